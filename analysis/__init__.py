@@ -1,0 +1,1 @@
+"""From traces and counters to a verdict and a page. Imports no device code."""

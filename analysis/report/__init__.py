@@ -1,0 +1,1 @@
+"""The page a reviewer reads, and the plots in it."""

@@ -1,0 +1,1 @@
+"""Paired statistics over blocks: exact tests, their intervals, and verdicts."""

@@ -1,0 +1,1 @@
+"""All that touches a device, and the questions asked of its kernel."""

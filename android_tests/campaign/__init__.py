@@ -1,0 +1,1 @@
+"""Variants, the balanced schedule, the block runner, and the store of results."""

@@ -1,0 +1,1 @@
+"""Recording a repetition: trace, counters, and the proof that nothing was lost."""

@@ -1,0 +1,1 @@
+"""Entrance of pytest: options and fixtures, nothing else."""

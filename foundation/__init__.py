@@ -1,0 +1,1 @@
+"""What every room stands on: the error tree and the host cache."""
