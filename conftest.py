@@ -1,1 +1,193 @@
-"""Entrance of pytest: options and fixtures, nothing else."""
+"""Pytest's entrance: options and fixtures, nothing else."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from foundation.errors import SuiteError
+
+if TYPE_CHECKING:
+    from android_tests.campaign.session import CampaignSession
+
+SESSION = pytest.StashKey["CampaignSession"]()
+_QUESTIONS = Path(__file__).parent / "android_tests"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("reclaim suite", "kernels under test, devices, and the campaign")
+    group.addoption("--device", choices=("virtual", "phone"), default="virtual", help="what to measure on")
+    group.addoption("--serial", help="which phone, if several are attached")
+    group.addoption("--adb-port", type=int, help="port of the adb server that holds the phone")
+    group.addoption(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME=KIND[:KEY=VALUE,...]",
+        help="a kernel under test, twice or more; the others are compared with the first",
+    )
+    group.addoption("--scenario", default="idle,busy", help="CPU conditions, of idle and busy")
+    group.addoption(
+        "--pairs", type=int, default=8, help="pairs of blocks a scenario (6 can reach a verdict)"
+    )
+    group.addoption("--reps", type=int, default=2, help="measured repetitions a block")
+    group.addoption("--profile", default="phone-like", help="workload profile: a name or a TOML file")
+    group.addoption("--seed", type=int, help="seed of the block order (default: drawn, and recorded)")
+    group.addoption("--results", type=Path, default=Path("results/app-switching"), help="results folder")
+    group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
+    group.addoption(
+        "--fail-on",
+        choices=("regressed", "none"),
+        default="regressed",
+        help="whether a REGRESSED verdict fails its item",
+    )
+    group.addoption("--virtual-cpus", type=int, default=2, help="CPUs of the virtual device")
+    group.addoption("--virtual-memory-mb", type=int, default=256, help="memory of the virtual device")
+    group.addoption("--virtual-kernel", type=Path, metavar="IMAGE", help="boot this kernel as 'stock'")
+    group.addoption("--virtual-modules", type=Path, metavar="DIR", help="modules of that kernel")
+
+
+def _asks_a_question(config: pytest.Config) -> bool:
+    """Whether the command line names anything below android_tests."""
+    paths = [Path(str(arg).partition("::")[0]).resolve() for arg in config.args]
+    return any(path == _QUESTIONS or _QUESTIONS in path.parents for path in paths)
+
+
+def _session(config: pytest.Config) -> CampaignSession:
+    from android_tests.campaign.lanes import LaneSettings
+    from android_tests.campaign.session import CampaignSession, Settings, plan_of
+
+    option = config.getoption
+    lane = LaneSettings(
+        device_kind=option("device"),
+        serial=option("serial"),
+        adb_port=option("adb_port"),
+        cpus=option("virtual_cpus"),
+        memory_mb=option("virtual_memory_mb"),
+        kernel=option("virtual_kernel"),
+        modules=option("virtual_modules"),
+    )
+    settings = Settings(
+        device_kind=option("device"),
+        lane=lane,
+        variants=tuple(option("variant")),
+        scenarios=option("scenario"),
+        pairs=option("pairs"),
+        reps=option("reps"),
+        results=option("results"),
+        profile=option("profile"),
+        seed=option("seed"),
+    )
+
+    def write(text: str) -> None:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if capture is None or reporter is None:
+            return
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+    return CampaignSession(settings, plan_of(settings), write)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if not _asks_a_question(config):
+        return
+    try:
+        session = _session(config)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[SESSION] = session
+    if not config.option.xmlpath:
+        config.option.xmlpath = str(session.settings.results / "junit.xml")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if not config.getoption("dry_run"):
+        return None
+    if not _asks_a_question(config):
+        raise pytest.UsageError(
+            "--dry-run shows the schedule of a campaign: name a file below android_tests"
+        )
+    from android_tests.campaign.schedule import order_text
+
+    try:
+        session = _session(config)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from error
+    print(order_text(session.plan.blocks))
+    print(f"seed {session.plan.seed}, results in {session.settings.results}")
+    return 0
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    session = metafunc.config.stash.get(SESSION, None)
+    if session is None:
+        return
+    workload = session.plan.workload
+    if "block" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "block",
+            session.plan.blocks,
+            ids=[f"{workload}-{b.scenario}-{b.index:03d}-{b.variant}" for b in session.plan.blocks],
+        )
+    if "question" in metafunc.fixturenames:
+        questions = session.questions()
+        metafunc.parametrize(
+            "question",
+            questions,
+            ids=[f"{workload}-{q.scenario}-{q.metric}-{q.variant}" for q in questions],
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except SuiteError as error:
+        if SESSION not in pyfuncitem.config.stash:
+            raise
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, None]:
+    """The campaign of this command line; SIGTERM unwinds it as Ctrl-C does."""
+    session = pytestconfig.stash[SESSION]
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if main else None
+    try:
+        yield session
+    finally:
+        session.close()
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def fail_on(pytestconfig: pytest.Config) -> str:
+    """``regressed`` or ``none``: whether a regression fails its item."""
+    return str(pytestconfig.getoption("fail_on"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    session = config.stash.get(SESSION, None)
+    if session is None or config.getoption("collectonly"):
+        return
+    from android_tests.campaign.summary import summary_text
+
+    terminalreporter.section("verdicts")
+    terminalreporter.write_line(summary_text(session))

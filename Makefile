@@ -1,0 +1,29 @@
+# make demo: baseline against patched, idle and busy, verdict table and report.
+# make test: every check and test that needs no phone.
+# make setup: what both need, done once; a second run finds it done.
+
+PAIRS ?= 6
+REPS ?= 2
+RESULTS ?= results/demo-$(PAIRS)-pairs
+PY := .venv/bin/python
+
+.PHONY: setup demo test lint clean
+
+setup:
+	@setup/setup.sh
+
+demo: setup
+	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual \
+	    --variant baseline=stock --variant patched=kcompressd --scenario idle,busy \
+	    --pairs $(PAIRS) --reps $(REPS) --results $(RESULTS) --fail-on none
+
+test: setup lint
+	@$(PY) -m pytest tests
+
+lint:
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,121 @@
+"""A campaign's plan: everything that is fixed before its first block."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from analysis.metrics import PRIMARIES, all_metrics
+from analysis.results import SCHEMA_VERSION
+from android_tests.campaign.schedule import PlannedBlock, schedule
+from android_tests.campaign.variants import nearest
+from android_tests.device.variant import Variant
+from foundation.errors import UsageError
+from foundation.version import SUITE_VERSION
+from workloads.profile import Profile
+
+SCENARIOS = ("idle", "busy")
+ALPHA = 0.05
+
+_TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "scipy", "pytest")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be measured, in which order, and how it will be judged."""
+
+    name: str
+    workload: str
+    profile: Profile
+    scenarios: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    pairs: int
+    reps: int
+    seed: int
+    lanes: tuple[str, ...]
+    blocks: tuple[PlannedBlock, ...]
+
+    def variant(self, name: str) -> Variant:
+        return next(variant for variant in self.variants if variant.name == name)
+
+    def identity(self) -> dict[str, Any]:
+        """What two commands must have in common to be the same campaign."""
+        return {
+            "workload": self.workload,
+            "profile": {"name": self.profile.name, "toml": self.profile.source},
+            "scenarios": list(self.scenarios),
+            "variants": [
+                {"name": v.name, "kind": v.kind, "options": dict(v.options), "spec": v.spec}
+                for v in self.variants
+            ],
+            "pairs": self.pairs,
+            "reps": self.reps,
+        }
+
+    def to_json(
+        self,
+        *,
+        emulated: bool,
+        lanes: Mapping[str, Mapping[str, str]],
+        void_rules: Sequence[str],
+    ) -> dict[str, Any]:
+        """The content of ``campaign.json``."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": self.seed,
+            **self.identity(),
+            "metrics": list(all_metrics()),
+            "primaries": list(PRIMARIES),
+            "alpha": ALPHA,
+            "schedule": [vars(block) for block in self.blocks],
+            "suite_version": SUITE_VERSION,
+            "tools": {name: version(name) for name in _TOOLS},
+            "emulated": emulated,
+            "lanes": json.loads(json.dumps(lanes)),
+            "host": {
+                "machine": platform.machine(),
+                "kernel": platform.release(),
+                "python": platform.python_version(),
+            },
+            "void_rules": list(void_rules),
+        }
+
+
+def parse_scenarios(text: str) -> tuple[str, ...]:
+    """``idle,busy`` to names; UsageError with the nearest name for an unknown one."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise UsageError("no scenario given", next_step=f"known: {', '.join(SCENARIOS)}")
+    for name in names:
+        if name not in SCENARIOS:
+            raise UsageError(f"unknown scenario '{name}'", next_step=nearest(name, SCENARIOS))
+    return names
+
+
+def make_plan(
+    *,
+    workload: str,
+    profile: Profile,
+    scenarios: tuple[str, ...],
+    variants: tuple[Variant, ...],
+    pairs: int,
+    reps: int,
+    seed: int,
+    lanes: tuple[str, ...],
+) -> Plan:
+    """Fix the plan; UsageError if the numbers make no campaign."""
+    if not 1 <= pairs <= 200:
+        raise UsageError(
+            f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 6 can reach a verdict"
+        )
+    if not 1 <= reps <= 50:
+        raise UsageError(f"{reps} repetitions a block cannot be run", next_step="give --reps 1 to 50")
+    blocks = schedule([v.name for v in variants], scenarios, pairs, seed, lanes)
+    return Plan(workload, workload, profile, scenarios, variants, pairs, reps, seed, lanes, blocks)

@@ -1,0 +1,126 @@
+"""One measured cycle: capture on, workload, capture off, verified, stored whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from analysis.metrics.definition import Needs
+from android_tests.campaign.rules import host_reasons
+from android_tests.campaign.store import Repetition
+from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, assemble
+from android_tests.device.protocol import Device, Lane
+from workloads.app_switching import AppSwitching, CycleResult
+from workloads.burner import CpuBurner
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one repetition came to: stored in any case, valid only without reasons."""
+
+    index: int
+    void_reasons: tuple[str, ...]
+
+
+def condition(scenario: str, device: Device) -> contextlib.AbstractContextManager[object]:
+    """The CPU condition of a scenario: nothing for ``idle``, a burner on every CPU for ``busy``."""
+    return CpuBurner(device) if scenario == "busy" else contextlib.nullcontext()
+
+
+def measure(
+    *,
+    lane: Lane,
+    device: Device,
+    scenario: str,
+    workload: AppSwitching,
+    needs: Needs,
+    repetition: Repetition,
+    index: int,
+    phase: Callable[[str], None],
+) -> Measured:
+    """Run and store one repetition.
+
+    Device side effects (burner, capture) are undone on every way out. On an exception
+    nothing of the repetition stays; a repetition that ran to its end is always kept,
+    with the reasons that make it void, if any.
+    """
+    folder = repetition.folder
+    try:
+        started = datetime.now(UTC)
+        phase(f"repetition {index}: {scenario}")
+        raw, cycle, host = _record(lane, device, scenario, workload, needs, folder)
+        report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
+        reasons = (
+            *report.loss,
+            *report.void_reasons,
+            *host_reasons(host, emulated=lane.emulated),
+            *cycle_reasons(cycle),
+        )
+        repetition.commit(_record_json(index, started, reasons, report, host, cycle))
+    except BaseException:
+        repetition.abandon()
+        raise
+    if reasons:
+        phase(f"repetition {index}: VOID: {'; '.join(reasons)}")
+    return Measured(index, reasons)
+
+
+def _record(
+    lane: Lane, device: Device, scenario: str, workload: AppSwitching, needs: Needs, folder: Path
+) -> tuple[RawCapture, CycleResult, dict[str, float | None]]:
+    with condition(scenario, device):
+        capture = Capture(device, needs, folder)
+        load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
+        capture.start()
+        try:
+            capture.mark_begin()
+            load.start()
+            cycle = workload.cycle()
+            host = load.stop()
+            capture.mark_end()
+        except BaseException:
+            capture.cancel()
+            raise
+        raw = capture.stop()
+    return raw, cycle, host
+
+
+def cycle_reasons(cycle: CycleResult) -> list[str]:
+    """Why what the workload saw makes a repetition void."""
+    unknown = [switch.package for switch in cycle.switches if switch.launch_state == "UNKNOWN"]
+    if unknown:
+        return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
+    if not cycle.switches:
+        return ["the workload made no switch"]
+    return []
+
+
+def _record_json(
+    index: int,
+    started: datetime,
+    reasons: tuple[str, ...],
+    report: CaptureReport,
+    host: dict[str, float | None],
+    cycle: CycleResult,
+) -> dict[str, Any]:
+    return {
+        "index": index,
+        "valid": not reasons,
+        "void_reasons": list(reasons),
+        "started_utc": started.isoformat(timespec="seconds"),
+        "window_ns": list(report.window_ns),
+        "trace": {"sha256": report.sha256, "bytes": report.bytes, "backend": report.backend},
+        "host": host,
+        "thread_names": list(report.thread_names),
+        "switches": len(cycle.switches),
+        "kills": cycle.kills,
+        "relaunches": cycle.relaunches,
+        "pages_verified": cycle.pages_verified,
+        "mismatches": cycle.mismatches,
+    }

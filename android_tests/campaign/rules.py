@@ -1,0 +1,48 @@
+"""Void rules: fixed before the first block, and blind to every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+OTHER_CPU_SHARE_MAX: Final = 0.10
+STEAL_SHARE_MAX: Final = 0.10
+RETRIES_PER_REPETITION: Final = 1
+
+VOID_RULES: Final[tuple[str, ...]] = (
+    "a repetition whose trace or counters lost data is void",
+    "a repetition in which a reclaim or compression thread came or went is void",
+    f"on an emulated device, a repetition is void if other programs used more than {OTHER_CPU_SHARE_MAX:.0%} of "
+    f"the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} of it was stolen",
+    "a repetition in which an app switch failed or could not be classified is void",
+    "a repetition that swapped nothing out is void: there was no reclaim to measure",
+    "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
+    f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each repetition planned; "
+    "a block with fewer valid repetitions than planned is void, and so is its pair",
+    "a block whose pinned settings drifted is void",
+)
+
+
+def host_reasons(host: Mapping[str, float | None], *, emulated: bool) -> list[str]:
+    """Why the host's load voids a repetition; empty if it does not.
+
+    ``host`` holds shares of all CPU capacity. A phone does not run on this host, so only
+    an emulated device is judged by it.
+    """
+    if not emulated:
+        return []
+    reasons = []
+    for key, limit, text in (
+        (
+            "other_cpu_share",
+            OTHER_CPU_SHARE_MAX,
+            "other programs used {share:.1%} of the host's CPU (limit {limit:.0%})",
+        ),
+        ("steal_share", STEAL_SHARE_MAX, "{share:.1%} of the host's CPU was stolen (limit {limit:.0%})"),
+    ):
+        share = host.get(key)
+        if share is None:
+            reasons.append(f"the host's {key} is unknown")
+        elif share > limit:
+            reasons.append(text.format(share=share, limit=limit))
+    return reasons

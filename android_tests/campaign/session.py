@@ -1,0 +1,214 @@
+"""A campaign as pytest sees it: a plan, a lane, a store, and the questions at the end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.metrics import PRIMARIES, all_metrics, needs_of
+from analysis.pipeline import Judgement, judge
+from android_tests.campaign.block import run_block
+from android_tests.campaign.lanes import LaneSettings, open_lane
+from android_tests.campaign.plan import Plan, make_plan, parse_scenarios
+from android_tests.campaign.progress import Progress
+from android_tests.campaign.rules import VOID_RULES
+from android_tests.campaign.schedule import PlannedBlock
+from android_tests.campaign.store import Store
+from android_tests.campaign.variants import parse_variants
+from android_tests.device.protocol import Lane
+from foundation.errors import SuiteError, UsageError
+from workloads.profile import load_profile
+
+DEFAULT_VARIANTS = {
+    "virtual": ("baseline=stock", "patched=kcompressd"),
+    "phone": (),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asked for."""
+
+    device_kind: str
+    lane: LaneSettings
+    variants: tuple[str, ...]
+    scenarios: str
+    pairs: int
+    reps: int
+    results: Path
+    profile: str
+    seed: int | None
+    workload: str = "app-switching"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One primary metric of one scenario, for one variant against the first."""
+
+    scenario: str
+    metric: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a block ended: ``valid``, ``void`` or ``kernel_failure``, and why."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A verdict in words; ``gates`` is false where too few pairs make it exploratory."""
+
+    verdict: str
+    sentence: str
+    gates: bool
+
+
+class LaneBroke(SuiteError):
+    """The lane failed in an earlier block; the first cause is kept."""
+
+    blame = "lab"
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Fix the plan without touching a device. UsageError, ResultsError."""
+    texts = settings.variants or DEFAULT_VARIANTS[settings.device_kind]
+    if not texts:
+        raise UsageError(
+            "no variants given",
+            next_step="such as --variant baseline=as-is --variant on=sysctl:vm.kcompressd=24",
+        )
+    stored = Store(settings.results).stored_campaign()
+    seed = settings.seed
+    if seed is None:
+        seed = int(stored["seed"]) if stored else secrets.randbelow(2**31)
+    elif stored and int(stored["seed"]) != seed:
+        raise UsageError(
+            f"{settings.results} was begun with seed {stored['seed']}, not {seed}",
+            next_step="leave --seed out to resume it, or give --results a new folder",
+        )
+    return make_plan(
+        workload=settings.workload,
+        profile=load_profile(settings.profile),
+        scenarios=parse_scenarios(settings.scenarios),
+        variants=parse_variants(texts, device_kind=settings.device_kind),
+        pairs=settings.pairs,
+        reps=settings.reps,
+        seed=seed,
+        lanes=(f"{settings.device_kind}-0",),
+    )
+
+
+class CampaignSession:
+    """Runs blocks on demand and judges what is on disk. Opened once, closed always."""
+
+    def __init__(self, settings: Settings, plan: Plan, write: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.store = Store(settings.results)
+        self.progress = Progress(len(plan.blocks), write)
+        self.needs = needs_of(all_metrics())
+        self._lane: Lane | None = None
+        self._broken: SuiteError | None = None
+        self._judgement: Judgement | None = None
+        self._opened = False
+
+    def open(self) -> None:
+        """Hold the results folder, and set aside pairs that an interruption left unfinished."""
+        if self._opened:
+            return
+        self.store.open()
+        self._opened = True
+        if self.store.stored_campaign() is not None:
+            self.store.begin({}, self.plan.identity())
+        moved = self.store.set_aside_broken_pairs(self.plan.blocks)
+        done = sum(self.store.finished(block) for block in self.plan.blocks)
+        if done or moved:
+            self.progress.write(
+                f"resuming {self.store.root}: {done} of {len(self.plan.blocks)} blocks are finished"
+                + (f", {len(moved)} of an interrupted pair set aside" if moved else "")
+            )
+
+    def run(self, block: PlannedBlock) -> Outcome:
+        """Run a block, or read back how it ended if it is finished already."""
+        self.open()
+        if not self.store.finished(block):
+            self._run_now(block)
+        record = self.store.block_record(block)
+        reason = record["failure"] or "; ".join(record["void_reasons"])
+        return Outcome(record["outcome"], reason)
+
+    def _run_now(self, block: PlannedBlock) -> None:
+        if self._broken is not None:
+            raise LaneBroke(f"not run: {block.lane} broke earlier: {self._broken}")
+        self._judgement = None
+        remaining = [b for b in self.plan.blocks[block.index :] if not self.store.finished(b)]
+        try:
+            lane = self._lane_ready()
+            self.progress.begin(block, remaining)
+            run_block(
+                lane=lane,
+                plan=self.plan,
+                block=block,
+                store=self.store,
+                needs=self.needs,
+                phase=self.progress.phase,
+            )
+            self.progress.end()
+        except SuiteError as error:
+            self._broken = error
+            raise
+
+    def _lane_ready(self) -> Lane:
+        if self._lane is None:
+            self._lane = open_lane(self.settings.lane, self.plan)
+            campaign = self.plan.to_json(
+                emulated=self._lane.emulated,
+                lanes={self._lane.name: self._lane.describe()},
+                void_rules=VOID_RULES,
+            )
+            self.store.begin(campaign, self.plan.identity())
+        return self._lane
+
+    def judge(self) -> Judgement | None:
+        """Judge what is on disk; None while there is nothing to judge."""
+        if self._judgement is None and self.store.campaign_file.exists():
+            self._judgement = judge(self.store.root)
+        return self._judgement
+
+    def answer(self, question: Question) -> Answer:
+        """The verdict on one question, from all finished blocks."""
+        judgement = self.judge()
+        if judgement is None:
+            return Answer("UNDECIDED", "no block has been measured", False)
+        row = judgement.row(question.scenario, question.metric, question.variant)
+        return Answer(row.verdict, row.sentence(), not row.exploratory)
+
+    def questions(self) -> list[Question]:
+        return questions_of(self.plan)
+
+    def close(self) -> None:
+        """Stop the device and let go of the folder. May be called twice."""
+        lane, self._lane = self._lane, None
+        try:
+            if lane is not None:
+                lane.close()
+        finally:
+            with suppress(OSError):
+                self.store.close()
+
+
+def questions_of(plan: Plan) -> list[Question]:
+    """Every primary metric, scenario and non-first variant of a plan."""
+    return [
+        Question(scenario, metric, variant.name)
+        for scenario in plan.scenarios
+        for metric in PRIMARIES
+        for variant in plan.variants[1:]
+    ]

@@ -1,0 +1,25 @@
+"""Marks each test by its folder, and keeps hypothesis from timing tests on shared machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+_KINDS = ("unit", "fake", "virtual", "hardware")
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _HERE in item.path.parents:
+            kind = item.path.relative_to(_HERE).parts[0]
+            if kind in _KINDS:
+                item.add_marker(kind)
+    items.sort(
+        key=lambda item: next((i for i, kind in enumerate(_KINDS) if item.get_closest_marker(kind)), 0)
+    )
