@@ -12,12 +12,12 @@ RETRIES_PER_REPETITION: Final = 1
 VOID_RULES: Final[tuple[str, ...]] = (
     "a repetition whose trace or counters lost data is void",
     "a repetition in which a reclaim or compression thread came or went is void",
-    f"on an emulated device, a repetition is void if other programs used more than {OTHER_CPU_SHARE_MAX:.0%} of "
-    f"the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} of it was stolen",
+    "on an emulated device, a repetition is void if other programs used more than "
+    f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or if more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition in which an app switch failed or could not be classified is void",
     "a repetition that swapped nothing out is void: there was no reclaim to measure",
     "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
-    f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each repetition planned; "
+    f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each one planned; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
     "a block whose pinned settings drifted is void",
 )

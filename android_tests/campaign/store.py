@@ -164,7 +164,7 @@ class Store:
         free = shutil.disk_usage(self.root).free
         if free < MIN_FREE_BYTES:
             raise HostError(
-                f"only {free // 2**20} MiB are free below {self.root}, a block needs {MIN_FREE_BYTES // 2**20}",
+                f"{free // 2**20} MiB are free below {self.root}, a block needs {MIN_FREE_BYTES // 2**20}",
                 next_step="free space and repeat the command: finished blocks are kept",
             )
         folder = self.block_folder(block)
