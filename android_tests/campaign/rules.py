@@ -13,7 +13,7 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "a repetition whose trace or counters lost data is void",
     "a repetition in which a reclaim or compression thread came or went is void",
     "on an emulated device, a repetition is void if other programs used more than "
-    f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or if more than {STEAL_SHARE_MAX:.0%} was stolen",
+    f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition in which an app switch failed or could not be classified is void",
     "a repetition that swapped nothing out is void: there was no reclaim to measure",
     "a repetition whose trace and schedstat disagree about a thread's CPU time is void",

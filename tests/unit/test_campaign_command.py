@@ -35,7 +35,7 @@ def test_a_dry_run_prints_the_schedule_and_touches_nothing(tmp_path: Path) -> No
 
 
 def test_items_stand_in_schedule_order_and_verdicts_follow(tmp_path: Path) -> None:
-    done = run("--collect-only", "-q", "--pairs", "2", "--scenario", "idle", "--results", str(tmp_path / "r"))
+    done = run("--collect-only", "-q", "--pairs", "2", "--scenario=idle", "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stdout + done.stderr
     items = [line for line in done.stdout.splitlines() if "::" in line]
     blocks = [item for item in items if "::test_block[app-switching-idle-00" in item]
@@ -58,7 +58,9 @@ def test_items_stand_in_schedule_order_and_verdicts_follow(tmp_path: Path) -> No
         (["--device", "phone"], "no variants given"),
     ],
 )
-def test_bad_input_is_one_line_and_a_non_zero_exit(arguments: list[str], words: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_a_non_zero_exit(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
     done = run(*arguments, "--results", str(tmp_path / "r"))
     assert done.returncode != 0
     errors = [line for line in done.stderr.splitlines() if line.strip()]
