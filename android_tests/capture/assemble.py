@@ -1,0 +1,145 @@
+"""All that a capture brought back -> one Perfetto trace, and the judgement of its wholeness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from analysis import conventions
+from android_tests.capture.ftrace_stats import stats_from_json
+from android_tests.capture.ftrace_trace import write_ftrace, write_ftrace_stats
+from android_tests.capture.packets import PacketWriter
+from android_tests.capture.perfetto_loss import judge_perfetto
+from android_tests.capture.perfetto_session import TRACE_FILE
+from android_tests.capture.process_tree import write_process_tree
+from android_tests.capture.raw import Backend, RawCapture
+from android_tests.capture.suite_tracks import SuiteTracks, SwitchEvent
+from android_tests.capture.sys_stats import write_sys_stats
+from android_tests.capture.trace_header import write_header
+from android_tests.capture.validity import counter_reasons, ftrace_loss, longest_gap_ms
+
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class CaptureReport:
+    """One trace and what is known of it.
+
+    ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
+    the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
+    counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
+    host time that `assemble` took.
+    """
+
+    path: Path
+    backend: Backend
+    bytes: int
+    sha256: str
+    window_ns: tuple[int, int]
+    loss: tuple[str, ...]
+    void_reasons: tuple[str, ...]
+    thread_names: tuple[str, ...]
+    missing_events: tuple[str, ...]
+    records: Mapping[str, int]
+    seconds: float
+
+
+def assemble(
+    raw: RawCapture, switches: Sequence[SwitchEvent], out: Path, *, keep_raw: bool = False
+) -> CaptureReport:
+    """Write the trace to ``out`` and judge it; the backend's files are removed after success.
+
+    TraceError if what came from the device is damaged; then ``out`` does not exist and the
+    files are kept.
+    """
+    started = time.monotonic()
+    records: Mapping[str, int] = {}
+    missing = raw.missing_events
+    with PacketWriter(out) as writer:
+        if raw.backend == "ftrace":
+            loss, records = _ftrace_trace(writer, raw, switches)
+        else:
+            loss, failed = judge_perfetto(raw.folder / TRACE_FILE)
+            missing = tuple(sorted({*missing, *failed}))
+            # In front of the service's packets: the trace processor sorts those in parts,
+            # and would throw away older ones that come behind.
+            _suite_packets(writer, raw, switches, loss, missing)
+            with (raw.folder / TRACE_FILE).open("rb") as file:
+                while block := file.read(_BLOCK):
+                    writer.write_raw(block)
+    if not keep_raw:
+        raw.discard()
+    return CaptureReport(
+        path=out,
+        backend=raw.backend,
+        bytes=writer.bytes,
+        sha256=writer.sha256,
+        window_ns=raw.window_ns,
+        loss=loss,
+        void_reasons=(
+            *raw.troubles,
+            *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
+        ),
+        thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
+        missing_events=missing,
+        records=records,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _ftrace_trace(
+    writer: PacketWriter, raw: RawCapture, switches: Sequence[SwitchEvent]
+) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
+    end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
+    write_header(writer, raw.facts, raw.events)
+    write_process_tree(writer, raw.start_ns, raw.threads_begin)
+    write_ftrace_stats(writer, raw.start_ns, "START", begin)
+    summary = write_ftrace(writer, raw.folder, raw.cpus)
+    loss = ftrace_loss(begin, end, summary.by_cpu, summary.missed)
+    window_begin, window_end = raw.window_ns
+    write_sys_stats(writer, window_begin, raw.begin)
+    for sample in raw.between:
+        write_sys_stats(writer, sample.t_boot_ns, sample)
+    write_sys_stats(writer, window_end, raw.end)
+    _suite_packets(writer, raw, switches, loss, raw.missing_events)
+    write_process_tree(writer, raw.stop_ns, raw.threads_end)
+    # The last packet: a trace without it was cut short.
+    write_ftrace_stats(writer, raw.stop_ns, "END", end)
+    return loss, summary.records
+
+
+def _suite_packets(
+    writer: PacketWriter,
+    raw: RawCapture,
+    switches: Sequence[SwitchEvent],
+    loss: Sequence[str],
+    missing: Sequence[str],
+) -> None:
+    tracks = SuiteTracks(writer)
+    tracks.slice(
+        conventions.CAPTURE_TRACK,
+        conventions.CAPTURE_SLICE,
+        raw.start_ns,
+        raw.stop_ns,
+        {
+            conventions.CAPTURE_FORMAT_VERSION: conventions.FORMAT_VERSION,
+            conventions.CAPTURE_BACKEND: raw.backend,
+            conventions.CAPTURE_CLOCK: "boot",
+            conventions.CAPTURE_POLLER_PERIOD_MS: raw.poller_period_ms,
+            conventions.CAPTURE_SAMPLES: len(raw.between),
+            conventions.CAPTURE_MAX_GAP_MS: longest_gap_ms(raw.begin, raw.between, raw.end),
+            conventions.CAPTURE_LOSS: "\n".join(loss),
+            conventions.CAPTURE_MISSING_EVENTS: " ".join(missing),
+            conventions.CAPTURE_MISSING_SOURCES: " ".join(raw.begin.missing),
+            conventions.CAPTURE_THREADS: " ".join(
+                f"{tid}:{comm}" for tid, comm in sorted(raw.begin.threads.items())
+            ),
+        },
+    )
+    tracks.slice(conventions.SUITE_TRACK, conventions.REPETITION_SLICE, *raw.window_ns)
+    tracks.switches(switches)
+    tracks.samples(raw.begin, raw.between, raw.end)

@@ -1,0 +1,194 @@
+"""One recording on one device: trace and counters on, marks, off, everything undone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from analysis.metrics.definition import Needs
+from android_tests.capture import events
+from android_tests.capture.facts import Facts, arch_of, read_facts
+from android_tests.capture.ftrace_session import FtraceSession, buffer_kb
+from android_tests.capture.perfetto_session import PerfettoSession, perfetto_version
+from android_tests.capture.poller import PERIOD_MS, Poller
+from android_tests.capture.process_tree import PROC_SCRIPT, Thread, parse_status
+from android_tests.capture.programs import poller_program, recorder_program
+from android_tests.capture.raw import Backend, RawCapture
+from android_tests.capture.remote import RemoteFolder
+from android_tests.capture.samples import Sample, read_samples
+from android_tests.device.protocol import Device
+from foundation.errors import DeviceError, SuiteError, UsageError
+
+RAW_FOLDER: Final = "capture-raw"
+COUNTERS_FILE: Final = "counters.jsonl"
+
+
+class Session(Protocol):
+    """A backend: the kernel's tracer or Perfetto."""
+
+    @property
+    def cpus(self) -> tuple[int, ...]: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def collect(self, folder: Path) -> None: ...
+
+    def close(self, *, quiet: bool = False) -> None: ...
+
+
+class Capture:
+    """Records one repetition: `start`, `mark_begin`, workload, `mark_end`, `stop`.
+
+    Uses Perfetto where the device has it, else ftrace (which needs root). Files go to
+    ``workdir``. Side effects on the device (trace buffer, poller, a folder under
+    /data/local/tmp) last until `stop` or `cancel`, and end also when a call here raises.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        needs: Needs,
+        workdir: Path,
+        *,
+        period_ms: int = PERIOD_MS,
+        backend: Backend | None = None,
+        buffer_kb_per_cpu: int | None = None,
+    ) -> None:
+        self._device = device
+        self._needs = needs
+        self._folder = workdir / RAW_FOLDER
+        self._counters = workdir / COUNTERS_FILE
+        self._period_ms = period_ms
+        self._backend: Backend | None = backend
+        self._buffer_kb = buffer_kb_per_cpu
+        self._remote = RemoteFolder(device)
+        self._poller = Poller(device, self._remote, period_ms)
+        self._session: Session | None = None
+        self._facts: Facts | None = None
+        self._events: tuple[str, ...] = ()
+        self._missing: tuple[str, ...] = ()
+        self._threads_begin: tuple[Thread, ...] = ()
+        self._marks: dict[str, tuple[str, Sample]] = {}
+
+    def start(self) -> None:
+        """Put everything on the device and record from now on."""
+        with self._undone_on_error():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            arch = arch_of(self._device)
+            self._remote.make()
+            self._remote.push_program("recorder", recorder_program(arch))
+            self._facts = read_facts(self._device, self._remote)
+            self._threads_begin = self._read_threads()
+            self._session = self._choose(self._facts)
+            self._session.start()
+            self._poller.start(poller_program(arch))
+
+    def mark_begin(self) -> None:
+        """Take the begin sample; the measured window starts when it is complete."""
+        self._mark("begin")
+
+    def mark_end(self) -> None:
+        """Take the end sample; the measured window ended when it was started."""
+        self._mark("end")
+
+    def stop(self) -> RawCapture:
+        """End the recording, bring it to the host, and undo everything on the device.
+
+        UsageError if a mark is missing; StateError if the device is not as it was found.
+        """
+        with self._undone_on_error():
+            if self._session is None or self._facts is None or self._marks.keys() != {"begin", "end"}:
+                raise UsageError(
+                    "a capture was stopped without being started and marked",
+                    device=self._device.serial,
+                    next_step="call start, mark_begin, mark_end, stop in this order",
+                )
+            trouble = self._poller.stop()
+            self._session.stop()
+            stop_ns = read_facts(self._device, self._remote).boot_ns
+            threads_end = self._read_threads()
+            self._session.collect(self._folder)
+            between = self._collect_counters()
+            cpus = self._session.cpus
+            self._session.close()
+            self._remote.remove()
+        (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
+        window = begin.t_end_boot_ns, end.t_boot_ns
+        return RawCapture(
+            serial=self._device.serial,
+            backend="perfetto" if isinstance(self._session, PerfettoSession) else "ftrace",
+            folder=self._folder,
+            counters=self._counters,
+            facts=self._facts,
+            start_ns=self._facts.boot_ns,
+            stop_ns=stop_ns,
+            begin=begin,
+            end=end,
+            between=tuple(sample for sample in between if window[0] < sample.t_boot_ns < window[1]),
+            poller_period_ms=self._period_ms,
+            events=self._events,
+            missing_events=self._missing,
+            cpus=cpus,
+            threads_begin=self._threads_begin,
+            threads_end=threads_end,
+            troubles=(trouble,) if trouble else (),
+        )
+
+    def cancel(self) -> None:
+        """Undo everything on the device without a result. Never raises for a device that is gone."""
+        with contextlib.suppress(SuiteError):
+            self._poller.stop()
+        if self._session is not None:
+            self._session.close(quiet=True)
+        self._remote.remove(quiet=True)
+
+    @contextlib.contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.cancel()
+            raise
+
+    def _mark(self, mark: str) -> None:
+        with self._undone_on_error():
+            self._marks[mark] = self._poller.once("begin" if mark == "begin" else "end")
+
+    def _read_threads(self) -> tuple[Thread, ...]:
+        return tuple(parse_status(self._device.script(PROC_SCRIPT).stdout))
+
+    def _collect_counters(self) -> list[Sample]:
+        pulled = self._folder / "samples.jsonl"
+        self._poller.pull(pulled)
+        samples = read_samples(pulled, device=self._device.serial)
+        body = pulled.read_text(encoding="utf-8").rpartition("\n")[0]
+        lines = [self._marks["begin"][0], *body.split("\n"), self._marks["end"][0]]
+        self._counters.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return samples
+
+    def _choose(self, facts: Facts) -> Session:
+        asked = events.wanted(self._needs.ftrace_events)
+        root = events.tracefs_root(self._device)
+        backend = self._backend or ("perfetto" if perfetto_version(self._device) else "ftrace")
+        if root is not None:
+            self._events, self._missing = events.split_present(self._device, root, asked)
+        else:
+            self._events = asked
+        if backend == "perfetto":
+            return PerfettoSession(self._device, self._events, self._period_ms)
+        if root is None:
+            raise DeviceError(
+                "the device has neither perfetto nor a readable tracefs",
+                device=self._device.serial,
+                next_step="mount -t tracefs nodev /sys/kernel/tracing (needs root)",
+            )
+        size = self._buffer_kb or buffer_kb(self._mem_total_kb(), facts.cpus)
+        return FtraceSession(self._device, self._remote, root, self._events, size)
+
+    def _mem_total_kb(self) -> int:
+        first = self._device.read_text("/proc/meminfo").partition("\n")[0]
+        return int(first.split()[1])

@@ -1,0 +1,81 @@
+"""The counter poller on the device: pushed, run beside the workload, stopped, its lines pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from analysis import threads
+from android_tests.capture.remote import RemoteFolder
+from android_tests.capture.samples import Mark, Sample, parse_sample
+from android_tests.device.protocol import Device, RemoteProcess
+from foundation.errors import DeviceError
+
+PERIOD_MS: Final = 250
+ONCE_DEADLINE_S: Final = 30.0
+
+#: Files with one number each, polled where they exist.
+EXTRA_GLOBS: Final = ("/sys/kernel/zram_kcompressd/*",)
+
+_PROGRAM: Final = "poller"
+_OUTPUT: Final = "samples.jsonl"
+
+
+def thread_pattern() -> str:
+    """All roles of `analysis.threads` as one POSIX extended expression (which has no ``\\d``)."""
+    return "|".join(f"({pattern})" for pattern in threads.PATTERNS.values()).replace(r"\d", "[0-9]")
+
+
+class Poller:
+    """Needs no root, but without it the schedstat of kernel threads may be hidden.
+
+    Side effects until `stop`: one process and files in the remote folder.
+    """
+
+    def __init__(self, device: Device, remote: RemoteFolder, period_ms: int) -> None:
+        self._device = device
+        self._remote = remote
+        self._period_ms = period_ms
+        self._extra: Sequence[str] = ()
+        self._process: RemoteProcess | None = None
+
+    def start(self, program: Path) -> None:
+        """Push ``program`` and run it until `stop`."""
+        self._remote.push_program(_PROGRAM, program)
+        self._extra = self._device.script(f"ls -d {' '.join(EXTRA_GLOBS)} 2>/dev/null; true").stdout.split()
+        output = self._remote.path(_OUTPUT)
+        self._device.push_bytes(b"", output)
+        self._process = self._device.spawn(self._argv("--period-ms", str(self._period_ms), "--out", output))
+
+    def once(self, mark: Mark) -> tuple[str, Sample]:
+        """Read all sources now; the line as written, and what it holds."""
+        result = self._device.shell(self._argv("--once", "--mark", mark), deadline_s=ONCE_DEADLINE_S)
+        line = result.stdout.strip()
+        return line, parse_sample(line, device=self._device.serial)
+
+    def stop(self) -> str | None:
+        """End it. Returns why its samples cannot be trusted, or None."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        ended = process.poll()
+        result = process.stop()
+        if ended is not None:
+            said = (result.stderr or result.stdout).strip()[-200:]
+            return f"the counter poller ended on its own with exit status {ended}: {said}"
+        return None
+
+    def pull(self, local: Path) -> None:
+        """Fetch its lines. DeviceError if it wrote none."""
+        self._device.pull(self._remote.path(_OUTPUT), local)
+        if local.stat().st_size == 0:
+            raise DeviceError(
+                "the counter poller wrote no sample",
+                device=self._device.serial,
+                next_step="run it on the device by hand; a very busy device may need a longer period",
+            )
+
+    def _argv(self, *mode: str) -> list[str]:
+        files = [word for path in self._extra for word in ("--file", path)]
+        return [self._remote.path(_PROGRAM), *mode, "--match", thread_pattern(), *files]

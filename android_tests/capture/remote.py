@@ -1,0 +1,54 @@
+"""The one folder on the device that a capture writes to, and its removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from android_tests.device.protocol import Device
+from foundation.errors import StateError, SuiteError
+
+FOLDER: Final = "/data/local/tmp/reclaim-suite-capture"
+
+
+class RemoteFolder:
+    """Holds the capture's programs and files on the device; needs no root.
+
+    A folder left by a run that was killed is removed first.
+    """
+
+    def __init__(self, device: Device, folder: str = FOLDER) -> None:
+        self._device = device
+        self._folder = folder
+        self._made = False
+
+    def make(self) -> None:
+        """Create it, empty."""
+        self._made = True
+        self._device.shell(["rm", "-rf", self._folder])
+        self._device.shell(["mkdir", "-p", self._folder])
+
+    def path(self, name: str) -> str:
+        """Where ``name`` stands on the device."""
+        return f"{self._folder}/{name}"
+
+    def push_program(self, name: str, local: Path) -> None:
+        """Push an executable."""
+        self._device.push(local, self.path(name), mode=0o755)
+
+    def remove(self, *, quiet: bool = False) -> None:
+        """Remove it and check; may be called twice. StateError unless ``quiet``."""
+        if not self._made:
+            return
+        try:
+            self._device.shell(["rm", "-rf", self._folder])
+            if self._device.shell(["test", "-e", self._folder], check=False).exit_status == 0:
+                raise StateError(
+                    f"{self._folder} could not be removed",
+                    device=self._device.serial,
+                    next_step="remove it by hand",
+                )
+            self._made = False
+        except SuiteError:
+            if not quiet:
+                raise
