@@ -13,9 +13,10 @@ The suite adds to what the kernel recorded, as TrackEvent packets on global trac
   samples lie exactly on the edges of the window.
 
 A metric from counters is (last value at or before the window's end) minus (value at its
-begin). In the trace processor these tracks have type ``global_counter_track_event`` or
-``global_slice_track_event``; the SysStats counters of Perfetto itself have other types
-and may hold fewer keys.
+begin). In the trace processor the counter tracks have type ``global_counter_track_event``,
+and the names are unique; the SysStats counters of Perfetto itself have other types
+(``vmstat``, ``meminfo``, ``psi``), other names, and fewer keys. Slice tracks are matched by
+name: their type differs between versions.
 """
 
 from __future__ import annotations
