@@ -1,0 +1,34 @@
+"""Pressure stall information: time lost waiting for memory or CPU."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analysis.metrics.definition import Metric, Needs
+
+#: Metric -> (resource, line) of /proc/pressure.
+LINES: Final = {
+    "psi_memory_some_ms": ("memory", "some"),
+    "psi_memory_full_ms": ("memory", "full"),
+    "psi_cpu_some_ms": ("cpu", "some"),
+}
+
+_MEANING: Final = {
+    "some": "time in which at least one task was stalled on",
+    "full": "time in which all non-idle tasks were stalled on",
+}
+
+METRICS: Final = tuple(
+    Metric(
+        name=name,
+        unit="ms",
+        direction="lower",
+        family="pressure",
+        definition=f"{_MEANING[line]} {resource}: total= at the window's end minus at its begin",
+        source="/proc/pressure (Documentation/accounting/psi.rst)",
+        needs=Needs(psi=frozenset({f"{resource}.{line}"})),
+        threshold=0.10,
+        scale="difference",
+    )
+    for name, (resource, line) in LINES.items()
+)

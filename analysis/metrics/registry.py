@@ -1,0 +1,60 @@
+"""Every metric by name, in the order of reports."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+from analysis.metrics import (
+    app_switches,
+    direct_reclaim,
+    pressure,
+    reclaim_total,
+    thread_cpu,
+    vmstat,
+    window,
+    zram,
+)
+from analysis.metrics.definition import Metric, Needs
+from foundation.errors import UsageError
+
+#: Fixed before the first block of any campaign.
+PRIMARIES: Final = ("kswapd_cpu_ms", "reclaim_cpu_us_per_page", "allocstall")
+
+_ALL: Final[dict[str, Metric]] = {
+    metric.name: metric
+    for family in (
+        thread_cpu,
+        reclaim_total,
+        direct_reclaim,
+        vmstat,
+        pressure,
+        app_switches,
+        zram,
+        window,
+    )
+    for metric in family.METRICS
+}
+
+
+def all_metrics() -> dict[str, Metric]:
+    """Every metric by name; a fresh dict."""
+    return dict(_ALL)
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of that name. UsageError with the nearest name for one that does not exist."""
+    metric = _ALL.get(name)
+    if metric is None:
+        near = difflib.get_close_matches(name, _ALL, n=1)
+        raise UsageError(
+            f"there is no metric {name!r}",
+            next_step=f"did you mean {near[0]}?" if near else "list them with: analysis metrics --list",
+        )
+    return metric
+
+
+def needs_of(names: Iterable[str]) -> Needs:
+    """What must be recorded for these metrics. UsageError for an unknown name."""
+    return Needs.union(metric_named(name).needs for name in names)

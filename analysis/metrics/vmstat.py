@@ -1,0 +1,107 @@
+"""Differences of /proc/vmstat counters over the window, and ratios of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analysis.metrics.definition import Direction, Metric, Needs
+
+_SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
+_FAMILY: Final = "vmstat"
+
+#: One counter a zone; kernels before 4.10 have the plain name. All that exist are summed.
+ALLOCSTALL_KEYS: Final = (
+    "allocstall",
+    "allocstall_dma",
+    "allocstall_dma32",
+    "allocstall_normal",
+    "allocstall_high",
+    "allocstall_movable",
+    "allocstall_device",
+)
+
+
+def _delta(name: str, unit: str, direction: Direction, meaning: str, *, threshold: float = 0.05) -> Metric:
+    return Metric(
+        name=name,
+        unit=unit,
+        direction=direction,
+        family=_FAMILY,
+        definition=f"{meaning}: {name} at the window's end minus at its begin",
+        source=_SOURCE,
+        needs=Needs(vmstat=frozenset({name})),
+        threshold=threshold,
+        scale="difference",
+        count=True,
+    )
+
+
+#: Metrics that are the plain difference of the counter of the same name.
+DELTAS: Final = (
+    _delta("pgscan_kswapd", "pages", "none", "pages that kswapd scanned"),
+    _delta("pgscan_direct", "pages", "lower", "pages that direct reclaim scanned", threshold=0.10),
+    _delta("pgsteal_kswapd", "pages", "none", "pages that kswapd reclaimed"),
+    _delta("pgsteal_direct", "pages", "lower", "pages that direct reclaim reclaimed", threshold=0.10),
+    _delta("pgscan_anon", "pages", "none", "anonymous pages scanned"),
+    _delta("pgscan_file", "pages", "none", "file pages scanned"),
+    _delta("pgsteal_anon", "pages", "none", "anonymous pages reclaimed"),
+    _delta("pgsteal_file", "pages", "none", "file pages reclaimed"),
+    _delta("pgrotated", "pages", "none", "pages moved to the tail of the inactive list after writeback"),
+    _delta("workingset_refault_anon", "pages", "lower", "anonymous pages that came back after eviction"),
+    _delta("workingset_refault_file", "pages", "lower", "file pages that came back after eviction"),
+    _delta("pswpin", "pages", "none", "pages swapped in"),
+    _delta("pswpout", "pages", "none", "pages swapped out"),
+    _delta("pgmajfault", "faults", "lower", "major faults"),
+    _delta("oom_kill", "kills", "lower", "processes killed by the kernel for lack of memory"),
+)
+
+METRICS: Final = (
+    Metric(
+        name="allocstall",
+        unit="stalls",
+        direction="lower",
+        family=_FAMILY,
+        definition="allocations that had to reclaim themselves: sum of allocstall_* of all zones, at the"
+        " window's end minus at its begin",
+        source=_SOURCE,
+        needs=Needs(vmstat=frozenset(ALLOCSTALL_KEYS)),
+        threshold=0.10,
+        scale="difference",
+        count=True,
+    ),
+    *DELTAS,
+    Metric(
+        name="pgsteal_anon_per_s",
+        unit="pages/s",
+        direction="none",
+        family=_FAMILY,
+        definition="pgsteal_anon for each second of the window",
+        source=_SOURCE,
+        needs=Needs(vmstat=frozenset({"pgsteal_anon"})),
+    ),
+    Metric(
+        name="reclaim_efficiency",
+        unit="1",
+        direction="higher",
+        family=_FAMILY,
+        definition="(pgsteal_kswapd + pgsteal_direct) / (pgscan_kswapd + pgscan_direct): the share of"
+        " scanned pages that was reclaimed; pages under writeback are scanned again",
+        source=_SOURCE,
+        needs=Needs(
+            vmstat=frozenset({"pgsteal_kswapd", "pgsteal_direct", "pgscan_kswapd", "pgscan_direct"})
+        ),
+    ),
+    Metric(
+        name="compression_queue_estimate_pages",
+        unit="pages",
+        direction="none",
+        family=_FAMILY,
+        definition="nr_vmscan_write - pswpout over the window: by how many pages the queue between the"
+        " two grew, where the first counts when queued and the second when compressed. File pageout"
+        " counts in the first as well, and a queue below swap_writepage() (in zram) does not show",
+        source=_SOURCE,
+        needs=Needs(vmstat=frozenset({"nr_vmscan_write", "pswpout"})),
+        scale="difference",
+        count=True,
+    ),
+)
