@@ -56,9 +56,10 @@ class Metric:
     ``direction`` says which way is better (``none``: neither, a description of the work).
     ``threshold`` is the practical threshold as a share of the baseline: a smaller change
     does not matter to a user or a reviewer. ``scale`` is how two variants are compared:
-    ``ratio`` for figures that are always above 0, ``difference`` for those that may be 0
-    (the threshold is then a share of the baseline's median). ``reduce`` is how the
-    repetitions of a block become one value. ``count`` marks numbers of events.
+    ``ratio`` where both are above 0, ``difference`` where one of them is expected to be 0
+    (the threshold is then a share of the baseline's median). ``count`` marks what can come
+    to 0 in a good run (stalls, kills): its difference is reported beside the ratio.
+    ``reduce`` is how the repetitions of a block become one value.
     ``source`` is the document or kernel file that the definition rests on.
     """
 

@@ -40,7 +40,7 @@ METRICS: Final = (
         source=_SOURCE,
         needs=_NEEDS | Needs(ftrace_events=frozenset({"sched/sched_switch"})),
         threshold=0.10,
-        scale="difference",
+        count=True,
     ),
     Metric(
         name="direct_reclaim_count",
@@ -51,7 +51,6 @@ METRICS: Final = (
         source=_SOURCE,
         needs=_NEEDS,
         threshold=0.10,
-        scale="difference",
         count=True,
     ),
     Metric(
@@ -64,7 +63,7 @@ METRICS: Final = (
         source=_SOURCE,
         needs=_NEEDS,
         threshold=0.10,
-        scale="difference",
+        count=True,
     ),
     _latency("p50", "median " + _LATENCY.format(count=2)),
     _latency("p95", "95th percentile of the " + _LATENCY.format(count=20)),

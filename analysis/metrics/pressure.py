@@ -28,7 +28,7 @@ METRICS: Final = tuple(
         source="/proc/pressure (Documentation/accounting/psi.rst)",
         needs=Needs(psi=frozenset({f"{resource}.{line}"})),
         threshold=0.10,
-        scale="difference",
+        count=True,
     )
     for name, (resource, line) in LINES.items()
 )

@@ -54,7 +54,6 @@ METRICS: Final = (
         source="thread states from sched_switch and sched_waking",
         needs=_WAKE,
         threshold=0.10,
-        scale="difference",
     ),
     Metric(
         name="compression_runnable_wait_ms",
@@ -78,6 +77,5 @@ METRICS: Final = (
         needs=Needs(
             ftrace_events=frozenset({"vmscan/mm_vmscan_kswapd_wake", "vmscan/mm_vmscan_kswapd_sleep"})
         ),
-        scale="difference",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.metrics.definition import Direction, Metric, Needs
+from analysis.metrics.definition import Direction, Metric, Needs, Scale
 
 _SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
 _FAMILY: Final = "vmstat"
@@ -21,7 +21,15 @@ ALLOCSTALL_KEYS: Final = (
 )
 
 
-def _delta(name: str, unit: str, direction: Direction, meaning: str, *, threshold: float = 0.05) -> Metric:
+def _delta(
+    name: str,
+    unit: str,
+    direction: Direction,
+    meaning: str,
+    *,
+    threshold: float = 0.05,
+    scale: Scale = "ratio",
+) -> Metric:
     return Metric(
         name=name,
         unit=unit,
@@ -31,7 +39,7 @@ def _delta(name: str, unit: str, direction: Direction, meaning: str, *, threshol
         source=_SOURCE,
         needs=Needs(vmstat=frozenset({name})),
         threshold=threshold,
-        scale="difference",
+        scale=scale,
         count=True,
     )
 
@@ -46,13 +54,25 @@ DELTAS: Final = (
     _delta("pgscan_file", "pages", "none", "file pages scanned"),
     _delta("pgsteal_anon", "pages", "none", "anonymous pages reclaimed"),
     _delta("pgsteal_file", "pages", "none", "file pages reclaimed"),
-    _delta("pgrotated", "pages", "none", "pages moved to the tail of the inactive list after writeback"),
+    _delta(
+        "pgrotated",
+        "pages",
+        "none",
+        "pages moved to the tail of the inactive list after writeback",
+        scale="difference",
+    ),
     _delta("workingset_refault_anon", "pages", "lower", "anonymous pages that came back after eviction"),
     _delta("workingset_refault_file", "pages", "lower", "file pages that came back after eviction"),
     _delta("pswpin", "pages", "none", "pages swapped in"),
     _delta("pswpout", "pages", "none", "pages swapped out"),
     _delta("pgmajfault", "faults", "lower", "major faults"),
-    _delta("oom_kill", "kills", "lower", "processes killed by the kernel for lack of memory"),
+    _delta(
+        "oom_kill",
+        "kills",
+        "lower",
+        "processes killed by the kernel for lack of memory",
+        scale="difference",
+    ),
 )
 
 METRICS: Final = (
@@ -66,7 +86,6 @@ METRICS: Final = (
         source=_SOURCE,
         needs=Needs(vmstat=frozenset(ALLOCSTALL_KEYS)),
         threshold=0.10,
-        scale="difference",
         count=True,
     ),
     *DELTAS,
