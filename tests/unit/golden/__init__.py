@@ -1,0 +1,1 @@
+"""Traces built packet by packet, whose truth is known by construction."""
