@@ -16,6 +16,7 @@ from android_tests.capture.perfetto_loss import judge_perfetto
 from android_tests.capture.perfetto_session import TRACE_FILE
 from android_tests.capture.process_tree import write_process_tree
 from android_tests.capture.raw import Backend, RawCapture
+from android_tests.capture.run_times import RunTimes, run_time_reasons
 from android_tests.capture.suite_tracks import SuiteTracks, SwitchEvent
 from android_tests.capture.sys_stats import write_sys_stats
 from android_tests.capture.trace_header import write_header
@@ -57,12 +58,13 @@ def assemble(
     """
     started = time.monotonic()
     records: Mapping[str, int] = {}
+    run_times = RunTimes(raw.begin.threads, raw.window_ns)
     missing = raw.missing_events
     with PacketWriter(out) as writer:
         if raw.backend == "ftrace":
-            loss, records = _ftrace_trace(writer, raw, switches)
+            loss, records = _ftrace_trace(writer, raw, switches, run_times)
         else:
-            loss, failed = judge_perfetto(raw.folder / TRACE_FILE)
+            loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
             missing = tuple(sorted({*missing, *failed}))
             # In front of the service's packets: the trace processor sorts those in parts,
             # and would throw away older ones that come behind.
@@ -82,6 +84,7 @@ def assemble(
         void_reasons=(
             *raw.troubles,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
+            *run_time_reasons(run_times.result(), raw.begin, raw.end),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,
@@ -91,14 +94,14 @@ def assemble(
 
 
 def _ftrace_trace(
-    writer: PacketWriter, raw: RawCapture, switches: Sequence[SwitchEvent]
+    writer: PacketWriter, raw: RawCapture, switches: Sequence[SwitchEvent], run_times: RunTimes
 ) -> tuple[tuple[str, ...], Mapping[str, int]]:
     begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
     end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
     write_header(writer, raw.facts, raw.events)
     write_process_tree(writer, raw.start_ns, raw.threads_begin)
     write_ftrace_stats(writer, raw.start_ns, "START", begin)
-    summary = write_ftrace(writer, raw.folder, raw.cpus)
+    summary = write_ftrace(writer, raw.folder, raw.cpus, run_times)
     loss = ftrace_loss(begin, end, summary.by_cpu, summary.missed)
     window_begin, window_end = raw.window_ns
     write_sys_stats(writer, window_begin, raw.begin)

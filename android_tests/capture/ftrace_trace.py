@@ -15,6 +15,7 @@ from android_tests.capture.ftrace_pages import Page, read_pages
 from android_tests.capture.ftrace_session import SEPARATOR
 from android_tests.capture.ftrace_stats import CpuStats
 from android_tests.capture.packets import SEQUENCE_FTRACE, PacketWriter
+from android_tests.capture.run_times import RunTimes
 from foundation.errors import TraceError
 
 #: Pages that share a packet: large enough to be cheap, small enough to stay in memory.
@@ -47,8 +48,16 @@ def read_formats(text: str) -> list[EventFormat]:
 class FtraceWriter:
     """Writes one CPU after the other; a packet holds records of one CPU in time order."""
 
-    def __init__(self, writer: PacketWriter, formats: Sequence[EventFormat], layout: PageLayout) -> None:
+    def __init__(
+        self,
+        writer: PacketWriter,
+        formats: Sequence[EventFormat],
+        layout: PageLayout,
+        run_times: RunTimes,
+    ) -> None:
         self._writer = writer
+        self._run_times = run_times
+        self._switch_ids = frozenset(item.id for item in formats if item.name == "sched_switch")
         self._layout = layout
         self._formats = {item.id: item for item in formats}
         self._converters: dict[int, Converter] = {item.id: converter(item) for item in formats}
@@ -66,7 +75,7 @@ class FtraceWriter:
                 packet, pages = self._packet(cpu), 0
                 packet.ftrace_events.lost_events = True
                 self._note_missed(cpu, page)
-            self._convert(page, packet.ftrace_events, counts, path.name)
+            self._convert(page, cpu, packet.ftrace_events, counts, path.name)
             pages += 1
             if pages == _PAGES_A_PACKET:
                 self._flush(packet)
@@ -91,8 +100,9 @@ class FtraceWriter:
         before = self.summary.missed.get(cpu, 0)
         self.summary.missed[cpu] = None if page.missed is None or before is None else before + page.missed
 
-    def _convert(self, page: Page, bundle: Any, counts: dict[int, int], where: str) -> None:
+    def _convert(self, page: Page, cpu: int, bundle: Any, counts: dict[int, int], where: str) -> None:
         data, add, converters, pid_at = page.data, bundle.event.add, self._converters, self._pid_offset
+        switch_ids, switched = self._switch_ids, self._run_times.switch
         for time, start, length in page.records:
             event_id = data[start] | data[start + 1] << 8
             fill = converters.get(event_id)
@@ -107,13 +117,21 @@ class FtraceWriter:
             event.pid = int.from_bytes(data[at : at + 4], "little", signed=True) & 0xFFFFFFFF
             fill(data, start, length, event)
             counts[event_id] = counts.get(event_id, 0) + 1
+            if event_id in switch_ids:
+                switch = event.sched_switch
+                switched(cpu, time, switch.prev_pid, switch.next_pid)
 
 
-def write_ftrace(writer: PacketWriter, folder: Path, cpus: Sequence[int]) -> FtraceSummary:
-    """Convert all that `FtraceSession.collect` left in ``folder``. TraceError if a part is damaged."""
+def write_ftrace(
+    writer: PacketWriter, folder: Path, cpus: Sequence[int], run_times: RunTimes
+) -> FtraceSummary:
+    """Convert all that `FtraceSession.collect` left in ``folder``; switches also go to ``run_times``.
+
+    TraceError if a part is damaged.
+    """
     layout = parse_header_page((folder / "header_page.txt").read_text(encoding="utf-8"))
     formats = read_formats((folder / "formats.txt").read_text(encoding="utf-8"))
-    ftrace = FtraceWriter(writer, formats, layout)
+    ftrace = FtraceWriter(writer, formats, layout, run_times)
     for cpu in cpus:
         ftrace.write_cpu(cpu, folder / f"cpu{cpu}.raw")
     return ftrace.summary

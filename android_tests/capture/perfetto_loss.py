@@ -14,6 +14,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TracePacket
 
+from android_tests.capture.run_times import RunTimes
 from foundation.errors import TraceError
 
 _PACKET_TAG: Final = 0x0A
@@ -71,7 +72,20 @@ def _cut(path: Path, position: int) -> TraceError:
     )
 
 
-def _scan(path: Path) -> _Found:
+def _count_switches(bundle: Any, run_times: RunTimes) -> None:
+    for event in bundle.event:
+        if event.HasField("sched_switch"):
+            switch = event.sched_switch
+            run_times.switch(bundle.cpu, event.timestamp, switch.prev_pid, switch.next_pid)
+    compact = bundle.compact_sched
+    t_ns = 0
+    # Times are differences; the first of a bundle is the difference from 0.
+    for delta_ns, next_pid in zip(compact.switch_timestamp, compact.switch_next_pid, strict=True):
+        t_ns += delta_ns
+        run_times.switch(bundle.cpu, t_ns, None, next_pid)
+
+
+def _scan(path: Path, run_times: RunTimes) -> _Found:
     found = _Found()
     for packet in packets(path):
         kind = packet.WhichOneof("data")
@@ -79,6 +93,7 @@ def _scan(path: Path) -> _Found:
             if packet.ftrace_events.lost_events:
                 cpu = packet.ftrace_events.cpu
                 found.lost_by_cpu[cpu] = found.lost_by_cpu.get(cpu, 0) + 1
+            _count_switches(packet.ftrace_events, run_times)
         elif kind == "ftrace_stats":
             stats = packet.ftrace_stats
             side = found.end if stats.phase == FtraceStats.END_OF_TRACE else found.begin
@@ -90,12 +105,13 @@ def _scan(path: Path) -> _Found:
     return found
 
 
-def judge_perfetto(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def judge_perfetto(path: Path, run_times: RunTimes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Loss lines (empty: whole) and events that the service could not enable.
 
+    Context switches go to ``run_times``.
     TraceError if the file is not a whole sequence of packets.
     """
-    found = _scan(path)
+    found = _scan(path, run_times)
     loss: list[str] = []
     if not found.end:
         loss.append("the trace has no closing ftrace statistics: it was cut short")

@@ -27,6 +27,8 @@ from tests.unit.capture_ring import (
 
 MS = 1_000_000
 START = 100_000 * MS
+SAMPLE_SPAN = 2 * MS
+WINDOW = START + 10 * MS + SAMPLE_SPAN, START + 700 * MS
 
 KCOMPRESSD_DONE = format_text(
     "kcompressd_done",
@@ -71,14 +73,20 @@ class Truth:
     """What the trace must say: ns on CPU by tid, and records by CPU."""
 
     run_ns: dict[int, int] = field(default_factory=dict)
+    window_run_ns: dict[int, int] = field(default_factory=dict)
     records: dict[int, int] = field(default_factory=dict)
 
+    def ran(self, tid: int, since: int, until: int) -> None:
+        inside = max(min(until, WINDOW[1]) - max(since, WINDOW[0]), 0)
+        self.run_ns[tid] = self.run_ns.get(tid, 0) + until - since
+        self.window_run_ns[tid] = self.window_run_ns.get(tid, 0) + inside
 
-def sample(mark: Mark, t_ns: int, values: Mapping[str, Number], span_ns: int = 2 * MS) -> Sample:
+
+def sample(mark: Mark, t_ns: int, values: Mapping[str, Number], span_ns: int = SAMPLE_SPAN) -> Sample:
     return Sample(t_ns, t_ns + span_ns, mark, values, {42: "kswapd0", 43: "kcompressd:0"}, ())
 
 
-def values(step: int) -> dict[str, Number]:
+def values(step: int, kswapd_run_ns: int = 0) -> dict[str, Number]:
     return {
         conventions.vmstat("pswpout"): 1000 + 37 * step,
         conventions.vmstat("allocstall_normal"): 5,
@@ -87,7 +95,7 @@ def values(step: int) -> dict[str, Number]:
         conventions.psi_total_us("memory", "some"): 700 * step,
         conventions.psi_avg10("memory", "some"): 1.25 * step,
         conventions.zram_mm_stat("zram0", "same_pages"): 9 * step,
-        conventions.schedstat("kswapd0", 42, "run_ns"): 10**9 + 12_345_678 * step,
+        conventions.schedstat("kswapd0", 42, "run_ns"): 10**9 + kswapd_run_ns * step // 9,
         conventions.extra("/sys/kernel/zram_kcompressd/done"): 11 * step,
     }
 
@@ -103,7 +111,7 @@ def write_pages(folder: Path, *, switches: int = 400, seed: int = 1, miss: bool 
             time += dice.randrange(1, 3 * MS)
             following = dice.choice([thread for thread in (SWAPPER, worker, APP) if thread != current])
             if current is not SWAPPER and count:
-                truth.run_ns[current[1]] = truth.run_ns.get(current[1], 0) + time - since
+                truth.ran(current[1], since, time)
             if miss and cpu == 1 and step == switches // 2:
                 ring.miss(123)
             ring.event(time, switch_payload(current, 1 if current is not SWAPPER else 0, following))
@@ -127,11 +135,12 @@ def write_pages(folder: Path, *, switches: int = 400, seed: int = 1, miss: bool 
                 count += 1
         time += MS
         if current is not SWAPPER:
-            truth.run_ns[current[1]] += time - since
+            truth.ran(current[1], since, time)
         ring.event(time, switch_payload(current, 0, SWAPPER if current is not SWAPPER else APP))
         truth.records[cpu] = count + 1
         (folder / f"cpu{cpu}.raw").write_bytes(ring.raw())
         stats.append(CpuStats(cpu, count + 1, 0, 0, 4096, 0.0, 0.0, 0, 0))
+    (folder / "kswapd_run_ns.txt").write_text(str(truth.window_run_ns[42]))
     (folder / "header_page.txt").write_text(HEADER_PAGE)
     (folder / "formats.txt").write_text(
         "".join(
@@ -153,6 +162,7 @@ def write_pages(folder: Path, *, switches: int = 400, seed: int = 1, miss: bool 
 def raw_capture(folder: Path) -> RawCapture:
     """A whole ftrace recording around the pages in ``folder``."""
     stop = START + 5_000 * MS
+    run_ns = int((folder / "kswapd_run_ns.txt").read_text())
     return RawCapture(
         serial="virtual-0",
         backend="ftrace",
@@ -161,10 +171,10 @@ def raw_capture(folder: Path) -> RawCapture:
         facts=FACTS,
         start_ns=START,
         stop_ns=stop,
-        begin=sample("begin", START + 10 * MS, values(0)),
-        end=sample("end", START + 700 * MS, values(9)),
+        begin=sample("begin", START + 10 * MS, values(0, run_ns)),
+        end=sample("end", START + 700 * MS, values(9, run_ns)),
         between=tuple(
-            sample("sample", START + (20 + 60 * step) * MS, values(step)) for step in range(1, 9)
+            sample("sample", START + (20 + 60 * step) * MS, values(step, run_ns)) for step in range(1, 9)
         ),
         poller_period_ms=250,
         events=("sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"),

@@ -14,6 +14,7 @@ from android_tests.capture import events
 from android_tests.capture.packets import PacketWriter
 from android_tests.capture.perfetto_config import check_config, trace_config
 from android_tests.capture.perfetto_loss import judge_perfetto
+from android_tests.capture.run_times import RunTimes
 from foundation.errors import TraceError, UsageError
 
 
@@ -86,7 +87,7 @@ def write(tmp_path: Path) -> Write:
 
 def test_a_whole_trace(write: Write) -> None:
     path = write([stats(BEGIN, overrun=4), bundle(0), stats(END, overrun=4), buffers()])
-    assert judge_perfetto(path) == ((), ())
+    assert judge_perfetto(path, RunTimes((), (0, 1))) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_whole_trace(write: Write) -> None:
     ],
 )
 def test_each_loss_is_named(write: Write, packets: list[Any], line: str) -> None:
-    loss, _ = judge_perfetto(write(packets))
+    loss, _ = judge_perfetto(write(packets), RunTimes((), (0, 1)))
     assert len(loss) == 1
     assert line in loss[0]
 
@@ -116,7 +117,7 @@ def test_events_that_the_service_could_not_enable(write: Write) -> None:
     begin = stats(BEGIN)
     begin.ftrace_stats.unknown_ftrace_events.append("vmscan/of_tomorrow")
     begin.ftrace_stats.failed_ftrace_events.append("vmscan/denied")
-    assert judge_perfetto(write([begin, stats(END), buffers()]))[1] == (
+    assert judge_perfetto(write([begin, stats(END), buffers()]), RunTimes((), (0, 1)))[1] == (
         "vmscan/denied",
         "vmscan/of_tomorrow",
     )
@@ -128,10 +129,24 @@ def test_damage_is_told_with_its_place(write: Write) -> None:
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         try:
-            loss, _ = judge_perfetto(path)
+            loss, _ = judge_perfetto(path, RunTimes((), (0, 1)))
         except TraceError:
             continue
         assert loss, f"cut at byte {length} of {len(whole)} and not noticed"
     path.write_bytes(b"\x0b" + whole[1:])
     with pytest.raises(TraceError, match="at byte 0"):
-        judge_perfetto(path)
+        judge_perfetto(path, RunTimes((), (0, 1)))
+
+
+def test_compact_and_full_switches_give_the_same_run_times(write: Write) -> None:
+    switches = [(100, 0, 42), (150, 42, 7), (175, 7, 42), (260, 42, 0)]
+    full, compact = TracePacket(), TracePacket()
+    for t_ns, prev, following in switches:
+        event = full.ftrace_events.event.add(timestamp=t_ns)
+        event.sched_switch.prev_pid, event.sched_switch.next_pid = prev, following
+    compact.ftrace_events.compact_sched.switch_timestamp.extend([100, 50, 25, 85])
+    compact.ftrace_events.compact_sched.switch_next_pid.extend([42, 7, 42, 0])
+    for packet in (full, compact):
+        run_times = RunTimes((42, 43), (120, 250))
+        judge_perfetto(write([packet]), run_times)
+        assert run_times.result() == {42: (150 - 120) + (250 - 175), 43: 0}
