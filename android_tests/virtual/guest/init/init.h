@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GUEST_INIT_H
+#define GUEST_INIT_H
+
+#include <stdbool.h>
+
+/* One whole line in the kernel log, and so on the console, where the host looks for it. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void mount_all(void);
+void tune_kernel(void);
+
+/* Loads what /lib/modules/load.conf names ("FILE [PARAMETER=VALUE...]" a line), in its order. */
+void load_modules(void);
+
+/* Brings up lo and eth0 with the address QEMU's user network forwards to. */
+bool network_up(void);
+
+/* /system/build.prop, and androidboot.X=V of the kernel command line as ro.boot.X. */
+void load_properties(void);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Process 1 of the virtual device. */
+#include "init.h"
+
+#include "../common/io.h"
+#include "../common/props.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct daemon {
+	const char *path;
+	const char *argument;
+	pid_t pid;
+};
+
+static struct daemon daemons[] = {
+	{ "/system/bin/activityd", NULL, 0 },
+	{ "/system/bin/adbd", NULL, 0 },
+};
+#define DAEMONS (sizeof(daemons) / sizeof(daemons[0]))
+
+void report(const char *format, ...)
+{
+	char text[900] = "<4>suite-init: ";
+	size_t used = strlen(text);
+	va_list arguments;
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text + used, sizeof(text) - used, format, arguments);
+	va_end(arguments);
+	/* One write is one line of the log. */
+	write_full(fd, text, strlen(text));
+	close(fd);
+}
+
+/* Starts a daemon and waits for the line by which it says that it serves. */
+static bool start(struct daemon *daemon, int deadline_ms)
+{
+	char line[64];
+	int said[2];
+	struct pollfd entry;
+	bool ready;
+
+	if (pipe2(said, O_CLOEXEC) < 0)
+		return false;
+	daemon->pid = fork();
+	if (daemon->pid == 0) {
+		setsid();
+		dup2(said[1], 1);
+		execl(daemon->path, daemon->path, daemon->argument, (char *)NULL);
+		_exit(127);
+	}
+	close(said[1]);
+	entry = (struct pollfd){ .fd = said[0], .events = POLLIN };
+	ready = daemon->pid > 0 && poll(&entry, 1, deadline_ms) == 1 && read(said[0], line, sizeof(line)) > 0;
+	close(said[0]);
+	if (!ready)
+		report("%s does not start", daemon->path);
+	return ready;
+}
+
+static void restart_forever(void)
+{
+	for (;;) {
+		int status;
+		pid_t pid = wait(&status);
+
+		if (pid < 0 && errno == ECHILD)
+			sleep(1);
+		for (size_t i = 0; i < DAEMONS; i++) {
+			if (pid <= 0 || daemons[i].pid != pid)
+				continue;
+			report("%s ended with status %#x, starting it again", daemons[i].path, status);
+			/* A daemon that cannot live must not eat the CPU. */
+			usleep(200 * 1000);
+			start(&daemons[i], 10 * 1000);
+		}
+	}
+}
+
+int main(void)
+{
+	bool ready = true;
+
+	umask(022);
+	mount_all();
+	write_file("/proc/self/oom_score_adj", "-1000");
+	load_properties();
+	load_modules();
+	tune_kernel();
+	setenv("PATH", "/system/bin", 1);
+	setenv("HOME", "/", 1);
+	setenv("USER", "root", 1);
+	setenv("LOGNAME", "root", 1);
+	setenv("HOSTNAME", "virtual", 1);
+	setenv("ANDROID_ROOT", "/system", 1);
+	setenv("ANDROID_DATA", "/data", 1);
+	unsetenv("TERM");
+	if (!network_up())
+		report("no network: %s", strerror(errno));
+	for (size_t i = 0; i < DAEMONS; i++)
+		ready = start(&daemons[i], 30 * 1000) && ready;
+	prop_set("sys.boot_completed", "1");
+	if (ready)
+		report("ready");
+	restart_forever();
+}
