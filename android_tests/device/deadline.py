@@ -1,0 +1,36 @@
+"""How long something may still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from foundation.errors import UsageError
+
+
+class Deadline:
+    """A point in time (monotonic clock) that several waits share."""
+
+    def __init__(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise UsageError(f"a deadline of {seconds} s has passed before it starts")
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; never negative."""
+        return max(0.0, self._end - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.left_s == 0.0
+
+
+def wait_until(condition: Callable[[], bool], deadline: Deadline, *, every_s: float = 0.05) -> bool:
+    """Ask ``condition`` until it holds or ``deadline`` has passed; whether it held."""
+    while not condition():
+        if deadline.passed:
+            return False
+        time.sleep(min(every_s, max(deadline.left_s, 0.001)))
+    return True
