@@ -31,6 +31,9 @@ class Session(Protocol):
     @property
     def cpus(self) -> tuple[int, ...]: ...
 
+    @property
+    def troubles(self) -> tuple[str, ...]: ...
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -135,7 +138,7 @@ class Capture:
             cpus=cpus,
             threads_begin=self._threads_begin,
             threads_end=threads_end,
-            troubles=(trouble,) if trouble else (),
+            troubles=(*((trouble,) if trouble else ()), *self._session.troubles),
         )
 
     def cancel(self) -> None:

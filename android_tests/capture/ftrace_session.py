@@ -57,6 +57,7 @@ class FtraceSession:
         self._base: str | None = None
         self._restore: str | None = None
         self.own_instance = True
+        self.troubles: tuple[str, ...] = ()
         self.cpus: tuple[int, ...] = ()
         self.stats_begin: list[CpuStats] = []
         self.stats_end: list[CpuStats] = []
@@ -80,7 +81,9 @@ class FtraceSession:
 
     def stop(self) -> None:
         """Switch recording off and read how much was lost; the buffer keeps its records."""
-        self._device.script(f"echo 0 > {self._base}/tracing_on")
+        switch = f"{self._base}/tracing_on"
+        if self._device.script(f"cat {switch} && echo 0 > {switch}").stdout.strip() != "1":
+            self.troubles = ("the kernel or another program had switched the recording off",)
         self.stats_end = self._read_stats()
 
     def collect(self, folder: Path) -> None:

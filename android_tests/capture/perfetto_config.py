@@ -34,10 +34,9 @@ def trace_config(
 ) -> str:
     """TraceConfig text with the ftrace events ``group/name`` and polled statistics.
 
-    Only fields that services since Android 10 know: another one would make an old one
-    refuse the config. For the same reason ``vmstat_counters`` stays empty, which means all
-    keys that the service knows; what it does not know the suite's own poller reads.
-    Process scan and system info are on, and compact scheduling, a third of the size.
+    Only fields that old services know too, as one refuses a config with a field that it
+    does not know. For the same reason ``vmstat_counters`` stays empty, which means all keys
+    that the service knows; what it does not know the suite's own poller reads.
     """
     event_lines = "\n".join(f'      ftrace_events: "{event}"' for event in sorted(events))
     app_lines = "\n".join(f'      atrace_apps: "{app}"' for app in _ATRACE_APPS)
@@ -56,7 +55,6 @@ data_sources {{
 {app_lines}
       buffer_size_kb: {_CPU_BUFFER_KB}
       drain_period_ms: {_DRAIN_PERIOD_MS}
-      compact_sched {{ enabled: true }}
     }}
   }}
 }}

@@ -44,6 +44,7 @@ class PerfettoSession:
         self._pid: int | None = None
         self._started = False
         self.cpus: tuple[int, ...] = ()
+        self.troubles: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start the service's recording and wait until its data sources run, where it can tell."""

@@ -132,3 +132,9 @@ def test_record_shorter_than_its_format(group: str) -> None:
 def test_negative_pid_of_idle_is_kept() -> None:
     switch = convert("sched", SCHED_SWITCH, switch_payload(("a", -1), 0, ("b", -2))).sched_switch
     assert (switch.prev_pid, switch.next_pid) == (-1, -2)
+
+
+def test_what_the_offline_engine_would_drop_is_written_generic() -> None:
+    text = format_text("mm_vmscan_memcg_reclaim_begin", 8, [("int order", 8, 4, 1)])
+    event = convert("vmscan", text, payload(8, 1, struct.pack("<i", 3)))
+    assert event.generic.event_name == "mm_vmscan_memcg_reclaim_begin"
