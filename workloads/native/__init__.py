@@ -1,0 +1,1 @@
+"""Native programs: one C source for phones and the virtual device."""
