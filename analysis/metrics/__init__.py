@@ -1,6 +1,44 @@
 """Metrics: what one trace says in figures, each with its definition, its needs and its source."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from analysis.metrics.definition import Metric, MetricValue, Needs
 from analysis.metrics.registry import PRIMARIES, all_metrics, metric_named, needs_of
 
-__all__ = ["PRIMARIES", "Metric", "MetricValue", "Needs", "all_metrics", "metric_named", "needs_of"]
+if TYPE_CHECKING:
+    from analysis.engine import EngineChoice
+
+__all__ = [
+    "PRIMARIES",
+    "Metric",
+    "MetricValue",
+    "Needs",
+    "all_metrics",
+    "compute",
+    "metric_named",
+    "needs_of",
+]
+
+
+def compute(
+    trace: Path,
+    names: Iterable[str] | None = None,
+    engine: EngineChoice | None = None,
+    *,
+    lossy: bool = False,
+) -> list[MetricValue]:
+    """Figures of one trace in the order of ``names`` (None: every metric).
+
+    TraceError if the trace cannot be read, is not whole, or has no thread of role reclaim
+    where one is asked for; UsageError for an unknown name; HostError without an engine.
+    With ``lossy`` a trace that is not whole is read all the same, and every value carries
+    the reasons as a caution.
+    """
+    # Here, so that the registry costs no import of an engine.
+    from analysis.metrics.evaluation import evaluate
+
+    return evaluate(trace, names, engine, lossy=lossy)[1]

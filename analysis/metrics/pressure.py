@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis import conventions as names
 from analysis.metrics.definition import Metric, Needs
+from analysis.metrics.figure import Figure
+from analysis.metrics.recording import Recording
 
 #: Metric -> (resource, line) of /proc/pressure.
 LINES: Final = {
@@ -32,3 +35,13 @@ METRICS: Final = tuple(
     )
     for name, (resource, line) in LINES.items()
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`; unknown where the kernel has no PSI."""
+    return {name: _stalled(recording, *line) for name, line in LINES.items()}
+
+
+def _stalled(recording: Recording, resource: str, line: str) -> Figure:
+    total_us = recording.delta(names.psi_total_us(resource, line))
+    return total_us if total_us.value is None else Figure(total_us.value / 1e3)

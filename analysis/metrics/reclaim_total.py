@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis import conventions as names
 from analysis.metrics import direct_reclaim, thread_cpu
 from analysis.metrics.definition import Metric, Needs
+from analysis.metrics.figure import Figure, ratio
+from analysis.metrics.recording import Recording, sql_list, sql_of, whole
+
+#: The parts of the sum, and whether one that is unknown makes the sum unknown.
+_SUM: Final = {
+    "kswapd_cpu_ms": True,
+    "compression_cpu_ms": True,
+    "direct_reclaim_cpu_ms": True,
+    # Most devices have none, and a trace of another recorder cannot prove that.
+    "vendor_reclaim_cpu_ms": False,
+}
 
 _PARTS: Final = Needs.union(
-    metric.needs
-    for metric in (*thread_cpu.METRICS, *direct_reclaim.METRICS)
-    if metric.name
-    in {"kswapd_cpu_ms", "compression_cpu_ms", "vendor_reclaim_cpu_ms", "direct_reclaim_cpu_ms"}
+    metric.needs for metric in (*thread_cpu.METRICS, *direct_reclaim.METRICS) if metric.name in _SUM
 )
 
 METRICS: Final = (
@@ -35,3 +44,54 @@ METRICS: Final = (
         needs=_PARTS | Needs(vmstat=frozenset({"pswpout"})),
     ),
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`; TraceError as in `thread_cpu.compute`."""
+    parts = thread_cpu.compute(recording) | direct_reclaim.compute(recording)
+    total = _total(parts)
+    if total.value is not None:
+        total = Figure(total.value, _unseen(recording))
+    per_page = ratio(
+        total,
+        recording.delta(names.vmstat("pswpout")),
+        factor=1e3,
+        zero="no page was swapped out in the window",
+    )
+    return {"reclaim_cpu_ms": total, "reclaim_cpu_us_per_page": per_page}
+
+
+def _total(parts: dict[str, Figure]) -> Figure:
+    total = 0.0
+    for name, required in _SUM.items():
+        part = parts[name]
+        if part.value is not None:
+            total += part.value
+        elif required:
+            return part
+    return Figure(total)
+
+
+def _unseen(recording: Recording) -> str | None:
+    """A caution if pages were swapped out while nothing that we know of was at work.
+
+    A compression by workqueue shows only as kworker threads, which do other work as well.
+    """
+    workers = recording.with_role("reclaim", "compression", "vendor_reclaim")
+    ((unseen, swapped),) = recording.session.rows(
+        sql_of(
+            "unseen_swap_out",
+            utids=sql_list([thread.utid for thread in workers]),
+            begin=recording.window.begin,
+            end=recording.window.end,
+            counter_type="global_counter_track_event" if recording.window.of_suite else "vmstat",
+            counter_name=names.vmstat("pswpout") if recording.window.of_suite else "pswpout",
+        )
+    )
+    pages = whole(unseen or 0)
+    if not pages:
+        return None
+    return (
+        f"{pages} of {whole(swapped or 0)} pages were swapped out while no thread with a role ran and"
+        " nobody was in direct reclaim: a kworker may compress, and its CPU is not in this sum"
+    )

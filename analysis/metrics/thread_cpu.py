@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis import conventions as names
 from analysis.metrics.definition import Metric, Needs
+from analysis.metrics.figure import Figure, unknown
+from analysis.metrics.recording import Recording, Window, sql_list, sql_of, whole
+from analysis.threads import Role, role_of
 
 _SCHED: Final = Needs(ftrace_events=frozenset({"sched/sched_switch"}), schedstat=True)
 _WAKE: Final = Needs(
@@ -72,10 +76,97 @@ METRICS: Final = (
         direction="lower",
         family="reclaim CPU",
         definition="time between kswapd's wake and its next sleep in the window, summed over nodes;"
-        " longer than its CPU time where it waits or is preempted",
+        " longer than its CPU time where it waits, is preempted, or naps (up to 0.1 s) before it sleeps",
         source="mm_vmscan_kswapd_wake, mm_vmscan_kswapd_sleep (include/trace/events/vmscan.h)",
         needs=Needs(
             ftrace_events=frozenset({"vmscan/mm_vmscan_kswapd_wake", "vmscan/mm_vmscan_kswapd_sleep"})
         ),
     ),
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`.
+
+    TraceError if scheduling was recorded and no thread has role reclaim: then the names of
+    this device are unknown to us, and 0 would be wrong.
+    """
+    if not recording.has_sched:
+        why = unknown("the trace has no sched_switch events in the window")
+        return {metric.name: why for metric in METRICS}
+    if not recording.with_role("reclaim"):
+        raise recording.error(
+            f"no thread has the role reclaim (kswapd); {recording.names_seen()}",
+            "record with a process tree; add the device's name for kswapd to analysis/threads.py",
+        )
+    return {
+        "kswapd_cpu_ms": _cpu(recording, "reclaim"),
+        "compression_cpu_ms": _cpu(recording, "compression"),
+        "vendor_reclaim_cpu_ms": _cpu(recording, "vendor_reclaim"),
+        "kswapd_runnable_wait_ms": _wait(recording, "reclaim"),
+        "compression_runnable_wait_ms": _wait(recording, "compression"),
+        "kswapd_awake_ms": _awake(recording),
+    }
+
+
+def cpu_ns(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, int]:
+    """CPU time of threads in ns, by utid; 0 for one that was not on a CPU in the window."""
+    within = window or recording.window
+    query = sql_of(
+        "thread_cpu",
+        utids=sql_list(utids),
+        begin=within.begin,
+        end=within.end,
+        trace_end=recording.bounds[1],
+    )
+    return dict.fromkeys(utids, 0) | {whole(utid): whole(ns) for utid, ns in recording.session.rows(query)}
+
+
+def _absent(recording: Recording, role: Role) -> Figure:
+    """What the absence of a role means: 0 where the capture looked for it, else unknown."""
+    listed = (recording.capture or {}).get(names.CAPTURE_THREADS)
+    if listed is not None:
+        comms = [entry.partition(":")[2] for entry in str(listed).split()]
+        lost = [comm for comm in comms if role_of(comm) == role]
+        if lost:
+            return unknown(f"the capture saw {', '.join(lost)}, but the trace does not name it")
+        return Figure(0.0)
+    return unknown(f"no thread has the role {role}; {recording.names_seen()}")
+
+
+def _cpu(recording: Recording, role: Role) -> Figure:
+    threads = recording.with_role(role)
+    if not threads:
+        return _absent(recording, role)
+    return Figure(sum(cpu_ns(recording, [thread.utid for thread in threads]).values()) / 1e6)
+
+
+def _wait(recording: Recording, role: Role) -> Figure:
+    threads = recording.with_role(role)
+    if not threads:
+        return _absent(recording, role)
+    if not recording.event_recorded("sched_waking"):
+        return unknown("the trace has no sched_waking events: the wait after a wake-up is unknown")
+    query = sql_of(
+        "runnable_wait",
+        utids=sql_list([thread.utid for thread in threads]),
+        begin=recording.window.begin,
+        end=recording.window.end,
+        trace_end=recording.bounds[1],
+    )
+    return Figure(sum(whole(ns) for _, ns in recording.session.rows(query)) / 1e6)
+
+
+def _awake(recording: Recording) -> Figure:
+    if not recording.event_recorded("mm_vmscan_kswapd_wake"):
+        return unknown("the trace has no mm_vmscan_kswapd_wake events")
+    query = sql_of(
+        "kswapd_awake",
+        utids=sql_list([thread.utid for thread in recording.with_role("reclaim")]),
+        begin=recording.window.begin,
+        end=recording.window.end,
+        trace_begin=recording.bounds[0],
+        trace_end=recording.bounds[1],
+    )
+    ((ns,),) = recording.session.rows(query)
+    return Figure(whole(ns) / 1e6)

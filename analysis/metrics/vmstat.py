@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis import conventions as names
 from analysis.metrics.definition import Direction, Metric, Needs, Scale
+from analysis.metrics.figure import Figure, ratio, unknown
+from analysis.metrics.recording import Recording
 
 _SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
 _FAMILY: Final = "vmstat"
@@ -124,3 +127,58 @@ METRICS: Final = (
         count=True,
     ),
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`; a counter that the kernel or the trace lacks is unknown."""
+    anon = recording.delta(names.vmstat("pgsteal_anon"))
+    return {
+        "allocstall": _allocstall(recording),
+        **{metric.name: recording.delta(names.vmstat(metric.name)) for metric in DELTAS},
+        "pgsteal_anon_per_s": ratio(anon, _seconds(recording), zero="the window is empty"),
+        "reclaim_efficiency": ratio(
+            _sum(recording, "pgsteal_kswapd", "pgsteal_direct"),
+            _sum(recording, "pgscan_kswapd", "pgscan_direct"),
+            zero="no page was scanned in the window",
+        ),
+        "compression_queue_estimate_pages": _queue(recording),
+    }
+
+
+def _allocstall(recording: Recording) -> Figure:
+    present = [names.vmstat(key) for key in ALLOCSTALL_KEYS if names.vmstat(key) in recording.counters]
+    if not present:
+        return unknown("no allocstall counter is in the trace")
+    return _added([recording.delta(counter) for counter in present])
+
+
+def _sum(recording: Recording, *keys: str) -> Figure:
+    return _added([recording.delta(names.vmstat(key)) for key in keys])
+
+
+def _added(parts: list[Figure]) -> Figure:
+    total = 0.0
+    for part in parts:
+        if part.value is None:
+            return part
+        total += part.value
+    return Figure(total)
+
+
+def _queue(recording: Recording) -> Figure:
+    queued = recording.delta(names.vmstat("nr_vmscan_write"))
+    written = recording.delta(names.vmstat("pswpout"))
+    for part in (queued, written):
+        if part.value is None:
+            return part
+    return Figure((queued.value or 0.0) - (written.value or 0.0))
+
+
+def _seconds(recording: Recording) -> Figure:
+    """Seconds between the two readings that a difference is made of."""
+    found = recording.counters.get(names.vmstat("pgsteal_anon"))
+    if found is None:
+        return unknown("vmstat.pgsteal_anon is not in the trace")
+    if recording.window.of_suite:
+        return Figure(recording.window.seconds)
+    return Figure((found.last_ns - found.first_ns) / 1e9)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from analysis.metrics.definition import Metric
+from analysis.metrics.figure import Figure
+from analysis.metrics.recording import Recording
 
 METRICS: Final = (
     Metric(
@@ -17,3 +19,10 @@ METRICS: Final = (
         source="the suite's repetition slice",
     ),
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`."""
+    window = recording.window
+    caution = None if window.of_suite else "the whole trace: the suite did not record it"
+    return {"window_s": Figure(window.seconds, caution)}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis import conventions as names
 from analysis.metrics.definition import Metric, Needs
+from analysis.metrics.figure import Figure, ratio, unknown
+from analysis.metrics.recording import Recording
 
 _NEEDS: Final = Needs(zram=True)
 _SOURCE: Final = "mm_stat (Documentation/admin-guide/blockdev/zram.rst)"
@@ -32,3 +35,28 @@ METRICS: Final = (
         scale="difference",
     ),
 )
+
+
+def compute(recording: Recording) -> dict[str, Figure]:
+    """Figures of `METRICS`; unknown where no zram disk was polled or nothing is stored."""
+    stored = _at_end(recording, "orig_data_size")
+    compressed = _at_end(recording, "compr_data_size")
+    same = _at_end(recording, "same_pages")
+    page_size = recording.page_size
+    return {
+        "zram_compression_ratio": ratio(stored, compressed, zero="zram holds no compressed page"),
+        "zram_same_filled_share": unknown("the trace does not say the page size")
+        if page_size is None
+        else ratio(same, stored, factor=page_size, zero="zram is empty"),
+    }
+
+
+def _at_end(recording: Recording, field: str) -> Figure:
+    """Sum over all disks of a field of mm_stat at the window's end."""
+    suffix = names.zram_mm_stat("", field)
+    values = [
+        counter.last
+        for name, counter in recording.counters.items()
+        if name.startswith("zram") and name.endswith(suffix)
+    ]
+    return Figure(sum(values)) if values else unknown(f"no zram disk's {field} is in the trace")

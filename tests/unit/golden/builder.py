@@ -87,7 +87,9 @@ class TraceBuilder:
             event = self._event(end, cpu, tid).mm_vmscan_direct_reclaim_end
             event.nr_reclaimed = 32
 
-    def kswapd_awake(self, tid: int, begin: int | None, end: int | None, cpu: int = 0, nid: int = 0) -> None:
+    def kswapd_awake(
+        self, tid: int, begin: int | None, end: int | None, cpu: int = 0, nid: int = 0
+    ) -> None:
         if begin is not None:
             self._event(begin, cpu, tid).mm_vmscan_kswapd_wake.nid = nid
         if end is not None:
@@ -139,8 +141,10 @@ class TraceBuilder:
         event.track_uuid = uuid
 
     def counter(self, name: str, ts: int, value: float) -> None:
+        # The descriptor must come first: an event on a track that is not yet known is dropped.
+        uuid = self._track(name, counter=True)
         event = self._packet(ts).track_event
-        event.track_uuid = self._track(name, counter=True)
+        event.track_uuid = uuid
         event.type = TrackEvent.TYPE_COUNTER
         if isinstance(value, float):
             event.double_counter_value = value

@@ -1,0 +1,65 @@
+"""One trace to its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from analysis import validity
+from analysis.engine import EngineChoice, open_trace
+from analysis.metrics import (
+    app_switches,
+    direct_reclaim,
+    pressure,
+    reclaim_total,
+    thread_cpu,
+    vmstat,
+    window,
+    zram,
+)
+from analysis.metrics.definition import Metric, MetricValue
+from analysis.metrics.figure import Figure
+from analysis.metrics.recording import Recording
+from analysis.metrics.registry import all_metrics, metric_named
+from foundation.errors import TraceError
+
+_FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = (
+    (thread_cpu.METRICS, thread_cpu.compute),
+    (reclaim_total.METRICS, reclaim_total.compute),
+    (direct_reclaim.METRICS, direct_reclaim.compute),
+    (vmstat.METRICS, vmstat.compute),
+    (pressure.METRICS, pressure.compute),
+    (app_switches.METRICS, app_switches.compute),
+    (zram.METRICS, zram.compute),
+    (window.METRICS, window.compute),
+)
+
+
+def evaluate(
+    trace: Path, wanted: Iterable[str] | None, engine: EngineChoice | None, *, lossy: bool
+) -> tuple[str, list[MetricValue]]:
+    """The engine that answered, and a value for each wanted metric; see `analysis.metrics.compute`."""
+    chosen = list(all_metrics() if wanted is None else wanted)
+    metrics = {name: metric_named(name) for name in chosen}
+    with open_trace(trace, engine) as session:
+        recording = Recording(session)
+        reasons = validity.reasons(recording)
+        if reasons and not lossy:
+            raise TraceError(
+                f"{trace}: the trace is not whole: {'; '.join(reasons)}",
+                next_step="record it again, or give --lossy to see what it holds",
+            )
+        figures: dict[str, Figure] = {}
+        for family, compute in _FAMILIES:
+            if any(metric.name in metrics for metric in family):
+                figures |= compute(recording)
+    caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
+    return str(session.engine), [
+        MetricValue(trace, name, figures[name].value, metric.unit, _joined(figures[name].reason, caution))
+        for name, metric in metrics.items()
+    ]
+
+
+def _joined(reason: str | None, caution: str | None) -> str | None:
+    return "; ".join(part for part in (reason, caution) if part) or None

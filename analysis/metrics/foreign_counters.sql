@@ -1,0 +1,24 @@
+-- Perfetto's own polled counters, under the suite's names; PSI is in ns there.
+WITH own AS (
+  SELECT
+    id,
+    CASE type
+      WHEN 'psi' THEN REPLACE(name, 'psi.mem.', 'psi.memory.') || '_total_us'
+      ELSE 'vmstat.' || name
+    END AS name,
+    IIF(type = 'psi', 1e-3, 1) AS factor
+  FROM track
+  WHERE type IN ('vmstat', 'psi')
+),
+first AS (
+  SELECT track_id, MIN(ts) AS ts, value FROM counter
+  WHERE track_id IN (SELECT id FROM own) GROUP BY track_id
+),
+last AS (
+  SELECT track_id, MAX(ts) AS ts, value FROM counter
+  WHERE track_id IN (SELECT id FROM own) GROUP BY track_id
+)
+SELECT own.name, first.value * factor, last.value * factor, first.ts, last.ts
+FROM own
+JOIN first ON first.track_id = own.id
+JOIN last ON last.track_id = own.id

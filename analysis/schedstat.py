@@ -1,0 +1,53 @@
+"""Two witnesses of one thread's CPU time: the trace's switches and /proc/PID/schedstat."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analysis import conventions as names
+from analysis.metrics.recording import Recording, Window
+from analysis.metrics.thread_cpu import cpu_ns
+
+#: The kernel brings a running thread's time up to date at ticks: it may lag by one at each
+#: edge of the window. 10 ms is the longest tick in use (CONFIG_HZ=100).
+TICKS_NS: Final = 2 * 10_000_000
+#: Time in interrupts is in the trace's intervals, and in some configurations not in schedstat.
+SHARE: Final = 0.02
+#: Reading all counters takes a while: the thread may have run between the edge and its turn.
+EDGE_NS: Final = 100_000_000
+
+
+def disagreements(recording: Recording) -> list[str]:
+    """A line for each thread whose two CPU times cannot both be right; empty if none is known.
+
+    schedstat must lie between the trace's time in the window and that in the window made
+    longer by `EDGE_NS` on either side, give or take max(`SHARE`, `TICKS_NS`).
+    """
+    window = recording.window
+    if not window.of_suite or not recording.has_sched:
+        return []
+    by_tid = {thread.tid: thread for thread in recording.threads if thread.role is not None}
+    wider = Window(window.begin - EDGE_NS, window.end + EDGE_NS, of_suite=True)
+    utids = [thread.utid for thread in by_tid.values()]
+    inside, around = cpu_ns(recording, utids), cpu_ns(recording, utids, wider)
+    found = []
+    for counter in recording.counters:
+        parsed = names.parse_schedstat(counter)
+        if parsed is None or parsed[2] != "run_ns":
+            continue
+        comm, tid, _ = parsed
+        thread, told = by_tid.get(tid), recording.delta(counter).value
+        if told is None:
+            continue
+        if thread is None:
+            if told > TICKS_NS:
+                found.append(f"{comm} ran {told / 1e6:.1f} ms by schedstat and is not in the trace")
+            continue
+        tolerance = max(SHARE * told, TICKS_NS)
+        low, high = inside[thread.utid] - tolerance, around[thread.utid] + tolerance
+        if not low <= told <= high:
+            found.append(
+                f"{comm} ran {told / 1e6:.1f} ms by schedstat and {inside[thread.utid] / 1e6:.1f} ms by the"
+                " trace's switches: one of them lost time"
+            )
+    return found
