@@ -193,10 +193,8 @@ class FtraceSession:
         )
 
     def _read_stats(self) -> list[CpuStats]:
-        text = self._device.script(
-            "\n".join(f"cat {self._base}/per_cpu/cpu{cpu}/stats; echo {SEPARATOR}" for cpu in self.cpus)
-        ).stdout
-        parts = text.split(SEPARATOR)
+        lines = [f"cat {self._base}/per_cpu/cpu{cpu}/stats; echo {SEPARATOR}" for cpu in self.cpus]
+        parts = self._device.script("\n".join(["set -e", *lines])).stdout.split(SEPARATOR)
         return [parse_stats(cpu, part) for cpu, part in zip(self.cpus, parts, strict=False)]
 
     def _formats(self) -> str:

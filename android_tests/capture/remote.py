@@ -27,6 +27,8 @@ class RemoteFolder:
         self._made = True
         self._device.shell(["rm", "-rf", self._folder])
         self._device.shell(["mkdir", "-p", self._folder])
+        # Where commands run through `su`, files still come and go as the shell user.
+        self._device.shell(["chmod", "777", self._folder])
 
     def path(self, name: str) -> str:
         """Where ``name`` stands on the device."""

@@ -8,12 +8,12 @@
  *
  * Prints one JSON object. Exit status: 0 done, 1 failed (reason on stderr), 2 usage.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,7 +96,8 @@ static int drain(const char *source, const char *target, size_t page_size, long 
 	if (in < 0)
 		return failed("cannot open", source);
 	out = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (out < 0)
+	/* Root's umask must not keep the adb user from reading it. */
+	if (out < 0 || fchmod(out, 0644) != 0)
 		return failed("cannot create", target);
 	while (total + (long long)page_size <= limit) {
 		ssize_t size = read(in, page, page_size);
