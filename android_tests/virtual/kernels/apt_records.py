@@ -1,0 +1,90 @@
+"""Reads what apt-cache prints: package records and dependency fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foundation.errors import HostError
+
+_DEPENDENCY = re.compile(
+    r"^(?P<name>[a-z0-9][a-z0-9.+-]*)(?::\w+)?\s*(?:\((?P<op>[<>=]+)\s*(?P<version>[^)]+)\))?$"
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """One version of one package as the archive offers it. Sizes in bytes."""
+
+    name: str
+    version: str
+    sha256: str
+    download_bytes: int
+    installed_bytes: int
+    depends: tuple[tuple[str, str | None], ...]
+
+    @property
+    def wanted(self) -> str:
+        """The argument that names exactly this version to apt-get."""
+        return f"{self.name}={self.version}"
+
+
+def parse_fields(text: str) -> list[dict[str, str]]:
+    """Split ``apt-cache show`` output into records; continuation lines are joined by a newline."""
+    records: list[dict[str, str]] = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        record: dict[str, str] = {}
+        key = ""
+        for line in block.splitlines():
+            if line[:1] in (" ", "\t"):
+                if key:
+                    record[key] += "\n" + line.strip()
+                continue
+            key, colon, value = line.partition(":")
+            if colon:
+                record[key] = value.strip()
+        if record:
+            records.append(record)
+    return records
+
+
+def parse_depends(field: str) -> tuple[tuple[str, str | None], ...]:
+    """A Depends field as (package, exact version or None), the first of each set of alternatives."""
+    found = []
+    for clause in field.split(","):
+        match = _DEPENDENCY.match(clause.split("|")[0].strip())
+        if match:
+            exact = match["version"] if match["op"] == "=" else None
+            found.append((match["name"], exact))
+    return tuple(found)
+
+
+def package_of(record: Mapping[str, str]) -> Package:
+    """A record as a Package; HostError if the archive does not give its hash and size."""
+    try:
+        return Package(
+            name=record["Package"],
+            version=record["Version"],
+            sha256=record["SHA256"].lower(),
+            download_bytes=int(record["Size"]),
+            installed_bytes=int(record.get("Installed-Size", "0")) * 1024,
+            depends=parse_depends(record.get("Depends", "")),
+        )
+    except (KeyError, ValueError) as error:
+        name = record.get("Package", "a package")
+        raise HostError(
+            f"apt's record of {name} is incomplete ({error})",
+            next_step="it may be installed from a file; run `apt-get update` with a Debian archive configured",
+        ) from error
+
+
+def image_abi(meta: Package) -> str:
+    """The ABI that the meta package stands for now (``6.1.0-99-cloud-amd64``)."""
+    for name, _ in meta.depends:
+        if name.startswith("linux-image-") and name != meta.name:
+            return name.removeprefix("linux-image-")
+    raise HostError(
+        f"{meta.name} {meta.version} names no kernel image",
+        next_step="check the archive that apt is configured for",
+    )

@@ -1,0 +1,171 @@
+"""Folders in the cache that are whole or absent: a lock, an atomic rename, a manifest of hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from foundation.cache import cache_dir
+from foundation.errors import HostError
+
+MANIFEST = "manifest.json"
+_MANIFEST_SCHEMA = 1
+_TEMPORARY = ".building-"
+_LOCK_DEADLINE_S = 1800.0
+
+Progress = Callable[[str], None]
+
+
+def kernels_dir() -> Path:
+    """The cache folder that holds everything about kernels."""
+    return cache_dir("kernels")
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _inventory(folder: Path) -> dict[str, str]:
+    """Relative path -> content hash, or ``-> target`` for a symbolic link."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            found[name] = f"-> {path.readlink()}"
+        elif path.is_file() and name != MANIFEST:
+            found[name] = sha256(path)
+    return found
+
+
+def seal(folder: Path, facts: Mapping[str, object]) -> None:
+    """Write the manifest of a finished folder: every file's hash, and where it comes from."""
+    record = {"schema": _MANIFEST_SCHEMA, "facts": dict(facts), "files": _inventory(folder)}
+    (folder / MANIFEST).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a sealed folder, or None when each file is as it was sealed.
+
+    A folder that does not exist, has no manifest, lacks a file or has a changed or
+    additional one is damaged.
+    """
+    if not folder.is_dir():
+        return "is absent"
+    try:
+        record = json.loads((folder / MANIFEST).read_text())
+        expected = record["files"]
+        if record["schema"] != _MANIFEST_SCHEMA or not isinstance(expected, dict):
+            return "has a manifest of another schema"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "has no readable manifest"
+    found = _inventory(folder)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            return f"lacks {name}"
+        if name not in expected:
+            return f"has a foreign file {name}"
+        if expected[name] != found[name]:
+            return f"has a changed {name}"
+    return None
+
+
+def facts_of(folder: Path) -> dict[str, object]:
+    """The facts given to `seal`; the folder must be undamaged."""
+    facts: dict[str, object] = json.loads((folder / MANIFEST).read_text())["facts"]
+    return facts
+
+
+@contextlib.contextmanager
+def building(final: Path, facts: dict[str, object]) -> Iterator[Path]:
+    """A folder to build in, which becomes ``final`` when the body ends without an exception.
+
+    ``facts`` may be filled until then. Whatever was at ``final`` is replaced. The caller
+    holds `exclusive`. Raises HostError if the disk is full.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=final.parent))
+    try:
+        yield work
+        seal(work, facts)
+        if final.exists():
+            old = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=final.parent))
+            final.rename(old / final.name)
+            work.rename(final)
+            shutil.rmtree(old)
+        else:
+            work.rename(final)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise HostError(
+                f"no space left on the disk of {final.parent}", next_step="free some space and run it again"
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
+    """Raise HostError unless ``need_bytes`` are free on the disk of ``folder``."""
+    free = shutil.disk_usage(folder).free
+    if free < need_bytes:
+        raise HostError(
+            f"{purpose} needs {need_bytes / 1e6:.0f} MB on the disk of {folder}, and {free / 1e6:.0f} MB are free",
+            next_step="free the difference, or point RECLAIM_SUITE_CACHE to a larger disk",
+        )
+
+
+@contextlib.contextmanager
+def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
+    """Hold the lock of the kernels folder: one process at a time downloads and builds.
+
+    Leftovers of a process that died in the middle are removed. Raises HostError if
+    another process holds the lock for longer than ``deadline_s``.
+    """
+    folder = kernels_dir()
+    with (folder / ".lock").open("w") as lock:
+        end = time.monotonic() + deadline_s
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    progress("waiting for another process that prepares kernels")
+                    told = True
+                if time.monotonic() > end:
+                    raise HostError(
+                        f"another process holds {folder}/.lock since {deadline_s:.0f} s",
+                        next_step="end it, then run this again",
+                    ) from None
+                time.sleep(0.2)
+        for left in folder.rglob(f"{_TEMPORARY}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def write_pointer(name: str, value: str) -> None:
+    """Set the small file ``name`` in the kernels folder, atomically."""
+    path = kernels_dir() / name
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(value + "\n")
+    temporary.replace(path)
+
+
+def read_pointer(name: str) -> str | None:
+    """The content of a small file set by `write_pointer`, or None."""
+    try:
+        return (kernels_dir() / name).read_text().strip() or None
+    except FileNotFoundError:
+        return None
