@@ -1,0 +1,67 @@
+"""What is pinned on a device while it is measured, and put back afterwards."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from android_tests.device.state.pinned import PinnedState
+from android_tests.device.state.pins import (
+    ABSENT,
+    FilePin,
+    Pin,
+    mglru,
+    page_cluster,
+    swappiness,
+    sysctl,
+    sysfs,
+    thp_never,
+)
+from android_tests.device.state.zram import EmptySwap, ZramPin, ZramState
+
+__all__ = [
+    "ABSENT",
+    "EmptySwap",
+    "FilePin",
+    "Pin",
+    "PinnedState",
+    "ZramPin",
+    "ZramState",
+    "mglru",
+    "page_cluster",
+    "pins_for",
+    "swappiness",
+    "sysctl",
+    "sysfs",
+    "thp_never",
+]
+
+
+class DeviceSettings(Protocol):
+    """The ``[device]`` table of a workload profile."""
+
+    @property
+    def zram_mb(self) -> int: ...
+
+    @property
+    def zram_algorithm(self) -> str: ...
+
+    @property
+    def swappiness(self) -> int: ...
+
+    @property
+    def page_cluster(self) -> int: ...
+
+
+def pins_for(settings: DeviceSettings) -> list[Pin]:
+    """All that a block pins: the profile's settings, no huge pages; the LRU is recorded.
+
+    zram comes last, so that swap is empty when the check after it looks.
+    """
+    return [
+        thp_never(),
+        mglru(None),
+        swappiness(settings.swappiness),
+        page_cluster(settings.page_cluster),
+        ZramPin(settings.zram_mb, settings.zram_algorithm),
+        EmptySwap(),
+    ]

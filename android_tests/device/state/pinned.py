@@ -1,0 +1,227 @@
+"""Settings of one device held for a while: set in order, read back, put back in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Final, Protocol, Self, TypeVar, runtime_checkable
+
+from android_tests.device.protocol import Device
+from android_tests.device.state.pins import Pin
+from foundation.errors import DeviceLost, StateError, SuiteError
+
+RECONNECT_DEADLINE_S: Final = 30.0
+
+_BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+
+
+_T = TypeVar("_T")
+
+
+class _Restarted(Exception):
+    """The device booted: its settings are those of its boot."""
+
+
+@runtime_checkable
+class Reconnecting(Protocol):
+    """A device that can be waited for after its connection went away."""
+
+    def reconnect(self, *, deadline_s: float) -> bool: ...
+
+
+@dataclass
+class _Held:
+    pin: Pin
+    before: str
+    after: str
+    restored: str | None = None
+
+
+class PinnedState:
+    """Context manager around all that a block changes on a device.
+
+    The restore runs on every way out, Ctrl-C and a lost device included; a failure of
+    the restore is a StateError that says what was left behind. If something else was
+    already raised, that stays the exception and the failure becomes a note on it.
+    After a restart of the device there is nothing to put back.
+    """
+
+    def __init__(self, device: Device, *, reconnect_deadline_s: float = RECONNECT_DEADLINE_S) -> None:
+        self._device = device
+        self._reconnect_deadline_s = reconnect_deadline_s
+        self._held: list[_Held] = []
+        self._boot_id: str | None = None
+        self._restored = False
+        self._unreachable = False
+
+    def apply(self, pins: Sequence[Pin]) -> None:
+        """Set ``pins`` in order and read each back. May be called again with further pins.
+
+        StateError names the pin, what was wanted and what was read.
+        """
+        if self._boot_id is None:
+            self._boot_id = self._boot_id_now()
+        for pin in pins:
+            before = pin.read(self._device)
+            # Held before it is written: an interrupt in between must not lose it.
+            held = _Held(pin, before, before)
+            self._held.append(held)
+            self._restored = False
+            if pin.wanted is None:
+                continue
+            if pin.due(before):
+                pin.write(self._device, pin.wanted)
+                held.after = pin.read(self._device)
+            if not pin.verify(pin.wanted, held.after):
+                raise StateError(
+                    f"{pin.name}: wanted {pin.wanted}, read back {held.after}",
+                    device=self._device.serial,
+                    next_step=pin.advice,
+                )
+
+    def drifted(self) -> list[str]:
+        """Settings that are no longer what `apply` left, one line each."""
+        lines = []
+        for held in self._held:
+            if not held.pin.drifts:
+                continue
+            set_to = held.before if held.pin.wanted is None else held.pin.wanted
+            held.after = held.pin.read(self._device)
+            if not held.pin.verify(set_to, held.after):
+                lines.append(f"{held.pin.name}: set {set_to}, now {held.after}")
+        return lines
+
+    def record(self) -> list[dict[str, str | None]]:
+        """A row for each setting: ``name``, ``before``, ``set`` (None: recorded only), ``after``
+        (last value read), ``restored`` (value after the restore, None until then)."""
+        return [
+            {
+                "name": held.pin.name,
+                "before": held.before,
+                "set": held.pin.wanted,
+                "after": held.after,
+                "restored": held.restored,
+            }
+            for held in self._held
+        ]
+
+    def restore(self) -> None:
+        """Put everything back, last first, and read it back. May be called twice.
+
+        StateError lists all that could not be put back. Ctrl-C is held until it is done.
+        """
+        if self._restored or not self._held:
+            return
+        left_behind: list[str] = []
+        self._unreachable = False
+        try:
+            with _interrupts_held():
+                if not self._device_restarted():
+                    for held in reversed(self._held):
+                        left_behind += self._put_back(held)
+        except KeyboardInterrupt as interrupt:
+            if left_behind:
+                interrupt.add_note(str(self._left(left_behind)))
+            raise
+        if left_behind:
+            raise self._left(left_behind)
+        self._restored = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.restore()
+        except SuiteError as failure:
+            if error is None:
+                raise
+            error.add_note(f"And the restore failed: {failure}")
+
+    def _left(self, lines: Sequence[str]) -> StateError:
+        return StateError(
+            "settings were left behind: " + "; ".join(lines),
+            device=self._device.serial,
+            next_step="set them by hand, or restart the device",
+        )
+
+    def _put_back(self, held: _Held) -> list[str]:
+        """Why ``held`` could not be put back; empty if it was."""
+        pin = held.pin
+        if pin.wanted is None or not pin.drifts:
+            return []
+        try:
+            now = self._again_if_lost(lambda: pin.read(self._device))
+            if not pin.verify(held.before, now):
+                self._again_if_lost(lambda: pin.write(self._device, held.before))
+                now = self._again_if_lost(lambda: pin.read(self._device))
+        except _Restarted:
+            return []
+        except SuiteError as error:
+            return [f"{pin.name} (was {held.before}): {error.what}"]
+        held.restored = now
+        if pin.verify(held.before, now):
+            return []
+        return [f"{pin.name} (was {held.before}): reads {now} after the restore"]
+
+    def _again_if_lost(self, action: Callable[[], _T]) -> _T:
+        """Do ``action``, once more if the device comes back; _Restarted if it booted meanwhile."""
+        try:
+            return action()
+        except DeviceLost:
+            if not self._reconnected():
+                raise
+        if self._device_restarted():
+            raise _Restarted
+        return action()
+
+    def _device_restarted(self) -> bool:
+        """Whether it has booted since `apply`; False if it cannot be asked."""
+        try:
+            return self._boot_id_now() != self._boot_id
+        except DeviceLost:
+            if not self._reconnected():
+                return False
+        except SuiteError:
+            return False
+        try:
+            return self._boot_id_now() != self._boot_id
+        except SuiteError:
+            return False
+
+    def _boot_id_now(self) -> str:
+        return self._device.read_text(_BOOT_ID).strip()
+
+    def _reconnected(self) -> bool:
+        """Wait for the device, once a restore: a device that stayed away is not waited for again."""
+        if self._unreachable or not isinstance(self._device, Reconnecting):
+            return False
+        self._unreachable = not self._device.reconnect(deadline_s=self._reconnect_deadline_s)
+        return not self._unreachable
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back, and deliver them afterwards. Main thread only, as signals are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(number)
+
+    former = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for late in held:
+            signal.raise_signal(late)
