@@ -1,1 +1,1 @@
-"""What a device is made to do: app switching, memory eater, CPU burner."""
+"""What a device is made to do: app switching, and the CPU burner beside it."""

@@ -30,7 +30,6 @@ _FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wa
 #: Program -> its sources.
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
     "app": (_HERE / "app.c", _HERE / "descriptor.c", _HERE / "pagecontent.c"),
-    "eater": (_HERE / "eater.c", _HERE / "pagecontent.c"),
     "burner": (_HERE / "burner.c",),
     "poller": (_POLLER,),
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * burner --all-cpus | --threads N [--nice N] [--seconds N]: keeps CPUs busy.
+ *
+ * One spinning thread pinned to each CPU. Prints "ready N" once all of them spin, and runs until
+ * SIGTERM, the given time, or its parent's end.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static atomic_int spinning;
+static volatile sig_atomic_t sink;
+
+struct spinner {
+	pthread_t thread;
+	int cpu;
+};
+
+static void *spin(void *argument)
+{
+	const struct spinner *self = argument;
+	cpu_set_t only;
+
+	CPU_ZERO(&only);
+	CPU_SET(self->cpu, &only);
+	if (sched_setaffinity(0, sizeof(only), &only)) {
+		fprintf(stderr, "burner: CPU %d: %s\n", self->cpu, strerror(errno));
+		exit(1);
+	}
+	atomic_fetch_add(&spinning, 1);
+	for (unsigned value = 1;; value = value * 1664525u + 1013904223u)
+		if (value == 0)
+			sink = 1;
+	return NULL;
+}
+
+static long number(const char *text, long least, long most)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end || value < least || value > most) {
+		fprintf(stderr, "burner: '%s' is not a number from %ld to %ld\n", text, least, most);
+		exit(2);
+	}
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	long threads = 0, nice_value = 0, seconds = 0;
+	cpu_set_t allowed;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--all-cpus")) {
+			threads = -1;
+		} else if (i + 1 < argc && !strcmp(argv[i], "--threads")) {
+			threads = number(argv[++i], 1, 1024);
+		} else if (i + 1 < argc && !strcmp(argv[i], "--nice")) {
+			nice_value = number(argv[++i], -20, 19);
+		} else if (i + 1 < argc && !strcmp(argv[i], "--seconds")) {
+			seconds = number(argv[++i], 1, 86400);
+		} else {
+			threads = 0;
+			break;
+		}
+	}
+	if (!threads) {
+		fprintf(stderr, "usage: burner --all-cpus | --threads N [--nice N] [--seconds N]\n");
+		return 2;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == 1)
+		return 1; /* the parent is gone already */
+	if (nice_value && setpriority(PRIO_PROCESS, 0, (int)nice_value)) {
+		fprintf(stderr, "burner: nice %ld: %s\n", nice_value, strerror(errno));
+		return 1;
+	}
+	if (sched_getaffinity(0, sizeof(allowed), &allowed)) {
+		perror("burner: sched_getaffinity");
+		return 1;
+	}
+	if (threads < 0 || threads > CPU_COUNT(&allowed))
+		threads = CPU_COUNT(&allowed);
+	struct spinner *spinners = calloc((size_t)threads, sizeof(*spinners));
+	int cpu = 0;
+
+	if (!spinners)
+		return 1;
+	for (long i = 0; i < threads; i++, cpu++) {
+		while (!CPU_ISSET(cpu, &allowed))
+			cpu++;
+		spinners[i].cpu = cpu;
+		if (pthread_create(&spinners[i].thread, NULL, spin, &spinners[i])) {
+			fprintf(stderr, "burner: no thread for CPU %d\n", cpu);
+			return 1;
+		}
+	}
+	while (atomic_load(&spinning) < threads)
+		usleep(1000);
+	printf("ready %ld\n", threads);
+	fflush(stdout);
+	if (seconds)
+		sleep((unsigned)seconds);
+	else
+		pause();
+	return 0;
+}

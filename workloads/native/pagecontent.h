@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page contents of known compressibility, reproducible from (seed, page index, version), so that
+ * a page read back can be checked word by word.
+ */
+#ifndef PAGECONTENT_H
+#define PAGECONTENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTENT_PAGE_SIZE 4096
+#define CONTENT_PARTS_MAX 8
+
+enum content_kind {
+	CONTENT_ZERO,	/* all zero: the kernel may keep no slot for it */
+	CONTENT_SAME,	/* one repeated word: zram keeps only the word */
+	CONTENT_RATIO,	/* compresses by about the given ratio */
+	CONTENT_RANDOM, /* does not compress */
+};
+
+struct content_part {
+	enum content_kind kind;
+	double ratio;
+	double cumulated; /* share of pages up to and with this part */
+};
+
+struct content_mix {
+	size_t parts;
+	struct content_part part[CONTENT_PARTS_MAX];
+};
+
+/* "zero:0.05,same:0.1,ratio2.5:0.45,random:0.4"; weights must sum to 1. NULL, or what is wrong. */
+const char *content_parse(const char *text, struct content_mix *mix);
+
+/* A well mixed 64-bit value for each (seed, a, b). */
+uint64_t content_hash(uint64_t seed, uint64_t a, uint64_t b);
+
+/* Which kind a page is: by index alone, so that a rewrite does not change the mix. */
+const struct content_part *content_part_of(const struct content_mix *mix, uint64_t seed, uint64_t index);
+
+void content_fill(const struct content_mix *mix, uint64_t seed, uint64_t index, uint32_t version, void *page);
+
+/* Whether a page holds just what content_fill wrote. */
+bool content_matches(const struct content_mix *mix, uint64_t seed, uint64_t index, uint32_t version,
+		     const void *page);
+
+#endif
