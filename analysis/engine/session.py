@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -61,16 +62,16 @@ def open_trace(path: Path, engine: EngineChoice | None = None) -> Iterator[Trace
     TraceError if the file is missing, empty, or not a trace; HostError if there is no engine.
     """
     try:
-        size = path.stat().st_size
-        if not path.is_file():
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
             raise TraceError(f"{path} is not a file", next_step="give a trace file")
         with path.open("rb"):
             pass
     except OSError as error:
         raise TraceError(f"cannot read {path}: {error.strerror}", next_step="check the path") from error
-    if size == 0:
+    if facts.st_size == 0:
         raise TraceError(f"{path} is empty", next_step="record the trace again")
-    file = find_engine(engine or EngineChoice(), size)
+    file = find_engine(engine or EngineChoice(), facts.st_size)
     backend = _loaded(path, file, engine)
     try:
         yield TraceSession(path, EngineInfo(file.kind, backend.version(), file.sha256), backend)

@@ -41,4 +41,4 @@ def compute(
     # Here, so that the registry costs no import of an engine.
     from analysis.metrics.evaluation import evaluate
 
-    return evaluate(trace, names, engine, lossy=lossy)[1]
+    return evaluate(trace, names, engine, lossy=lossy)

@@ -81,7 +81,8 @@ class MetricValue:
     """A metric of one trace.
 
     ``value`` is None where it cannot be known, and ``reason`` then says why. A ``reason``
-    beside a value is a caution: what the reader must know before trusting it.
+    beside a value is a caution: what the reader must know before trusting it. ``engine`` is
+    kind and version of the trace processor that answered.
     """
 
     trace: Path
@@ -89,3 +90,4 @@ class MetricValue:
     value: float | None
     unit: str
     reason: str | None = None
+    engine: str | None = None

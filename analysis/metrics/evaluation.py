@@ -38,8 +38,8 @@ _FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str,
 
 def evaluate(
     trace: Path, wanted: Iterable[str] | None, engine: EngineChoice | None, *, lossy: bool
-) -> tuple[str, list[MetricValue]]:
-    """The engine that answered, and a value for each wanted metric; see `analysis.metrics.compute`."""
+) -> list[MetricValue]:
+    """A value for each wanted metric; see `analysis.metrics.compute`."""
     chosen = list(all_metrics() if wanted is None else wanted)
     metrics = {name: metric_named(name) for name in chosen}
     with open_trace(trace, engine) as session:
@@ -55,8 +55,15 @@ def evaluate(
             if any(metric.name in metrics for metric in family):
                 figures |= compute(recording)
     caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
-    return str(session.engine), [
-        MetricValue(trace, name, figures[name].value, metric.unit, _joined(figures[name].reason, caution))
+    return [
+        MetricValue(
+            trace=trace,
+            metric=name,
+            value=figures[name].value,
+            unit=metric.unit,
+            reason=_joined(figures[name].reason, caution),
+            engine=str(session.engine),
+        )
         for name, metric in metrics.items()
     ]
 

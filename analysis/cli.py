@@ -1,0 +1,169 @@
+"""The command line: traces to figures, a results folder to its report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from analysis.metrics import MetricValue, all_metrics, compute, metric_named
+from foundation.errors import SuiteError, UsageError
+
+_PROGRAM: Final = "python -m analysis"
+_OK: Final = 0
+_FAILED: Final = 2
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line: the usage text is for ``--help``."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_FAILED, f"{self.prog}: {message} -> see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 2: something was wrong with what was given; 130: Ctrl-C."""
+    # A file name may hold bytes that are no text.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return status
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a closed pager) has seen enough. The interpreter would flush
+        # and complain once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
+    parser = _Parser(
+        prog=_PROGRAM,
+        description="Judge traces and results, without a device.",
+        epilog="metrics: print the figures of traces; report: judge a results folder. Each has --help.",
+    )
+    parser.add_argument("command", choices=("metrics", "report"))
+    # Only the first word is read here: the commands' own parsers let options and files mix,
+    # which subparsers do not.
+    command = parser.parse_args(words[:1]).command
+    if command == "metrics":
+        return _metrics(_metrics_parser().parse_intermixed_args(words[1:]))
+    return _report(_report_parser().parse_intermixed_args(words[1:]))
+
+
+def _metrics_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"{_PROGRAM} metrics", description="Print the figures of traces.")
+    parser.add_argument("traces", nargs="*", type=Path, metavar="TRACE", help="a Perfetto or systrace file")
+    parser.add_argument("--json", action="store_true", help="a list of trace, metric, value, unit, reason")
+    parser.add_argument(
+        "--metric", action="append", dest="names", metavar="NAME", help="only this one; may be repeated"
+    )
+    parser.add_argument("--list", action="store_true", help="print every metric with its definition")
+    parser.add_argument(
+        "--lossy", action="store_true", help="read a trace that is not whole; each value says so"
+    )
+    _add_engine(parser)
+    return parser
+
+
+def _report_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"{_PROGRAM} report", description="Judge a results folder and write its report.")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
+    _add_engine(parser)
+    return parser
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        metavar="auto|native|wasm|PATH",
+        help="the trace processor (default: $RECLAIM_SUITE_ENGINE, else a pinned native one that is here,"
+        " else the offline one)",
+    )
+    parser.add_argument(
+        "--allow-download", action="store_true", help="fetch the pinned native one if there is none"
+    )
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    if options.list:
+        _print_definitions()
+        return _OK
+    if not options.traces:
+        raise UsageError("no trace was given", next_step="name one or more trace files")
+    for name in options.names or ():
+        metric_named(name)
+    from analysis.engine import EngineChoice
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    found: list[MetricValue] = []
+    failed = False
+    for trace in options.traces:
+        try:
+            values = compute(trace, options.names, engine, lossy=options.lossy)
+        except SuiteError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if options.json:
+            found += values
+        else:
+            _print_table(trace, values)
+    if options.json:
+        print(json.dumps([_as_json(value) for value in found], indent=1, allow_nan=False))
+    return _FAILED if failed else _OK
+
+
+def _as_json(value: MetricValue) -> dict[str, object]:
+    return {
+        "trace": str(value.trace),
+        "metric": value.metric,
+        "value": value.value,
+        "unit": value.unit,
+        "reason": value.reason,
+        "engine": value.engine,
+    }
+
+
+def _print_table(trace: Path, values: list[MetricValue]) -> None:
+    print(f"{trace}   {values[0].engine if values else ''}")
+    texts = ["-" if value.value is None else f"{value.value:,.6g}" for value in values]
+    name_width = max((len(value.metric) for value in values), default=0)
+    value_width = max(map(len, texts), default=0)
+    unit_width = max((len(value.unit) for value in values), default=0)
+    for value, text in zip(values, texts, strict=True):
+        line = f"  {value.metric:<{name_width}}  {text:>{value_width}}  {value.unit:<{unit_width}}"
+        print(f"{line}  {value.reason or ''}".rstrip())
+    sys.stdout.flush()
+
+
+def _print_definitions() -> None:
+    for metric in all_metrics().values():
+        print(f"{metric.name} [{metric.unit}]  {metric.definition}. Source: {metric.source}")
+
+
+def _report(options: argparse.Namespace) -> int:
+    from analysis.engine import EngineChoice
+    from analysis.pipeline import judge
+    from analysis.report import write
+    from analysis.report.terminal import verdict_table
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    judgement = judge(options.results, engine)
+    page = write(options.results)
+    print(f"{verdict_table(judgement)}\n\nreport: {page}")
+    return _OK
