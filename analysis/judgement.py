@@ -1,0 +1,216 @@
+"""What a campaign came to: verdict rows, voids, kernel failures. Plain records, written as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from analysis.metrics.definition import Metric
+from analysis.results import SCHEMA_VERSION, Campaign
+from analysis.stats.noise_floor import NoiseFloor
+from analysis.stats.pairing import BlockFigures, Pair
+from analysis.stats.verdict import Direction, Word
+from foundation.errors import UsageError
+
+#: Significant digits in verdicts.json: more than any figure carries, fewer than rounding touches.
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The same comparison with every void pair and repetition that has a value taken in."""
+
+    pairs: int
+    ratio: float | None
+    ci_low: float | None
+    ci_high: float | None
+    difference: float | None
+    difference_ci_low: float | None
+    difference_ci_high: float | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One metric of one scenario, ``variant`` against ``baseline``.
+
+    ``ratio`` and its interval are variant / baseline, None on the difference scale.
+    ``difference`` and its interval are variant - baseline in ``unit`` and always given.
+    ``p`` belongs to ``scale``; ``p_holm`` only to primaries. ``threshold`` is relative (a
+    share of the baseline), ``threshold_value`` the bound that was used: a ratio, or a
+    difference in ``unit``. ``detectable`` is the smallest change (ratio - 1, or a
+    difference) that this many pairs with this spread call a change in 80 % of campaigns.
+    ``ci_level`` and ``equivalence_level`` are exact. ``exploratory`` rows never gate.
+    """
+
+    scenario: str
+    metric: str
+    baseline: str
+    variant: str
+    verdict: Word
+    reason: str
+    primary: bool
+    exploratory: bool
+    unit: str
+    direction: Direction
+    family: str
+    scale: str
+    ratio: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_level: float | None
+    equivalence_low: float | None
+    equivalence_high: float | None
+    equivalence_level: float | None
+    difference: float | None
+    difference_ci_low: float | None
+    difference_ci_high: float | None
+    p: float | None
+    p_holm: float | None
+    threshold: float
+    threshold_value: float | None
+    pairs: int
+    planned: int
+    voids: int
+    kernel_failures: int
+    missing: int
+    pairs_needed: int | None
+    detectable: float | None
+    spread: float | None
+    baseline_median: float | None
+    variant_median: float | None
+    same_kernel: bool
+    cautions: tuple[str, ...]
+    with_voids: Sensitivity
+
+    def change_text(self) -> str:
+        """The effect with its interval: a relative change in %, or a difference in ``unit``."""
+        if self.ratio is not None:
+            return _with_interval(
+                self.ratio, self.ci_low, self.ci_high, lambda v: f"{(v - 1) * 100:+.1f}", " %"
+            )
+        if self.difference is not None:
+            low, high = self.difference_ci_low, self.difference_ci_high
+            return _with_interval(
+                self.difference, low, high, lambda v: f"{number(v, sign=True)}", f" {self.unit}"
+            )
+        return "not known"
+
+    def sentence(self) -> str:
+        """The verdict in one line for a person."""
+        parts = [f"{self.pairs} of {self.planned} pairs"]
+        if self.p_holm is not None:
+            parts.append(f"p_holm {self.p_holm:.3g}")
+        elif self.p is not None:
+            parts.append(f"p {self.p:.3g}, not adjusted")
+        return (
+            f"{self.metric}, {self.scenario}: {self.variant} against {self.baseline} {self.change_text()}"
+            f" ({', '.join(parts)}): {self.verdict}: {self.reason}"
+        )
+
+
+def number(value: float, *, sign: bool = False) -> str:
+    """A figure with three or four digits that mean something, never in powers of ten."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:{'+' if sign else ''},.{min(digits, 6)}f}"
+
+
+def _with_interval(value: float, low: float | None, high: float | None, show: Any, unit: str) -> str:
+    if low is None or high is None:
+        return f"{show(value)}{unit}"
+    return f"{show(value)}{unit} [{show(low)}, {show(high)}]"
+
+
+@dataclass(frozen=True)
+class KernelFailure:
+    """A block in which the kernel under test failed: a result of its own."""
+
+    block: str
+    scenario: str
+    variant: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Void:
+    """A repetition, block or pair that does not count, and why."""
+
+    what: str
+    scenario: str
+    variant: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A campaign judged. ``pairs`` and ``blocks`` are what the rows were computed from."""
+
+    campaign: Campaign
+    rows: tuple[VerdictRow, ...]
+    kernel_failures: tuple[KernelFailure, ...]
+    voids: tuple[Void, ...]
+    noise_floor: tuple[NoiseFloor, ...]
+    pairs: Mapping[tuple[str, str], tuple[Pair, ...]]
+    blocks: Mapping[int, BlockFigures]
+    metrics: Mapping[str, Metric]
+    engines: tuple[str, ...]
+    definitions: str
+
+    def row(self, scenario: str, metric: str, variant: str) -> VerdictRow:
+        """The row of one question. UsageError if the campaign does not ask it."""
+        for row in self.rows:
+            if (row.scenario, row.metric, row.variant) == (scenario, metric, variant):
+                return row
+        raise UsageError(
+            f"{self.campaign.root} has no verdict on {metric} of {variant} in scenario {scenario}",
+            next_step="see verdicts.json for the rows that it has",
+        )
+
+    @property
+    def false_alarms(self) -> tuple[VerdictRow, ...]:
+        """Primaries in which one kernel under two names came out different: the set-up is not sound."""
+        return tuple(
+            row
+            for row in self.rows
+            if row.same_kernel and row.primary and row.verdict not in ("SAME", "UNDECIDED")
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether the campaign as a whole failed: a kernel broke, or an A/A comparison differs."""
+        return bool(self.kernel_failures or self.false_alarms)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``verdicts.json``: the same bytes for the same folder and engine."""
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "campaign": self.campaign.name,
+            "complete": self.campaign.complete,
+            "emulated": self.campaign.emulated,
+            "alpha": self.campaign.alpha,
+            "failed": self.failed,
+            "engines": list(self.engines),
+            "definitions": self.definitions,
+            "kernel_failures": [asdict(failure) for failure in self.kernel_failures],
+            "false_alarms": [[row.scenario, row.metric, row.variant] for row in self.false_alarms],
+            "voids": [asdict(void) for void in self.voids],
+            "noise_floor": [asdict(floor) for floor in self.noise_floor],
+            "rows": [asdict(row) for row in self.rows],
+        }
+        rounded: dict[str, Any] = _rounded(content)
+        return rounded
+
+
+def _rounded(content: Any) -> Any:
+    """Floats cut to `_DIGITS`, not-finite ones to None: JSON has no word for them."""
+    if isinstance(content, float):
+        return float(f"{content:.{_DIGITS}g}") if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value) for value in content]
+    return content

@@ -1,0 +1,96 @@
+"""How many pairs a decision takes, and how large an effect a number of pairs can decide.
+
+Planning figures, not tests: they take the pair differences as normal with the observed
+spread, and use Student's t where the test itself is exact. The relative efficiency of the
+sign-flip test on the sum is 1 against t on normal differences.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Final
+
+import numpy as np
+from scipy.stats import t as student
+
+from analysis.stats.signflip import Floats
+
+#: Below this many valid pairs nothing is decided: at 5 the smallest p is 0.0625.
+MIN_PAIRS: Final = 6
+#: The chance of a decision that the planning figures aim at.
+POWER: Final = 0.80
+#: Beyond this many pairs a campaign is not a plan any more.
+MAX_PAIRS: Final = 1000
+
+
+def smallest_p(pairs: int) -> float:
+    """The p below which no data can bring the exact two-sided test (2 / 2^n)."""
+    return min(1.0, 2.0 / 2.0**pairs)
+
+
+def pairs_for_p(alpha: float, tests: int) -> int:
+    """Fewest pairs with which the smallest of ``tests`` p values can pass Holm at ``alpha``."""
+    pairs = MIN_PAIRS
+    while smallest_p(pairs) * tests >= alpha:
+        pairs += 1
+    return pairs
+
+
+@cache
+def _standard_errors(tail: float) -> Floats:
+    """Distance in standard errors that is detected with `POWER`, for n = 2 .. `MAX_PAIRS`."""
+    freedom = np.arange(1, MAX_PAIRS, dtype=np.float64)
+    result: Floats = student.ppf(1.0 - tail, freedom) + student.ppf(POWER, freedom)
+    return result
+
+
+def pairs_for_distance(distance: float, spread: float, tail: float) -> int | None:
+    """Fewest pairs that tell ``distance`` from 0 with probability `POWER`.
+
+    ``spread`` is the standard deviation of the pair differences in the unit of ``distance``,
+    ``tail`` the one-sided level of the test. None beyond `MAX_PAIRS`.
+    """
+    if distance <= 0:
+        return None
+    counts = np.arange(2, MAX_PAIRS + 1, dtype=np.float64)
+    enough = np.flatnonzero(distance * np.sqrt(counts) >= _standard_errors(tail) * spread)
+    return int(counts[enough[0]]) if enough.size else None
+
+
+def pairs_needed(
+    *, effect: float, spread: float, threshold: float, alpha: float, tests: int, have: int
+) -> int | None:
+    """Pairs of a new campaign that would decide, if effect and spread are as observed.
+
+    All on the working scale. An effect beyond the threshold must be told from the
+    threshold at ``alpha``, and from 0 at ``alpha / tests``; one inside it must have its
+    90 % interval inside. Never fewer than ``have + 1``. None beyond `MAX_PAIRS`.
+    """
+    size = abs(effect)
+    if size > threshold:
+        wanted = [
+            pairs_for_distance(size - threshold, spread, alpha / 2),
+            pairs_for_distance(size, spread, alpha / tests / 2),
+            pairs_for_p(alpha, tests),
+        ]
+    else:
+        wanted = [pairs_for_distance(threshold - size, spread, alpha), MIN_PAIRS]
+    if any(number is None for number in wanted):
+        return None
+    return max(have + 1, *(number for number in wanted if number is not None))
+
+
+def detectable_effect(
+    *, spread: float, threshold: float, alpha: float, tests: int, pairs: int
+) -> float | None:
+    """Smallest effect that ``pairs`` would call a change with probability `POWER`.
+
+    On the working scale. None where no effect, however large, can reach ``alpha``.
+    """
+    if pairs < pairs_for_p(alpha, tests) or pairs > MAX_PAIRS:
+        return None
+    error = spread / math.sqrt(pairs)
+    beyond = threshold + float(_standard_errors(alpha / 2)[pairs - 2]) * error
+    apart = float(_standard_errors(alpha / tests / 2)[pairs - 2]) * error
+    return max(beyond, apart)
