@@ -1,0 +1,121 @@
+"""What synthetic apps wrote down: pages touched, rewritten, checked; and pages that were wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from android_tests.device.protocol import Device
+from android_tests.device.quoting import quote
+from foundation.errors import DataCorruption, DeviceError
+
+APP_DIR: Final = "/data/app"
+IDLE_DEADLINE_S: Final = 120.0
+_STARTS: Final = ("start", "resume", "recreate")
+
+
+@dataclass
+class _Read:
+    """How far a package's log has been read, and what has begun and ended in it."""
+
+    offset: int = 0
+    starts: int = 0
+    idles: int = 0
+
+
+@dataclass
+class Tally:
+    """Sums over the log lines read since the last `take`."""
+
+    touched: int = 0
+    rewritten: int = 0
+    mismatches: list[str] = field(default_factory=list)
+
+
+class AppLogs:
+    """Follows the logs of all synthetic apps. Needs root; reads only."""
+
+    def __init__(
+        self, device: Device, packages: Sequence[str], sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._device = device
+        self._read = {package: _Read() for package in packages}
+        self._tally = Tally()
+        self._sleep = sleep
+
+    def wait_idle(self, *, deadline_s: float = IDLE_DEADLINE_S) -> None:
+        """Wait until no app is still at work on its last switch. DeviceError at the deadline.
+
+        Apps whose process has ended are not waited for.
+        """
+        limit = time.monotonic() + deadline_s
+        while True:
+            running = self.update()
+            busy = [p for p, read in self._read.items() if p in running and read.starts > read.idles]
+            if not busy:
+                return
+            if time.monotonic() > limit:
+                raise DeviceError(
+                    f"{', '.join(busy)} still at work after {deadline_s:.0f} s",
+                    device=self._device.serial,
+                    next_step="give the profile less memory to touch, or look for a hang in the kernel log",
+                )
+            self._sleep(0.2)
+
+    def update(self) -> set[str]:
+        """Read new lines; returns the packages that have a process."""
+        script = "; ".join(
+            f'echo "=== {package} $(pidof {quote(package)})"; '
+            f"tail -c +{read.offset + 1} {quote(f'{APP_DIR}/{package}/app.log')} 2>/dev/null"
+            for package, read in self._read.items()
+        )
+        answer = self._device.script(script + "; true", deadline_s=60).stdout
+        running = set()
+        for part in answer.split("=== ")[1:]:
+            head, _, body = part.partition("\n")
+            package, *pids = head.split()
+            if pids:
+                running.add(package)
+            whole, newline, _ = body.rpartition("\n")
+            if newline:
+                self._read[package].offset += len(whole.encode()) + 1
+                for line in whole.split("\n"):
+                    self._line(package, line)
+        return running
+
+    def _line(self, package: str, line: str) -> None:
+        try:
+            event: dict[str, Any] = json.loads(line)
+            kind = event["event"]
+            if kind == "mismatch":
+                self._tally.mismatches.append(f"{package} page {event['page']}")
+                return
+            self._tally.touched += int(event["pages_touched"])
+            self._tally.rewritten += int(event["pages_rewritten"])
+        except (ValueError, KeyError, TypeError) as damage:
+            raise DeviceError(
+                f"the log of {package} has a line that is none: {line[:80]!r}", device=self._device.serial
+            ) from damage
+        read = self._read[package]
+        if kind in _STARTS:
+            # A process that died at work never says idle; its successor begins afresh.
+            if kind == "start":
+                read.starts, read.idles = 0, 0
+            read.starts += 1
+        elif kind == "idle":
+            read.idles += 1
+
+    def take(self) -> Tally:
+        """The sums since the last call. DataCorruption if any page was wrong."""
+        taken, self._tally = self._tally, Tally()
+        if taken.mismatches:
+            raise DataCorruption(
+                f"{len(taken.mismatches)} pages read back differ from what was written, "
+                f"first: {taken.mismatches[0]}",
+                device=self._device.serial,
+                next_step="keep the results folder: kernel.log and the app logs are the evidence",
+            )
+        return taken

@@ -1,0 +1,222 @@
+"""The app-switching workload: start apps in turn until memory is short, then keep switching."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from android_tests.device.protocol import Device
+from android_tests.device.quoting import quote
+from foundation.errors import DeviceError, UsageError
+from workloads.app_log import APP_DIR, AppLogs
+from workloads.launches import Launch, LaunchState, start
+from workloads.profile import App, Profile
+
+_HOME: Final = ("input", "keyevent", "HOME")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One switch to an app: who, when (CLOCK_BOOTTIME ns), how it was launched.
+
+    ``killed_since_last``: the app had a process when it was left, and lost it since.
+    ``expected_state`` is what a device that kills nothing would show.
+    """
+
+    index: int
+    round: int
+    package: str
+    launch_state: LaunchState
+    expected_state: LaunchState
+    doubt: str | None
+    t_begin_boot_ns: int
+    t_end_boot_ns: int
+    total_time_ms: float | None
+    wait_time_ms: float | None
+    pid_before: int | None
+    pid_after: int | None
+    killed_since_last: bool
+
+
+@dataclass(frozen=True)
+class CycleResult:
+    """One cycle: its switches, and what the apps saw.
+
+    ``kills`` counts apps found without the process they had; ``relaunches`` the cold
+    starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
+    exists, since a wrong page is raised as DataCorruption.
+    """
+
+    switches: tuple[Switch, ...]
+    kills: int
+    relaunches: int
+    pages_verified: int
+    pages_rewritten: int
+    mismatches: int = 0
+
+    def to_json_lines(self) -> str:
+        """``workload.jsonl``: one line a switch, then one with the sums."""
+        sums = {key: value for key, value in asdict(self).items() if key != "switches"}
+        lines = [*(asdict(switch) for switch in self.switches), sums]
+        return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+@dataclass
+class _State:
+    pid: dict[str, int] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    index: int = 0
+
+
+class AppSwitching:
+    """Switches between the apps of a profile.
+
+    On an emulated device the apps are synthetic: `install` writes their descriptors below
+    /data/app (root), `remove` stops them and deletes the descriptors. On a phone the
+    packages must be installed already.
+    """
+
+    def __init__(
+        self, device: Device, profile: Profile, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._device = device
+        self._profile = profile
+        self._sleep = sleep
+        self._state = _State()
+        self._draw = random.Random(profile.seed)
+        synthetic = [app.package for app in profile.apps if app.synthetic] if device.emulated else []
+        self._logs = AppLogs(device, synthetic, sleep)
+        self._has_logs = bool(synthetic)
+
+    def install(self) -> None:
+        """Make every app of the profile startable. UsageError naming all that are missing."""
+        if self._device.emulated:
+            self._install_synthetic()
+        answer = self._device.shell(["pm", "list", "packages"], deadline_s=60).stdout
+        present = {line.removeprefix("package:").strip() for line in answer.splitlines()}
+        missing = [app.package for app in self._profile.apps if app.package not in present]
+        if missing:
+            raise UsageError(
+                f"{len(missing)} packages of profile {self._profile.name} are not installed: "
+                + ", ".join(missing),
+                device=self._device.serial,
+                next_step="install them, or take them out of the profile",
+            )
+
+    def _install_synthetic(self) -> None:
+        without = [app.package for app in self._profile.apps if app.synthetic is None]
+        if without:
+            raise UsageError(
+                f"profile {self._profile.name} gives no memory for {', '.join(without)}",
+                device=self._device.serial,
+                next_step="add anon_mb and the other keys of a synthetic app, or measure on a phone",
+            )
+        for app in self._profile.apps:
+            assert app.synthetic is not None
+            folder = f"{APP_DIR}/{app.package}"
+            self._device.shell(["mkdir", "-p", folder])
+            self._device.push_bytes(app.synthetic.to_ini().encode(), f"{folder}/app.ini")
+
+    def prepare(self) -> CycleResult:
+        """Cold-start every app in order; afterwards the device must have swapped.
+
+        DeviceError if nothing was swapped out: then the working set fits into memory and
+        there is no reclaim to measure.
+        """
+        before = self._pswpout()
+        for app in self._profile.apps:
+            self._device.shell(["am", "force-stop", app.package])
+        switches = [self._switch(app, 0) for app in self._profile.apps]
+        result = self._finish(switches)
+        if self._pswpout() == before:
+            raise DeviceError(
+                f"profile {self._profile.name} swapped nothing out: its apps fit into memory",
+                device=self._device.serial,
+                next_step="give the apps more memory (anon_mb), or the device less",
+            )
+        return result
+
+    def cycle(self) -> CycleResult:
+        """The measured part: all rounds, until the last app is at rest."""
+        switches = []
+        for number in range(self._profile.rounds):
+            for app in self._order():
+                switches.append(self._switch(app, number))
+        return self._finish(switches)
+
+    def _order(self) -> list[App]:
+        apps = list(self._profile.apps)
+        if self._profile.order == "shuffled":
+            self._draw.shuffle(apps)
+        return apps
+
+    def _switch(self, app: App, number: int) -> Switch:
+        launch = start(self._device, app.package, app.activity)
+        switch = self._note(app.package, number, launch)
+        self._sleep(self._profile.dwell_s)
+        if self._profile.gap_s > 0:
+            self._device.shell(_HOME)
+            self._sleep(self._profile.gap_s)
+        return switch
+
+    def _note(self, package: str, number: int, launch: Launch) -> Switch:
+        state = self._state
+        known = state.pid.get(package)
+        switch = Switch(
+            index=state.index,
+            round=number,
+            package=package,
+            launch_state=launch.launch_state,
+            expected_state="HOT" if package in state.started else "COLD",
+            doubt=launch.doubt,
+            t_begin_boot_ns=launch.t_begin_boot_ns,
+            t_end_boot_ns=launch.t_end_boot_ns,
+            total_time_ms=launch.total_time_ms,
+            wait_time_ms=launch.wait_time_ms,
+            pid_before=launch.pid_before,
+            pid_after=launch.pid_after,
+            killed_since_last=known is not None and launch.pid_before != known,
+        )
+        state.index += 1
+        state.started.add(package)
+        if launch.pid_after is not None:
+            state.pid[package] = launch.pid_after
+        return switch
+
+    def _finish(self, switches: list[Switch]) -> CycleResult:
+        tally = None
+        if self._has_logs:
+            self._logs.wait_idle()
+            tally = self._logs.take()
+        return CycleResult(
+            switches=tuple(switches),
+            kills=sum(switch.killed_since_last for switch in switches),
+            relaunches=sum(
+                switch.launch_state == "COLD" and switch.killed_since_last for switch in switches
+            ),
+            pages_verified=tally.touched if tally else 0,
+            pages_rewritten=tally.rewritten if tally else 0,
+        )
+
+    def _pswpout(self) -> int:
+        for line in self._device.read_text("/proc/vmstat").splitlines():
+            name, _, value = line.partition(" ")
+            if name == "pswpout":
+                return int(value)
+        raise DeviceError(
+            "the kernel has no pswpout counter: it was built without swap",
+            device=self._device.serial,
+            next_step="use a kernel with CONFIG_SWAP and CONFIG_VM_EVENT_COUNTERS",
+        )
+
+    def remove(self) -> None:
+        """Stop the apps; on an emulated device delete their descriptors too."""
+        for app in self._profile.apps:
+            self._device.shell(["am", "force-stop", app.package], check=False)
+        if self._device.emulated:
+            folders = " ".join(quote(f"{APP_DIR}/{app.package}") for app in self._profile.apps)
+            self._device.script(f"rm -rf {folders}")

@@ -1,0 +1,103 @@
+"""The CPU burner: the condition "all CPUs busy"."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from android_tests.device.arch import arch_of
+from android_tests.device.protocol import Device, RemoteProcess
+from foundation.errors import DeviceError
+from workloads.native.build import binary
+
+REMOTE: Final = "/data/local/tmp/reclaim-suite-burner"
+BUSY_SHARE_MIN: Final = 0.9
+_CHECK_S: Final = 0.5
+_ATTEMPTS: Final = 6
+
+
+class CpuBurner:
+    """Keeps every CPU of a device busy while the ``with`` block runs.
+
+    One spinning thread pinned to each CPU, at normal nice, as a program of the user would
+    be. Side effects: one process and one file in /data/local/tmp, both gone at the end.
+    Needs no root. DeviceError if a CPU stays idle, since then the condition is not met.
+    """
+
+    def __init__(self, device: Device, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._device = device
+        self._sleep = sleep
+        self._process: RemoteProcess | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _start(self) -> None:
+        self._device.push(binary("burner", arch_of(self._device)), REMOTE, mode=0o755)
+        self._process = self._device.spawn([REMOTE, "--all-cpus"])
+        shares: dict[str, float] = {}
+        before = self._idle_ticks()
+        for _ in range(_ATTEMPTS):
+            self._sleep(_CHECK_S)
+            ended = self._process.poll()
+            if ended is not None:
+                raise DeviceError(
+                    f"the CPU burner ended with exit status {ended}", device=self._device.serial
+                )
+            after = self._idle_ticks()
+            shares = busy_shares(before, after)
+            if shares and min(shares.values()) >= BUSY_SHARE_MIN:
+                return
+            before = after
+        text = ", ".join(f"{cpu} {share:.0%}" for cpu, share in sorted(shares.items()))
+        raise DeviceError(
+            f"the CPU burner does not keep every CPU busy: {text}",
+            device=self._device.serial,
+            next_step="check that no CPU is offline, isolated, or forbidden to shell by a cpuset",
+        )
+
+    def _idle_ticks(self) -> dict[str, tuple[int, int]]:
+        return parse_cpus(self._device.read_text("/proc/stat"))
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+        self._device.shell(["rm", "-f", REMOTE])
+
+
+def parse_cpus(stat: str) -> dict[str, tuple[int, int]]:
+    """/proc/stat -> CPU: (idle and iowait ticks, all ticks)."""
+    found = {}
+    for line in stat.splitlines():
+        name, *fields = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            # The last two fields, guest time, are part of user and nice (man 5 proc).
+            ticks = [int(word) for word in fields[:8]]
+            found[name] = (ticks[3] + ticks[4], sum(ticks))
+    return found
+
+
+def busy_shares(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> dict[str, float]:
+    """Share of time each CPU was not idle between two readings; CPUs that did not tick are left out."""
+    shares = {}
+    for cpu, (idle, total) in after.items():
+        idle_before, total_before = before.get(cpu, (0, 0))
+        if total > total_before:
+            shares[cpu] = 1 - (idle - idle_before) / (total - total_before)
+    return shares

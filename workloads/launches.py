@@ -1,0 +1,126 @@
+"""One app start over adb, and what Android says of it: cold, warm or hot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from android_tests.device.protocol import Device
+from android_tests.device.quoting import quote
+from foundation.errors import DeviceError
+
+LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
+
+LAUNCH_DEADLINE_S: Final = 90.0
+
+_FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
+_STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT"}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What one ``am start -W`` came to.
+
+    ``launch_state`` is UNKNOWN where ``am`` and the process ids contradict each other, and
+    ``doubt`` then says how. Times are CLOCK_BOOTTIME with the 10 ms resolution of
+    /proc/uptime, read in the same round trip; ``total_time_ms`` is Android's own figure.
+    """
+
+    launch_state: LaunchState
+    doubt: str | None
+    t_begin_boot_ns: int
+    t_end_boot_ns: int
+    total_time_ms: float | None
+    wait_time_ms: float | None
+    pid_before: int | None
+    pid_after: int | None
+
+
+def launch_script(package: str, activity: str) -> str:
+    """Shell text that starts an activity and tells pids and boot time before and after."""
+    component, name = quote(f"{package}/{activity}"), quote(package)
+    return (
+        "read up rest < /proc/uptime; "
+        f'echo "before $up $(pidof {name})"; '
+        f"am start -W -n {component} 2>&1; "
+        'echo "status $?"; '
+        "read up rest < /proc/uptime; "
+        f'echo "after $up $(pidof {name})"'
+    )
+
+
+def start(device: Device, package: str, activity: str) -> Launch:
+    """Bring an app to the front and wait until it has drawn. DeviceError if Android refuses."""
+    answer = device.script(launch_script(package, activity), deadline_s=LAUNCH_DEADLINE_S).stdout
+    return parse_launch(answer, package, device=device.serial)
+
+
+def parse_launch(answer: str, package: str, *, device: str | None = None) -> Launch:
+    """Read what `launch_script` printed. DeviceError for an answer that is no start."""
+    stamps = {
+        word: rest.split() for word, rest in re.findall(r"^(before|after|status) ?(.*)$", answer, re.M)
+    }
+    fields = dict(_FIELD.findall(answer))
+    if stamps.keys() != {"before", "after", "status"} or not stamps["before"] or not stamps["after"]:
+        raise DeviceError(
+            f"starting {package} gave no whole answer: {answer[-200:]!r}",
+            device=device,
+            next_step="run `am start -W` on the device by hand",
+        )
+    if stamps["status"] != ["0"] or fields.get("Status") != "ok":
+        lines = [
+            line.strip() for line in answer.splitlines() if "rror" in line or line.startswith("Status")
+        ]
+        raise DeviceError(
+            f"{package} could not be started: {'; '.join(lines) or 'am gave no reason'}",
+            device=device,
+            next_step="check that the package is installed and its activity may be started from a shell",
+        )
+    before, after = _pid(stamps["before"]), _pid(stamps["after"])
+    state, doubt = classify(fields.get("LaunchState"), "brought to the front" in answer, before, after)
+    return Launch(
+        launch_state=state,
+        doubt=doubt,
+        t_begin_boot_ns=_boot_ns(stamps["before"][0]),
+        t_end_boot_ns=_boot_ns(stamps["after"][0]),
+        total_time_ms=_number(fields.get("TotalTime")),
+        wait_time_ms=_number(fields.get("WaitTime")),
+        pid_before=before,
+        pid_after=after,
+    )
+
+
+def classify(
+    said: str | None, to_front: bool, before: int | None, after: int | None
+) -> tuple[LaunchState, str | None]:
+    """Cold, warm or hot, from what ``am`` said and from the process ids.
+
+    A cold start makes a new process, a warm one a new activity in a living process, a hot
+    one neither (developer.android.com, "App startup time"). Android before 10 prints no
+    LaunchState; there the process ids and the brought-to-front warning decide.
+    """
+    new_process = after is not None and after != before
+    if after is None:
+        return "UNKNOWN", "the app has no process after its start"
+    if said is None:
+        return ("COLD" if new_process else "HOT" if to_front else "WARM"), None
+    state = _STATES.get(said)
+    if state is None:
+        return "UNKNOWN", f"am said LaunchState {said}"
+    if (state == "COLD") != new_process:
+        return "UNKNOWN", f"am said {state}, but the process id went from {before} to {after}"
+    return state, None
+
+
+def _pid(stamp: list[str]) -> int | None:
+    return int(stamp[1]) if len(stamp) > 1 else None
+
+
+def _boot_ns(seconds: str) -> int:
+    whole, _, part = seconds.partition(".")
+    return int(whole) * 1_000_000_000 + int(part.ljust(9, "0")[:9] or "0")
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdigit() else None
