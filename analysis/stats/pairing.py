@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Literal
 
+from analysis.metric_table import Measured
 from analysis.metrics.definition import Metric
 from analysis.metrics.figure import Figure, unknown
 from analysis.results import Block, Campaign, Repetition
@@ -18,12 +19,11 @@ PairState = Literal["valid", "void", "kernel_failure", "unfinished"]
 
 @dataclass(frozen=True)
 class RepetitionFigures:
-    """A repetition with its metrics. ``trace_reasons`` are what the analysis found wrong with its trace."""
+    """A repetition with what was measured from its trace."""
 
     block: Block
     repetition: Repetition
-    figures: Mapping[str, Figure]
-    trace_reasons: tuple[str, ...] = ()
+    measured: Measured
 
     @property
     def void_reasons(self) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ class RepetitionFigures:
         recorded = self.repetition.void_reasons
         if not self.repetition.valid and not recorded:
             recorded = ("void when it was recorded",)
-        return (*recorded, *self.trace_reasons)
+        return (*recorded, *self.measured.trace_reasons)
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,16 @@ class BlockFigures:
         if self.block.outcome == "void":
             return self.block.void_reasons or ("void when it was recorded",)
         if self.block.outcome == "valid" and all(rep.void_reasons for rep in self.repetitions):
-            found = dict.fromkeys(reason for rep in self.repetitions for reason in rep.trace_reasons)
+            found = dict.fromkeys(
+                reason for rep in self.repetitions for reason in rep.measured.trace_reasons
+            )
             return ("no valid repetition is left", *found)
         return ()
 
     def value(self, metric: Metric, *, with_voids: bool = False) -> Figure:
         """The block's one value: mean or median (by the metric) over its repetitions that have one."""
         taken = [rep for rep in self.repetitions if with_voids or not rep.void_reasons]
-        figures = [rep.figures.get(metric.name, unknown("not computed")) for rep in taken]
+        figures = [rep.measured.figures.get(metric.name, unknown("not computed")) for rep in taken]
         known = [figure.value for figure in figures if figure.value is not None]
         reason = next((figure.reason for figure in figures if figure.reason), None)
         if not known:

@@ -1,0 +1,162 @@
+"""A results folder judged: figures, pairs, verdicts. A pure function of the folder and the engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis import metric_table
+from analysis.judgement import Judgement, KernelFailure, Void
+from analysis.measuring import Measuring
+from analysis.metric_table import Measured, RowKey, definitions_hash
+from analysis.metrics import Metric, all_metrics
+from analysis.results import METRICS_FILE, VERDICTS_FILE, Block, Campaign, Repetition, load
+from analysis.stats.compare import compare, noise_floors
+from analysis.stats.pairing import BlockFigures, Pair, RepetitionFigures, pairs_of
+from foundation.errors import HostError, ResultsError
+
+if TYPE_CHECKING:
+    from analysis.engine import EngineChoice
+
+__all__ = ["Judgement", "judge"]
+
+
+def judge(
+    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+) -> Judgement:
+    """Judge what is finished of a campaign; write metrics.parquet and verdicts.json.
+
+    Figures of traces that have not changed are used again; with ``engine`` None whichever
+    engine made them, else only that engine's. ``progress`` is told of each trace that is
+    read. The same folder and engine give the same bytes. ResultsError for a folder that is
+    none or is damaged, HostError without an engine or where the files cannot be written.
+    """
+    campaign = load(results)
+    metrics = _metrics_of(campaign)
+    blocks = _measure(campaign, metrics, engine, progress or (lambda _: None))
+    pairs = {
+        (scenario, variant.name): pairs_of(campaign, blocks, scenario, variant.name)
+        for scenario in campaign.scenarios
+        for variant in campaign.variants[1:]
+    }
+    engines = {one.measured.engine for figures in blocks.values() for one in figures.repetitions}
+    judgement = Judgement(
+        campaign=campaign,
+        rows=compare(campaign, pairs, metrics),
+        kernel_failures=_kernel_failures(campaign),
+        voids=_voids(campaign, blocks, pairs),
+        noise_floor=noise_floors(campaign, pairs, metrics),
+        pairs=pairs,
+        blocks=blocks,
+        metrics=metrics,
+        engines=tuple(sorted(engine for engine in engines if engine)),
+        definitions=definitions_hash(),
+    )
+    text = json.dumps(judgement.to_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_text(results / VERDICTS_FILE, text)
+    return judgement
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once: a reader sees the old or the new one. HostError if it cannot be written."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _metrics_of(campaign: Campaign) -> dict[str, Metric]:
+    known = all_metrics()
+    wanted = dict.fromkeys((*campaign.primaries, *campaign.metrics))
+    strange = [name for name in wanted if name not in known]
+    if strange:
+        raise ResultsError(
+            f"{campaign.root} asks for metrics that this suite does not know: {', '.join(strange)}",
+            next_step=f"judge it with suite version {campaign.suite_version}",
+        )
+    return {name: known[name] for name in wanted}
+
+
+def _measure(
+    campaign: Campaign,
+    metrics: dict[str, Metric],
+    engine: EngineChoice | None,
+    progress: Callable[[str], None],
+) -> dict[int, BlockFigures]:
+    path = campaign.root / METRICS_FILE
+    measuring = Measuring(tuple(metrics), metric_table.read(path), engine)
+    todo = [(block, repetition) for block in campaign.blocks for repetition in block.repetitions]
+    done: list[tuple[Block, Repetition, Measured]] = []
+    try:
+        for number, (block, repetition) in enumerate(todo, 1):
+            if not measuring.has(repetition):
+                progress(f"reading trace {number} of {len(todo)}: {block.name}/rep-{repetition.index}")
+            done.append((block, repetition, measuring.measure(repetition)))
+    finally:
+        # Also after Ctrl-C: what was computed need not be computed again.
+        _write_table(path, done, metrics)
+    found: dict[int, list[RepetitionFigures]] = {block.index: [] for block in campaign.blocks}
+    for block, repetition, measured in done:
+        found[block.index].append(RepetitionFigures(block, repetition, measured))
+    return {block.index: BlockFigures(block, tuple(found[block.index])) for block in campaign.blocks}
+
+
+def _write_table(
+    path: Path, done: list[tuple[Block, Repetition, Measured]], metrics: dict[str, Metric]
+) -> None:
+    rows = [
+        (
+            RowKey(
+                block=block.name,
+                index=block.index,
+                scenario=block.place.scenario,
+                variant=block.place.variant,
+                pair=block.place.pair,
+                rep=repetition.index,
+            ),
+            not RepetitionFigures(block, repetition, measured).void_reasons,
+            measured,
+        )
+        for block, repetition, measured in done
+    ]
+    try:
+        metric_table.write(path, rows, {name: metric.unit for name, metric in metrics.items()})
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _kernel_failures(campaign: Campaign) -> tuple[KernelFailure, ...]:
+    return tuple(
+        KernelFailure(block.name, block.place.scenario, block.place.variant, block.failure or "")
+        for block in campaign.blocks
+        if block.outcome == "kernel_failure"
+    )
+
+
+def _voids(
+    campaign: Campaign,
+    blocks: dict[int, BlockFigures],
+    pairs: dict[tuple[str, str], tuple[Pair, ...]],
+) -> tuple[Void, ...]:
+    found: list[Void] = []
+    for figures in blocks.values():
+        place = figures.block.place
+        for repetition in figures.repetitions:
+            if repetition.void_reasons:
+                what = f"{figures.block.name}/rep-{repetition.repetition.index}"
+                found.append(Void(what, place.scenario, place.variant, repetition.void_reasons))
+        if figures.void_reasons:
+            found.append(Void(f"{figures.block.name}", place.scenario, place.variant, figures.void_reasons))
+    for (scenario, variant), several in pairs.items():
+        for pair in several:
+            if pair.state == "void":
+                name = f"pair {pair.number} of {scenario}, {campaign.baseline.name} and {variant}"
+                found.append(Void(name, scenario, variant, pair.reasons))
+    return tuple(found)
