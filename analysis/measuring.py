@@ -47,7 +47,7 @@ class Measuring:
         found = sha256_of(trace.path)
         if found != trace.sha256:
             return self._void(
-                f"the trace is not the one recorded: its SHA-256 begins {found[:12]}, not {trace.sha256[:12]}"
+                f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}.."
             )
         engine_sha256 = self._wanted_engine(trace.path)
         kept = self._reuse(found, engine_sha256)
