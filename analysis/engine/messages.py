@@ -77,13 +77,13 @@ def request(method: int, field: str | None = None, content: Any = None) -> bytes
     return encoded
 
 
-def reset_request() -> bytes:
+def reset_request(*, ftrace_in_raw: bool = True) -> bytes:
     """Start empty, with ftrace events kept in their table and packets sorted over the whole trace.
 
     kswapd's wake and sleep are nowhere but in that table. Sorting by windows, the default
     for streamed traces, drops packets that come late.
     """
-    arguments = message("ResetTraceProcessorArgs")(ingest_ftrace_in_raw_table=True, sorting_mode=1)
+    arguments = message("ResetTraceProcessorArgs")(ingest_ftrace_in_raw_table=ftrace_in_raw, sorting_mode=1)
     return request(RESET, "reset_trace_processor_args", arguments)
 
 

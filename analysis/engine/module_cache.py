@@ -29,7 +29,7 @@ def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmt
     """
     # The name holds everything that the compiled code depends on.
     facts = f"{sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
-    cached = _private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
+    cached = private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
     module = _from_cache(engine, cached)
     if module is not None:
         return module
@@ -44,7 +44,8 @@ def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmt
     return module
 
 
-def _private_folder() -> Path:
+def private_folder() -> Path:
+    """Cache folder for what is executed; only we may write to it. HostError if it is another user's."""
     folder = cache_dir() / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.stat()
