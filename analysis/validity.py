@@ -6,14 +6,20 @@ kswapd time, and nothing in the figure shows it: so it is refused, not repaired.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Final
 
 from analysis import conventions as names
 from analysis.engine import TraceSession
 from analysis.engine.messages import Cell
+from analysis.engine.sha256 import sha256_of
 from analysis.framing import FileFacts
 from analysis.metrics.recording import Recording, whole
 from analysis.schedstat import disagreements
+
+#: Beside a trace in a results folder: what was recorded, with the trace's hash.
+_RECORD: Final = "rep.json"
 
 #: Names in the trace processor's `stats` that mean loss, whatever severity they have there
 #: (several are only "info"). Everything of severity data_loss counts as well.
@@ -66,7 +72,7 @@ def reasons(recording: Recording) -> list[str]:
     """As `check`, for a trace whose facts are already being asked."""
     facts = recording.file
     stats = _stats(recording)
-    found = list(facts.damage)
+    found = [*facts.damage, *_changed(recording.path)]
     found += _losses(recording, stats)
     found += _missing_ends(recording, facts, stats)
     loss = str((recording.capture or {}).get(names.CAPTURE_LOSS) or "")
@@ -77,6 +83,22 @@ def reasons(recording: Recording) -> list[str]:
         found.append("the repetition is not inside the recording")
     found += disagreements(recording)
     return found
+
+
+def _changed(path: Path) -> list[str]:
+    """Whether a trace in a results folder is still the one that was recorded.
+
+    A flipped bit in a timestamp or a counter is a valid trace: nothing but the hash shows it.
+    """
+    record = path.with_name(_RECORD)
+    try:
+        recorded = json.loads(record.read_text(encoding="utf-8"))["trace"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not in a results folder; a damaged record is found where the folder is read.
+        return []
+    if sha256_of(path) == recorded:
+        return []
+    return [f"the file is not the one that was recorded: its SHA-256 differs from {_RECORD}"]
 
 
 def _stats(recording: Recording) -> dict[str, tuple[str, list[int]]]:
