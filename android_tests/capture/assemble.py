@@ -84,7 +84,8 @@ def assemble(
         void_reasons=(
             *raw.troubles,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
-            *run_time_reasons(run_times.result(), raw.begin, raw.end),
+            # With switches missing the two differ anyway, and the loss is the better reason.
+            *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,

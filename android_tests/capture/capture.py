@@ -12,7 +12,7 @@ from android_tests.capture import events
 from android_tests.capture.facts import Facts, arch_of, read_facts
 from android_tests.capture.ftrace_session import FtraceSession, buffer_kb
 from android_tests.capture.perfetto_session import PerfettoSession, perfetto_version
-from android_tests.capture.poller import PERIOD_MS, Poller
+from android_tests.capture.poller import EMULATED_PERIOD_MS, PERIOD_MS, Poller
 from android_tests.capture.process_tree import PROC_SCRIPT, Thread, parse_status
 from android_tests.capture.programs import poller_program, recorder_program
 from android_tests.capture.raw import Backend, RawCapture
@@ -57,7 +57,7 @@ class Capture:
         needs: Needs,
         workdir: Path,
         *,
-        period_ms: int = PERIOD_MS,
+        period_ms: int | None = None,
         backend: Backend | None = None,
         buffer_kb_per_cpu: int | None = None,
     ) -> None:
@@ -65,11 +65,11 @@ class Capture:
         self._needs = needs
         self._folder = workdir / RAW_FOLDER
         self._counters = workdir / COUNTERS_FILE
-        self._period_ms = period_ms
+        self._period_ms = period_ms or (EMULATED_PERIOD_MS if device.emulated else PERIOD_MS)
         self._backend: Backend | None = backend
         self._buffer_kb = buffer_kb_per_cpu
         self._remote = RemoteFolder(device)
-        self._poller = Poller(device, self._remote, period_ms)
+        self._poller = Poller(device, self._remote, self._period_ms)
         self._session: Session | None = None
         self._facts: Facts | None = None
         self._events: tuple[str, ...] = ()

@@ -32,6 +32,8 @@ DRAIN_DEADLINE_S: Final = 120.0
 
 SEPARATOR: Final = "@@@"
 
+_EXPANDED: Final = re.compile(r"expanded: (\d+)")
+
 
 def buffer_kb(mem_total_kb: int, cpus: int) -> int:
     """Size of each CPU's buffer: a share of memory, within fixed bounds."""
@@ -113,6 +115,17 @@ class FtraceSession:
         finally:
             self._base = None
 
+    def _expand_top_level(self) -> None:
+        """Give the top-level buffer the size that the kernel promises it at its first use.
+
+        Kernels such as 6.1 forget that promise as soon as an instance is sized, and would
+        leave whoever traces next with 7 KiB.
+        """
+        path = f"{self._root}/buffer_size_kb"
+        promised = _EXPANDED.search(self._device.read_text(path))
+        if promised:
+            self._device.script(f"echo {promised[1]} > {path}")
+
     def _open_buffer(self) -> None:
         instance = f"{self._root}/instances/{INSTANCE}"
         # One that is left over from a run that was killed is ours to remove.
@@ -120,6 +133,7 @@ class FtraceSession:
         made = self._device.script(f"mkdir {instance}", check=False)
         if made.exit_status == 0:
             self._base = instance
+            self._expand_top_level()
             return
         if self._device.script(f"[ -d {instance} ]", check=False).exit_status == 0:
             raise StateError(
@@ -144,7 +158,7 @@ class FtraceSession:
             name: self._device.read_text(f"{self._root}/{name}").strip()
             for name in ("tracing_on", "buffer_size_kb", "trace_clock")
         }
-        size = re.search(r"expanded: (\d+)", found["buffer_size_kb"])
+        size = _EXPANDED.search(found["buffer_size_kb"])
         kb = size[1] if size else found["buffer_size_kb"]
         clock = re.search(r"\[(\w+)\]", found["trace_clock"])
         if not kb.isdigit() or clock is None:
