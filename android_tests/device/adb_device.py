@@ -17,7 +17,7 @@ from adbutils.errors import AdbError
 from android_tests.device import shell_v2, sync_service
 from android_tests.device.adb_link import AdbStream, error_from_adb
 from android_tests.device.adb_server import AdbServer
-from android_tests.device.deadline import Deadline
+from android_tests.device.deadline import Deadline, wait_until
 from android_tests.device.protocol import CommandResult
 from android_tests.device.quoting import quote, quote_argv
 from android_tests.device.remote_process import AdbProcess
@@ -35,6 +35,8 @@ from foundation.errors import (
 
 TRANSFER_DEADLINE_S: Final = 600.0
 _KILL_DEADLINE_S: Final = 5.0
+#: Where stat(2) does not tell how much can be read.
+_SIZES_LIE: Final = ("/proc/", "/sys/", "/dev/")
 #: Ways to become root, tried in this order: Magisk and its kin, then AOSP's own.
 _SU_FORMS: Final = ("su -c {}", "su 0 sh -c {}")
 
@@ -143,8 +145,8 @@ class AdbDevice:
     ) -> None:
         """Copy a file from the device; ``local`` appears whole or not at all.
 
-        The size is compared with the device's, except where that is 0 (files of /proc and
-        /sys); a file that grows meanwhile is accepted. ``progress`` gets bytes so far.
+        The size is compared with the device's, except for files of /proc, /sys and /dev,
+        which have none; a file that grows meanwhile is accepted. ``progress`` gets bytes so far.
         """
         try:
             descriptor, name = tempfile.mkstemp(prefix=f".{local.name}.", dir=local.parent)
@@ -185,13 +187,21 @@ class AdbDevice:
             return sync.stat(remote)
 
     def reconnect(self, *, deadline_s: float) -> bool:
-        """Wait for the device to come back after DeviceLost; whether it did."""
-        self.__dict__.pop("features", None)
-        self.__dict__.pop("_uid", None)
-        try:
-            return self._server.wait_for_device(self.serial, deadline_s=deadline_s)
-        except LabError:
-            return False
+        """Wait until the device answers a command again after DeviceLost; whether it does."""
+        deadline = Deadline(deadline_s)
+
+        def answers() -> bool:
+            for known in ("features", "_uid", "_su_form"):
+                self.__dict__.pop(known, None)
+            try:
+                # The server lists a device for a moment after it is gone: only an answer counts.
+                return self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1)) and (
+                    self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
+                )
+            except SuiteError:
+                return False
+
+        return wait_until(answers, deadline, every_s=0.1)
 
     @functools.cached_property
     def _uid(self) -> int:
@@ -322,7 +332,7 @@ class AdbDevice:
                     progress(got)
             after = sync.stat(remote)
         largest = max(before.size, after.size if after else 0)
-        if before.size and not before.size <= got <= largest:
+        if not remote.startswith(_SIZES_LIE) and not before.size <= got <= largest:
             raise DeviceError(
                 f"{got} bytes of {remote} came over, the device has {before.size}",
                 device=self.serial,

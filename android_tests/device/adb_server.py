@@ -17,7 +17,7 @@ from typing import IO, Final, Self
 
 from adbutils.errors import AdbError
 
-from android_tests.device.adb_link import Client
+from android_tests.device.adb_link import Client, error_from_adb
 from android_tests.device.deadline import Deadline, wait_until
 from foundation.errors import HostError, LabError, UsageError
 
@@ -180,26 +180,30 @@ class AdbServer:
         """Connect to an adb daemon on ``HOST:PORT`` and wait until it is a device; its serial.
 
         Tries again until the deadline: what forwards a port may accept before the device
-        listens. LabError when it does not become a device (offline, unauthorized, refused).
+        listens. LabError when it does not become a device (offline, refused), and at once
+        when it is unauthorized.
         """
         deadline = Deadline(deadline_s)
-        said = ""
+        said = "no answer"
 
-        def up() -> bool:
+        def decided() -> bool:
             nonlocal said
             state = self.state_of(address)
-            if state == "offline":
+            if state not in ("device", "unauthorized"):
+                # One that is offline stays so until it is forgotten.
                 self.disconnect(address)
-            if state != "device":
                 said = self._ask_connect(address, deadline)
                 state = self.state_of(address)
-            said = f"state is {state}" if state else said
-            return state in ("device", "unauthorized")
+            if state == "unauthorized":
+                raise error_from_adb(state, address)
+            if state == "offline":
+                said = "it is offline: it accepts the connection but does not answer"
+            return state == "device"
 
-        if wait_until(up, deadline, every_s=0.2) and self.state_of(address) == "device":
+        if wait_until(decided, deadline, every_s=0.1):
             return address
         raise LabError(
-            f"no device after {deadline_s:g} s: {said or 'no answer'}",
+            f"no device within {deadline_s:g} s: {said}",
             device=address,
             next_step="check that the device is up and that its adb daemon listens on this address",
         )
