@@ -13,6 +13,7 @@ from typing import Final, Literal
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket
 
+from analysis.trace_file import size_of
 from foundation.errors import TraceError
 
 Kind = Literal["perfetto", "systrace html", "ftrace text", "other"]
@@ -42,11 +43,10 @@ class FileFacts:
 
 def read_facts(path: Path) -> FileFacts:
     """Walk the whole file once. TraceError if it cannot be read or is empty."""
+    size_of(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
-            if not head:
-                raise TraceError(f"{path} is empty", next_step="record the trace again")
             if head.startswith(_GZIP):
                 return _unpacked(path)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +12,7 @@ from analysis.engine.choice import MEMORY64_FROM_BYTES, EngineChoice, EngineFile
 from analysis.engine.local import LocalEngine
 from analysis.engine.native import NativeEngine
 from analysis.engine.wasm import WasmAborted
-from foundation.errors import TraceError
+from analysis.trace_file import size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,17 +60,7 @@ def open_trace(path: Path, engine: EngineChoice | None = None) -> Iterator[Trace
 
     TraceError if the file is missing, empty, or not a trace; HostError if there is no engine.
     """
-    try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise TraceError(f"{path} is not a file", next_step="give a trace file")
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise TraceError(f"cannot read {path}: {error.strerror}", next_step="check the path") from error
-    if facts.st_size == 0:
-        raise TraceError(f"{path} is empty", next_step="record the trace again")
-    file = find_engine(engine or EngineChoice(), facts.st_size)
+    file = find_engine(engine or EngineChoice(), size_of(path))
     backend = _loaded(path, file, engine)
     try:
         yield TraceSession(path, EngineInfo(file.kind, backend.version(), file.sha256), backend)

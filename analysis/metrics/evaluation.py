@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from analysis import validity
 from analysis.engine import EngineChoice, open_trace
+from analysis.framing import read_facts
 from analysis.metrics import (
     app_switches,
     direct_reclaim,
@@ -42,14 +43,15 @@ def evaluate(
     """A value for each wanted metric; see `analysis.metrics.compute`."""
     chosen = list(all_metrics() if wanted is None else wanted)
     metrics = {name: metric_named(name) for name in chosen}
+    facts = read_facts(trace)
+    if facts.damage and not lossy:
+        # Before the engine sees it: a damaged trace can take it minutes.
+        raise _not_whole(trace, facts.damage)
     with open_trace(trace, engine) as session:
-        recording = Recording(session)
+        recording = Recording(session, facts)
         reasons = validity.reasons(recording)
         if reasons and not lossy:
-            raise TraceError(
-                f"{trace}: the trace is not whole: {'; '.join(reasons)}",
-                next_step="record it again, or give --lossy to see what it holds",
-            )
+            raise _not_whole(trace, reasons)
         figures: dict[str, Figure] = {}
         for family, compute in _FAMILIES:
             if any(metric.name in metrics for metric in family):
@@ -66,6 +68,13 @@ def evaluate(
         )
         for name, metric in metrics.items()
     ]
+
+
+def _not_whole(trace: Path, reasons: Sequence[str]) -> TraceError:
+    return TraceError(
+        f"{trace}: the trace is not whole: {'; '.join(reasons)}",
+        next_step="record it again, or give --lossy to see what it holds",
+    )
 
 
 def _joined(reason: str | None, caution: str | None) -> str | None:

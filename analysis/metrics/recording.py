@@ -77,10 +77,14 @@ def sql_list(numbers: list[int]) -> str:
 
 
 class Recording:
-    """Lazy facts of one loaded trace; each is asked for once."""
+    """Lazy facts of one loaded trace; each is asked for once.
 
-    def __init__(self, session: TraceSession) -> None:
+    ``facts`` of its file save walking it again.
+    """
+
+    def __init__(self, session: TraceSession, facts: FileFacts | None = None) -> None:
         self.session = session
+        self._facts = facts
         self.path = session.path
 
     @functools.cached_property
@@ -88,7 +92,7 @@ class Recording:
         """What the bytes of the file say; TraceError if it cannot be read."""
         from analysis.framing import read_facts
 
-        return read_facts(self.path)
+        return self._facts or read_facts(self.path)
 
     @property
     def page_size(self) -> int | None:
