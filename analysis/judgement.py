@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ class VerdictRow:
     threshold_value: float | None
     pairs: int
     planned: int
+    finished: int
     voids: int
     kernel_failures: int
     missing: int
@@ -88,14 +89,10 @@ class VerdictRow:
     def change_text(self) -> str:
         """The effect with its interval: a relative change in %, or a difference in ``unit``."""
         if self.ratio is not None:
-            return _with_interval(
-                self.ratio, self.ci_low, self.ci_high, lambda v: f"{(v - 1) * 100:+.1f}", " %"
-            )
+            return _with_interval(self.ratio, self.ci_low, self.ci_high, percent, " %")
         if self.difference is not None:
             low, high = self.difference_ci_low, self.difference_ci_high
-            return _with_interval(
-                self.difference, low, high, lambda v: f"{number(v, sign=True)}", f" {self.unit}"
-            )
+            return _with_interval(self.difference, low, high, signed, f" {self.unit}")
         return "not known"
 
     def sentence(self) -> str:
@@ -119,7 +116,20 @@ def number(value: float, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''},.{min(digits, 6)}f}"
 
 
-def _with_interval(value: float, low: float | None, high: float | None, show: Any, unit: str) -> str:
+def signed(value: float) -> str:
+    """A difference, with its sign."""
+    return number(value, sign=True)
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a relative change in %, without the sign of the unit."""
+    change = round((ratio - 1.0) * 100.0, 1)
+    return f"{change:+,.1f}" if change else "0.0"
+
+
+def _with_interval(
+    value: float, low: float | None, high: float | None, show: Callable[[float], str], unit: str
+) -> str:
     if low is None or high is None:
         return f"{show(value)}{unit}"
     return f"{show(value)}{unit} [{show(low)}, {show(high)}]"

@@ -146,6 +146,7 @@ def _row(
         threshold_value=shown.scaled(threshold) if effect else None,
         pairs=len(values),
         planned=situation.planned,
+        finished=situation.finished,
         voids=situation.void,
         kernel_failures=situation.failed,
         missing=situation.missing,

@@ -72,7 +72,13 @@ def decide(
             return Verdict(_change(direction, "down"), "the interval lies below the threshold")
     if -threshold <= effect.narrow.low and effect.narrow.high <= threshold:
         return Verdict("SAME", "the 90 % interval lies inside the threshold")
-    return _undecided(effect, threshold=threshold, alpha=alpha, tests=tests)
+    return _undecided(
+        effect,
+        threshold=threshold,
+        alpha=alpha,
+        tests=tests,
+        apart=p_adjusted is not None and p_adjusted < alpha,
+    )
 
 
 def _change(direction: Direction, way: Literal["up", "down"]) -> Word:
@@ -103,7 +109,7 @@ def _obstacle(effect: Effect | None, situation: Situation) -> str | None:
     return None
 
 
-def _undecided(effect: Effect, *, threshold: float, alpha: float, tests: int) -> Verdict:
+def _undecided(effect: Effect, *, threshold: float, alpha: float, tests: int, apart: bool) -> Verdict:
     spread = effect.spread or 0.0
     needed = pairs_needed(
         effect=effect.estimate,
@@ -113,13 +119,15 @@ def _undecided(effect: Effect, *, threshold: float, alpha: float, tests: int) ->
         tests=tests,
         have=effect.pairs,
     )
-    if abs(effect.estimate) <= threshold:
-        why = "the 90 % interval reaches over the threshold"
+    if apart:
+        why = "there is a difference, but the interval reaches inside the threshold"
     elif effect.pairs < pairs_for_p(alpha, tests):
         floor = smallest_p(effect.pairs) * tests
         why = f"with {effect.pairs} pairs and {tests} primaries p_holm cannot be below {floor:.3f}"
+    elif abs(effect.estimate) <= threshold:
+        why = "no difference shown, but the 90 % interval reaches beyond the threshold"
     else:
-        why = "the interval reaches over the threshold, or p is not small enough"
+        why = f"p is not below {alpha:g}"
     ahead = (
         f"about {needed} pairs would decide" if needed else f"more than {MAX_PAIRS} pairs would be needed"
     )

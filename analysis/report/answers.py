@@ -1,0 +1,96 @@
+"""The answer in a sentence: what a reader must know before any table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.judgement import Judgement, VerdictRow
+
+#: What the primaries are to a reader who does not know their names.
+_PLAIN: Final = {
+    "kswapd_cpu_ms": "kswapd CPU time",
+    "reclaim_cpu_us_per_page": "reclaim CPU per page swapped out, compression included",
+    "allocstall": "allocation stalls",
+}
+
+_CONDITION: Final = {
+    "idle": "With CPU time to spare (idle)",
+    "busy": "With every CPU kept busy (busy)",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One scenario of one comparison in words. ``tone`` is better, worse, mixed, same or open."""
+
+    scenario: str
+    variant: str
+    tone: str
+    sentence: str
+
+
+def question(judgement: Judgement) -> str:
+    """What the campaign asks."""
+    campaign = judgement.campaign
+    others = " and ".join(variant.name for variant in campaign.variants[1:])
+    workload = campaign.workload.replace("-", " ")
+    return f"What does {others} change against {campaign.baseline.name} in {workload}?"
+
+
+def answers(judgement: Judgement) -> tuple[Answer, ...]:
+    """An answer for each scenario of each comparison, from the primaries alone."""
+    return tuple(
+        _answer(judgement, scenario, variant.name)
+        for variant in judgement.campaign.variants[1:]
+        for scenario in judgement.campaign.scenarios
+    )
+
+
+def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
+    rows = [
+        row for row in judgement.rows if row.primary and row.scenario == scenario and row.variant == variant
+    ]
+    parts = []
+    better, worse = _with(rows, "IMPROVED"), _with(rows, "REGRESSED")
+    changed, same, undecided = _with(rows, "CHANGED"), _with(rows, "SAME"), _with(rows, "UNDECIDED")
+    if better:
+        parts.append(f"{variant} improves {_listed(better)}")
+    if worse:
+        parts.append(f"{'it worsens' if better else f'{variant} worsens'} {_listed(worse)}")
+    if changed:
+        parts.append(f"it changes {_listed(changed)}")
+    if same:
+        parts.append(f"no change that matters in {_listed(same)}")
+    if undecided:
+        # One obstacle often stands before all of them; it is said once.
+        reasons = {row.reason for row in undecided}
+        why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+        parts.append(f"undecided: {_listed(undecided)}{why}")
+    sentence = f"{_CONDITION.get(scenario, scenario)}: {'; '.join(parts) or 'nothing was measured'}."
+    return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
+
+
+def _with(rows: Sequence[VerdictRow], verdict: str) -> list[VerdictRow]:
+    return [row for row in rows if row.verdict == verdict]
+
+
+def _listed(rows: Sequence[VerdictRow]) -> str:
+    texts = []
+    for row in rows:
+        name = _PLAIN.get(row.metric, row.metric)
+        texts.append(name if row.difference is None else f"{name} {row.change_text()}")
+    return ", ".join(texts)
+
+
+def _tone(
+    better: list[VerdictRow], worse: list[VerdictRow], changed: list[VerdictRow], same: list[VerdictRow]
+) -> str:
+    if better and worse:
+        return "mixed"
+    if worse:
+        return "worse"
+    if better:
+        return "better"
+    return "same" if same or changed else "open"
