@@ -38,6 +38,10 @@ class WasmAborted(TraceError):
     """The module gave up: out of memory, or a trace that broke it. The instance is dead."""
 
 
+class _AbortedItself(Exception):
+    """Leaves the module when it calls abort()."""
+
+
 def _module(path: Path, *, memory64: bool) -> tuple[wasmtime.Engine, wasmtime.Module]:
     with _LOCK:
         found = _MODULES.get(path)
@@ -67,7 +71,6 @@ class WasmInstance:
         self._replies: list[bytes] = []
         self._log = bytearray()
         self._dead: str | None = None
-        self._interrupted: BaseException | None = None
         imports = [self._import(imported) for imported in module.imports]
         exports = wasmtime.Instance(self._store, module, imports).exports(self._store)
         self._memory: Any = exports["memory"]
@@ -89,6 +92,8 @@ class WasmInstance:
         """
         if len(data) > REQUEST_BUFFER:
             raise ValueError(f"request of {len(data)} bytes is larger than the buffer")
+        if self._dead is not None:
+            raise WasmAborted(self._dead)
         self._memory.write(self._store, data, self._buffer)
         self._replies.clear()
         self._call("trace_processor_on_rpc_request", len(data))
@@ -101,17 +106,17 @@ class WasmInstance:
         self._store.close()
 
     def _call(self, name: str, *args: int) -> int:
-        if self._dead is not None:
-            raise WasmAborted(self._dead)
         try:
             return self._exports[name](self._store, *args) or 0
-        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-            if self._interrupted is not None:
-                raise self._interrupted from None
+        except (wasmtime.WasmtimeError, wasmtime.Trap, _AbortedItself) as error:
             said = bytes(self._log[-400:]).decode("utf-8", "replace").strip().splitlines()
             cause = said[-1] if said else str(error).splitlines()[0]
             self._dead = f"the trace processor gave up: {cause}"
             raise WasmAborted(self._dead) from error
+        except KeyboardInterrupt:
+            # It came while a callback ran: the module's stack is gone.
+            self._dead = "the engine was interrupted"
+            raise
 
     def _unsigned(self, value: int) -> int:
         return value & ((1 << (8 * self._word)) - 1)
@@ -154,20 +159,7 @@ class WasmInstance:
             # Files and maps: none are given. WASI functions return a positive number.
             failure = errno.ENOSYS if str(imported.module).startswith("wasi") else -errno.ENOSYS
             function = (lambda *_: failure) if signature.results else (lambda *_: None)
-        return wasmtime.Func(self._store, signature, self._guarded(function))
-
-    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # Ctrl-C arrives while Python runs, which may be inside a callback: keep it, so that
-        # it leaves as itself and not as a trap of the module.
-        def call(*args: Any) -> Any:
-            try:
-                return function(*args)
-            except (KeyboardInterrupt, SystemExit) as error:
-                self._interrupted = error
-                self._dead = "the engine was interrupted"
-                raise
-
-        return call
+        return wasmtime.Func(self._store, signature, function)
 
     def _signed(self, value: int) -> int:
         bits = 8 * self._word
@@ -185,11 +177,11 @@ class WasmInstance:
         return bytes(self._memory.read(self._store, start, end)).partition(b"\0")[0]
 
     def _abort(self) -> None:
-        raise RuntimeError("abort")
+        raise _AbortedItself
 
     def _assert_fail(self, condition: int, file: int, line: int, function: int) -> None:
         self._note(b"assertion failed: " + self._c_string(condition))
-        raise RuntimeError("assert")
+        raise _AbortedItself
 
     def _resize_heap(self, size: int) -> int:
         wanted = self._unsigned(size)
