@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +60,13 @@ def test_disagreement_beyond_the_tolerance_is_a_reason(trace_ms: int, told_ms: i
     reasons = run_time_reasons(run_ns, sample("begin", 100), sample("end", 100 + told_ms))
     assert (reasons == ()) == fits
     assert fits or "kswapd0 (tid 42) ran" in reasons[0]
+
+
+def test_each_slice_adds_to_what_is_let_pass() -> None:
+    begin, end = sample("begin", 100), sample("end", 100 + 284)
+    run_ns = {42: 227 * MS}
+    slices = "schedstat.kswapd0-42.slices"
+    assert run_time_reasons(run_ns, begin, end)
+    begin = dataclasses.replace(begin, values={**begin.values, slices: 50})
+    end = dataclasses.replace(end, values={**end.values, slices: 22_850})
+    assert run_time_reasons(run_ns, begin, end) == ()

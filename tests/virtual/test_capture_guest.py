@@ -1,0 +1,274 @@
+"""Recording real reclaim on a real kernel: exact, lossless or void, and nothing left behind."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import conventions
+from analysis.engine import open_trace
+from analysis.metrics.definition import Needs
+from android_tests.capture import Capture, CaptureReport, RawCapture, assemble
+from android_tests.capture.events import split_present, tracefs_root, wanted
+from android_tests.capture.ftrace_format import parse_header_page
+from android_tests.capture.ftrace_pages import read_pages
+from android_tests.capture.ftrace_session import INSTANCE, FtraceSession
+from android_tests.capture.ftrace_trace import read_formats
+from android_tests.capture.perfetto_loss import packets
+from android_tests.capture.programs import recorder_program
+from android_tests.capture.remote import RemoteFolder
+from android_tests.device.protocol import Device
+from android_tests.device.variant import Variant
+from android_tests.virtual.lane import VirtualLane
+from foundation.errors import StateError
+
+TRACING = "/sys/kernel/tracing"
+
+RECLAIM = frozenset(
+    {
+        "sched/sched_switch",
+        "sched/sched_waking",
+        "vmscan/mm_vmscan_direct_reclaim_begin",
+        "vmscan/mm_vmscan_direct_reclaim_end",
+        "vmscan/mm_vmscan_kswapd_wake",
+        "vmscan/mm_vmscan_kswapd_sleep",
+        "vmscan/mm_vmscan_write_folio",
+        "vmscan/of_tomorrow",
+    }
+)
+QUEUE = frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"})
+
+#: Fills memory with pages that can be swapped, some of them compressible, and takes them away again.
+PRESSURE = """
+mkdir -p /mnt/pressure && mount -t tmpfs -o size=400m pressure /mnt/pressure
+for i in 1 2 3; do
+    (dd if=/dev/zero bs=1M count=40; dd if=/dev/urandom bs=1M count=8) > /mnt/pressure/$i 2>/dev/null &
+done
+wait
+dd if=/dev/urandom of=/mnt/pressure/more bs=1M count=40 2>/dev/null
+umount /mnt/pressure && rmdir /mnt/pressure
+"""
+
+
+@pytest.fixture(scope="module", params=["stock", "kcompressd"])
+def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    lane = VirtualLane(name="capture", cpus=2, memory_mb=256, workdir=tmp_path_factory.mktemp("lane"))
+    try:
+        device = lane.boot(Variant(request.param, request.param))
+        device.script(
+            "set -e; echo 200M > /sys/block/zram0/disksize; mkswap /dev/zram0; swapon /dev/zram0;"
+            " echo 100 > /proc/sys/vm/swappiness"
+        )
+        yield device
+        assert lane.crash_log() is None
+    finally:
+        lane.close()
+
+
+def found(device: Device) -> dict[str, object]:
+    """Everything that a recording could leave behind."""
+    text = {
+        name: device.read_text(f"{TRACING}/{name}")
+        for name in ("tracing_on", "set_event", "trace_clock", "current_tracer", "buffer_size_kb")
+    }
+    # "7 (expanded: 1408)" is the kernel's promise; it rounds sizes to pages of 4080 bytes.
+    kb = int(re.findall(r"\d+", text.pop("buffer_size_kb"))[-1])
+    comms = device.script("cat /proc/[0-9]*/comm; true").stdout.split()
+    return {
+        **text,
+        "pages": -(-kb * 1024 // 4080),
+        "instances": device.script(f"ls {TRACING}/instances").stdout.split(),
+        "files": device.script("ls -A /data/local/tmp").stdout.split(),
+        "processes": sorted(set(comms) & {"poller", "recorder", "perfetto"}),
+    }
+
+
+def needs(device: Device) -> Needs:
+    with_queue = device.script("test -d /sys/kernel/zram_kcompressd", check=False).exit_status == 0
+    return Needs(
+        ftrace_events=RECLAIM | (QUEUE if with_queue else frozenset()),
+        vmstat=frozenset({"pswpout"}),
+        zram=True,
+        schedstat=True,
+    )
+
+
+def record(device: Device, folder: Path, **options: Any) -> tuple[RawCapture, CaptureReport]:
+    capture = Capture(device, needs(device), folder, **options)
+    capture.start()
+    capture.mark_begin()
+    device.script(PRESSURE, deadline_s=120)
+    capture.mark_end()
+    raw = capture.stop()
+    return raw, assemble(raw, (), folder / "trace.perfetto-trace", keep_raw=True)
+
+
+def rise(raw: RawCapture, *names: str) -> float:
+    """How much counters rose in the window, in sum; names may end in an asterisk."""
+    return sum(
+        raw.end.values[key] - raw.begin.values[key]
+        for key in raw.end.values
+        for name in names
+        if key == name or (name.endswith("*") and key.startswith(name[:-1]))
+    )
+
+
+def test_reclaim_is_recorded_whole_and_exact(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    raw, report = record(guest, tmp_path)
+    assert found(guest) == before
+    assert report.loss == ()
+    assert report.void_reasons == ()
+    assert report.missing_events == ("vmscan/of_tomorrow",)
+    assert rise(raw, conventions.vmstat("pswpout")) > 1000
+
+    begin, end = report.window_ns
+    run_ns = kswapd_run_ns(report.path)
+    with open_trace(report.path) as trace:
+        slices = trace.rows(
+            "select count(*) from slice where name = 'mm_vmscan_direct_reclaim'"
+            f" and ts between {begin} and {end}"
+        )
+        kswapd = trace.rows(
+            "select sum(dur) from sched join thread using (utid) where name = 'kswapd0' and dur >= 0"
+        )
+        nameless = trace.rows("select tid from thread where tid > 0 and name is null")
+        bad = trace.rows("select name, value from stats where value != 0 and severity != 'info'")
+        written = trace.rows(
+            "select count(*) from ftrace_event where name = 'mm_vmscan_write_folio'"
+            f" and ts between {begin} and {end}"
+        )
+    assert slices == [(rise(raw, conventions.vmstat("allocstall_*")),)]
+    assert written == [(rise(raw, conventions.vmstat("pswpout")),)]
+    assert kswapd == [(run_ns,)]
+    assert run_ns > 0
+    assert nameless == []
+    assert bad == []
+
+
+def kswapd_run_ns(path: Path) -> int:
+    """Time of kswapd on CPU between its recorded switches, by the packets of the trace."""
+    total = 0
+    since: dict[int, int] = {}
+    for packet in packets(path):
+        for event in packet.ftrace_events.event:
+            if not event.HasField("sched_switch"):
+                continue
+            cpu, switch = packet.ftrace_events.cpu, event.sched_switch
+            if switch.prev_comm == "kswapd0" and cpu in since:
+                total += event.timestamp - since.pop(cpu)
+            if switch.next_comm == "kswapd0":
+                since[cpu] = event.timestamp
+    return total
+
+
+def test_compression_thread_and_its_events(guest: Device, tmp_path: Path) -> None:
+    raw, report = record(guest, tmp_path)
+    events = {name for name in report.records if name.startswith("zram_kcompressd/")}
+    if "kcompressd:0" not in report.thread_names:
+        assert report.thread_names == ("kswapd0",)
+        assert not events
+        return
+    assert events == QUEUE
+    assert report.records["zram_kcompressd/kcompressd_done"] == rise(
+        raw, conventions.extra("/sys/kernel/zram_kcompressd/done")
+    )
+
+
+LINE = re.compile(
+    r"^ *(?P<comm>.+)-(?P<pid>\d+) +\[(?P<cpu>\d+)\] \S+ +(?P<s>\d+)\.(?P<us>\d+): (?P<name>\w+):"
+)
+
+
+def test_pages_say_what_the_kernel_prints(guest: Device, tmp_path: Path) -> None:
+    root = tracefs_root(guest)
+    assert root == TRACING
+    remote = RemoteFolder(guest)
+    remote.make()
+    remote.push_program("recorder", recorder_program("x86_64"))
+    present, missing = split_present(guest, root, wanted(RECLAIM))
+    assert missing == ("vmscan/of_tomorrow",)
+    session = FtraceSession(guest, remote, root, present, 1024)
+    session.start()
+    try:
+        guest.script("for i in 1 2 3 4 5; do /system/bin/busybox true; sleep 0.02; done")
+        session.stop()
+        printed = guest.read_text(f"{root}/instances/{INSTANCE}/trace", deadline_s=60)
+        session.collect(tmp_path)
+    finally:
+        session.close()
+        remote.remove()
+    layout = parse_header_page((tmp_path / "header_page.txt").read_text())
+    names = {item.id: item.name for item in read_formats((tmp_path / "formats.txt").read_text())}
+    mine: Counter[tuple[int, int, str, int]] = Counter()
+    for cpu in session.cpus:
+        for page in read_pages(tmp_path / f"cpu{cpu}.raw", layout):
+            for time, start, _ in page.records:
+                event = int.from_bytes(page.data[start : start + 2], "little")
+                pid = int.from_bytes(page.data[start + 4 : start + 8], "little", signed=True)
+                mine[cpu, (time + 500) // 1000, names[event], pid] += 1
+    theirs: Counter[tuple[int, int, str, int]] = Counter()
+    for line in printed.splitlines():
+        if match := LINE.match(line):
+            microseconds = int(match["s"]) * 1_000_000 + int(match["us"])
+            theirs[int(match["cpu"]), microseconds, match["name"], int(match["pid"])] += 1
+    assert theirs == mine
+    assert mine.total() == sum(cpu.entries for cpu in session.stats_end) > 50
+
+
+def test_a_buffer_that_is_too_small_is_a_loss(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    _, report = record(guest, tmp_path, buffer_kb_per_cpu=64)
+    assert found(guest) == before
+    assert any("overwritten: the buffer is too small" in line for line in report.loss)
+    with open_trace(report.path) as trace:
+        lost = trace.rows("select idx from stats where name = 'ftrace_cpu_has_data_loss' and value != 0")
+        over = trace.rows("select idx from stats where name = 'ftrace_cpu_overrun_delta' and value != 0")
+    assert lost == over != []
+
+
+def test_a_poller_that_was_killed_makes_it_void(guest: Device, tmp_path: Path) -> None:
+    capture = Capture(guest, needs(guest), tmp_path, period_ms=100)
+    capture.start()
+    capture.mark_begin()
+    guest.script("kill -9 $(grep -lx poller /proc/[0-9]*/comm | cut -d/ -f3)")
+    capture.mark_end()
+    report = assemble(capture.stop(), (), tmp_path / "t")
+    assert any("the counter poller ended on its own" in reason for reason in report.void_reasons)
+
+
+def test_cancel_leaves_nothing(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    capture = Capture(guest, needs(guest), tmp_path)
+    capture.start()
+    during = found(guest)
+    capture.cancel()
+    capture.cancel()
+    assert during["instances"] == [INSTANCE]
+    assert during["processes"] == ["poller"]
+    assert found(guest) == before
+
+
+def test_a_start_that_fails_leaves_nothing(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    capture = Capture(guest, needs(guest), tmp_path, buffer_kb_per_cpu=4_000_000)
+    with pytest.raises(StateError, match="could not be set up"):
+        capture.start()
+    assert found(guest) == before
+
+
+def test_what_a_killed_run_left_is_taken_over(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    guest.script(
+        f"set -e; mkdir {TRACING}/instances/{INSTANCE}; echo 1 > {TRACING}/instances/{INSTANCE}/tracing_on;"
+        f" echo 1 > {TRACING}/instances/{INSTANCE}/events/sched/enable"
+    )
+    _, report = record(guest, tmp_path)
+    assert report.loss == ()
+    assert set(report.records) <= set(wanted(needs(guest).ftrace_events))
+    assert found(guest) == before
