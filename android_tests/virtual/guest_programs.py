@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -42,8 +41,4 @@ def guest_program(name: str) -> Path:
         return binary("app", "x86_64")
     folder = GUEST / _SOURCES[name]
     sources = [*sorted(folder.glob("*.c")), *sorted((GUEST / "common").glob("*.c"))]
-    headers = sorted([*folder.glob("*.h"), *(GUEST / "common").glob("*.h")])
-    # The builder's cache knows the sources it is given; the headers count as well.
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in headers)).hexdigest()[:16]
-    flags = ("-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wshadow", "-Werror", f"-DHEADERS={digest}")
-    return build_c(f"guest-{name}", sources, "x86_64", flags)
+    return build_c(f"guest-{name}", sources, "x86_64", ("-Wshadow",))

@@ -102,12 +102,22 @@ def _archive(bundle: KernelBundle) -> bytes:
     ours = {*GUEST_PROGRAMS, *COMMAND_NAMES}
     for name in COMMAND_NAMES:
         cpio.link(f"system/bin/{name}", "framework")
+    shell = _mksh()
+    if shell:
+        cpio.file("system/bin/sh", shell.read_bytes(), 0o755)
+        ours.add("sh")
     busybox = _busybox()
     cpio.file("system/bin/busybox", busybox.read_bytes(), 0o755)
     for applet in _applets(busybox):
         if applet not in ours and applet != "busybox":
             cpio.link(f"system/bin/{applet}", "busybox")
-    cpio.file("system/build.prop", "".join(f"{k}={v}\n" for k, v in _PROPERTIES.items()).encode())
+    cpio.file(
+        "system/etc/passwd", b"root:x:0:0:root:/:/system/bin/sh\nshell:x:2000:2000:shell:/:/system/bin/sh\n"
+    )
+    cpio.file("system/etc/group", b"root:x:0:\nshell:x:2000:\n")
+    cpio.link("etc", "system/etc")
+    properties = {**_PROPERTIES, "suite.shell": shell_name()}
+    cpio.file("system/build.prop", "".join(f"{k}={v}\n" for k, v in properties.items()).encode())
     for module in bundle.modules:
         cpio.file(f"lib/modules/{module.name}.ko", module_bytes(module.path))
     cpio.file("lib/modules/load.conf", load_conf(bundle.modules).encode())
@@ -118,9 +128,20 @@ def _busybox() -> Path:
     for name in ("/bin/busybox", shutil.which("busybox")):
         if name and Path(name).exists() and _is_static(Path(name)):
             return Path(name)
-    raise HostError(
-        "no static busybox on this host", next_step="install the Debian package busybox-static"
-    )
+    raise HostError("no static busybox on this host", next_step="install the Debian package busybox-static")
+
+
+def shell_name() -> str:
+    """Which shell the device gets: mksh (Android's own) if the host has a static one, else busybox's ash.
+
+    ash runs its own ``ps`` before ours; all else that the suite asks for is the same.
+    """
+    return "mksh" if _mksh() else "ash"
+
+
+def _mksh() -> Path | None:
+    places = ("/usr/lib/x86_64-linux-musl/bin/mksh", "/bin/mksh-static")
+    return next((Path(at) for at in places if Path(at).exists() and _is_static(Path(at))), None)
 
 
 def _is_static(program: Path) -> bool:

@@ -23,6 +23,7 @@ QEMU: Final = "qemu-system-x86_64"
 ADBD_PORT: Final = 5555
 READY: Final = "suite-init: ready"
 _MODULE_ERROR: Final = re.compile(r"suite-init: module-error ([\w-]+)\.ko: (.*)")
+_DAEMON_BROKEN: Final = re.compile(r"suite-init: (\S+) does not start")
 _PORT_TAKEN: Final = "Could not set up host forwarding rule"
 _POLL_S: Final = 0.05
 
@@ -86,7 +87,10 @@ def arguments(config: MachineConfig, port: int, console: Path) -> list[str]:
         *("-machine", "pc", "-accel", "kvm" if config.accel == "kvm" else "tcg,thread=multi"),
         *("-cpu", cpu, "-smp", str(config.cpus), "-m", str(config.memory_mb)),
         *("-kernel", str(config.image), "-initrd", str(config.initramfs)),
-        *("-append", f"{_KERNEL_ARGUMENTS} androidboot.variant={variant} androidboot.serialno=virtual-{port}"),
+        *(
+            "-append",
+            f"{_KERNEL_ARGUMENTS} androidboot.variant={variant} androidboot.serialno=virtual-{port}",
+        ),
         *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
         *("-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:{ADBD_PORT}"),
         *("-device", "virtio-net-pci,netdev=net0,romfile="),
@@ -204,6 +208,14 @@ class VirtualMachine:
             self._raise_module_error(console, ended=READY in console or not running)
             if READY in console and running:
                 return True
+            broken = _DAEMON_BROKEN.search(console)
+            if broken:
+                raise BootFailed(
+                    f"the guest's {broken.group(1)} does not start",
+                    log=_tail(console),
+                    device=self.serial,
+                    next_step="give the device more memory, or read the console log",
+                )
             if not running:
                 if _PORT_TAKEN in self._qemu_text():
                     return False

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,11 +22,12 @@ struct daemon {
 	const char *path;
 	const char *argument;
 	pid_t pid;
+	unsigned int wait_ms; /* before it is started again */
 };
 
 static struct daemon daemons[] = {
-	{ "/system/bin/activityd", NULL, 0 },
-	{ "/system/bin/adbd", NULL, 0 },
+	{ "/system/bin/activityd", NULL, 0, 100 },
+	{ "/system/bin/adbd", NULL, 0, 100 },
 };
 #define DAEMONS (sizeof(daemons) / sizeof(daemons[0]))
 
@@ -38,9 +41,10 @@ void report(const char *format, ...)
 	if (fd < 0)
 		return;
 	va_start(arguments, format);
-	vsnprintf(text + used, sizeof(text) - used, format, arguments);
+	vsnprintf(text + used, sizeof(text) - used - 1, format, arguments);
 	va_end(arguments);
-	/* One write is one line of the log. */
+	/* One write is one line of the log; without its end the kernel keeps it back until the next. */
+	strcat(text, "\n");
 	write_full(fd, text, strlen(text));
 	close(fd);
 }
@@ -71,6 +75,13 @@ static bool start(struct daemon *daemon, int deadline_ms)
 	return ready;
 }
 
+/* busybox's reboot, halt and poweroff ask process 1 by these signals. */
+static void on_request(int signal_number)
+{
+	sync();
+	reboot(signal_number == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
+}
+
 static void restart_forever(void)
 {
 	for (;;) {
@@ -83,8 +94,10 @@ static void restart_forever(void)
 			if (pid <= 0 || daemons[i].pid != pid)
 				continue;
 			report("%s ended with status %#x, starting it again", daemons[i].path, status);
-			/* A daemon that cannot live must not eat the CPU. */
-			usleep(200 * 1000);
+			/* A daemon that cannot live must not eat the CPU; the wait doubles each time. */
+			usleep((useconds_t)(daemons[i].wait_ms * 1000));
+			if (daemons[i].wait_ms < 8000)
+				daemons[i].wait_ms *= 2;
 			start(&daemons[i], 10 * 1000);
 		}
 	}
@@ -95,6 +108,9 @@ int main(void)
 	bool ready = true;
 
 	umask(022);
+	signal(SIGTERM, on_request);
+	signal(SIGUSR1, on_request);
+	signal(SIGUSR2, on_request);
 	mount_all();
 	write_file("/proc/self/oom_score_adj", "-1000");
 	load_properties();

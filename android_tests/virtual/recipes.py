@@ -1,0 +1,127 @@
+"""From a variant to the kernel, modules and parameters of a virtual device, and what proves it live."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from android_tests.device.protocol import Expectation
+from android_tests.device.variant import Variant
+from android_tests.virtual.kernels import KernelBundle, kcompressd_bundle, stock_bundle, user_bundle
+from foundation.errors import UsageError
+
+KINDS: Final = ("stock", "kcompressd", "kernel", "as-is")
+PARAMETERS: Final = "/sys/module/zram/parameters"
+LIVE_COUNTER: Final = "/sys/kernel/zram_kcompressd/done"
+# Option -> highest value the module takes.
+_KCOMPRESSD_OPTIONS: Final[Mapping[str, int]] = {
+    "threads": 4,
+    "depth": 65536,
+    "delay_us": 1_000_000,
+    "fail_every": 2**31 - 1,
+}
+_KERNEL_OPTIONS: Final = ("image", "modules")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a virtual device boots for one variant."""
+
+    bundle: KernelBundle
+    expectation: Expectation
+
+
+def recipe(variant: Variant, user_kernel: tuple[Path, Path] | None = None) -> Recipe:
+    """Work out what ``variant`` boots. ``user_kernel`` (image, modules) takes the place of stock.
+
+    UsageError for an unknown kind or option, or a value out of range.
+    """
+    options = dict(variant.options)
+    if variant.kind in ("stock", "as-is"):
+        _reject_unknown(variant, options, ())
+        return _of_user(*user_kernel) if user_kernel else _of_stock()
+    if variant.kind == "kcompressd":
+        _reject_unknown(variant, options, tuple(_KCOMPRESSD_OPTIONS))
+        return _of_kcompressd(variant, options)
+    if variant.kind == "kernel":
+        _reject_unknown(variant, options, _KERNEL_OPTIONS)
+        missing = [key for key in _KERNEL_OPTIONS if key not in options]
+        if missing:
+            raise UsageError(
+                f"variant '{variant.name}' lacks {missing[0]}=",
+                next_step="write NAME=kernel:image=BZIMAGE,modules=DIR",
+            )
+        return _of_user(Path(options["image"]), Path(options["modules"]))
+    raise UsageError(
+        f"variant '{variant.name}': a virtual device has no kind '{variant.kind}'",
+        next_step=_nearest(variant.kind, KINDS),
+    )
+
+
+def _of_stock() -> Recipe:
+    bundle = stock_bundle()
+    return Recipe(
+        bundle,
+        Expectation(
+            release=bundle.release,
+            build_ids=_module_ids(bundle),
+            compression_thread=bundle.compression_thread,
+        ),
+    )
+
+
+def _of_user(image: Path, modules: Path) -> Recipe:
+    bundle = user_bundle(image, modules)
+    # Whether somebody else's kernel has the thread is what is to be found out.
+    return Recipe(bundle, Expectation(release=bundle.release, build_ids=_module_ids(bundle)))
+
+
+def _of_kcompressd(variant: Variant, options: Mapping[str, str]) -> Recipe:
+    values = {key: _number(variant, key, text) for key, text in options.items()}
+    bundle = kcompressd_bundle()
+    given = {f"kcompressd_{key}": str(value) for key, value in values.items()}
+    modules = tuple(
+        dataclasses.replace(module, params={**module.params, **given}) if module.name == "zram" else module
+        for module in bundle.modules
+    )
+    on = values.get("threads", 1) > 0
+    expectation = Expectation(
+        release=bundle.release,
+        build_ids=_module_ids(bundle),
+        compression_thread=bundle.compression_thread and on,
+        live_counter=LIVE_COUNTER if on else None,
+        parameters={f"{PARAMETERS}/{name}": text for name, text in given.items()},
+    )
+    return Recipe(dataclasses.replace(bundle, modules=modules), expectation)
+
+
+def _module_ids(bundle: KernelBundle) -> dict[str, str]:
+    return dict(bundle.build_ids)
+
+
+def _number(variant: Variant, key: str, text: str) -> int:
+    highest = _KCOMPRESSD_OPTIONS[key]
+    if not (text.isascii() and text.isdigit() and int(text) <= highest):
+        raise UsageError(
+            f"variant '{variant.name}': {key}={text} is no number from 0 to {highest}",
+            next_step="correct the value",
+        )
+    return int(text)
+
+
+def _reject_unknown(variant: Variant, options: Mapping[str, str], known: tuple[str, ...]) -> None:
+    for key in options:
+        if key not in known:
+            raise UsageError(
+                f"variant '{variant.name}': kind {variant.kind} has no option '{key}'",
+                next_step=_nearest(key, known) if known else "leave the option out",
+            )
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
