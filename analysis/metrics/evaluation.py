@@ -55,7 +55,7 @@ def evaluate(
         figures: dict[str, Figure] = {}
         for family, compute in _FAMILIES:
             if any(metric.name in metrics for metric in family):
-                figures |= compute(recording)
+                figures |= recording.figures(compute)
     caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
     return [
         MetricValue(

@@ -48,7 +48,7 @@ METRICS: Final = (
 
 def compute(recording: Recording) -> dict[str, Figure]:
     """Figures of `METRICS`; TraceError as in `thread_cpu.compute`."""
-    parts = thread_cpu.compute(recording) | direct_reclaim.compute(recording)
+    parts = recording.figures(thread_cpu.compute) | recording.figures(direct_reclaim.compute)
     total = _total(parts)
     if total.value is not None:
         total = Figure(total.value, _unseen(recording))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -85,7 +85,14 @@ class Recording:
     def __init__(self, session: TraceSession, facts: FileFacts | None = None) -> None:
         self.session = session
         self._facts = facts
+        self._figures: dict[Callable[[Recording], dict[str, Figure]], dict[str, Figure]] = {}
         self.path = session.path
+
+    def figures(self, compute: Callable[[Recording], dict[str, Figure]]) -> dict[str, Figure]:
+        """What a family computes of this recording; asked for once, though sums ask again."""
+        if compute not in self._figures:
+            self._figures[compute] = compute(self)
+        return self._figures[compute]
 
     @functools.cached_property
     def file(self) -> FileFacts:
