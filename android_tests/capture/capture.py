@@ -110,12 +110,13 @@ class Capture:
                     device=self._device.serial,
                     next_step="call start, mark_begin, mark_end, stop in this order",
                 )
-            trouble = self._poller.stop()
+            died = self._poller.stop()
             self._session.stop()
             stop_ns = read_facts(self._device, self._remote).boot_ns
             threads_end = self._read_threads()
             self._session.collect(self._folder)
             between = self._collect_counters()
+            silent = None if between or died else "the counter poller wrote no sample"
             cpus = self._session.cpus
             self._session.close()
             self._remote.remove()
@@ -138,7 +139,7 @@ class Capture:
             cpus=cpus,
             threads_begin=self._threads_begin,
             threads_end=threads_end,
-            troubles=(*((trouble,) if trouble else ()), *self._session.troubles),
+            troubles=(*filter(None, (died, silent)), *self._session.troubles),
         )
 
     def cancel(self) -> None:
@@ -169,7 +170,7 @@ class Capture:
         self._poller.pull(pulled)
         samples = read_samples(pulled, device=self._device.serial)
         body = pulled.read_text(encoding="utf-8").rpartition("\n")[0]
-        lines = [self._marks["begin"][0], *body.split("\n"), self._marks["end"][0]]
+        lines = [self._marks["begin"][0], *body.splitlines(), self._marks["end"][0]]
         self._counters.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return samples
 

@@ -10,7 +10,6 @@ from analysis import threads
 from android_tests.capture.remote import RemoteFolder
 from android_tests.capture.samples import Mark, Sample, parse_sample
 from android_tests.device.protocol import Device, RemoteProcess
-from foundation.errors import DeviceError
 
 PERIOD_MS: Final = 250
 
@@ -70,14 +69,8 @@ class Poller:
         return None
 
     def pull(self, local: Path) -> None:
-        """Fetch its lines. DeviceError if it wrote none."""
+        """Fetch its lines, perhaps none."""
         self._device.pull(self._remote.path(_OUTPUT), local)
-        if local.stat().st_size == 0:
-            raise DeviceError(
-                "the counter poller wrote no sample",
-                device=self._device.serial,
-                next_step="run it on the device by hand; a very busy device may need a longer period",
-            )
 
     def _argv(self, *mode: str) -> list[str]:
         files = [word for path in self._extra for word in ("--file", path)]
