@@ -52,23 +52,25 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
     rows = [
         row for row in judgement.rows if row.primary and row.scenario == scenario and row.variant == variant
     ]
-    parts = []
     better, worse = _with(rows, "IMPROVED"), _with(rows, "REGRESSED")
     changed, same, undecided = _with(rows, "CHANGED"), _with(rows, "SAME"), _with(rows, "UNDECIDED")
-    if better:
-        parts.append(f"{variant} improves {_listed(better)}")
-    if worse:
-        parts.append(f"{'it worsens' if better else f'{variant} worsens'} {_listed(worse)}")
-    if changed:
-        parts.append(f"it changes {_listed(changed)}")
-    if same:
-        parts.append(f"no change that matters in {_listed(same)}")
+    parts = [
+        f"{verb} {_listed(found)}"
+        for verb, found in (
+            ("improves", better),
+            ("worsens", worse),
+            ("changes", changed),
+            ("makes no difference that matters to", same),
+        )
+        if found
+    ]
     if undecided:
         # One obstacle often stands before all of them; it is said once.
         reasons = {row.reason for row in undecided}
         why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
-        parts.append(f"undecided: {_listed(undecided)}{why}")
-    sentence = f"{_CONDITION.get(scenario, scenario)}: {'; '.join(parts) or 'nothing was measured'}."
+        parts.append(f"is undecided on {_listed(undecided)}{why}")
+    what = f"{variant} {'; '.join(parts)}" if parts else "nothing was measured"
+    sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
     return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,12 +16,13 @@ from analysis.report.terminal import COMPANIONS
 from analysis.stats.pairing import Pair
 
 #: Okabe and Ito's palette: told apart with every common colour vision, and by shape as well.
-_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _GREY = (
+_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _SKY, _GREY = (
     "#0072B2",
     "#E69F00",
     "#009E73",
     "#D55E00",
     "#CC79A7",
+    "#56B4E9",
     "#808080",
 )
 _VERDICT: Final = {
@@ -31,10 +33,10 @@ _VERDICT: Final = {
     "UNDECIDED": (_GREY, "x-thin-open"),
 }
 _SPLIT: Final = (
-    ("kswapd_cpu_ms", "kswapd", _BLUE, ""),
-    ("compression_cpu_ms", "compression threads", _ORANGE, "/"),
-    ("direct_reclaim_cpu_ms", "direct reclaim", _GREEN, "x"),
-    ("vendor_reclaim_cpu_ms", "vendor reclaim threads", _PURPLE, "."),
+    ("kswapd_cpu_ms", "kswapd", _SKY),
+    ("compression_cpu_ms", "compression threads", _ORANGE),
+    ("direct_reclaim_cpu_ms", "direct reclaim", _GREEN),
+    ("vendor_reclaim_cpu_ms", "vendor reclaim threads", _PURPLE),
 )
 #: Ratios that are labelled on the forest plot's axis, as relative changes.
 _TICKS: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -167,7 +169,7 @@ def paired(judgement: Judgement, scenario: str, variant: str) -> Markup | None:
             )
     figure.update_xaxes(gridcolor=_GRID, zeroline=False, title_text="block, in run order", title_standoff=4)
     figure.update_yaxes(gridcolor=_GRID, rangemode="tozero", zeroline=False)
-    return _html(figure, f"paired-{scenario}-{variant}", height=90 + 260 * lines)
+    return _html(figure, f"paired-{scenario}-{variant}", height=120 + 250 * lines, head=80)
 
 
 def _segments(
@@ -216,7 +218,7 @@ def cpu_split(judgement: Judgement) -> Markup | None:
     ]
     figure = go.Figure()
     known = False
-    for metric, label, colour, pattern in _SPLIT:
+    for metric, label, colour in _SPLIT:
         if metric not in judgement.metrics:
             continue
         heights = [_mean(judgement, scenario, variant, metric) for scenario, variant in bars]
@@ -228,7 +230,10 @@ def cpu_split(judgement: Judgement) -> Markup | None:
                 x=[[scenario for scenario, _ in bars], [variant for _, variant in bars]],
                 y=heights,
                 name=label,
-                marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": "white", "size": 6}},
+                marker={"color": colour, "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
+                text=[f"{label} {height:,.0f}" if height else "" for height in heights],
+                textposition="auto",
+                insidetextfont={"color": "#111"},
                 hovertemplate=f"{label}: %{{y:,.0f}} ms<extra></extra>",
             )
         )
@@ -252,19 +257,24 @@ def _mean(judgement: Judgement, scenario: str, variant: str, name: str) -> float
     return sum(values) / len(values) if values else None
 
 
-def _html(figure: go.Figure, name: str, *, height: int) -> Markup:
+def _html(figure: go.Figure, name: str, *, height: int, head: int = 50) -> Markup:
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+        margin={"l": 60, "r": 20, "t": head, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, sans-serif", "size": 13},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 1.0, "yanchor": "top", "x": 0},
+        showlegend=True,
         hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
     )
     config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "displaylogo": False}
     text: str = figure.to_html(
-        include_plotlyjs=False, full_html=False, div_id=name, config=config, include_mathjax=False
+        include_plotlyjs=False,
+        full_html=False,
+        div_id=re.sub(r"[^A-Za-z0-9]+", "-", name),
+        config=config,
+        include_mathjax=False,
     )
     return Markup(text)
