@@ -38,20 +38,24 @@ def _cat(call: Call) -> int:
 
 
 def _printf(call: Call) -> int:
-    """``%s`` and backslash escapes only."""
+    """``%s`` and backslash escapes only; the form is used again while there are words."""
     form, words = call.argv[1], call.argv[2:]
-    out, at = "", 0
-    while at < len(form):
-        if form[at] == "\\":
-            out += _ESCAPES[form[at + 1]]
-            at += 2
-        elif form.startswith("%s", at):
-            out += words.pop(0) if words else ""
-            at += 2
-        else:
-            out += form[at]
-            at += 1
-    return _print(call, out)
+    out = ""
+    while True:
+        left = len(words)
+        at = 0
+        while at < len(form):
+            if form[at] == "\\":
+                out += _ESCAPES[form[at + 1]]
+                at += 2
+            elif form.startswith("%s", at):
+                out += words.pop(0) if words else ""
+                at += 2
+            else:
+                out += form[at]
+                at += 1
+        if not words or len(words) == left:
+            return _print(call, out)
 
 
 def _test(call: Call) -> int:

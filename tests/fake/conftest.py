@@ -1,0 +1,40 @@
+"""The real adb server, a fake device behind it, and the suite's device on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from android_tests.device.adb_device import AdbDevice
+from android_tests.device.adb_server import AdbServer
+from tests.fake.device import FakeDevice, HostShell
+
+
+@pytest.fixture(scope="session")
+def adb() -> Iterator[AdbServer]:
+    """An adb server of the tests' own."""
+    with AdbServer.start() as server:
+        yield server
+
+
+@pytest.fixture
+def fake(adb: AdbServer) -> Iterator[FakeDevice]:
+    """A fake device with files in memory; it is forgotten by the server afterwards."""
+    with FakeDevice() as made:
+        yield made
+        adb.disconnect(made.serial)
+
+
+@pytest.fixture
+def device(adb: AdbServer, fake: FakeDevice) -> AdbDevice:
+    """The suite's view of `fake`."""
+    return AdbDevice(adb, adb.connect(fake.serial))
+
+
+@pytest.fixture
+def host_device(adb: AdbServer) -> Iterator[AdbDevice]:
+    """A device whose shell is this machine's: its commands see this machine's files."""
+    with FakeDevice(shell=HostShell()) as made:
+        yield AdbDevice(adb, adb.connect(made.serial))
+        adb.disconnect(made.serial)
