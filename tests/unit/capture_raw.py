@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TracePacket
+
 from analysis import conventions
 from android_tests.capture.facts import Facts
 from android_tests.capture.ftrace_session import SEPARATOR
 from android_tests.capture.ftrace_stats import CpuStats, stats_to_json
+from android_tests.capture.packets import PacketWriter
 from android_tests.capture.process_tree import Thread
 from android_tests.capture.raw import RawCapture
 from android_tests.capture.samples import Mark, Number, Sample
@@ -195,3 +198,43 @@ SWITCHES = (
     Switch(0, "com.example.app", "COLD", START + 30 * MS, START + 90 * MS, 55.0, 60.5, True),
     Switch(1, "com.example.other", "HOT", START + 200 * MS, START + 210 * MS, None, 9.0, False),
 )
+
+
+def service_trace(path: Path) -> None:
+    """As the service writes it: buffers read in parts, each part followed by its event."""
+    with PacketWriter(path) as writer:
+
+        def new(t_ns: int) -> TracePacket:
+            packet = writer.new(1)
+            packet.timestamp = t_ns
+            return packet
+
+        packet = new(WINDOW[0] - MS)
+        packet.trace_config.write_into_file = True
+        packet.trace_config.flush_period_ms = 100
+        writer.write(packet)
+        packet = new(WINDOW[0] - MS)
+        packet.ftrace_stats.phase = FtraceStats.START_OF_TRACE
+        packet.ftrace_stats.cpu_stats.add(cpu=0)
+        writer.write(packet)
+        previous = 0
+        for t_ns in range(WINDOW[0], WINDOW[1], 10 * MS):
+            packet = new(t_ns)
+            packet.ftrace_events.cpu = 0
+            event = packet.ftrace_events.event.add(timestamp=t_ns, pid=previous)
+            following = 0 if previous else 42
+            event.sched_switch.prev_pid, event.sched_switch.next_pid = previous, following
+            event.sched_switch.prev_comm, event.sched_switch.next_comm = "a", "kswapd0"
+            previous = following
+            writer.write(packet)
+            for mark in ("all_data_sources_flushed", "read_tracing_buffers_completed"):
+                packet = new(t_ns + MS)
+                setattr(packet.service_event, mark, True)
+                writer.write(packet)
+        packet = new(WINDOW[1])
+        packet.ftrace_stats.phase = FtraceStats.END_OF_TRACE
+        packet.ftrace_stats.cpu_stats.add(cpu=0)
+        writer.write(packet)
+        packet = new(WINDOW[1])
+        packet.trace_stats.buffer_stats.add(bytes_written=1)
+        writer.write(packet)

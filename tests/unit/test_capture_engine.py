@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TracePacket
 
 from analysis import conventions
 from analysis.engine import TraceSession, open_trace
 from android_tests.capture import CaptureReport, RawCapture, assemble
-from android_tests.capture.packets import PacketWriter
 from android_tests.capture.perfetto_loss import packets
 from android_tests.capture.perfetto_session import TRACE_FILE
-from tests.unit.capture_raw import MS, SWITCHES, WINDOW, Truth, raw_capture, write_pages
+from tests.unit.capture_raw import (
+    MS,
+    SWITCHES,
+    WINDOW,
+    Truth,
+    raw_capture,
+    service_trace,
+    write_pages,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,46 +154,6 @@ def test_loss_reaches_the_trace_processor(tmp_path: Path) -> None:
     with open_trace(report.path) as trace:
         lost = trace.rows("select idx from stats where name = 'ftrace_cpu_has_data_loss' and value != 0")
     assert lost == [(1,)]
-
-
-def service_trace(path: Path) -> None:
-    """As the service writes it: buffers read in parts, each part followed by its event."""
-    with PacketWriter(path) as writer:
-
-        def new(t_ns: int) -> TracePacket:
-            packet = writer.new(1)
-            packet.timestamp = t_ns
-            return packet
-
-        packet = new(WINDOW[0] - MS)
-        packet.trace_config.write_into_file = True
-        packet.trace_config.flush_period_ms = 100
-        writer.write(packet)
-        packet = new(WINDOW[0] - MS)
-        packet.ftrace_stats.phase = FtraceStats.START_OF_TRACE
-        packet.ftrace_stats.cpu_stats.add(cpu=0)
-        writer.write(packet)
-        previous = 0
-        for t_ns in range(WINDOW[0], WINDOW[1], 10 * MS):
-            packet = new(t_ns)
-            packet.ftrace_events.cpu = 0
-            event = packet.ftrace_events.event.add(timestamp=t_ns, pid=previous)
-            following = 0 if previous else 42
-            event.sched_switch.prev_pid, event.sched_switch.next_pid = previous, following
-            event.sched_switch.prev_comm, event.sched_switch.next_comm = "a", "kswapd0"
-            previous = following
-            writer.write(packet)
-            for mark in ("all_data_sources_flushed", "read_tracing_buffers_completed"):
-                packet = new(t_ns + MS)
-                setattr(packet.service_event, mark, True)
-                writer.write(packet)
-        packet = new(WINDOW[1])
-        packet.ftrace_stats.phase = FtraceStats.END_OF_TRACE
-        packet.ftrace_stats.cpu_stats.add(cpu=0)
-        writer.write(packet)
-        packet = new(WINDOW[1])
-        packet.trace_stats.buffer_stats.add(bytes_written=1)
-        writer.write(packet)
 
 
 def test_suite_packets_survive_in_a_trace_that_is_sorted_in_parts(tmp_path: Path) -> None:
