@@ -1,8 +1,13 @@
-"""CPU time and runnable wait of the kernel threads that reclaim and compress."""
+"""CPU time and runnable wait of the kernel threads that reclaim and compress.
+
+A thread is on a CPU from one sched_switch to the next. The cost of a switch itself, some
+microseconds, thereby counts for the thread that leaves; /proc/PID/schedstat gives it to the
+one that comes (see `analysis.schedstat`).
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from analysis import conventions as names
 from analysis.metrics.definition import Metric, Needs
@@ -109,8 +114,15 @@ def compute(recording: Recording) -> dict[str, Figure]:
     }
 
 
-def cpu_ns(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, int]:
-    """CPU time of threads in ns, by utid; 0 for one that was not on a CPU in the window."""
+class OnCpu(NamedTuple):
+    """Time of a thread on a CPU, ns, and in how many intervals."""
+
+    ns: int
+    intervals: int
+
+
+def on_cpu(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, OnCpu]:
+    """CPU time of threads by utid; zeros for one that was not on a CPU in the window."""
     within = window or recording.window
     query = sql_of(
         "thread_cpu",
@@ -119,7 +131,11 @@ def cpu_ns(recording: Recording, utids: list[int], window: Window | None = None)
         end=within.end,
         trace_end=recording.bounds[1],
     )
-    return dict.fromkeys(utids, 0) | {whole(utid): whole(ns) for utid, ns in recording.session.rows(query)}
+    found = {
+        whole(utid): OnCpu(whole(ns), whole(intervals))
+        for utid, ns, intervals in recording.session.rows(query)
+    }
+    return dict.fromkeys(utids, OnCpu(0, 0)) | found
 
 
 def _absent(recording: Recording, role: Role) -> Figure:
@@ -138,7 +154,8 @@ def _cpu(recording: Recording, role: Role) -> Figure:
     threads = recording.with_role(role)
     if not threads:
         return _absent(recording, role)
-    return Figure(sum(cpu_ns(recording, [thread.utid for thread in threads]).values()) / 1e6)
+    times = on_cpu(recording, [thread.utid for thread in threads]).values()
+    return Figure(sum(time.ns for time in times) / 1e6)
 
 
 def _wait(recording: Recording, role: Role) -> Figure:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.engine import open_trace
 from analysis.metrics.recording import Recording
-from analysis.metrics.thread_cpu import cpu_ns
+from analysis.metrics.thread_cpu import on_cpu
 from tests.unit.golden.builder import TraceBuilder
 
 CPUS = 2
@@ -68,7 +68,7 @@ def test_cpu_time_of_all_threads_is_the_windows_less_idle(
         with open_trace(path) as session:
             recording = Recording(session)
             tids = {thread.utid: thread.tid for thread in recording.threads if thread.tid in TIDS}
-            found = {tids[utid]: ns for utid, ns in cpu_ns(recording, list(tids)).items()}
+            found = {tids[utid]: time.ns for utid, time in on_cpu(recording, list(tids)).items()}
             ((idle,),) = session.rows(
                 f"SELECT COALESCE(SUM(MIN(IIF(dur < 0, {END * 2}, ts + dur), {end}) - MAX(ts, {begin})), 0)"
                 f" FROM sched JOIN thread USING (utid) WHERE is_idle"
