@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
@@ -165,6 +165,7 @@ def test_sampled_answers_are_reproducible_whatever_the_order_or_the_sign() -> No
     assert (one.low, one.high) == (-other.high, -other.low)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(-50, 50), min_size=17, max_size=22), st.integers(-20, 20))
 def test_sampled_interval_and_sampled_test_agree(values: list[int], at: int) -> None:
     flips = SignFlips(np.array(values, float))
