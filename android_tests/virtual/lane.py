@@ -93,7 +93,7 @@ class VirtualLane:
         except LabError as error:
             crash = machine.crash()
             raise BootFailed(
-                f"the device came up and then did not answer adb: {crash.headline if crash else error.what}",
+                f"the device came up, then did not answer adb: {crash.headline if crash else error.what}",
                 log=crash.log if crash else machine.console(),
                 device=machine.serial,
                 next_step="read the console log",

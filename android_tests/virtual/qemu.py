@@ -179,6 +179,7 @@ class VirtualMachine:
             self._process.wait(30)
 
     def _launch(self) -> None:
+        find_qemu()
         self.port = self._port_source()
         self._console.write_bytes(b"")
         setpriv = shutil.which("setpriv")
@@ -242,7 +243,11 @@ class VirtualMachine:
             f"module {name} was refused: {detail}",
             log=_tail(console),
             device=self.serial,
-            next_step="build the module against exactly this kernel's headers and configuration",
+            next_step=(
+                "correct the module's parameters"
+                if "parameter" in detail
+                else "build the module against exactly this kernel's headers and configuration"
+            ),
         )
 
     def _raise_ended(self, console: str) -> None:

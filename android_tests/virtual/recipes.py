@@ -17,12 +17,12 @@ from foundation.errors import UsageError
 KINDS: Final = ("stock", "kcompressd", "kernel", "as-is")
 PARAMETERS: Final = "/sys/module/zram/parameters"
 LIVE_COUNTER: Final = "/sys/kernel/zram_kcompressd/done"
-# Option -> highest value the module takes.
-_KCOMPRESSD_OPTIONS: Final[Mapping[str, int]] = {
-    "threads": 4,
-    "depth": 65536,
-    "delay_us": 1_000_000,
-    "fail_every": 2**31 - 1,
+# Option -> lowest and highest value the module takes (its own limits are in kcompressd.c).
+_KCOMPRESSD_OPTIONS: Final[Mapping[str, tuple[int, int]]] = {
+    "threads": (0, 4),
+    "depth": (1, 4096),
+    "delay_us": (0, 10_000),
+    "fail_every": (0, 2**31 - 1),
 }
 _KERNEL_OPTIONS: Final = ("image", "modules")
 
@@ -104,10 +104,10 @@ def _module_ids(bundle: KernelBundle) -> dict[str, str]:
 
 
 def _number(variant: Variant, key: str, text: str) -> int:
-    highest = _KCOMPRESSD_OPTIONS[key]
-    if not (text.isascii() and text.isdigit() and int(text) <= highest):
+    lowest, highest = _KCOMPRESSD_OPTIONS[key]
+    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise UsageError(
-            f"variant '{variant.name}': {key}={text} is no number from 0 to {highest}",
+            f"variant '{variant.name}': {key}={text} is no number from {lowest} to {highest}",
             next_step="correct the value",
         )
     return int(text)

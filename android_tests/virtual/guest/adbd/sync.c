@@ -232,8 +232,10 @@ static bool do_send(const char *path, uint32_t mode)
 
 	if (S_ISLNK(mode))
 		return receive_link(path);
-	/* Android widens the owner's bits to group and others. */
-	return receive_file(path, access | (access >> 3 & 0070) | (access >> 3 & 0007));
+	/* Android widens the owner's bits to the group's, and then the group's to all others'. */
+	access |= access >> 3 & 0070;
+	access |= access >> 3 & 0007;
+	return receive_file(path, access);
 }
 
 /* "path,mode" with the mode in decimal. */
