@@ -48,10 +48,12 @@ LOSS_STATS: Final = {
     "clock_sync_failure": "timestamps that could not be converted",
     "clock_sync_failure_no_path": "timestamps of an unknown clock",
     "invalid_clock_snapshots": "clock snapshots that contradict each other",
-    "vmstat_unknown_keys": "vmstat keys that the engine does not know",
     "sorter_push_event_out_of_order": "events that came too late to be sorted",
     "trace_sorter_negative_timestamp_dropped": "events with a negative timestamp",
 }
+
+#: Not among them: vmstat_unknown_keys. A newer recorder has keys that this engine cannot name;
+#: a metric of such a key is unknown and says so.
 
 #: Asked-for events that the kernel refused. The suite's own traces say which ones
 #: (`conventions.CAPTURE_MISSING_EVENTS`), and the metrics that need them say so.

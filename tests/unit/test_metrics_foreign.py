@@ -84,6 +84,19 @@ def test_without_a_process_tree_a_kswapd_that_never_ran_is_an_error(tmp_path: Pa
     assert value(write(tmp_path, builder.build()), "kswapd_cpu_ms") == 0
 
 
+def test_a_process_tree_that_lists_kernel_threads_as_processes(tmp_path: Path) -> None:
+    from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
+
+    builder = TraceBuilder()
+    builder.thread(50, "kswapd0")
+    builder.thread(70, "com.example.app", tgid=70)
+    builder.run(70, 1100 * MS, 1200 * MS)
+    trace = Trace.FromString(builder.build())
+    for packet in trace.packet:
+        del packet.process_tree.threads[:]
+    assert value(write(tmp_path, trace.SerializeToString()), "kswapd_cpu_ms") == 0
+
+
 def test_without_ftrace_cpu_time_is_unknown(tmp_path: Path) -> None:
     builder = TraceBuilder()
     builder.thread(50, "kswapd0")
