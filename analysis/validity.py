@@ -22,7 +22,9 @@ from analysis.schedstat import disagreements
 _RECORD: Final = "rep.json"
 
 #: Names in the trace processor's `stats` that mean loss, whatever severity they have there
-#: (several are only "info"). Everything of severity data_loss counts as well.
+#: (several are only "info"). Everything of severity data_loss counts as well. Not among them is
+#: vmstat_unknown_keys: a newer recorder has keys that this engine cannot name, and a metric of
+#: such a key is unknown and says so.
 LOSS_STATS: Final = {
     "ftrace_cpu_overrun_delta": "ftrace events overwritten before they were read",
     "ftrace_cpu_commit_overrun_delta": "ftrace events lost to nesting",
@@ -51,9 +53,6 @@ LOSS_STATS: Final = {
     "sorter_push_event_out_of_order": "events that came too late to be sorted",
     "trace_sorter_negative_timestamp_dropped": "events with a negative timestamp",
 }
-
-#: Not among them: vmstat_unknown_keys. A newer recorder has keys that this engine cannot name;
-#: a metric of such a key is unknown and says so.
 
 #: Asked-for events that the kernel refused. The suite's own traces say which ones
 #: (`conventions.CAPTURE_MISSING_EVENTS`), and the metrics that need them say so.
