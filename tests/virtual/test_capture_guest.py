@@ -272,3 +272,34 @@ def test_what_a_killed_run_left_is_taken_over(guest: Device, tmp_path: Path) -> 
     assert report.loss == ()
     assert set(report.records) <= set(wanted(needs(guest).ftrace_events))
     assert found(guest) == before
+
+
+@pytest.fixture
+def without_instances(guest: Device) -> Iterator[Device]:
+    """A kernel that cannot make trace instances, as far as anyone can see."""
+    guest.script(f"mount -t tmpfs -o ro none {TRACING}/instances")
+    try:
+        yield guest
+    finally:
+        guest.script(f"umount {TRACING}/instances")
+
+
+def test_the_only_buffer_is_used_and_put_back(without_instances: Device, tmp_path: Path) -> None:
+    before = found(without_instances)
+    raw, report = record(without_instances, tmp_path)
+    assert found(without_instances) == before
+    assert report.loss == ()
+    assert report.void_reasons == ()
+    assert report.records["vmscan/mm_vmscan_write_folio"] >= rise(raw, conventions.vmstat("pswpout")) > 1000
+
+
+def test_the_only_buffer_is_not_taken_from_another(without_instances: Device, tmp_path: Path) -> None:
+    without_instances.script(f"echo 1 > {TRACING}/events/sched/sched_process_exit/enable")
+    before = found(without_instances)
+    capture = Capture(without_instances, needs(without_instances), tmp_path)
+    try:
+        with pytest.raises(StateError, match=r"in use \(sched:sched_process_exit is enabled\)"):
+            capture.start()
+        assert found(without_instances) == before
+    finally:
+        without_instances.script(f"echo 0 > {TRACING}/events/sched/sched_process_exit/enable")

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the capture needs on the device and no shell applet offers alike everywhere:
  * a reading of all clocks at one instant, and a read of a stopped trace buffer that
