@@ -75,7 +75,7 @@ def package_of(record: Mapping[str, str]) -> Package:
         name = record.get("Package", "a package")
         raise HostError(
             f"apt's record of {name} is incomplete ({error})",
-            next_step="it may be installed from a file; run `apt-get update` with a Debian archive configured",
+            next_step="run `apt-get update` with a Debian archive configured",
         ) from error
 
 

@@ -7,11 +7,11 @@ apt's record is checked once more here, before anything is unpacked.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -77,11 +77,11 @@ class Apt:
             raise HostError(f"apt knows no package {wanted}")
         return package_of(records[0])
 
-    def download(self, packages: Sequence[Package], folder: Path) -> list[Path]:
+    def download(self, packages: Sequence[Package], folder: Path) -> dict[Package, Path]:
         """Download into ``folder`` and verify; HostError if a file is not what apt's record says."""
         wanted = [package.wanted for package in packages]
         run(["apt-get", *self._options, "download", *wanted], deadline_s=_DOWNLOAD_DEADLINE_S, cwd=folder)
-        files = []
+        files: dict[Package, Path] = {}
         for package in packages:
             found = sorted(folder.glob(f"{package.name}_*.deb"))
             if len(found) != 1:
@@ -91,12 +91,12 @@ class Apt:
                     f"{found[0].name} does not have the SHA-256 of apt's record",
                     next_step="run again; if it stays so, the mirror or a proxy alters files",
                 )
-            files.append(found[0])
+            files[package] = found[0]
         return files
 
 
 def resolve(apt: Apt) -> KernelPackages:
-    """Which packages make up the cloud kernel that the archive serves now. HostError if it cannot be had."""
+    """The packages of the cloud kernel that the archive serves now; HostError if it cannot be had."""
     meta = apt.show(META_PACKAGE)
     abi = image_abi(meta)
     if not abi.startswith(f"{SERIES}."):
@@ -116,53 +116,43 @@ def resolve(apt: Apt) -> KernelPackages:
     return KernelPackages(abi=abi, image=image, source=source, build=(headers, *parts))
 
 
-@contextlib.contextmanager
-def connected(progress: Progress) -> Iterator[tuple[Apt, KernelPackages]]:
-    """An apt that knows the wanted packages, and the packages.
+def obtain(
+    select: Callable[[KernelPackages], Sequence[Package]], folder: Path, progress: Progress
+) -> tuple[KernelPackages, dict[Package, Path]]:
+    """Resolve the kernel's packages, and download those that ``select`` names into ``folder``.
 
-    The host's lists are tried first; when they know nothing (a container without lists, lists
-    that are too old to be complete), private lists are fetched into the cache.
+    The host's package lists are tried first. If they know nothing (a container without lists)
+    or are out of date (the archive drops old ABIs), lists are fetched into the cache and
+    everything is resolved anew. Raises HostError.
     """
     require_programs({"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg"})
-    apt = Apt()
-    try:
-        packages = resolve(apt)
-    except HostError:
-        progress("the host's package lists do not know the kernel: fetching private ones")
-        apt, packages = _refreshed()
-    yield apt, packages
-
-
-def _refreshed() -> tuple[Apt, KernelPackages]:
-    apt = Apt(kernels_dir() / "apt")
-    try:
-        apt.update()
-        return apt, resolve(apt)
-    except HostError as error:
-        raise HostError(
-            f"the kernel packages cannot be had from apt: {error.what}",
-            next_step=(
-                f"configure a Debian 12 archive that serves {META_PACKAGE}, its linux-headers-*, "
-                f"linux-kbuild-{SERIES}, linux-compiler-gcc-*-x86 and linux-source-{SERIES}"
-            ),
-        ) from error
-
-
-def fetch(apt: Apt, packages: Sequence[Package], folder: Path, progress: Progress) -> list[Path]:
-    """Download ``packages`` into ``folder``, once more with fresh lists if the archive has moved on."""
-    need = sum(package.download_bytes + package.installed_bytes for package in packages) + _SPARE_BYTES
-    require_space(folder, need, "fetching the kernel")
-    size = sum(package.download_bytes for package in packages)
-    progress(f"downloading {len(packages)} kernel packages, {size / 1e6:.0f} MB")
-    try:
-        return apt.download(packages, folder)
-    except HostError as error:
-        progress(f"the host's package lists are out of date ({error.what}): fetching private ones")
-        fresh = Apt(kernels_dir() / "apt")
-        fresh.update()
-        for package in packages:
-            fresh.show(package.wanted)
-        return fresh.download(packages, folder)
+    failure = HostError("not tried")
+    for lists in (None, kernels_dir() / "apt"):
+        apt = Apt(lists)
+        try:
+            if lists is not None:
+                progress(f"apt's lists do not serve ({failure.what}): fetching lists into the cache")
+                apt.update()
+            packages = resolve(apt)
+        except HostError as error:
+            failure = error
+            continue
+        wanted = select(packages)
+        need = sum(package.download_bytes + package.installed_bytes for package in wanted) + _SPARE_BYTES
+        require_space(folder, need, "fetching the kernel")
+        size = sum(package.download_bytes for package in wanted)
+        progress(f"downloading {len(wanted)} kernel packages, {size / 1e6:.0f} MB")
+        try:
+            return packages, apt.download(wanted, Path(tempfile.mkdtemp(dir=folder)))
+        except HostError as error:
+            failure = error
+    raise HostError(
+        f"the kernel packages cannot be had from apt: {failure.what}",
+        next_step=(
+            f"configure a Debian 12 archive that serves {META_PACKAGE}, its linux-headers-*, "
+            f"linux-kbuild-{SERIES}, linux-compiler-gcc-*-x86 and linux-source-{SERIES}"
+        ),
+    ) from failure
 
 
 def unpack(package: Path, folder: Path) -> None:

@@ -25,9 +25,9 @@ def own_sources() -> list[Path]:
 
 
 def sources_key() -> str:
-    """Changes when our part of the module changes."""
+    """Changes when our part of the module changes, or how it is built."""
     digest = hashlib.sha256()
-    for path in own_sources():
+    for path in [*own_sources(), Path(__file__)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -71,7 +71,7 @@ def build_module(headers: Path, zram_source: Path, work: Path) -> Path:
     """Compile and return zram.ko, debug information removed.
 
     ``headers`` is the unpacked linux-headers-<abi> folder, ``zram_source`` the unpatched driver,
-    ``work`` an empty folder. The result does not depend on the place of ``work``.
+    ``work`` an empty folder. The result, with its build id, does not depend on where these folders are.
     """
     compiler = _COMPILER.search((headers / ".kernelvariables").read_text())
     if compiler is None:
@@ -89,7 +89,8 @@ def build_module(headers: Path, zram_source: Path, work: Path) -> Path:
             f"M={source}",
             f"-j{os.cpu_count() or 1}",
             "CONFIG_ZRAM=m",
-            f"KCFLAGS=-ffile-prefix-map={source}/=",
+            # Paths in debug information would change the build id from machine to machine.
+            f"KCFLAGS=-ffile-prefix-map={source}/= -ffile-prefix-map={headers.parent}=/usr/src",
             "modules",
         ],
         deadline_s=_BUILD_DEADLINE_S,

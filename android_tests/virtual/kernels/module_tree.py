@@ -83,7 +83,7 @@ def load_order(
         info = read_module(tree.files[name])
         if info.release != release:
             raise UsageError(
-                f"{tree.files[name]} is built for {info.release or 'an unknown release'}, the kernel is {release}",
+                f"{tree.files[name]} is for kernel {info.release or 'unknown'}, the image is {release}",
                 next_step="give the modules of the same build as the image",
             )
         for dependency in info.depends:

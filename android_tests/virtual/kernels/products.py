@@ -115,12 +115,19 @@ def building(final: Path, facts: dict[str, object]) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def scratch_dir() -> Iterator[Path]:
+    """A folder on the cache's disk, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=kernels_dir()) as folder:
+        yield Path(folder)
+
+
 def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
     """Raise HostError unless ``need_bytes`` are free on the disk of ``folder``."""
     free = shutil.disk_usage(folder).free
     if free < need_bytes:
         raise HostError(
-            f"{purpose} needs {need_bytes / 1e6:.0f} MB on the disk of {folder}, and {free / 1e6:.0f} MB are free",
+            f"{purpose} needs {need_bytes / 1e6:.0f} MB in {folder}; {free / 1e6:.0f} MB are free",
             next_step="free the difference, or point RECLAIM_SUITE_CACHE to a larger disk",
         )
 

@@ -25,6 +25,7 @@
 #define pr_fmt(fmt) "zram: kcompressd: " fmt
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
@@ -51,6 +52,9 @@
 #define KCOMPRESSD_MAX_DEPTH	4096
 #define KCOMPRESSD_MAX_DELAY_US	10000
 #define KCOMPRESSD_DELAY_STEP_NS	(10 * NSEC_PER_USEC)
+#define KCOMPRESSD_MEMORY_WAITS	200
+#define KCOMPRESSD_MEMORY_WAIT_US	500
+#define KCOMPRESSD_MEMORY_PAUSE		(HZ / 10)
 
 struct kcompressd_item {
 	struct zram *zram;
@@ -84,6 +88,9 @@ static bool running;
 
 static atomic_t writes_until_failure = ATOMIC_INIT(0);
 
+/* In jiffies: until then kswapd writes synchronously, see kcompressd_store(). */
+static unsigned long memory_short_until = INITIAL_JIFFIES;
+
 enum kcompressd_counter {
 	KC_QUEUED,
 	KC_DONE,
@@ -91,6 +98,8 @@ enum kcompressd_counter {
 	KC_SAME_FILLED,
 	KC_MAPPED_MEANWHILE,
 	KC_ERRORS,
+	KC_MEMORY_WAITS,
+	KC_FALLBACK_MEMORY,
 	KC_DEPTH_MAX,
 	KC_WAKEUPS,
 	KC_NR_COUNTERS,
@@ -118,6 +127,10 @@ bool kcompressd_queue(struct zram *zram, struct page *page, u32 index)
 	 */
 	if (!current_is_kswapd() || !PageSwapCache(page))
 		return false;
+	if (time_before(jiffies, READ_ONCE(memory_short_until))) {
+		count(KC_FALLBACK_MEMORY);
+		return false;
+	}
 
 	spin_lock(&ring_lock);
 	/* Again under the lock: after ring_open falls nothing is added. */
@@ -198,6 +211,32 @@ static void kcompressd_write_error(struct kcompressd_item *item, bool injected)
 	ClearPageReclaim(page);
 }
 
+/*
+ * Synchronous kswapd frees a page as soon as it is stored. Here a page that is
+ * stored before kswapd has put its batch back on the LRU is not rotated to the
+ * tail, so kswapd meets it again only after the rest of the list, and with
+ * several threads memory can run out on the way. Then kswapd is left to itself
+ * for a while, and the write is tried again before it is failed. Not under a
+ * mem_limit, which may be the reason and does not pass.
+ */
+static int kcompressd_store(struct kcompressd_item *item, bool *same_filled)
+{
+	unsigned int waits;
+	int error;
+
+	for (waits = 0; ; waits++) {
+		error = zram_kcompressd_store(item->zram, item->page,
+					      item->index, same_filled);
+		if (error != -ENOMEM || item->zram->limit_pages ||
+		    waits == KCOMPRESSD_MEMORY_WAITS)
+			return error;
+		count(KC_MEMORY_WAITS);
+		WRITE_ONCE(memory_short_until, jiffies + KCOMPRESSD_MEMORY_PAUSE);
+		usleep_range(KCOMPRESSD_MEMORY_WAIT_US / 2,
+			     KCOMPRESSD_MEMORY_WAIT_US);
+	}
+}
+
 static void kcompressd_write(struct kcompressd_item *item)
 {
 	u64 begin_ns = ktime_get_ns(), end_ns;
@@ -211,8 +250,7 @@ static void kcompressd_write(struct kcompressd_item *item)
 		atomic64_inc(&zram->stats.failed_writes);
 		error = -EIO;
 	} else {
-		error = zram_kcompressd_store(zram, item->page, item->index,
-					      &same_filled);
+		error = kcompressd_store(item, &same_filled);
 	}
 	end_ns = ktime_get_ns();
 
@@ -423,6 +461,8 @@ KCOMPRESSD_COUNTER_ATTR(fallback_full, KC_FALLBACK_FULL);
 KCOMPRESSD_COUNTER_ATTR(same_filled, KC_SAME_FILLED);
 KCOMPRESSD_COUNTER_ATTR(mapped_meanwhile, KC_MAPPED_MEANWHILE);
 KCOMPRESSD_COUNTER_ATTR(errors, KC_ERRORS);
+KCOMPRESSD_COUNTER_ATTR(memory_waits, KC_MEMORY_WAITS);
+KCOMPRESSD_COUNTER_ATTR(fallback_memory, KC_FALLBACK_MEMORY);
 KCOMPRESSD_COUNTER_ATTR(depth_max, KC_DEPTH_MAX);
 KCOMPRESSD_COUNTER_ATTR(wakeups, KC_WAKEUPS);
 
@@ -433,6 +473,8 @@ static struct attribute *kcompressd_attrs[] = {
 	&same_filled_attr.attr,
 	&mapped_meanwhile_attr.attr,
 	&errors_attr.attr,
+	&memory_waits_attr.attr,
+	&fallback_memory_attr.attr,
 	&depth_max_attr.attr,
 	&wakeups_attr.attr,
 	NULL,
