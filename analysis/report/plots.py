@@ -40,6 +40,8 @@ _SPLIT: Final = (
 )
 #: Ratios that are labelled on the forest plot's axis, as relative changes.
 _TICKS: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
+#: Metrics in one figure of pairs.
+_PANELS: Final = 4
 _GRID: Final = "rgba(128,128,128,0.25)"
 
 
@@ -117,13 +119,24 @@ def _points(chosen: Sequence[tuple[int, VerdictRow]], verdict: str, colour: str,
     )
 
 
-def paired(judgement: Judgement, scenario: str, variant: str) -> Markup | None:
-    """Block values in run order; a line joins the two blocks of a pair, dashed for a void one."""
+def paired(judgement: Judgement, scenario: str, variant: str) -> tuple[Markup, ...]:
+    """Block values in run order; a line joins the two blocks of a pair, dotted for a void one.
+
+    Primaries first, a few metrics a figure, so that each fits a printed page.
+    """
     pairs = judgement.pairs[scenario, variant]
     wanted = [name for name in (*judgement.campaign.primaries, *COMPANIONS) if name in judgement.metrics]
-    shown = [name for name in dict.fromkeys(wanted) if _segments(judgement, pairs, name, ("valid",))[0]]
-    if not shown:
-        return None
+    shown = [
+        name for name in dict.fromkeys(wanted) if _segments(judgement, pairs, name, ("valid", "void"))[0]
+    ]
+    return tuple(
+        _paired(judgement, scenario, variant, shown[start : start + _PANELS], start)
+        for start in range(0, len(shown), _PANELS)
+    )
+
+
+def _paired(judgement: Judgement, scenario: str, variant: str, shown: Sequence[str], start: int) -> Markup:
+    pairs = judgement.pairs[scenario, variant]
     columns = 2 if len(shown) > 1 else 1
     lines = math.ceil(len(shown) / columns)
     titles = [f"{name} [{judgement.metrics[name].unit}]" for name in shown]
@@ -169,7 +182,7 @@ def paired(judgement: Judgement, scenario: str, variant: str) -> Markup | None:
             )
     figure.update_xaxes(gridcolor=_GRID, zeroline=False, title_text="block, in run order", title_standoff=4)
     figure.update_yaxes(gridcolor=_GRID, rangemode="tozero", zeroline=False)
-    return _html(figure, f"paired-{scenario}-{variant}", height=120 + 250 * lines, head=80)
+    return _html(figure, f"paired-{scenario}-{variant}-{start}", height=120 + 250 * lines, head=80)
 
 
 def _segments(

@@ -26,7 +26,7 @@ class Section:
     primaries: tuple[VerdictRow, ...]
     families: tuple[tuple[str, tuple[VerdictRow, ...]], ...]
     forest: Markup | None
-    paired: Markup | None
+    paired: tuple[Markup, ...]
 
 
 def context(judgement: Judgement) -> dict[str, Any]:
