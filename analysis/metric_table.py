@@ -17,7 +17,15 @@ from analysis.metrics.figure import Figure
 
 _HERE: Final = Path(__file__).parent
 #: What decides a figure besides the trace and the engine.
-_DEFINING: Final = ("metrics", "validity.py", "schedstat.py", "framing.py", "conventions.py", "threads.py")
+_DEFINING: Final = (
+    "metrics",
+    "validity.py",
+    "schedstat.py",
+    "framing.py",
+    "trace_file.py",
+    "conventions.py",
+    "threads.py",
+)
 
 _SCHEMA: Final = pa.schema(
     [

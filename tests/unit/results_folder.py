@@ -80,7 +80,9 @@ class ResultsFolder:
     def fill(self, model: Model, *, until: int | None = None) -> ResultsFolder:
         """Finish every block (those of an index below ``until``) with the values of ``model``."""
         for block in self.blocks[:until]:
-            self.block(block, [model(block.scenario, block.variant, block.pair, r) for r in range(self.reps)])
+            self.block(
+                block, [model(block.scenario, block.variant, block.pair, r) for r in range(self.reps)]
+            )
         return self
 
     def block(
@@ -185,7 +187,9 @@ class ResultsFolder:
             figures[name] = unknown("invented as unknown") if value is None else Figure(value)
         key = RowKey(block.folder(), block.index, block.scenario, block.variant, block.pair, index)
         digest = hashlib.sha256(trace).hexdigest()
-        measured = Measured(figures, tuple(trace_reasons), digest, "synthetic", "0" * 64, definitions_hash())
+        measured = Measured(
+            figures, tuple(trace_reasons), digest, "synthetic", "0" * 64, definitions_hash()
+        )
         self.rows.append((key, not reasons and not trace_reasons, measured))
 
     @staticmethod
