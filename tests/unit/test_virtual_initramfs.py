@@ -100,7 +100,7 @@ def test_without_a_static_busybox_the_package_is_named(
     dynamic = tmp_path / "busybox"
     dynamic.write_text("#!/bin/sh\n")
     dynamic.chmod(0o755)
-    monkeypatch.setattr(initramfs.shutil, "which", lambda name: str(dynamic))
+    monkeypatch.setattr("shutil.which", lambda name: str(dynamic))
     monkeypatch.setattr(initramfs, "_is_static", lambda path: False)
     with pytest.raises(HostError) as caught:
         initramfs._busybox()

@@ -19,6 +19,7 @@ struct task {
 	long nice, priority;
 	char state;
 	char comm[32];
+	size_t name_length; /* of the first word of the command line */
 	char command_line[512];
 };
 
@@ -48,6 +49,7 @@ static bool read_task(struct task *task, int pid, int tid)
 	task->rss_kb *= sysconf(_SC_PAGESIZE) / 1024;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	size = read_file(path, task->command_line, sizeof(task->command_line));
+	task->name_length = size > 0 ? strlen(task->command_line) : sizeof(task->command_line);
 	for (ssize_t i = 0; i + 1 < size; i++)
 		if (!task->command_line[i])
 			task->command_line[i] = ' ';
@@ -57,39 +59,54 @@ static bool read_task(struct task *task, int pid, int tid)
 	return true;
 }
 
+static bool is(const char *field, const char *one, const char *other)
+{
+	return !strcmp(field, one) || !strcmp(field, other);
+}
+
+static long number_of(const struct task *task, const char *field)
+{
+	if (!strcmp(field, "PID"))
+		return task->pid;
+	if (!strcmp(field, "TID"))
+		return task->tid;
+	if (!strcmp(field, "PPID"))
+		return task->ppid;
+	if (is(field, "VSZ", "VSIZE"))
+		return task->vsz_kb;
+	if (!strcmp(field, "RSS"))
+		return task->rss_kb;
+	return !strcmp(field, "PRI") ? 39 - task->priority : task->nice;
+}
+
+/* False for a column that holds a number. */
+static bool text_of(const struct task *task, const char *field, char *text, size_t size)
+{
+	if (!strcmp(field, "USER"))
+		snprintf(text, size, "root");
+	else if (is(field, "S", "STAT"))
+		snprintf(text, size, "%c", task->state);
+	else if (is(field, "COMM", "CMD"))
+		snprintf(text, size, "%s", task->comm);
+	else if (!strcmp(field, "NAME"))
+		snprintf(text, size, "%.*s", (int)task->name_length, task->command_line);
+	else if (is(field, "ARGS", "CMDLINE"))
+		snprintf(text, size, "%s", task->command_line);
+	else
+		return false;
+	return true;
+}
+
 static void print_field(const struct task *task, const char *field, bool last)
 {
 	char text[544];
-	const char *wide = NULL;
 
-	if (!strcmp(field, "USER"))
-		wide = "root";
-	else if (!strcmp(field, "PID"))
-		snprintf(text, sizeof(text), "%d", task->pid);
-	else if (!strcmp(field, "TID"))
-		snprintf(text, sizeof(text), "%d", task->tid);
-	else if (!strcmp(field, "PPID"))
-		snprintf(text, sizeof(text), "%d", task->ppid);
-	else if (!strncmp(field, "VS", 2))
-		snprintf(text, sizeof(text), "%ld", task->vsz_kb);
-	else if (!strcmp(field, "RSS"))
-		snprintf(text, sizeof(text), "%ld", task->rss_kb);
-	else if (!strcmp(field, "PRI"))
-		snprintf(text, sizeof(text), "%ld", 39 - task->priority);
-	else if (!strcmp(field, "NI"))
-		snprintf(text, sizeof(text), "%ld", task->nice);
-	else if (!strcmp(field, "S") || !strcmp(field, "STAT"))
-		snprintf(text, sizeof(text), "%c", task->state);
-	else if (!strcmp(field, "COMM") || !strcmp(field, "CMD"))
-		wide = task->comm;
+	if (!text_of(task, field, text, sizeof(text)))
+		printf("%7ld", number_of(task, field));
+	else if (last || is(field, "S", "STAT"))
+		fputs(text, stdout);
 	else
-		wide = task->command_line;
-	if (!wide)
-		printf("%7s", text);
-	else if (last)
-		fputs(wide, stdout);
-	else
-		printf("%-16s", wide);
+		printf("%-16s", text);
 	putchar(last ? '\n' : ' ');
 }
 

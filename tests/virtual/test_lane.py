@@ -1,0 +1,261 @@
+"""The lane: variants that boot, are proved, crash, and leave nothing behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from android_tests.device.identity import prove, read_identity
+from android_tests.device.variant import Variant
+from android_tests.virtual import kernels, recipes
+from android_tests.virtual.initramfs import build_initramfs
+from android_tests.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
+from android_tests.virtual.lane import VirtualLane
+from foundation.errors import (
+    BootFailed,
+    DeviceLost,
+    HostError,
+    KernelCrash,
+    ModuleLoadFailed,
+    SuiteError,
+    UsageError,
+    WrongKernel,
+)
+
+STOCK = Variant("baseline", "stock")
+PATCHED = Variant("patched", "kcompressd", {"threads": "2", "depth": "64"})
+
+
+@pytest.fixture
+def lane(tmp_path: Path) -> Iterator[VirtualLane]:
+    opened = VirtualLane(workdir=tmp_path)
+    yield opened
+    opened.close()
+
+
+def wait_until_ended(lane: VirtualLane) -> None:
+    for _ in range(200):
+        if not lane.is_running():
+            return
+        time.sleep(0.1)
+    pytest.fail("the machine still runs")
+
+
+def test_variants_one_after_the_other_are_what_they_should_be(lane: VirtualLane) -> None:
+    boot_ids = set()
+    for variant in (STOCK, PATCHED, STOCK):
+        device = lane.boot(variant)
+        identity = read_identity(device, lane.expectation(variant))
+        prove(identity, lane.expectation(variant))
+        boot_ids.add(identity.boot_id)
+        assert any(name.startswith("kcompressd") for name in identity.thread_names) == (variant is PATCHED)
+        assert device.shell(["getprop", "ro.boot.variant"]).stdout == f"{variant.name}\n"
+        other = PATCHED if variant is STOCK else STOCK
+        with pytest.raises(WrongKernel):
+            prove(read_identity(device, lane.expectation(other)), lane.expectation(other))
+        assert lane.crash_log() is None
+        used = lane.device_cpu_s()
+        assert used is not None
+        assert used > 0
+    assert len(boot_ids) == 3
+
+
+def test_a_panic_is_a_result_with_its_log(lane: VirtualLane) -> None:
+    device = lane.boot(STOCK)
+    lane.check_alive()
+    with pytest.raises(SuiteError) as lost:
+        device.script("echo c > /proc/sysrq-trigger", deadline_s=20)
+    assert isinstance(lost.value, DeviceLost)
+    wait_until_ended(lane)
+    with pytest.raises(KernelCrash, match=r"panic: .*sysrq triggered crash") as caught:
+        lane.check_alive()
+    assert caught.value.blame == "kernel"
+    assert not caught.value.transient
+    assert "Call Trace:" in caught.value.log
+    assert lane.crash_log() == caught.value.log
+    # The next block boots as if nothing had been.
+    lane.boot(STOCK)
+    assert lane.crash_log() is None
+    assert "Kernel panic" not in lane.console()
+
+
+def test_a_reboot_from_inside_ends_the_machine_and_is_no_crash(lane: VirtualLane) -> None:
+    device = lane.boot(STOCK)
+    with pytest.raises(DeviceLost):
+        device.script("reboot; sleep 30", deadline_s=20)
+    wait_until_ended(lane)
+    assert lane.crash_log() is None
+    lane.check_alive()
+    with pytest.raises(DeviceLost):
+        device.script("echo there", deadline_s=5)
+
+
+def test_a_kernel_without_init_fails_to_boot_with_its_log(
+    lane: VirtualLane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty.cpio"
+    empty.write_bytes(b"")
+    monkeypatch.setattr("android_tests.virtual.lane.build_initramfs", lambda bundle: empty)
+    with pytest.raises(BootFailed, match="crashed while it booted") as caught:
+        lane.boot(STOCK)
+    assert "Kernel panic - not syncing" in caught.value.log
+    assert "Kernel panic - not syncing" in lane.console()
+    monkeypatch.undo()
+    lane.boot(STOCK)
+
+
+def test_a_boot_that_takes_too_long(tmp_path: Path) -> None:
+    hasty = VirtualLane(workdir=tmp_path, boot_deadline_s=0.5)
+    try:
+        with pytest.raises(BootFailed, match="deadline"):
+            hasty.boot(STOCK)
+        assert not hasty.is_running()
+    finally:
+        hasty.close()
+
+
+def unsigned(module: bytes) -> bytes:
+    """The module without its signature, whose length stands before the closing mark."""
+    mark = b"~Module signature appended~\n"
+    if not module.endswith(mark):
+        return module
+    body = module[: -len(mark)]
+    return body[: -12 - int.from_bytes(body[-4:], "big")]
+
+
+def spoiled(bundle: KernelBundle, folder: Path) -> KernelBundle:
+    """The bundle with a zram that claims to be of another kernel configuration."""
+    zram = next(module for module in bundle.modules if module.name == "zram")
+    content = unsigned(zram.path.read_bytes())
+    # A module with symbol versions may be of another release, but not of another configuration.
+    wrong = content.replace(b" SMP preempt mod_unload", b" UP  preempt mod_unload")
+    assert wrong != content
+    path = folder / "zram.ko"
+    path.write_bytes(wrong)
+    modules = tuple(ModuleLoad(path, "zram") if m is zram else m for m in bundle.modules)
+    return KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
+
+
+def test_a_module_of_another_kernel_is_refused_by_name(
+    lane: VirtualLane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = spoiled(stock_bundle(), tmp_path)
+    monkeypatch.setattr(recipes, "stock_bundle", lambda: bundle)
+    with pytest.raises(ModuleLoadFailed) as caught:
+        lane.boot(STOCK)
+    assert caught.value.what.startswith("module zram was refused: Invalid module format (the kernel says: ")
+    assert "version magic" in caught.value.what
+    assert caught.value.blame == "kernel"
+
+
+def test_a_missing_dependency_is_named(lane: VirtualLane, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = stock_bundle()
+    modules = tuple(module for module in bundle.modules if module.name != "zsmalloc")
+    bundle = KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
+    monkeypatch.setattr(recipes, "stock_bundle", lambda: bundle)
+    with pytest.raises(ModuleLoadFailed, match="module zram was refused: Unknown symbol"):
+        lane.boot(STOCK)
+
+
+def test_a_users_kernel(tmp_path: Path) -> None:
+    bundle = stock_bundle()
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    for module in bundle.modules:
+        (modules / f"{module.name}.ko").symlink_to(module.path)
+    lane = VirtualLane(workdir=tmp_path / "work", kernel=(bundle.image, modules))
+    try:
+        expected = lane.expectation(STOCK)
+        assert (expected.release, expected.compression_thread) == (bundle.release, None)
+        prove(read_identity(lane.boot(STOCK), expected), expected)
+    finally:
+        lane.close()
+    typed = Variant("mine", "kernel", {"image": str(bundle.image), "modules": str(modules)})
+    assert recipes.recipe(typed).bundle.release == bundle.release
+
+
+def test_an_image_that_is_none(tmp_path: Path, lane: VirtualLane) -> None:
+    image = tmp_path / "bzImage"
+    image.write_bytes(b"no kernel")
+    with pytest.raises(UsageError, match="bzImage"):
+        lane.boot(Variant("mine", "kernel", {"image": str(image), "modules": str(tmp_path)}))
+
+
+def test_too_much_memory_is_the_hosts_error(tmp_path: Path) -> None:
+    lane = VirtualLane(memory_mb=10_000_000, workdir=tmp_path)
+    try:
+        with pytest.raises(HostError, match="QEMU ended"):
+            lane.boot(STOCK)
+    finally:
+        lane.close()
+
+
+def test_two_lanes_at_once(tmp_path: Path, lane: VirtualLane) -> None:
+    other = VirtualLane(name="virtual-1", workdir=tmp_path / "other", cpus=1, memory_mb=192)
+    try:
+        first, second = lane.boot(STOCK), other.boot(Variant("second", "stock"))
+        assert first.serial != second.serial
+        assert first.shell(["nproc"]).stdout == "2\n"
+        assert second.shell(["nproc"]).stdout == "1\n"
+        assert second.shell(["getprop", "ro.boot.variant"]).stdout == "second\n"
+    finally:
+        other.close()
+    assert first.script("echo still").stdout == "still\n"
+
+
+def test_facts_and_an_end_that_leaves_nothing(lane: VirtualLane) -> None:
+    lane.boot(STOCK)
+    facts = lane.describe()
+    assert facts["emulated"] == "true"
+    assert facts["accelerator"] in ("kvm", "tcg")
+    assert facts["accelerator_reason"]
+    assert (facts["cpus"], facts["memory_mb"]) == ("2", "256")
+    machine = lane._machine
+    assert machine is not None
+    assert machine._process is not None
+    pid = machine._process.pid
+    lane.close()
+    lane.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert lane.console() != ""
+
+
+def test_the_command_boots_and_ends_with_sigterm(tmp_path: Path) -> None:
+    root = Path(kernels.__file__).parents[3]
+    command = [sys.executable, "-m", "android_tests.virtual", "boot", "--workdir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as running:
+        assert running.stdout is not None
+        line = running.stdout.readline()
+        assert " is up after " in line
+        assert line.startswith("127.0.0.1:")
+        running.terminate()
+        assert running.wait(30) == 0
+    port = line.split()[0].partition(":")[2]
+    with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+        probe.connect(("127.0.0.1", int(port)))
+
+
+def test_prepare_says_what_there_is() -> None:
+    root = Path(kernels.__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-m", "android_tests.virtual", "prepare"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "kernel stock" in done.stdout
+    assert "kernel kcompressd" in done.stdout
+    assert "accelerator: " in done.stdout
+
+
+def test_the_same_kernel_has_the_same_root_file_system() -> None:
+    assert build_initramfs(stock_bundle()) == build_initramfs(stock_bundle())
