@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,10 @@ def require_programs(packages: dict[str, str]) -> None:
             f"this machine lacks {', '.join(sorted(missing))}",
             next_step=f"apt-get install {' '.join(sorted(set(missing.values())))}",
         )
+
+
+def _shown(argv: Sequence[str]) -> str:
+    return textwrap.shorten(shlex.join(argv), 120, placeholder=" ...")
 
 
 def run(argv: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> str:
@@ -42,11 +48,9 @@ def run(argv: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> s
             f"this machine lacks {argv[0]}", next_step="install it, then run this again"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise HostError(f"{' '.join(argv[:3])} ... did not end within {deadline_s:.0f} s") from error
+        raise HostError(f"{_shown(argv)} did not end within {deadline_s:.0f} s") from error
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         errors = [line for line in said if line.startswith(("E:", "Err:"))] or said[-3:]
-        raise HostError(
-            f"{' '.join(argv[:3])} ... ended with status {done.returncode}: {' / '.join(errors[-3:])}"
-        )
+        raise HostError(f"{_shown(argv)} ended with status {done.returncode}: {' / '.join(errors[-3:])}")
     return done.stdout.decode("utf-8", "replace")
