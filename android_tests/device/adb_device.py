@@ -27,6 +27,7 @@ from foundation.errors import (
     CommandFailed,
     CommandTimeout,
     DeviceError,
+    DeviceLost,
     HostError,
     LabError,
     SuiteError,
@@ -45,8 +46,8 @@ class AdbDevice:
     """The suite's Device over one adb server.
 
     ``su`` runs every command as root through the device's ``su``, for phones whose adbd
-    cannot be root; DeviceError at the first command if that is refused. Safe to use from
-    several threads: each call has a stream of its own.
+    cannot be root; DeviceError at the first command if that is refused. Push and pull always
+    act as the adb user. Safe to use from several threads: each call has a stream of its own.
     """
 
     def __init__(self, server: AdbServer, serial: str, emulated: bool = False, *, su: bool = False) -> None:
@@ -186,6 +187,14 @@ class AdbDevice:
         with self._sync(deadline_s, f"stat of {remote}") as sync:
             return sync.stat(remote)
 
+    def reboot(self, *, deadline_s: float = 30.0) -> None:
+        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`."""
+        deadline = Deadline(deadline_s)
+        with contextlib.suppress(DeviceLost), self._stream("reboot:", deadline, "restarting") as stream:
+            # The daemon closes the stream, or just goes away.
+            while stream.read_some():
+                pass
+
     def reconnect(self, *, deadline_s: float) -> bool:
         """Wait until the device answers a command again after DeviceLost; whether it does."""
         deadline = Deadline(deadline_s)
@@ -301,7 +310,7 @@ class AdbDevice:
         if there is None or there.size != sent:
             size = "nothing" if there is None else f"{there.size} bytes"
             raise DeviceError(
-                f"{sent} bytes were pushed to {remote} but {size} is there",
+                f"{sent} bytes were pushed to {remote}, found there: {size}",
                 device=self.serial,
                 next_step="check the space left on the device: df",
             )

@@ -158,9 +158,7 @@ class PhoneLane:
 
     def _reboot(self) -> None:
         before = phone_facts.boot_id(self._device)
-        with contextlib.suppress(SuiteError):
-            # The connection may go away before the command has answered.
-            self._device.shell(["reboot"], deadline_s=20.0, check=False)
+        self._device.reboot()
         deadline = Deadline(BOOT_DEADLINE_S)
 
         def rebooted() -> bool:

@@ -101,7 +101,7 @@ def test_connection_lost_in_a_push(device: AdbDevice, fake: FakeDevice) -> None:
 
 def test_push_that_lost_bytes_on_the_device(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.lose_in_push = 10
-    with pytest.raises(DeviceError, match=r"5000 bytes were pushed to .* but 10 bytes is there"):
+    with pytest.raises(DeviceError, match=r"5000 bytes were pushed to .*, found there: 10 bytes"):
         device.push_bytes(b"x" * 5000, _REMOTE)
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from android_tests.device.adb_device import AdbDevice
+from android_tests.device.adb_server import AdbServer
 from android_tests.device.deadline import Deadline, wait_until
 from foundation.errors import CommandTimeout, DeviceError, DeviceLost
-from tests.fake.device import FakeDevice
+from tests.fake.device import FakeDevice, HostShell
+
+_SHELLS = [shell for shell in (["sh"], ["busybox", "sh"], ["mksh"]) if shutil.which(shell[0]) is not None]
+
+
+@pytest.fixture(params=_SHELLS, ids=" ".join)
+def host_device(request: pytest.FixtureRequest, adb: AdbServer) -> Iterator[AdbDevice]:
+    """As everywhere, with each shell that a device may have; Android's is mksh."""
+    with FakeDevice(shell=HostShell(request.param)) as made:
+        yield AdbDevice(adb, adb.connect(made.serial))
+        adb.disconnect(made.serial)
 
 
 def _gone(pid: int) -> bool:

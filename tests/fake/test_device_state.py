@@ -334,6 +334,17 @@ def test_restarted_device_needs_no_restore(device: AdbDevice, fake: FakeDevice) 
     assert _values(fake)[1] == "77"
 
 
+def test_applied_again_after_a_restart(device: AdbDevice, fake: FakeDevice) -> None:
+    state = PinnedState(device)
+    state.apply([swappiness(100)])
+    fake.restart()
+    assert device.reconnect(deadline_s=30)
+    state.apply([page_cluster(0)])
+    state.restore()
+    assert _values(fake) == _BEFORE
+    assert [row["name"] for row in state.record()] == ["vm.page-cluster"]
+
+
 def test_hanging_swapoff_ends(device: AdbDevice, fake: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("android_tests.device.state.zram.SWAPOFF_DEADLINE_S", 0.5)
     fake.zram.setup(size_mb=64, algorithm="lz4")

@@ -14,7 +14,9 @@ from android_tests.device.protocol import Device
 from android_tests.device.state.pins import Pin
 from foundation.errors import DeviceLost, StateError, SuiteError
 
-RECONNECT_DEADLINE_S: Final = 30.0
+#: How long a restore waits for a lost device, seconds. A virtual one whose kernel died never returns.
+RECONNECT_DEADLINE_S: Final = 60.0
+RECONNECT_EMULATED_DEADLINE_S: Final = 10.0
 
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 
@@ -50,8 +52,12 @@ class PinnedState:
     After a restart of the device there is nothing to put back.
     """
 
-    def __init__(self, device: Device, *, reconnect_deadline_s: float = RECONNECT_DEADLINE_S) -> None:
+    def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
         self._device = device
+        if reconnect_deadline_s is None:
+            reconnect_deadline_s = (
+                RECONNECT_EMULATED_DEADLINE_S if device.emulated else RECONNECT_DEADLINE_S
+            )
         self._reconnect_deadline_s = reconnect_deadline_s
         self._held: list[_Held] = []
         self._boot_id: str | None = None
@@ -63,8 +69,11 @@ class PinnedState:
 
         StateError names the pin, what was wanted and what was read.
         """
-        if self._boot_id is None:
-            self._boot_id = self._boot_id_now()
+        boot_id = self._boot_id_now()
+        if boot_id != self._boot_id:
+            # What was held in another boot is not there any more.
+            self._held.clear()
+        self._boot_id = boot_id
         for pin in pins:
             before = pin.read(self._device)
             # Held before it is written: an interrupt in between must not lose it.

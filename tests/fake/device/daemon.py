@@ -160,11 +160,6 @@ class FakeDevice:
             call.io.out(f"{answers[call.argv[1]]}\n".encode())
             return 0
 
-        def reboot(call: Call) -> int:
-            threading.Thread(target=self.restart, kwargs={"down_s": 0.3}, daemon=True).start()
-            call.process.wait(None)
-            return 0
-
         def su(call: Call) -> int:
             forms = {"magisk": ["su", "-c"], "aosp": ["su", "0", "sh", "-c"]}
             form = forms.get(self.su or "", [])
@@ -176,7 +171,6 @@ class FakeDevice:
         self.programs |= {
             "dmesg": programs.fixed(lambda: self.kernel_log),
             "getprop": getprop,
-            "reboot": reboot,
             "su": su,
             "uname": run_uname,
         }
@@ -242,6 +236,9 @@ class FakeDevice:
         self.commands.append(service)
         if self._drops("open", service):
             self.drop()
+            return
+        if service.startswith("reboot:"):
+            threading.Thread(target=self.restart, kwargs={"down_s": 0.3}, daemon=True).start()
             return
         known = service.startswith("sync:") or (service.startswith("shell,v2") and ":" in service)
         if not known:
