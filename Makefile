@@ -2,7 +2,7 @@
 # make test: every check and test that needs no phone.
 # make setup: what both need, done once; a second run finds it done.
 
-PAIRS ?= 6
+PAIRS ?= 8
 REPS ?= 2
 RESULTS ?= results/demo-$(PAIRS)-pairs
 PY := .venv/bin/python

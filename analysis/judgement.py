@@ -195,7 +195,10 @@ class Judgement:
         return bool(self.kernel_failures or self.false_alarms)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``verdicts.json``: the same bytes for the same folder and engine."""
+        """``rows`` is the content of ``verdicts.json``, the rest that of ``judgement.json``.
+
+        The same folder and engine give the same bytes.
+        """
         content = {
             "schema_version": SCHEMA_VERSION,
             "campaign": self.campaign.name,

@@ -13,7 +13,7 @@ from analysis.judgement import Judgement, KernelFailure, Void
 from analysis.measuring import Measuring
 from analysis.metric_table import Measured, RowKey, definitions_hash
 from analysis.metrics import Metric, all_metrics
-from analysis.results import METRICS_FILE, VERDICTS_FILE, Block, Campaign, Repetition, load
+from analysis.results import JUDGEMENT_FILE, METRICS_FILE, VERDICTS_FILE, Block, Campaign, Repetition, load
 from analysis.stats.compare import compare, noise_floors
 from analysis.stats.pairing import BlockFigures, Pair, RepetitionFigures, pairs_of
 from foundation.errors import HostError, ResultsError
@@ -27,7 +27,7 @@ __all__ = ["Judgement", "judge"]
 def judge(
     results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
 ) -> Judgement:
-    """Judge what is finished of a campaign; write metrics.parquet and verdicts.json.
+    """Judge what is finished of a campaign; write metrics.parquet, verdicts.json and judgement.json.
 
     Figures of traces that have not changed are used again; with ``engine`` None whichever
     engine made them, else only that engine's. ``progress`` is told of each trace that is
@@ -55,9 +55,14 @@ def judge(
         engines=tuple(sorted(engine for engine in engines if engine)),
         definitions=definitions_hash(),
     )
-    text = json.dumps(judgement.to_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_text(results / VERDICTS_FILE, text)
+    content = judgement.to_json()
+    _write_json(results / VERDICTS_FILE, content.pop("rows"))
+    _write_json(results / JUDGEMENT_FILE, content)
     return judgement
+
+
+def _write_json(path: Path, content: object) -> None:
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ SCHEMA_VERSION: Final = 1
 CAMPAIGN_FILE: Final = "campaign.json"
 METRICS_FILE: Final = "metrics.parquet"
 VERDICTS_FILE: Final = "verdicts.json"
+JUDGEMENT_FILE: Final = "judgement.json"
 REPORT_FILE: Final = "report.html"
 TRACE_FILE: Final = "trace.perfetto-trace"
 

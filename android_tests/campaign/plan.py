@@ -113,7 +113,7 @@ def make_plan(
     """Fix the plan; UsageError if the numbers make no campaign."""
     if not 1 <= pairs <= 200:
         raise UsageError(
-            f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 6 can reach a verdict"
+            f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 7 can show a change"
         )
     if not 1 <= reps <= 50:
         raise UsageError(f"{reps} repetitions a block cannot be run", next_step="give --reps 1 to 50")

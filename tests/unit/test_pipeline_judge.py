@@ -163,7 +163,7 @@ def test_a_kernel_failure_is_loud_and_decides_no_metric_of_its_scenario(tmp_path
     busy = judgement.row("busy", "allocstall", "patched")
     assert (busy.verdict, busy.kernel_failures, busy.voids) == ("UNDECIDED", 1, 0)
     assert judgement.row("idle", "allocstall", "patched").verdict == "REGRESSED"
-    assert json.loads((folder.root / "verdicts.json").read_text())["failed"] is True
+    assert json.loads((folder.root / "judgement.json").read_text())["failed"] is True
 
 
 def test_a_metric_unknown_in_too_many_pairs_is_undecided(tmp_path: Path) -> None:
