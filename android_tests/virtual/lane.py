@@ -167,7 +167,10 @@ class VirtualLane:
         self._machine.stop()
 
     def _adb(self) -> AdbServer:
-        if self._server is None or not self._server.alive:
+        if self._server is not None and not self._server.alive:
+            self._server.stop()
+            self._server = None
+        if self._server is None:
             self._server = AdbServer.start()
         return self._server
 

@@ -94,9 +94,9 @@ static bool known(const char *name)
 
 static void leave_transport_behind(int sock)
 {
-	for (int fd = 3; fd < 1024; fd++)
-		if (fd != sock)
-			close(fd);
+	if (sock > 3)
+		close_range(3, (unsigned int)sock - 1, 0);
+	close_range((unsigned int)sock + 1, ~0u, 0);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	write_file("/proc/self/oom_score_adj", SHELL_OOM_SCORE_ADJ);
