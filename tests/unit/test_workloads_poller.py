@@ -93,12 +93,13 @@ def test_a_thread_that_appears_later_is_found_in_a_running_poller(tmp_path: Path
     assert {line["mark"] for line in lines} == {"sample"}
 
 
-def test_a_file_that_is_not_there_is_left_out_and_never_zero(tmp_path: Path) -> None:
+def test_a_file_without_a_number_is_null_and_named_never_zero(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("42\n")
     (tmp_path / "words").write_text("none\n")
     paths = [str(tmp_path / name) for name in ("count", "words", "absent")]
     sample = once(*[word for path in paths for word in ("--file", path)])
-    assert sample["extra"] == {paths[0]: 42}
+    assert sample["extra"] == {paths[0]: 42, paths[1]: None, paths[2]: None}
+    assert set(paths[1:]) <= set(sample["missing"])
 
 
 def test_a_source_that_the_kernel_lacks_is_null_and_named() -> None:

@@ -18,7 +18,7 @@ Arch = Literal["x86_64", "aarch64"]
 ARCHES: Final[tuple[Arch, ...]] = ("x86_64", "aarch64")
 
 _HERE: Final = Path(__file__).parent
-_POLLER: Final = _HERE.parents[1] / "android_tests" / "capture" / "native" / "poller.c"
+_CAPTURE: Final = _HERE.parents[1] / "android_tests" / "capture" / "native"
 
 _COMPILERS: Final[dict[Arch, tuple[str, str]]] = {
     "x86_64": ("gcc", "gcc libc6-dev"),
@@ -31,7 +31,9 @@ _FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wa
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
     "app": (_HERE / "app.c", _HERE / "descriptor.c", _HERE / "pagecontent.c"),
     "burner": (_HERE / "burner.c",),
-    "poller": (_POLLER,),
+    "poller": tuple(
+        _CAPTURE / f"{part}.c" for part in ("poller", "counters", "source", "text", "threads", "zram")
+    ),
 }
 
 
