@@ -3,7 +3,7 @@
 # make setup: what both need, done once; a second run finds it done.
 
 PAIRS ?= 8
-REPS ?= 2
+REPS ?= 1
 RESULTS ?= results/demo-$(PAIRS)-pairs
 PY := .venv/bin/python
 
