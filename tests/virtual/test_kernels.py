@@ -251,11 +251,14 @@ def test_failed_writes_lose_nothing(lane: VirtualLane, tmp_path: Path) -> None:
 
 
 def test_threads_and_depth_change_all_the_time(lane: VirtualLane, tmp_path: Path) -> None:
-    device = boot(lane)
+    # Slow threads: so that there is a queue to be left behind.
+    device = boot(lane, delay_us=100)
     switching = workload(device, tmp_path)
     changes = (
         f"cd {PARAMETERS}; while :; do"
-        " for n in 0 3 1 4 2; do echo $n > kcompressd_threads; usleep 20000; done;"
+        " for n in 3 1 4 2 0; do echo $n > kcompressd_threads; usleep 20000; done;"
+        # Without threads nothing may be left in the queue.
+        f" queued=$(cat {COUNTERS}/queued); [ $(cat {COUNTERS}/done) -ge $queued ] || exit 9;"
         " for n in 1 4096 7 256; do echo $n > kcompressd_depth; usleep 10000; done; done"
     )
     changing = device.spawn(["sh", "-c", changes])
