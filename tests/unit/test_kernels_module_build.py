@@ -92,6 +92,14 @@ def test_apt_errors_are_picked_out() -> None:
         run(["sh", "-c", "echo 'E: Unable to locate' >&2; echo W: x >&2; exit 100"], deadline_s=60)
 
 
+def test_full_disk_is_told_first() -> None:
+    with pytest.raises(HostError, match="no space left on the disk, seen by sh -> free"):
+        run(
+            ["sh", "-c", "echo 'tar: ./x: Cannot write: No space left on device' >&2; exit 2"],
+            deadline_s=60,
+        )
+
+
 def test_deadline_ends_a_command() -> None:
     with pytest.raises(HostError, match="did not end within 0 s"):
         run([sys.executable, "-c", "import time; time.sleep(600)"], deadline_s=0.1)

@@ -72,7 +72,12 @@ class Apt:
     def show(self, wanted: str) -> Package:
         """The record of ``NAME`` (its candidate) or ``NAME=VERSION``; HostError if apt does not know it."""
         command = ["apt-cache", *self._options, "--no-all-versions", "show", wanted]
-        records = parse_fields(run(command, deadline_s=_LOOKUP_DEADLINE_S))
+        try:
+            records = parse_fields(run(command, deadline_s=_LOOKUP_DEADLINE_S))
+        except HostError as error:
+            if "No packages found" not in error.what and "Unable to locate" not in error.what:
+                raise
+            records = []
         if not records:
             raise HostError(f"apt knows no package {wanted}")
         return package_of(records[0])
@@ -139,7 +144,7 @@ def obtain(
             continue
         wanted = select(packages)
         need = sum(package.download_bytes + package.installed_bytes for package in wanted) + _SPARE_BYTES
-        require_space(folder, need, "fetching the kernel")
+        require_space(kernels_dir(), need, "fetching the kernel")
         size = sum(package.download_bytes for package in wanted)
         progress(f"downloading {len(wanted)} kernel packages, {size / 1e6:.0f} MB")
         try:

@@ -51,6 +51,8 @@ def run(argv: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> s
         raise HostError(f"{_shown(argv)} did not end within {deadline_s:.0f} s") from error
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        if any("No space left on device" in line for line in said):
+            raise HostError(f"no space left on the disk, seen by {argv[0]}", next_step="free some space")
         errors = [line for line in said if line.startswith(("E:", "Err:"))] or said[-3:]
         raise HostError(f"{_shown(argv)} ended with status {done.returncode}: {' / '.join(errors[-3:])}")
     return done.stdout.decode("utf-8", "replace")
