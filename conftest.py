@@ -127,6 +127,21 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return 0
 
 
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    """A campaign tells its own progress in lines; pytest's letters would cut them up."""
+    if SESSION not in config.stash or (isinstance(report, pytest.TestReport) and report.when != "call"):
+        return None
+    return report.outcome, "", ""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if SESSION in session.config.stash and reporter is not None:
+        reporter.showfspath = False
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = metafunc.config.stash.get(SESSION, None)
     if session is None:

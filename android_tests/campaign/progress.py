@@ -47,8 +47,10 @@ class Progress:
         """One line inside a block, stamped with the seconds since its begin."""
         self.write(f"  {self.clock() - self._begun_s:5.1f} s  {text}")
 
-    def end(self) -> None:
+    def end(self, outcome: str) -> None:
+        """The block has ended, as ``valid``, ``void`` or ``kernel_failure``."""
         assert self._block is not None
+        self.phase(outcome.replace("_", " "))
         self._durations_s.setdefault(self._block.scenario, []).append(self.clock() - self._begun_s)
 
     def left_s(self, remaining: list[PlannedBlock]) -> float | None:

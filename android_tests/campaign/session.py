@@ -152,7 +152,7 @@ class CampaignSession:
         try:
             lane = self._lane_ready()
             self.progress.begin(block, remaining)
-            run_block(
+            record = run_block(
                 lane=lane,
                 plan=self.plan,
                 block=block,
@@ -160,7 +160,7 @@ class CampaignSession:
                 needs=self.needs,
                 phase=self.progress.phase,
             )
-            self.progress.end()
+            self.progress.end(record.outcome)
         except SuiteError as error:
             self._broken = error
             raise

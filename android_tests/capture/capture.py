@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from analysis.metrics.definition import Needs
 from android_tests.capture import events
-from android_tests.capture.facts import Facts, arch_of, read_facts
+from android_tests.capture.facts import Facts, read_facts
 from android_tests.capture.ftrace_session import FtraceSession, buffer_kb
 from android_tests.capture.perfetto_session import PerfettoSession, perfetto_version
 from android_tests.capture.poller import EMULATED_PERIOD_MS, PERIOD_MS, Poller
@@ -18,6 +18,7 @@ from android_tests.capture.programs import poller_program, recorder_program
 from android_tests.capture.raw import Backend, RawCapture
 from android_tests.capture.remote import RemoteFolder
 from android_tests.capture.samples import Sample, read_samples
+from android_tests.device.arch import arch_of
 from android_tests.device.protocol import Device
 from foundation.errors import DeviceError, SuiteError, UsageError
 

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Final, Literal
 
 from android_tests.capture.remote import RemoteFolder
 from android_tests.device.protocol import Device
-from foundation.errors import DeviceError
-
-Arch = Literal["x86_64", "aarch64"]
-
-_ARCHS: Final[dict[str, Arch]] = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -39,19 +33,6 @@ class Facts:
     def from_json(text: str) -> Facts:
         """Read what `to_json` or the recorder wrote."""
         return Facts(**json.loads(text))
-
-
-def arch_of(device: Device) -> Arch:
-    """The device's architecture by ``uname -m``. DeviceError for one that is not supported."""
-    machine = device.shell(["uname", "-m"]).stdout.strip()
-    arch = _ARCHS.get(machine)
-    if arch is None:
-        raise DeviceError(
-            f"the device's processor is {machine or 'unknown'}; the suite has x86_64 and aarch64 programs",
-            device=device.serial,
-            next_step="use a 64-bit device with a 64-bit kernel",
-        )
-    return arch
 
 
 def read_facts(device: Device, remote: RemoteFolder) -> Facts:

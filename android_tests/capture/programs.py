@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from android_tests.capture.facts import Arch
+from android_tests.device.arch import Arch
 from workloads.native.build import binary, build_c
 
 _RECORDER_SOURCE: Final = Path(__file__).parent / "native" / "recorder.c"

@@ -26,7 +26,7 @@ def test_time_left_uses_the_blocks_of_the_same_scenario() -> None:
         progress.begin(block, blocks[position:])
         now[0] += cost_s[block.scenario]
         progress.phase("done")
-        progress.end()
+        progress.end("valid")
     assert progress.left_s(blocks[6:]) == pytest.approx(sum(cost_s[b.scenario] for b in blocks[6:]))
     assert "left" not in lines[0]
     assert "left" in lines[-2]
