@@ -28,8 +28,11 @@ def test_time_left_uses_the_blocks_of_the_same_scenario() -> None:
         progress.phase("done")
         progress.end("valid")
     assert progress.left_s(blocks[6:]) == pytest.approx(sum(cost_s[b.scenario] for b in blocks[6:]))
-    assert "left" not in lines[0]
-    assert "left" in lines[-2]
+    heads = [line for line in lines if line.startswith("block ")]
+    assert [" left" in head for head in heads] == [False] + 5 * [True]
+    assert [line for line in lines if line.endswith("valid")] == [
+        f"   {cost_s[block.scenario]:.1f} s  valid" for block in blocks[:6]
+    ]
 
 
 def test_a_busy_host_voids_an_emulated_repetition_only() -> None:
