@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from analysis.metrics.definition import Needs
 from android_tests.campaign.rules import host_reasons
@@ -17,6 +18,9 @@ from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, 
 from android_tests.device.protocol import Device, Lane
 from workloads.app_switching import AppSwitching, CycleResult
 from workloads.burner import CpuBurner
+
+# The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
+SETTLE_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def _record(
         load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
         capture.start()
         try:
+            time.sleep(SETTLE_S)
             capture.mark_begin()
             load.start()
             cycle = workload.cycle()
@@ -98,6 +103,11 @@ def cycle_reasons(cycle: CycleResult) -> list[str]:
         return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
     if not cycle.switches:
         return ["the workload made no switch"]
+    if cycle.kills == len(cycle.switches):
+        return [
+            f"all {cycle.kills} switches found their app killed: this measured app starts "
+            "(give the apps less memory, or the device more)"
+        ]
     return []
 
 

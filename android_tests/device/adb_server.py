@@ -181,8 +181,14 @@ class AdbServer:
 
         Tries again until the deadline: what forwards a port may accept before the device
         listens. LabError when it does not become a device (offline, refused), and at once
-        when it is unauthorized.
+        when it is unauthorized; UsageError for an address that cannot be one.
         """
+        port = address.rpartition(":")[2]
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise UsageError(
+                f"{address} is no address: its port must be a number from 1 to 65535",
+                next_step="write HOST:PORT, such as 192.168.1.20:5555",
+            )
         deadline = Deadline(deadline_s)
         said = "no answer"
 

@@ -12,11 +12,11 @@ GOOD = (PROFILES / "phone-like.toml").read_text()
 
 
 @pytest.mark.parametrize("path", sorted(PROFILES.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_profile_of_the_suite_loads_and_needs_more_than_a_virtual_device_has(path: Path) -> None:
+def test_every_profile_of_the_suite_loads_and_needs_more_than_a_virtual_device_has_left(path: Path) -> None:
     profile = load_profile(path.stem)
     assert profile.source == path.read_text()
     total_mb = sum(app.synthetic.anon_mb for app in profile.apps if app.synthetic)
-    assert total_mb > 223, "MemTotal of a 256 MB guest"
+    assert 163 < total_mb < 223, "a 256 MB guest has 223 in all, about 60 of them without swap"
     assert len({app.synthetic.seed for app in profile.apps if app.synthetic}) == len(profile.apps)
 
 
@@ -27,7 +27,7 @@ def test_an_app_overrides_the_defaults(tmp_path: Path) -> None:
     chat, camera = apps["suite.chat"], apps["suite.camera"]
     assert chat is not None
     assert camera is not None
-    assert (chat.anon_mb, chat.seed, camera.anon_mb) == (12, 99, 45)
+    assert (chat.anon_mb, chat.seed, camera.anon_mb) == (12, 99, 36)
     assert "anon_kb=12288\n" in chat.to_ini()
 
 

@@ -111,6 +111,7 @@ def test_a_void_can_only_come_from_the_host(campaign: tuple[Path, str]) -> None:
         assert foreign == [], path
         assert repetition["mismatches"] == 0
         assert repetition["pages_verified"] > 0
+        assert repetition["kills"] == 0
 
 
 def test_the_figures_tell_the_kernels_apart(campaign: tuple[Path, str]) -> None:
