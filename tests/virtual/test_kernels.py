@@ -221,17 +221,20 @@ def test_thread_compresses_and_can_be_switched_while_swap_is_full(
 
     set_parameter(device, "threads", 0)
     assert threads(device) == set()
+    # kswapd may have gone on until the switch: from here on nothing moves any more.
+    off = counters(device)
+    assert off["queued"] == off["done"]
     swapped = vmstat(device, "pswpout")
     switching.cycle()
-    assert vmstat(device, "pswpout") > swapped
-    assert counters(device) == first
+    assert vmstat(device, "pswpout") > swapped + 5000
+    assert counters(device) == off
 
     set_parameter(device, "threads", 3)
     assert threads(device) == {"kcompressd:0", "kcompressd:1", "kcompressd:2"}
     set_parameter(device, "threads", 1)
     assert threads(device) == {"kcompressd:0"}
     switching.cycle()
-    assert settled(device)["done"] > first["done"]
+    assert settled(device)["done"] > off["done"]
 
 
 def test_short_queue_falls_back_and_loses_nothing(lane: VirtualLane, tmp_path: Path) -> None:

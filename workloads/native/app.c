@@ -9,16 +9,15 @@
  * that two kernels get the same work. Every touched page is checked before it is rewritten.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "boottime.h"
 #include "descriptor.h"
 
 #define COMM_MAX 15
@@ -35,14 +34,6 @@ static struct descriptor app;
 static uint8_t *memory;
 static uint32_t *versions;
 static FILE *record;
-
-static uint64_t boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void pace(struct work *work)
 {

@@ -31,6 +31,7 @@ _FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wa
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
     "app": (_HERE / "app.c", _HERE / "descriptor.c", _HERE / "pagecontent.c"),
     "burner": (_HERE / "burner.c",),
+    "eater": (_HERE / "eater.c", _HERE / "histogram.c", _HERE / "pagecontent.c"),
     "poller": tuple(
         _CAPTURE / f"{part}.c" for part in ("poller", "counters", "source", "text", "threads", "zram")
     ),

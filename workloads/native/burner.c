@@ -3,7 +3,7 @@
  * burner --all-cpus | --threads N [--nice N] [--seconds N]: keeps CPUs busy.
  *
  * One spinning thread pinned to each CPU. Prints "ready N" once all of them spin, and runs until
- * SIGTERM, the given time, or its parent's end.
+ * SIGTERM, the given time, its parent's end, or until nobody reads its output any more.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,6 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "lifetime.h"
 
 static atomic_int spinning;
 static volatile sig_atomic_t sink;
@@ -109,9 +111,6 @@ int main(int argc, char **argv)
 		usleep(1000);
 	printf("ready %ld\n", threads);
 	fflush(stdout);
-	if (seconds)
-		sleep((unsigned)seconds);
-	else
-		pause();
+	host_is_gone(seconds ? (int)seconds * 1000 : -1);
 	return 0;
 }

@@ -1,0 +1,101 @@
+"""The native workload programs, run on this host: what they print, and when they end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from typing import Any, cast
+
+import pytest
+
+from android_tests.device.arch import Arch
+from workloads.native.build import binary
+
+CONTENT = "zero:0.1,same:0.2,ratio2.5:0.4,random:0.3"
+
+
+def program(name: str) -> str:
+    return str(binary(name, cast(Arch, platform.machine())))
+
+
+def eat(*options: str) -> dict[str, dict[str, Any]]:
+    done = subprocess.run(
+        [program("eater"), "--content", CONTENT, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return {line["event"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
+def test_the_eater_fills_touches_and_verifies() -> None:
+    phases = eat("--mb", "8", "--touches", "1000", "--rewrite-share", "0.25", "--verify", "--seed", "3")
+    assert list(phases) == ["fill", "touch", "verify"]
+    assert [phase["pages"] for phase in phases.values()] == [2048, 1000, 2048]
+    assert [phase["mismatches"] for phase in phases.values()] == [0, 0, 0]
+    assert [phase["first_wrong"] for phase in phases.values()] == [-1, -1, -1]
+    assert 200 < phases["touch"]["rewritten"] < 300, "a quarter of 1000, give or take 3.6 sigma"
+    for phase in phases.values():
+        counted = sum(count for _, count in phase["buckets"])
+        assert counted == phase["pages"]
+        edges = [least for least, _ in phase["buckets"]]
+        assert edges == sorted(edges)
+        assert edges[-1] <= phase["max_ns"] < edges[-1] * 1.25 + 1
+        least = sum(edge * count for edge, count in phase["buckets"])
+        assert least <= phase["total_ns"] < least * 1.25 + phase["pages"]
+
+
+def test_the_same_seed_touches_and_rewrites_the_same() -> None:
+    options = ("--mb", "2", "--touches", "300", "--rewrite-share", "0.5")
+    assert eat(*options)["touch"]["rewritten"] == eat(*options)["touch"]["rewritten"]
+    one, two = (eat(*options, "--seed", seed)["touch"]["rewritten"] for seed in ("1", "2"))
+    assert abs(one - two) < 60
+
+
+def test_the_eater_keeps_to_an_asked_rate() -> None:
+    """It never runs ahead of the rate, however slow the host is."""
+    assert eat("--mb", "16", "--rate-mb-s", "40")["fill"]["dur_us"] >= 16 / 40 * 1e6 * 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "usage: eater"),
+        (("--mb", "8"), "usage: eater"),
+        (("--mb", "-1", "--content", CONTENT), "--mb '-1' is out of range"),
+        (("--mb", "1", "--content", "fog:1"), "--content:"),
+        (("--mb", "1", "--content", CONTENT, "--rewrite-share", "1.5"), "--rewrite-share '1.5'"),
+        (("--mb",), "--mb needs a value"),
+        (("--fast", "1"), "unknown option '--fast'"),
+    ],
+)
+def test_the_eater_refuses_what_it_cannot_do(options: tuple[str, ...], words: str) -> None:
+    done = subprocess.run(
+        [program("eater"), *options], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("burner", "--threads", "1"),
+        ("eater", "--mb", "64", "--rate-mb-s", "1", "--content", CONTENT),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_program_ends_with_the_reader_of_its_output(command: tuple[str, ...]) -> None:
+    process = subprocess.Popen([program(command[0]), *command[1:]], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        if command[0] == "burner":
+            assert process.stdout.readline() == b"ready 1\n"
+        assert process.poll() is None
+        process.stdout.close()
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
