@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="phone-like", help="workload profile: a name or a TOML file")
     group.addoption("--seed", type=int, help="seed of the block order (default: drawn, and recorded)")
     group.addoption("--results", type=Path, default=Path("results/app-switching"), help="results folder")
+    group.addoption(
+        "--trace-queue",
+        action="store_true",
+        help="also trace each page's way through the compression queue: explains a verdict, and costs the"
+        " kernels that have one CPU time",
+    )
     group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
     group.addoption(
         "--fail-on",
@@ -81,6 +87,7 @@ def _session(config: pytest.Config) -> CampaignSession:
         results=option("results"),
         profile=option("profile"),
         seed=option("seed"),
+        trace_queue=option("trace_queue"),
     )
 
     def write(text: str) -> None:

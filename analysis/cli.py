@@ -54,14 +54,17 @@ def _run(words: list[str]) -> int:
     parser = _Parser(
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
-        epilog="metrics: print the figures of traces; report: judge a results folder. Each has --help.",
+        epilog="metrics: print the figures of traces; report: judge a results folder; mail: the finding as"
+        " plain text for a mailing list. Each has --help.",
     )
-    parser.add_argument("command", choices=("metrics", "report"))
+    parser.add_argument("command", choices=("metrics", "report", "mail"))
     # Only the first word is read here: the commands' own parsers let options and files mix,
     # which subparsers do not.
     command = parser.parse_args(words[:1]).command
     if command == "metrics":
         return _metrics(_metrics_parser().parse_intermixed_args(words[1:]))
+    if command == "mail":
+        return _mail(_mail_parser().parse_intermixed_args(words[1:]))
     return _report(_report_parser().parse_intermixed_args(words[1:]))
 
 
@@ -82,6 +85,13 @@ def _metrics_parser() -> argparse.ArgumentParser:
 
 def _report_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=f"{_PROGRAM} report", description="Judge a results folder and write its report.")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
+    _add_engine(parser)
+    return parser
+
+
+def _mail_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"{_PROGRAM} mail", description="Print a finding for a mailing list, 72 columns.")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
     _add_engine(parser)
     return parser
@@ -166,4 +176,14 @@ def _report(options: argparse.Namespace) -> int:
     judgement = judge(options.results, engine)
     page = write(options.results)
     print(f"{verdict_table(judgement)}\n\nreport: {page}")
+    return _OK
+
+
+def _mail(options: argparse.Namespace) -> int:
+    from analysis.engine import EngineChoice
+    from analysis.pipeline import judge
+    from analysis.report.mail import mail_text
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    print(mail_text(judge(options.results, engine)))
     return _OK

@@ -51,6 +51,7 @@ CAPTURE_POLLER_PERIOD_MS: Final = "poller_period_ms"
 CAPTURE_SAMPLES: Final = "samples"  # periodic samples in the window
 CAPTURE_MAX_GAP_MS: Final = "max_gap_ms"  # longest time between two samples in the window
 CAPTURE_LOSS: Final = "loss"  # text, one loss a line; empty: whole
+CAPTURE_EVENTS: Final = "events"  # "group/name group/name"; recorded
 CAPTURE_MISSING_EVENTS: Final = "missing_events"  # "group/name group/name"; asked for, not on this kernel
 CAPTURE_MISSING_SOURCES: Final = "missing_sources"  # poller sources that do not exist: "psi zram"
 CAPTURE_THREADS: Final = "threads"  # "tid:comm tid:comm": threads with a role at the begin sample

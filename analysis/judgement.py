@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from analysis.metrics.definition import Metric
 from analysis.results import SCHEMA_VERSION, Campaign
@@ -13,6 +13,12 @@ from analysis.stats.noise_floor import NoiseFloor
 from analysis.stats.pairing import BlockFigures, Pair
 from analysis.stats.verdict import Direction, Word
 from foundation.errors import UsageError
+
+#: Said wherever the figures of such a campaign are.
+TRACED_QUEUE: Final = (
+    "Each page's way through the queue was traced: that costs CPU on the kernels with a compression"
+    " thread and none on the others. Judge CPU time by a campaign without it."
+)
 
 #: Significant digits in verdicts.json: more than any figure carries, fewer than rounding touches.
 _DIGITS = 12
@@ -116,6 +122,21 @@ def number(value: float, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''},.{min(digits, 6)}f}"
 
 
+def short(value: float | None, *, sign: bool = False) -> str:
+    """At most seven characters, by k, M, G or T where needed; ``-`` for None."""
+    if value is None:
+        return "-"
+    plus = "+" if sign and value > 0 else ""
+    size, suffix = abs(value), ""
+    for suffix, unit in (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12)):
+        size = abs(value) / unit
+        if size < (1e5 if not suffix else 1e3):
+            break
+    digits = 0 if size >= 1000 or size == 0 else max(0, 2 - math.floor(math.log10(size)))
+    text = f"{size:.{min(digits, 4)}f}{suffix}"
+    return f"{plus}{'-' if value < 0 else ''}{text}"
+
+
 def signed(value: float) -> str:
     """A difference, with its sign."""
     return number(value, sign=True)
@@ -157,7 +178,11 @@ class Void:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A campaign judged. ``pairs`` and ``blocks`` are what the rows were computed from."""
+    """A campaign judged. ``pairs`` and ``blocks`` are what the rows were computed from.
+
+    ``definitions`` are the hashes of the metric definitions behind the figures, with a blank
+    between: several, or another than this suite's, where traces are gone and older figures stand.
+    """
 
     campaign: Campaign
     rows: tuple[VerdictRow, ...]
@@ -188,6 +213,11 @@ class Judgement:
             for row in self.rows
             if row.same_kernel and row.primary and row.verdict not in ("SAME", "UNDECIDED")
         )
+
+    @property
+    def queue_was_traced(self) -> bool:
+        """Whether events of every page were recorded, which cost CPU on the kernels that have them."""
+        return any(metric.heavy for metric in self.metrics.values())
 
     @property
     def failed(self) -> bool:

@@ -36,14 +36,16 @@ class Measuring:
     def measure(self, repetition: Repetition) -> Measured:
         """The figures, all of them unknown where the trace is missing, changed or unreadable.
 
-        A trace is the evidence. Without it the stored figures of the same hash are used if
-        the definitions are unchanged; a file with another hash than was recorded is never
-        read. HostError without an engine.
+        A trace is the evidence. Without it the stored figures of the same hash are used,
+        also those of older definitions, which then say so themselves (`Measured.definitions`);
+        a file with another hash than was recorded is never read. HostError without an engine.
         """
         trace = repetition.trace
         if not trace.path.is_file():
-            kept = self._reuse(trace.sha256, None)
-            return kept or self._void("the trace is missing, and no figures of it are kept")
+            kept = self._stored.get(trace.sha256)
+            if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
+                return kept
+            return self._void("the trace is missing, and no figures of it are kept")
         found = sha256_of(trace.path)
         if found != trace.sha256:
             return self._void(

@@ -157,15 +157,19 @@ def write(
 
 
 def usable(
-    measured: Measured | None, metrics: Sequence[str], *, engine_sha256: str | None, definitions: str
+    measured: Measured | None,
+    metrics: Sequence[str],
+    *,
+    engine_sha256: str | None,
+    definitions: str | None,
 ) -> bool:
     """Whether stored figures answer the question: all metrics, the same definitions and engine.
 
-    ``engine_sha256`` None: the caller does not mind which engine made them.
+    ``engine_sha256`` or ``definitions`` None: the caller does not mind which made them.
     """
     return (
         measured is not None
-        and measured.definitions == definitions
+        and definitions in (None, measured.definitions)
         and engine_sha256 in (None, measured.engine_sha256)
         and all(name in measured.figures for name in metrics)
     )

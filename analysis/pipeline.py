@@ -43,6 +43,12 @@ def judge(
         for variant in campaign.variants[1:]
     }
     engines = {one.measured.engine for figures in blocks.values() for one in figures.repetitions}
+    made_by = {
+        one.measured.definitions
+        for figures in blocks.values()
+        for one in figures.repetitions
+        if one.measured.engine
+    }
     judgement = Judgement(
         campaign=campaign,
         rows=compare(campaign, pairs, metrics),
@@ -53,7 +59,7 @@ def judge(
         blocks=blocks,
         metrics=metrics,
         engines=tuple(sorted(engine for engine in engines if engine)),
-        definitions=definitions_hash(),
+        definitions=" ".join(sorted(made_by)) or definitions_hash(),
     )
     content = judgement.to_json()
     _write_json(results / VERDICTS_FILE, content.pop("rows"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.metrics.definition import Metric, MetricValue, Needs
-from analysis.metrics.registry import PRIMARIES, all_metrics, metric_named, needs_of
+from analysis.metrics.registry import PRIMARIES, all_metrics, light_metrics, metric_named, needs_of
 
 if TYPE_CHECKING:
     from analysis.engine import EngineChoice
@@ -19,6 +19,7 @@ __all__ = [
     "Needs",
     "all_metrics",
     "compute",
+    "light_metrics",
     "metric_named",
     "needs_of",
 ]

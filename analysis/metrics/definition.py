@@ -60,6 +60,8 @@ class Metric:
     (the threshold is then a share of the baseline's median). ``count`` marks what can come
     to 0 in a good run (stalls, kills): its difference is reported beside the ratio.
     ``reduce`` is how the repetitions of a block become one value.
+    ``heavy`` marks what needs events of every page from the kernels that have them: recording
+    it costs them CPU that the others do not spend, so it is recorded only where asked for.
     ``source`` is the document or kernel file that the definition rests on.
     """
 
@@ -74,6 +76,7 @@ class Metric:
     reduce: Reduce = "mean"
     scale: Scale = "ratio"
     count: bool = False
+    heavy: bool = False
 
 
 @dataclass(frozen=True)

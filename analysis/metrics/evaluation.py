@@ -11,6 +11,8 @@ from analysis.engine import EngineChoice, open_trace
 from analysis.framing import read_facts
 from analysis.metrics import (
     app_switches,
+    compression_queue,
+    compression_scheduling,
     direct_reclaim,
     pressure,
     reclaim_total,
@@ -28,6 +30,8 @@ from foundation.errors import TraceError
 _FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = (
     (thread_cpu.METRICS, thread_cpu.compute),
     (reclaim_total.METRICS, reclaim_total.compute),
+    (compression_queue.METRICS, compression_queue.compute),
+    (compression_scheduling.METRICS, compression_scheduling.compute),
     (direct_reclaim.METRICS, direct_reclaim.compute),
     (vmstat.METRICS, vmstat.compute),
     (pressure.METRICS, pressure.compute),

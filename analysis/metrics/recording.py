@@ -200,7 +200,11 @@ class Recording:
     def event_recorded(self, event: str) -> bool:
         """Whether a tracepoint was recorded, so that none of it means that it did not happen."""
         missing = (self.capture or {}).get(names.CAPTURE_MISSING_EVENTS)
+        recorded = (self.capture or {}).get(names.CAPTURE_EVENTS)
+        if recorded is not None:
+            return any(one.rpartition("/")[2] == event for one in str(recorded).split())
         if self.capture is not None:
+            # A recording of before the list of events: it was asked for all that there were.
             return all(one.rpartition("/")[2] != event for one in str(missing or "").split())
         if self.session.rows(f"SELECT 1 FROM ftrace_event WHERE name = '{event}' LIMIT 1"):
             return True

@@ -8,6 +8,8 @@ from typing import Final
 
 from analysis.metrics import (
     app_switches,
+    compression_queue,
+    compression_scheduling,
     direct_reclaim,
     pressure,
     reclaim_total,
@@ -27,6 +29,8 @@ _ALL: Final[dict[str, Metric]] = {
     for family in (
         thread_cpu,
         reclaim_total,
+        compression_queue,
+        compression_scheduling,
         direct_reclaim,
         vmstat,
         pressure,
@@ -36,6 +40,11 @@ _ALL: Final[dict[str, Metric]] = {
     )
     for metric in family.METRICS
 }
+
+
+def light_metrics() -> dict[str, Metric]:
+    """Every metric whose recording costs all kernels the same; what a campaign records by default."""
+    return {name: metric for name, metric in _ALL.items() if not metric.heavy}
 
 
 def all_metrics() -> dict[str, Metric]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from analysis.judgement import Judgement, VerdictRow, percent
+from analysis.judgement import TRACED_QUEUE, Judgement, VerdictRow, percent, short
 
 WIDTH: Final = 100
 
-#: Shown below the primaries, whatever they say; all others are in the report.
+#: Shown below the primaries where they are known, whatever they say; all others are in the report.
 COMPANIONS: Final = (
     "compression_cpu_ms",
     "reclaim_cpu_ms",
@@ -45,6 +44,8 @@ def verdict_table(judgement: Judgement) -> str:
     if judgement.voids:
         parts.append(_wrapped(f"void: {'; '.join(_void_lines(judgement))}"))
     notes = ["p in brackets: exploratory, not adjusted, never gates."]
+    if judgement.queue_was_traced:
+        notes.append(TRACED_QUEUE)
     if campaign.emulated:
         notes.append("Emulated device: directions and ratios only, no absolute times.")
     parts.append(_wrapped(" ".join(notes)))
@@ -58,7 +59,9 @@ def _comparison(rows: list[VerdictRow], variant: str, baseline: str) -> str:
         for scenario in dict.fromkeys(row.scenario for row in rows)
     )
     shown = [row for row in rows if row.primary]
-    shown += [row for name in COMPANIONS for row in rows if row.metric == name and not row.primary]
+    shown += [
+        row for name in COMPANIONS for row in rows if row.metric == name and not row.primary and row.pairs
+    ]
     shown.sort(key=lambda row: not row.primary)
     lines = [_wrapped(f"{variant} against {baseline}; finished pairs: {pairs}")]
     lines += _aligned([_HEAD, *(_cells(row) for row in shown)])
@@ -73,8 +76,8 @@ def _cells(row: VerdictRow) -> tuple[str, ...]:
     return (
         row.scenario,
         row.metric,
-        _short(row.baseline_median),
-        _short(row.variant_median),
+        short(row.baseline_median),
+        short(row.variant_median),
         _change(row),
         p,
         row.verdict,
@@ -91,27 +94,10 @@ def _change(row: VerdictRow) -> str:
         if row.ci_low is None or row.ci_high is None:
             return text
         return f"{text} [{percent(row.ci_low)}, {percent(row.ci_high)}]"
-    text = _short(row.difference, sign=True)
+    text = short(row.difference, sign=True)
     if row.difference is None or row.difference_ci_low is None or row.difference_ci_high is None:
         return text
-    return (
-        f"{text} [{_short(row.difference_ci_low, sign=True)}, {_short(row.difference_ci_high, sign=True)}]"
-    )
-
-
-def _short(value: float | None, *, sign: bool = False) -> str:
-    """At most seven characters."""
-    if value is None:
-        return "-"
-    plus = "+" if sign and value > 0 else ""
-    size, suffix = abs(value), ""
-    for suffix, unit in (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12)):
-        size = abs(value) / unit
-        if size < (1e5 if not suffix else 1e3):
-            break
-    digits = 0 if size >= 1000 or size == 0 else max(0, 2 - math.floor(math.log10(size)))
-    text = f"{size:.{min(digits, 4)}f}{suffix}"
-    return f"{plus}{'-' if value < 0 else ''}{text}"
+    return f"{text} [{short(row.difference_ci_low, sign=True)}, {short(row.difference_ci_high, sign=True)}]"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

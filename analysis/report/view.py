@@ -8,10 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from analysis.judgement import Judgement, VerdictRow, number, percent
+from analysis.judgement import TRACED_QUEUE, Judgement, VerdictRow, number, percent
 from analysis.report import plots
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
+from analysis.report.floor import floor_text
+from analysis.report.one_sided import one_sided
 from analysis.stats.pairing import RepetitionFigures
 
 
@@ -43,6 +45,8 @@ def context(judgement: Judgement) -> dict[str, Any]:
             for variant in campaign.variants[1:]
             for scenario in campaign.scenarios
         ],
+        "traced_queue": TRACED_QUEUE,
+        "one_sided": one_sided(judgement),
         "cpu_split": plots.cpu_split(judgement),
         "differing": [fact for fact in properties if fact.differs or fact.unsteady],
         "common": [fact for fact in properties if not (fact.differs or fact.unsteady)],
@@ -63,6 +67,7 @@ def context(judgement: Judgement) -> dict[str, Any]:
         "detectable": detectable_text,
         "with_voids": with_voids_text,
         "threshold": threshold_text,
+        "floor": lambda row: floor_text(judgement, row),
     }
 
 

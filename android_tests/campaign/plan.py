@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from analysis.metrics import PRIMARIES, all_metrics
+from analysis.metrics import PRIMARIES, all_metrics, light_metrics
 from analysis.results import SCHEMA_VERSION
 from android_tests.campaign.schedule import PlannedBlock, schedule
 from android_tests.campaign.variants import nearest
@@ -39,9 +39,15 @@ class Plan:
     seed: int
     lanes: tuple[str, ...]
     blocks: tuple[PlannedBlock, ...]
+    trace_queue: bool = False
 
     def variant(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is recorded for, in the order of reports."""
+        return tuple(all_metrics() if self.trace_queue else light_metrics())
 
     def identity(self) -> dict[str, Any]:
         """What two commands must have in common to be the same campaign."""
@@ -55,6 +61,7 @@ class Plan:
             ],
             "pairs": self.pairs,
             "reps": self.reps,
+            "metrics": list(self.metrics),
         }
 
     def to_json(
@@ -71,7 +78,6 @@ class Plan:
             "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.seed,
             **self.identity(),
-            "metrics": list(all_metrics()),
             "primaries": list(PRIMARIES),
             "alpha": ALPHA,
             "schedule": [vars(block) for block in self.blocks],
@@ -109,6 +115,7 @@ def make_plan(
     reps: int,
     seed: int,
     lanes: tuple[str, ...],
+    trace_queue: bool = False,
 ) -> Plan:
     """Fix the plan; UsageError if the numbers make no campaign."""
     if not 1 <= pairs <= 200:
@@ -118,4 +125,6 @@ def make_plan(
     if not 1 <= reps <= 50:
         raise UsageError(f"{reps} repetitions a block cannot be run", next_step="give --reps 1 to 50")
     blocks = schedule([v.name for v in variants], scenarios, pairs, seed, lanes)
-    return Plan(workload, workload, profile, scenarios, variants, pairs, reps, seed, lanes, blocks)
+    return Plan(
+        workload, workload, profile, scenarios, variants, pairs, reps, seed, lanes, blocks, trace_queue
+    )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.metrics import PRIMARIES, all_metrics, needs_of
+from analysis.metrics import PRIMARIES, needs_of
 from analysis.pipeline import Judgement, judge
 from android_tests.campaign.block import run_block
 from android_tests.campaign.lanes import LaneSettings, open_lane
@@ -41,6 +41,7 @@ class Settings:
     results: Path
     profile: str
     seed: int | None
+    trace_queue: bool = False
     workload: str = "app-switching"
 
 
@@ -102,6 +103,7 @@ def plan_of(settings: Settings) -> Plan:
         reps=settings.reps,
         seed=seed,
         lanes=(f"{settings.device_kind}-0",),
+        trace_queue=settings.trace_queue,
     )
 
 
@@ -113,7 +115,7 @@ class CampaignSession:
         self.plan = plan
         self.store = Store(settings.results)
         self.progress = Progress(len(plan.blocks), write)
-        self.needs = needs_of(all_metrics())
+        self.needs = needs_of(plan.metrics)
         self._lane: Lane | None = None
         self._broken: SuiteError | None = None
         self._judgement: Judgement | None = None

@@ -19,7 +19,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 OPTIONS: dict[str, tuple[str, ...] | None] = {
     "stock": (),
     "as-is": (),
-    "kcompressd": ("threads", "depth", "delay_us", "fail_every"),
+    "kcompressd": ("threads", "depth", "delay_us", "fail_every", "wake_batch", "same_filled_direct"),
     "kernel": ("image", "modules"),
     "sysctl": None,
     "param": None,

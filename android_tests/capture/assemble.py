@@ -137,6 +137,7 @@ def _suite_packets(
             conventions.CAPTURE_SAMPLES: len(raw.between),
             conventions.CAPTURE_MAX_GAP_MS: longest_gap_ms(raw.begin, raw.between, raw.end),
             conventions.CAPTURE_LOSS: "\n".join(loss),
+            conventions.CAPTURE_EVENTS: " ".join(sorted(set(raw.events) - set(missing))),
             conventions.CAPTURE_MISSING_EVENTS: " ".join(missing),
             conventions.CAPTURE_MISSING_SOURCES: " ".join(raw.begin.missing),
             conventions.CAPTURE_THREADS: " ".join(

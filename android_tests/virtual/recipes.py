@@ -23,6 +23,8 @@ _KCOMPRESSD_OPTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "depth": (1, 4096),
     "delay_us": (0, 10_000),
     "fail_every": (0, 2**31 - 1),
+    "wake_batch": (1, 4096),
+    "same_filled_direct": (0, 1),
 }
 _KERNEL_OPTIONS: Final = ("image", "modules")
 

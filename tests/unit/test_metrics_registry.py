@@ -95,7 +95,7 @@ def test_needs_are_events_and_keys() -> None:
         "vmscan/mm_vmscan_direct_reclaim_begin",
         "vmscan/mm_vmscan_direct_reclaim_end",
     } <= needs.ftrace_events
-    assert all(re.fullmatch(r"[a-z]+/[a-z_]+", event) for event in needs.ftrace_events)
+    assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", event) for event in needs.ftrace_events)
     assert {"pswpout", "allocstall_normal"} <= needs.vmstat
     assert needs.psi == {"memory.some", "memory.full", "cpu.some"}
     assert needs.zram

@@ -347,3 +347,24 @@ def test_a_trace_that_the_analysis_finds_cut_voids_its_pair(tmp_path: Path) -> N
     assert f"{folder.blocks[2].folder()}/rep-0" in void
     assert f"{folder.blocks[3].folder()}/rep-0" in void
     assert str(tmp_path) not in json.dumps(judgement.to_json())
+
+
+def test_kept_figures_of_older_definitions_stand_where_the_trace_is_gone(tmp_path: Path) -> None:
+    """A folder of small files, as it is published, is judged by any later version of the suite."""
+    folder = ResultsFolder(tmp_path / "r").fill(model)
+    folder.save()
+    path = folder.root / "metrics.parquet"
+    table = pq.read_table(path)
+    older = table.set_column(
+        table.schema.get_field_index("definitions"),
+        table.schema.field("definitions"),
+        [["an older hash"] * table.num_rows],
+    )
+    for trace in folder.root.rglob("trace.perfetto-trace"):
+        trace.unlink()
+    pq.write_table(older, path)
+    judgement = judge(folder.root)
+    assert not judgement.voids
+    assert judgement.row("idle", "kswapd_cpu_ms", "patched").verdict == "IMPROVED"
+    assert judgement.definitions == "an older hash"
+    assert pq.read_table(path).column("definitions").unique().to_pylist() == ["an older hash"]

@@ -245,6 +245,28 @@ def test_short_queue_falls_back_and_loses_nothing(lane: VirtualLane, tmp_path: P
     assert found["depth_max"] == 4
 
 
+def test_batched_wake_ups_are_fewer_and_leave_no_page_behind(lane: VirtualLane, tmp_path: Path) -> None:
+    device = boot(lane, wake_batch=64)
+    switching = workload(device, tmp_path)
+    run(switching)
+    batched = settled(device)
+    assert batched["done"] > 5000
+    assert batched["errors"] == 0
+    # Each wake-up is for a full batch, or for the tick that ends the wait for one.
+    set_parameter(device, "wake_batch", 4096)
+    switching.cycle()
+    assert settled(device)["done"] > batched["done"]
+
+
+def test_same_filled_pages_do_not_travel(lane: VirtualLane, tmp_path: Path) -> None:
+    device = boot(lane, same_filled_direct=1)
+    run(workload(device, tmp_path))
+    found = settled(device)
+    assert found["done"] > 5000
+    assert found["same_filled_direct"] > 500
+    assert found["same_filled"] == 0
+
+
 def test_failed_writes_lose_nothing(lane: VirtualLane, tmp_path: Path) -> None:
     device = boot(lane, "lz4", fail_every=7)
     run(workload(device, tmp_path))
@@ -338,6 +360,8 @@ def test_values_out_of_range_are_refused(lane: VirtualLane) -> None:
         ("depth", "4097"),
         ("delay_us", "10001"),
         ("fail_every", "-1"),
+        ("wake_batch", "0"),
+        ("wake_batch", "4097"),
     ):
         assert device.script(f"echo {value} > {PARAMETERS}/kcompressd_{name}", check=False).exit_status != 0
     assert device.script(f"grep . {PARAMETERS}/*").stdout == before

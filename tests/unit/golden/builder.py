@@ -95,6 +95,22 @@ class TraceBuilder:
         if end is not None:
             self._event(end, cpu, tid).mm_vmscan_kswapd_sleep.nid = nid
 
+    def generic(self, name: str, ts: int, cpu: int, tid: int, **fields: int) -> None:
+        """An event that Perfetto has no type for."""
+        event = self._event(ts, cpu, tid).generic
+        event.event_name = name
+        for key, value in fields.items():
+            event.field.add(name=key, int_value=int(value))
+
+    def offer(self, tid: int, ts: int, depth: int, *, accepted: bool = True, cpu: int = 0) -> None:
+        """kswapd offers a page to the queue of the compression thread."""
+        self.generic("kcompressd_queue", ts, cpu, tid, index=0, depth=depth, accepted=accepted)
+
+    def done(self, tid: int, ts: int, wait: int, compress: int, *, cpu: int = 1, **flags: int) -> None:
+        """The compression thread is done with a page that it was offered ``wait + compress`` before."""
+        facts = {"same_filled": 0, "mapped_at_start": 0, "mapped_meanwhile": 0, "error": 0} | flags
+        self.generic("kcompressd_done", ts, cpu, tid, wait_ns=wait, compress_ns=compress, **facts)
+
     # Suite's tracks.
 
     def _packet(self, ts: int) -> Any:

@@ -26,6 +26,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/delay.h>
+#include <linux/highmem.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
@@ -39,6 +40,7 @@
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/sysfs.h>
+#include <linux/timer.h>
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
 
@@ -67,6 +69,8 @@ static unsigned int kcompressd_threads = 1;
 static unsigned int kcompressd_depth = 256;
 static unsigned int kcompressd_delay_us;
 static unsigned int kcompressd_fail_every;
+static unsigned int kcompressd_wake_batch = 1;
+static unsigned int kcompressd_same_filled_direct;
 
 /*
  * Users are kswapd and our threads, all in process context, so the lock needs
@@ -102,6 +106,7 @@ enum kcompressd_counter {
 	KC_FALLBACK_MEMORY,
 	KC_DEPTH_MAX,
 	KC_WAKEUPS,
+	KC_SAME_FILLED_DIRECT,
 	KC_NR_COUNTERS,
 };
 
@@ -110,6 +115,35 @@ static atomic64_t counters[KC_NR_COUNTERS];
 static inline void count(enum kcompressd_counter which)
 {
 	atomic64_inc(&counters[which]);
+}
+
+static void kcompressd_wake(void)
+{
+	if (wq_has_sleeper(&work_wait)) {
+		count(KC_WAKEUPS);
+		wake_up(&work_wait);
+	}
+}
+
+/* Wakes for a batch that did not fill up, so that no page waits for the next one. */
+static void kcompressd_wake_late(struct timer_list *unused)
+{
+	kcompressd_wake();
+}
+
+static DEFINE_TIMER(late_wake, kcompressd_wake_late);
+
+/* As zram tells them: one word, over and over. The last word rules most others out. */
+static bool kcompressd_is_same_filled(struct page *page)
+{
+	const unsigned long *words = kmap_local_page(page);
+	const size_t last = PAGE_SIZE / sizeof(*words) - 1;
+	bool same;
+
+	same = words[0] == words[last] &&
+	       !memcmp(words, words + 1, last * sizeof(*words));
+	kunmap_local(words);
+	return same;
 }
 
 bool kcompressd_queue(struct zram *zram, struct page *page, u32 index)
@@ -129,6 +163,11 @@ bool kcompressd_queue(struct zram *zram, struct page *page, u32 index)
 		return false;
 	if (time_before(jiffies, READ_ONCE(memory_short_until))) {
 		count(KC_FALLBACK_MEMORY);
+		return false;
+	}
+	if (READ_ONCE(kcompressd_same_filled_direct) &&
+	    kcompressd_is_same_filled(page)) {
+		count(KC_SAME_FILLED_DIRECT);
 		return false;
 	}
 
@@ -160,10 +199,10 @@ bool kcompressd_queue(struct zram *zram, struct page *page, u32 index)
 		return false;
 	}
 	count(KC_QUEUED);
-	if (wq_has_sleeper(&work_wait)) {
-		count(KC_WAKEUPS);
-		wake_up(&work_wait);
-	}
+	if (depth >= READ_ONCE(kcompressd_wake_batch))
+		kcompressd_wake();
+	else if (!timer_pending(&late_wake))
+		mod_timer(&late_wake, jiffies + 1);
 	return true;
 }
 
@@ -240,10 +279,11 @@ static int kcompressd_store(struct kcompressd_item *item, bool *same_filled)
 static void kcompressd_write(struct kcompressd_item *item)
 {
 	u64 begin_ns = ktime_get_ns(), end_ns;
-	bool same_filled = false, mapped, injected;
+	bool same_filled = false, mapped_at_start, mapped, injected;
 	struct zram *zram = item->zram;
 	int error;
 
+	mapped_at_start = page_mapped(item->page);
 	injected = kcompressd_injects_failure();
 	if (injected) {
 		atomic64_inc(&zram->stats.num_writes);
@@ -270,7 +310,8 @@ static void kcompressd_write(struct kcompressd_item *item)
 	if (error)
 		count(KC_ERRORS);
 	trace_kcompressd_done(item->index, begin_ns - item->queued_ns,
-			      end_ns - begin_ns, same_filled, mapped, error);
+			      end_ns - begin_ns, same_filled,
+			      mapped_at_start, mapped, error);
 
 	/* The device may go away after this. */
 	if (atomic_dec_and_test(&zram->kcompressd_inflight)) {
@@ -416,6 +457,11 @@ static int delay_param_set(const char *val, const struct kernel_param *kp)
 	return param_set_uint_minmax(val, kp, 0, KCOMPRESSD_MAX_DELAY_US);
 }
 
+static int batch_param_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, KCOMPRESSD_MAX_DEPTH);
+}
+
 static const struct kernel_param_ops threads_param_ops = {
 	.set = threads_param_set,
 	.get = param_get_uint,
@@ -428,6 +474,11 @@ static const struct kernel_param_ops depth_param_ops = {
 
 static const struct kernel_param_ops delay_param_ops = {
 	.set = delay_param_set,
+	.get = param_get_uint,
+};
+
+static const struct kernel_param_ops batch_param_ops = {
+	.set = batch_param_set,
 	.get = param_get_uint,
 };
 
@@ -445,6 +496,13 @@ MODULE_PARM_DESC(kcompressd_delay_us,
 module_param(kcompressd_fail_every, uint, 0644);
 MODULE_PARM_DESC(kcompressd_fail_every,
 		 "Fail the write of each Nth queued page, 0 is never: for tests of the error path (default 0)");
+module_param_cb(kcompressd_wake_batch, &batch_param_ops, &kcompressd_wake_batch,
+		0644);
+MODULE_PARM_DESC(kcompressd_wake_batch,
+		 "Wake a thread when so many pages wait, or after a tick, 1 to 4096 (default 1)");
+module_param(kcompressd_same_filled_direct, uint, 0644);
+MODULE_PARM_DESC(kcompressd_same_filled_direct,
+		 "1: let kswapd store same-filled pages itself (default 0)");
 
 #define KCOMPRESSD_COUNTER_ATTR(_name, _which)				\
 static ssize_t _name##_show(struct kobject *kobj,			\
@@ -465,6 +523,7 @@ KCOMPRESSD_COUNTER_ATTR(memory_waits, KC_MEMORY_WAITS);
 KCOMPRESSD_COUNTER_ATTR(fallback_memory, KC_FALLBACK_MEMORY);
 KCOMPRESSD_COUNTER_ATTR(depth_max, KC_DEPTH_MAX);
 KCOMPRESSD_COUNTER_ATTR(wakeups, KC_WAKEUPS);
+KCOMPRESSD_COUNTER_ATTR(same_filled_direct, KC_SAME_FILLED_DIRECT);
 
 static struct attribute *kcompressd_attrs[] = {
 	&queued_attr.attr,
@@ -477,6 +536,7 @@ static struct attribute *kcompressd_attrs[] = {
 	&fallback_memory_attr.attr,
 	&depth_max_attr.attr,
 	&wakeups_attr.attr,
+	&same_filled_direct_attr.attr,
 	NULL,
 };
 
@@ -534,6 +594,8 @@ void kcompressd_exit(void)
 	running = false;
 	mutex_unlock(&control_lock);
 
+	/* Nothing is queued any more, so nobody arms it again. */
+	del_timer_sync(&late_wake);
 	kobject_put(kcompressd_kobj);
 	kvfree(ring);
 }

@@ -30,14 +30,17 @@ TRACE_EVENT(kcompressd_queue,
 		  __entry->index, __entry->depth, __entry->accepted)
 );
 
-/* A thread has stored a page, or failed to; error is a negative errno or 0. */
+/*
+ * A thread has stored a page, or failed to; error is a negative errno or 0. A
+ * page that was mapped at the start was faulted in while it waited.
+ */
 TRACE_EVENT(kcompressd_done,
 
 	TP_PROTO(u32 index, u64 wait_ns, u64 compress_ns, bool same_filled,
-		 bool mapped_meanwhile, int error),
+		 bool mapped_at_start, bool mapped_meanwhile, int error),
 
-	TP_ARGS(index, wait_ns, compress_ns, same_filled, mapped_meanwhile,
-		error),
+	TP_ARGS(index, wait_ns, compress_ns, same_filled, mapped_at_start,
+		mapped_meanwhile, error),
 
 	TP_STRUCT__entry(
 		__field(u64, wait_ns)
@@ -45,6 +48,7 @@ TRACE_EVENT(kcompressd_done,
 		__field(u32, index)
 		__field(int, error)
 		__field(bool, same_filled)
+		__field(bool, mapped_at_start)
 		__field(bool, mapped_meanwhile)
 	),
 
@@ -54,13 +58,14 @@ TRACE_EVENT(kcompressd_done,
 		__entry->index = index;
 		__entry->error = error;
 		__entry->same_filled = same_filled;
+		__entry->mapped_at_start = mapped_at_start;
 		__entry->mapped_meanwhile = mapped_meanwhile;
 	),
 
-	TP_printk("index=%u wait_ns=%llu compress_ns=%llu same_filled=%d mapped_meanwhile=%d error=%d",
+	TP_printk("index=%u wait_ns=%llu compress_ns=%llu same_filled=%d mapped_at_start=%d mapped_meanwhile=%d error=%d",
 		  __entry->index, __entry->wait_ns, __entry->compress_ns,
-		  __entry->same_filled, __entry->mapped_meanwhile,
-		  __entry->error)
+		  __entry->same_filled, __entry->mapped_at_start,
+		  __entry->mapped_meanwhile, __entry->error)
 );
 
 #endif /* _ZRAM_KCOMPRESSD_TRACE_H_ */
