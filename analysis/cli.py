@@ -55,9 +55,10 @@ def _run(words: list[str]) -> int:
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
         epilog="metrics: print the figures of traces; report: judge a results folder; mail: the finding as"
-        " plain text for a mailing list. Each has --help.",
+        " plain text for a mailing list; pack: a small copy without traces; reference: all metrics"
+        " as Markdown. Each has --help.",
     )
-    parser.add_argument("command", choices=("metrics", "report", "mail"))
+    parser.add_argument("command", choices=("metrics", "report", "mail", "pack", "reference"))
     # Only the first word is read here: the commands' own parsers let options and files mix,
     # which subparsers do not.
     command = parser.parse_args(words[:1]).command
@@ -65,6 +66,10 @@ def _run(words: list[str]) -> int:
         return _metrics(_metrics_parser().parse_intermixed_args(words[1:]))
     if command == "mail":
         return _mail(_mail_parser().parse_intermixed_args(words[1:]))
+    if command == "reference":
+        return _reference(words[1:])
+    if command == "pack":
+        return _pack(_pack_parser().parse_intermixed_args(words[1:]))
     return _report(_report_parser().parse_intermixed_args(words[1:]))
 
 
@@ -93,6 +98,17 @@ def _report_parser() -> argparse.ArgumentParser:
 def _mail_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=f"{_PROGRAM} mail", description="Print a finding for a mailing list, 72 columns.")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
+    _add_engine(parser)
+    return parser
+
+
+def _pack_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{_PROGRAM} pack",
+        description="Copy a results folder without its traces: small, and still to be judged again.",
+    )
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
+    parser.add_argument("into", type=Path, metavar="FOLDER", help="the copy; must not exist yet")
     _add_engine(parser)
     return parser
 
@@ -186,4 +202,23 @@ def _mail(options: argparse.Namespace) -> int:
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     print(mail_text(judge(options.results, engine)))
+    return _OK
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from analysis.engine import EngineChoice
+    from analysis.pack import pack
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    names = pack(options.results, options.into, engine)
+    size_kb = sum((options.into / name).stat().st_size for name in names) / 1024
+    print(f"{options.into}: {len(names)} files, {size_kb:,.0f} KiB")
+    return _OK
+
+
+def _reference(words: list[str]) -> int:
+    from analysis.reference import reference
+
+    _Parser(prog=f"{_PROGRAM} reference", description="Print all metrics as Markdown.").parse_args(words)
+    print(reference(all_metrics()), end="")
     return _OK

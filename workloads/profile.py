@@ -18,12 +18,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DevicePins:
-    """Settings that the device is pinned to; ``zram_mb`` is the disk's size in MiB."""
+    """Settings that the device is pinned to; ``zram_mb`` is the disk's size in MiB.
+
+    ``mglru`` switches the multi-generational LRU; None leaves and records what the device has.
+    """
 
     zram_mb: int
     zram_algorithm: str
     swappiness: int
     page_cluster: int
+    mglru: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,9 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         zram_algorithm=device.take("zram_algorithm", str, lambda v: bool(v), "the name of a compressor"),
         swappiness=device.take("swappiness", int, lambda v: 0 <= v <= 200, "0 to 200"),
         page_cluster=device.take("page_cluster", int, lambda v: 0 <= v <= 10, "0 to 10"),
+        mglru=device.take("mglru", bool, lambda v: True, "true or false")
+        if "mglru" in content["device"]
+        else None,
     )
     device.done()
     work = _Table(path, "[workload] ", _sub(path, content, "workload"))

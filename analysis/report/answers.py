@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.judgement import Judgement, VerdictRow
+from analysis.stats.compare import same_kernel
 
 #: What the primaries are to a reader who does not know their names.
 _PLAIN: Final = {
@@ -32,18 +33,22 @@ class Answer:
 
 
 def question(judgement: Judgement) -> str:
-    """What the campaign asks."""
+    """What the campaign asks; an A/A variant is no part of it unless there is no other."""
     campaign = judgement.campaign
-    others = " and ".join(variant.name for variant in campaign.variants[1:])
+    asked = [variant for variant in campaign.variants[1:] if not same_kernel(campaign, variant)]
+    names = [variant.name for variant in asked or campaign.variants[1:]]
+    others = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     workload = campaign.workload.replace("-", " ")
-    return f"What does {others} change against {campaign.baseline.name} in {workload}?"
+    verb = "does" if len(names) == 1 else "do"
+    return f"What {verb} {others} change against {campaign.baseline.name} in {workload}?"
 
 
 def answers(judgement: Judgement) -> tuple[Answer, ...]:
-    """An answer for each scenario of each comparison, from the primaries alone."""
+    """An answer for each scenario of each comparison, from the primaries alone; A/A comes last."""
+    campaign = judgement.campaign
     return tuple(
         _answer(judgement, scenario, variant.name)
-        for variant in judgement.campaign.variants[1:]
+        for variant in sorted(campaign.variants[1:], key=lambda variant: same_kernel(campaign, variant))
         for scenario in judgement.campaign.scenarios
     )
 
@@ -69,7 +74,8 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
         reasons = {row.reason for row in undecided}
         why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
         parts.append(f"is undecided on {_listed(undecided)}{why}")
-    what = f"{variant} {'; '.join(parts)}" if parts else "nothing was measured"
+    name = f"{variant} (the same kernel again)" if any(row.same_kernel for row in rows) else variant
+    what = f"{name} {'; '.join(parts)}" if parts else "nothing was measured"
     sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
     return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
 

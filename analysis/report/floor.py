@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis.judgement import Judgement, VerdictRow, short
 
 
@@ -15,7 +17,7 @@ def floor_text(judgement: Judgement, row: VerdictRow) -> str:
     for floor in judgement.noise_floor:
         if (floor.scenario, floor.metric, floor.scale) == (row.scenario, row.metric, scale):
             if scale == "ratio":
-                change = floor.typical * 100
+                change = math.expm1(floor.typical) * 100
                 return f"{change:.1f}%" if change < 1e4 else f"{short(change)}%"
             return short(floor.typical)
     return ""

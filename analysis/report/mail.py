@@ -64,13 +64,13 @@ def _warnings(judgement: Judgement) -> Iterable[str]:
 def _method(judgement: Judgement) -> list[str]:
     """Six lines; each must fit."""
     campaign = judgement.campaign
+    floor = "; noise as A/A" if judgement.noise_floor else ""
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
-    floor = "; A/A floor beside it" if judgement.noise_floor else ""
     lines = [
         f"- {campaign.workload}, profile {campaign.profile_name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} measured repetition(s), one value.",
         f"- {campaign.pairs} pairs of adjacent blocks a scenario, balanced order, seed {campaign.seed}.",
-        f"- Effect: Hodges-Lehmann of log ratios, exact 95 % interval{floor}.",
+        f"- Hodges-Lehmann of paired log ratios, exact 95 % interval{floor}.",
         f"- Exact sign-flip test, Holm over {len(campaign.primaries)} primaries (marked *).",
         f"- {_voids(judgement)}; void rules never look at a metric.",
     ]
@@ -155,4 +155,6 @@ def _limits(judgement: Judgement) -> str:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+    """Wrapped; a figure and its sign of per cent stay together."""
+    joined = text.replace(" %", "%")
+    return textwrap.fill(joined, WIDTH, break_on_hyphens=False, break_long_words=False)

@@ -19,7 +19,15 @@ KINDS: dict[str, tuple[str, ...]] = {
 OPTIONS: dict[str, tuple[str, ...] | None] = {
     "stock": (),
     "as-is": (),
-    "kcompressd": ("threads", "depth", "delay_us", "fail_every", "wake_batch", "same_filled_direct"),
+    "kcompressd": (
+        "threads",
+        "depth",
+        "wake_batch",
+        "same_filled_direct",
+        "nice",
+        "delay_us",
+        "fail_every",
+    ),
     "kernel": ("image", "modules"),
     "sysctl": None,
     "param": None,

@@ -11,12 +11,12 @@ from typing import Final
 from android_tests.device import phone_facts
 from android_tests.device.adb_device import AdbDevice
 from android_tests.device.adb_server import DEFAULT_PORT, AdbServer
+from android_tests.device.crash import find_crash
 from android_tests.device.deadline import Deadline, wait_until
 from android_tests.device.discovery import choose
 from android_tests.device.protocol import Expectation
 from android_tests.device.state import FilePin, PinnedState, sysctl, sysfs
 from android_tests.device.variant import Variant
-from android_tests.virtual.crash import find_crash
 from foundation.errors import BootFailed, LabError, SuiteError, UsageError
 
 KINDS: Final = ("as-is", "sysctl", "param")

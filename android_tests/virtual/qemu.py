@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from android_tests.virtual.crash import Crash, find_crash
+from android_tests.device.crash import Crash, find_crash
 from foundation.errors import BootFailed, HostError, ModuleLoadFailed
 
 AccelName = Literal["kvm", "tcg"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ _KCOMPRESSD_OPTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "fail_every": (0, 2**31 - 1),
     "wake_batch": (1, 4096),
     "same_filled_direct": (0, 1),
+    "nice": (-20, 19),
 }
+_WHOLE: Final = re.compile(r"-?[0-9]{1,10}")
 _KERNEL_OPTIONS: Final = ("image", "modules")
 
 
@@ -107,7 +110,7 @@ def _module_ids(bundle: KernelBundle) -> dict[str, str]:
 
 def _number(variant: Variant, key: str, text: str) -> int:
     lowest, highest = _KCOMPRESSD_OPTIONS[key]
-    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+    if not (_WHOLE.fullmatch(text) and lowest <= int(text) <= highest):
         raise UsageError(
             f"variant '{variant.name}': {key}={text} is no number from {lowest} to {highest}",
             next_step="correct the value",

@@ -96,6 +96,14 @@ class _Settings:
     zram_algorithm: str = "lz4"
     swappiness: int = 100
     page_cluster: int = 0
+    mglru: bool | None = None
+
+
+def test_an_lru_that_is_asked_for_must_be_there() -> None:
+    for asked, wanted in ((True, "0x0007"), (False, "0x0000")):
+        (pin,) = [pin for pin in pins_for(_Settings(mglru=asked)) if pin.name == "lru_gen"]
+        assert isinstance(pin, FilePin)
+        assert (pin.wanted, pin.optional) == (wanted, False)
 
 
 def test_pins_of_a_profile_end_with_zram_and_the_check() -> None:

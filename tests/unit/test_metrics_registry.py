@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from analysis.metrics import PRIMARIES, all_metrics, metric_named, needs_of
 from analysis.metrics.figure import percentile
+from analysis.reference import reference
 from foundation.errors import UsageError
 
 _ROOT = Path(__file__).parents[2]
@@ -121,3 +122,10 @@ def test_definitions_cost_no_engine() -> None:
 def test_a_percentile_is_numpys_linear_one(values: list[float], share: float) -> None:
     found = percentile(values, share, minimum=1, what="values").value
     assert found == pytest.approx(float(np.quantile(values, share)), rel=1e-9, abs=1e-9)
+
+
+def test_the_reference_in_the_docs_is_that_of_the_code() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert page.read_text(encoding="utf-8") == reference(all_metrics()), (
+        "run: python -m analysis reference > docs/metrics.md"
+    )

@@ -20,6 +20,16 @@ def test_every_profile_of_the_suite_loads_and_needs_more_than_a_virtual_device_h
     assert len({app.synthetic.seed for app in profile.apps if app.synthetic}) == len(profile.apps)
 
 
+def test_the_lru_is_pinned_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    for text, wanted in (("", None), ("mglru = true\n", True), ("mglru = false\n", False)):
+        path.write_text(GOOD.replace("[device]\n", f"[device]\n{text}"))
+        assert load_profile(str(path)).device.mglru is wanted
+    path.write_text(GOOD.replace("[device]\n", "[device]\nmglru = 1\n"))
+    with pytest.raises(UsageError, match="mglru = 1 is not true or false"):
+        load_profile(str(path))
+
+
 def test_an_app_overrides_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(GOOD.replace('"suite.chat"', '"suite.chat"\nanon_mb = 12\nseed = 99'))

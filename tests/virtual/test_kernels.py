@@ -107,6 +107,12 @@ def vmstat(device: Device, key: str) -> int:
     return {name: int(value) for name, value in lines}[key]
 
 
+def nice_of(device: Device, comm: str) -> int:
+    """The 19th field of stat; the comm before it has no blank here."""
+    (line,) = device.script(f"grep -h '({comm})' /proc/[0-9]*/stat; true").stdout.splitlines()
+    return int(line.split()[18])
+
+
 def wait_for(what: str, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
     end = time.monotonic() + deadline_s
     while not condition():
@@ -246,7 +252,8 @@ def test_short_queue_falls_back_and_loses_nothing(lane: VirtualLane, tmp_path: P
 
 
 def test_batched_wake_ups_are_fewer_and_leave_no_page_behind(lane: VirtualLane, tmp_path: Path) -> None:
-    device = boot(lane, wake_batch=64)
+    device = boot(lane, wake_batch=64, nice=5)
+    assert nice_of(device, "kcompressd:0") == 5
     switching = workload(device, tmp_path)
     run(switching)
     batched = settled(device)
@@ -362,6 +369,8 @@ def test_values_out_of_range_are_refused(lane: VirtualLane) -> None:
         ("fail_every", "-1"),
         ("wake_batch", "0"),
         ("wake_batch", "4097"),
+        ("nice", "20"),
+        ("nice", "-21"),
     ):
         assert device.script(f"echo {value} > {PARAMETERS}/kcompressd_{name}", check=False).exit_status != 0
     assert device.script(f"grep . {PARAMETERS}/*").stdout == before

@@ -17,14 +17,24 @@ from workloads.profile import PROFILES, load_profile
 TRACED = Needs(ftrace_events=frozenset({"sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"}))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.toml")))
+def with_mglru(folder: Path) -> str:
+    """The default profile on the other LRU."""
+    path = folder / "phone-like-mglru.toml"
+    text = (PROFILES / "phone-like.toml").read_text()
+    path.write_text(text.replace("[device]\n", "[device]\nmglru = true\n"))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", [*sorted(path.stem for path in PROFILES.glob("*.toml")), "mglru"])
 def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path: Path) -> None:
-    profile = load_profile(name)
+    profile = load_profile(with_mglru(tmp_path) if name == "mglru" else name)
     lane = VirtualLane(name="profiles", cpus=2, memory_mb=256, workdir=tmp_path / "lane")
     try:
         device = lane.boot(Variant("baseline", "stock"))
         with PinnedState(device) as state:
             state.apply(pins_for(profile.device))
+            lru = device.read_text("/sys/kernel/mm/lru_gen/enabled").strip()
+            assert lru == ("0x0007" if name == "mglru" else "0x0000")
             switching = AppSwitching(device, profile)
             switching.install()
             switching.prepare()
@@ -39,6 +49,7 @@ def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path:
             capture.stop()
             after = device.read_text("/proc/vmstat").split()
             switching.remove()
+        assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
     finally:
         lane.close()
     assert [switch.launch_state for switch in cycle.switches] == ["HOT"] * len(cycle.switches)

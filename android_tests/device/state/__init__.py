@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 
+#: All of its parts, or none (Documentation/admin-guide/mm/multigen_lru.rst).
+_MGLRU = {True: "0x0007", False: "0x0000"}
+
+
 class DeviceSettings(Protocol):
     """The ``[device]`` table of a workload profile."""
 
@@ -51,15 +55,18 @@ class DeviceSettings(Protocol):
     @property
     def page_cluster(self) -> int: ...
 
+    @property
+    def mglru(self) -> bool | None: ...
+
 
 def pins_for(settings: DeviceSettings) -> list[Pin]:
-    """All that a block pins: the profile's settings, no huge pages; the LRU is recorded.
+    """All that a block pins: the profile's settings, no huge pages; an LRU not asked for is recorded.
 
     zram comes last, so that swap is empty when the check after it looks.
     """
     return [
         thp_never(),
-        mglru(None),
+        mglru(None if settings.mglru is None else _MGLRU[settings.mglru]),
         swappiness(settings.swappiness),
         page_cluster(settings.page_cluster),
         ZramPin(settings.zram_mb, settings.zram_algorithm),

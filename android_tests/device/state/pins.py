@@ -153,8 +153,11 @@ def thp_never() -> FilePin:
 
 
 def mglru(value: str | None) -> FilePin:
-    """Multi-generational LRU (``0x0007``, ``0x0000``); None records which LRU was measured."""
-    return FilePin("lru_gen", "/sys/kernel/mm/lru_gen/enabled", value, optional=True)
+    """Multi-generational LRU (``0x0007``, ``0x0000``); None records which LRU was measured.
+
+    A kernel without it is an error only where a value is asked for.
+    """
+    return FilePin("lru_gen", "/sys/kernel/mm/lru_gen/enabled", value, optional=value is None)
 
 
 def _text(value: str | int | None) -> str | None:

@@ -36,7 +36,9 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/prio.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/sysfs.h>
@@ -71,6 +73,7 @@ static unsigned int kcompressd_delay_us;
 static unsigned int kcompressd_fail_every;
 static unsigned int kcompressd_wake_batch = 1;
 static unsigned int kcompressd_same_filled_direct;
+static int kcompressd_nice;
 
 /*
  * Users are kswapd and our threads, all in process context, so the lock needs
@@ -415,6 +418,7 @@ static int kcompressd_set_threads(unsigned int wanted)
 				err = PTR_ERR(task);
 				break;
 			}
+			set_user_nice(task, kcompressd_nice);
 			threads[i] = task;
 		}
 		have++;
@@ -462,6 +466,23 @@ static int batch_param_set(const char *val, const struct kernel_param *kp)
 	return param_set_uint_minmax(val, kp, 1, KCOMPRESSD_MAX_DEPTH);
 }
 
+static int nice_param_set(const char *val, const struct kernel_param *kp)
+{
+	int wanted, err;
+
+	err = kstrtoint(val, 0, &wanted);
+	if (err)
+		return err;
+	if (wanted < MIN_NICE || wanted > MAX_NICE)
+		return -EINVAL;
+	return param_set_int(val, kp);
+}
+
+static const struct kernel_param_ops nice_param_ops = {
+	.set = nice_param_set,
+	.get = param_get_int,
+};
+
 static const struct kernel_param_ops threads_param_ops = {
 	.set = threads_param_set,
 	.get = param_get_uint,
@@ -500,6 +521,9 @@ module_param_cb(kcompressd_wake_batch, &batch_param_ops, &kcompressd_wake_batch,
 		0644);
 MODULE_PARM_DESC(kcompressd_wake_batch,
 		 "Wake a thread when so many pages wait, or after a tick, 1 to 4096 (default 1)");
+module_param_cb(kcompressd_nice, &nice_param_ops, &kcompressd_nice, 0644);
+MODULE_PARM_DESC(kcompressd_nice,
+		 "Nice value of threads that start from now on, -20 to 19 (default 0)");
 module_param(kcompressd_same_filled_direct, uint, 0644);
 MODULE_PARM_DESC(kcompressd_same_filled_direct,
 		 "1: let kswapd store same-filled pages itself (default 0)");

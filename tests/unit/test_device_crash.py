@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from android_tests.virtual.crash import find_crash
+from android_tests.device.crash import find_crash
 
 QUIET = """\
 [    0.870747] mtrr: your CPUs had inconsistent fixed MTRR settings

@@ -1,0 +1,45 @@
+"""A results folder without its traces: small enough to publish, whole enough to judge again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from analysis.pipeline import judge
+from analysis.results import CAMPAIGN_FILE, JUDGEMENT_FILE, METRICS_FILE, VERDICTS_FILE, load
+from foundation.errors import HostError, UsageError
+
+if TYPE_CHECKING:
+    from analysis.engine import EngineChoice
+
+#: Below blocks/NNN-variant-scenario/: records, and the console of a kernel that failed.
+_BLOCK_FILES: Final = ("block.json", "kernel.log", "rep-*/rep.json", "rep-*/workload.jsonl")
+_CAMPAIGN_FILES: Final = (CAMPAIGN_FILE, METRICS_FILE, VERDICTS_FILE, JUDGEMENT_FILE)
+
+
+def pack(results: Path, into: Path, engine: EngineChoice | None = None) -> list[Path]:
+    """Judge ``results`` and copy all but traces, counters and pages into the new folder ``into``.
+
+    The copy can be judged again (its figures are kept by the hash of their trace) and gives the
+    same verdicts.json. Returns the files, relative to ``into``. UsageError if ``into`` exists,
+    ResultsError as `judge`, HostError if it cannot be written; then nothing of it stays.
+    """
+    if into.exists():
+        raise UsageError(f"{into} exists already", next_step="name a folder that does not")
+    judge(results, engine)
+    campaign = load(results)
+    files = [results / name for name in _CAMPAIGN_FILES]
+    for block in campaign.blocks:
+        files += [path for pattern in _BLOCK_FILES for path in sorted(block.folder.glob(pattern))]
+    names = [path.relative_to(results) for path in files]
+    try:
+        for name in names:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(results / name, into / name)
+    except BaseException as error:
+        shutil.rmtree(into, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise HostError(f"{into} cannot be written: {error.strerror}") from error
+        raise
+    return names

@@ -1,0 +1,63 @@
+"""The reference of all metrics as Markdown, made from their definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from analysis.metrics import PRIMARIES, Metric
+
+_HEAD: Final = """# Metrics
+
+Made from the definitions in `analysis/metrics/` by `python -m analysis reference`. All figures are of
+one repetition: of its measured window, or of the whole trace where another recorder made it. A figure
+that cannot be known is empty, with the reason beside it; it is never 0.
+
+**threshold**: a smaller change, as a share of the baseline, does not matter to a user or a reviewer.
+**compared as**: ratio where both sides are above 0, difference where one of them is 0 by design.
+**(primary)**: judged with Holm's correction in app switching; the others are exploratory. **(on request)**:
+needs events of every page, so it is recorded only with `--trace-queue`.
+"""
+
+
+def reference(metrics: Mapping[str, Metric]) -> str:
+    """A page with a table for each family, in the order of reports."""
+    families: dict[str, list[Metric]] = {}
+    for metric in metrics.values():
+        families.setdefault(metric.family, []).append(metric)
+    parts = [_HEAD]
+    for family, found in families.items():
+        parts.append(f"## {family[0].upper()}{family[1:]}\n")
+        for metric in found:
+            parts.append(_entry(metric))
+    return "\n".join(parts)
+
+
+def _entry(metric: Metric) -> str:
+    marks = " (primary)" if metric.name in PRIMARIES else ""
+    marks += " (on request)" if metric.heavy else ""
+    better = {"lower": "lower is better", "higher": "higher is better", "none": "describes the work"}
+    needs = metric.needs
+    wanted = [
+        *(f"`{event}`" for event in sorted(needs.ftrace_events)),
+        *(f"vmstat `{key}`" for key in sorted(needs.vmstat)),
+        *(f"meminfo `{key}`" for key in sorted(needs.meminfo)),
+        *(f"PSI `{line}`" for line in sorted(needs.psi)),
+        *(["zram statistics"] if needs.zram else []),
+        *(["schedstat of the threads"] if needs.schedstat else []),
+        *(["app switches"] if needs.switches else []),
+    ]
+    reduced = "median" if metric.reduce == "median" else "mean"
+    return (
+        f"### {metric.name}\n\n"
+        f"{_sentence(metric.definition)}\n\n"
+        f"- unit: {metric.unit}; {better[metric.direction]}{marks}\n"
+        f"- threshold {metric.threshold:.0%}, compared as {metric.scale},"
+        f" {reduced} of a block's repetitions\n"
+        f"- source: {metric.source}\n"
+        f"- needs: {', '.join(wanted) or 'nothing but a trace'}\n"
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
