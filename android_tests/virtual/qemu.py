@@ -268,6 +268,14 @@ class VirtualMachine:
             )
         said = self._qemu_text().strip().splitlines()
         status = self._process.returncode if self._process else None
+        if status == 0:
+            # QEMU itself is content: with -no-reboot a reset by the guest ends it.
+            raise BootFailed(
+                "the machine reset itself before the kernel said a word",
+                log="The console stayed empty.\n" + "\n".join(said),
+                device=self.serial,
+                next_step="check that the image is a whole kernel for this machine, with a serial console",
+            )
         raise HostError(
             f"QEMU ended with status {status}: {said[-1] if said else 'no message'}",
             next_step="check the kernel image, the memory size and free memory of this host",

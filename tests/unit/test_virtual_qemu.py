@@ -106,6 +106,16 @@ def test_a_machine_that_ends_in_silence_of_the_kernel(emulator: StandIn, machine
     assert "last words" in caught.value.log
 
 
+def test_a_reset_before_the_first_word_is_the_kernels_too(
+    emulator: StandIn, machine: VirtualMachine
+) -> None:
+    """With -no-reboot QEMU ends with status 0 when the guest resets; its own failures have another."""
+    emulator.does("sys.exit(0)")
+    with pytest.raises(BootFailed, match="reset itself before the kernel said a word") as caught:
+        machine.start(deadline_s=20)
+    assert "console stayed empty" in caught.value.log
+
+
 def test_a_hang_ends_at_the_deadline(emulator: StandIn, machine: VirtualMachine) -> None:
     emulator.does('open(console, "a").write("[    1.0] last words\\n"); time.sleep(60)')
     with pytest.raises(BootFailed, match="deadline") as caught:
