@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--campaign",
         metavar="FILE",
-        help="a campaign file: a path, or the name of one that comes with the suite; gives what is compared",
+        help="a campaign file, which says what is compared: a path, or the name of one of the suite's",
     )
     group.addoption("--leg", metavar="NAME", help="which leg of the campaign file")
     group.addoption("--scenario", help="CPU conditions, of idle and busy (default: idle,busy)")

@@ -177,7 +177,7 @@ class MemoryEater:
         self._check_whole(phases, done.exit_status, done.stderr, wanted)
         if swapped == 0:
             raise DeviceError(
-                f"profile {self._profile.name} swapped nothing out: its {self._eater.mb} MiB fit into memory",
+                f"profile {self._profile.name} swapped nothing out: {self._eater.mb} MiB fit into memory",
                 device=self._device.serial,
                 next_step="give the eater more memory (mb), or the device less",
             )

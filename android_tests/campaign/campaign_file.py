@@ -69,6 +69,11 @@ class CampaignFile:
     workload: str
     legs: tuple[Leg, ...]
 
+    @property
+    def word(self) -> str:
+        """What a person types for it."""
+        return self.name if self.path.parent == FILES else str(self.path)
+
     def leg(self, name: str | None) -> Leg:
         """The leg of that name; None where there is only one campaign. UsageError naming the legs."""
         names = [leg.name for leg in self.legs if leg.name]
@@ -79,7 +84,8 @@ class CampaignFile:
         if name is None:
             raise UsageError(
                 f"campaign {self.name} has {len(names)} legs: {', '.join(names)}",
-                next_step=f"choose one with --leg, or run all: python -m android_tests.campaign run {self.path}",
+                next_step="choose one with --leg, or run all: "
+                f"python -m android_tests.campaign run {self.word}",
             )
         for leg in self.legs:
             if leg.name == name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from analysis.metrics import PRIMARIES, all_metrics
 from android_tests.campaign.campaign_file import FILES, load_campaign, shipped
 from android_tests.campaign.options import CommandLine, settings_of, settings_of_all
+from android_tests.campaign.runner import runs_of
 from android_tests.campaign.session import plan_of, questions_of
-from android_tests.campaign.workloads import FOLDER, WORKLOADS, workload_of_files
+from android_tests.campaign.workloads import FOLDER, WORKLOADS, WorkloadKind, workload_of_files
 from foundation.errors import UsageError
 
 GOOD = """\
@@ -119,7 +121,7 @@ def test_numbers_of_the_command_line_come_before_the_files(good: Path, tmp_path:
     ],
 )
 def test_what_is_compared_is_said_by_the_file_alone(good: Path, line: CommandLine, words: str) -> None:
-    asked = CommandLine(**{**vars(line), "campaign": str(good), "leg": "one"})
+    asked = replace(line, campaign=str(good), leg="one")
     with pytest.raises(UsageError, match=words):
         settings_of(asked)
 
@@ -171,8 +173,7 @@ def test_a_bad_file_is_one_line_that_names_the_fix(good: Path, old: str, new: st
     assert old in GOOD
     good.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(UsageError) as caught:
-        for settings in settings_of_all(CommandLine(campaign=str(good))):
-            plan_of(settings)
+        runs_of(CommandLine(campaign=str(good)), [])
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -193,10 +194,7 @@ def test_a_profile_beside_the_file_is_found_from_anywhere(good: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", WORKLOADS.values(), ids=lambda kind: kind.name)
-def test_every_workload_has_its_question_and_at_most_three_primaries(kind: object) -> None:
-    from android_tests.campaign.workloads import WorkloadKind
-
-    assert isinstance(kind, WorkloadKind)
+def test_every_workload_has_its_question_and_at_most_three_primaries(kind: WorkloadKind) -> None:
     path = FOLDER / kind.file
     assert path.is_file()
     assert workload_of_files([path]) == kind.name

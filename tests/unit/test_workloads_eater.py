@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -92,18 +93,20 @@ class HostProcess:
     """The real program, run on this host as if it were the device."""
 
     def __init__(self, argv: Sequence[str]) -> None:
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.text = ""
         assert self.process.stdout is not None
-        os.set_blocking(self.process.stdout.fileno(), False)
+        self.output = self.process.stdout.fileno()
+        os.set_blocking(self.output, False)
 
     def poll(self) -> int | None:
         status = self.process.poll()
         return None if status is None else status if status >= 0 else 128 - status
 
     def said(self) -> str:
-        assert self.process.stdout is not None
-        self.text += self.process.stdout.read() or ""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.output, 65536):
+                self.text += chunk.decode()
         return self.text
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
@@ -116,7 +119,7 @@ class HostProcess:
         assert self.process.stderr is not None
         status = self.poll()
         assert status is not None
-        return CommandResult(status, self.text, self.process.stderr.read(), 0.0)
+        return CommandResult(status, self.text, self.process.stderr.read().decode(), 0.0)
 
 
 class HostDevice:
@@ -224,7 +227,7 @@ def test_a_wrong_page_is_data_corruption(device: HostDevice) -> None:
         byte = memory.read(1)
         memory.seek(begin + 7 * 4096 + 12)
         memory.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(DataCorruption, match="1 pages read back differ .* first: page 7 in verify"):
+    with pytest.raises(DataCorruption, match=r"1 pages read back differ .* first: page 7 in verify"):
         eater.result()
 
 
@@ -242,7 +245,7 @@ def test_memory_that_fits_is_an_error_with_the_way_out(device: HostDevice) -> No
     eater = Eater(device)
     eater.reset()
     eater.cycle()
-    with pytest.raises(DeviceError, match="swapped nothing out.*more memory"):
+    with pytest.raises(DeviceError, match=r"swapped nothing out.*more memory"):
         eater.result()
 
 
