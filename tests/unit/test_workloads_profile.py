@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
-from workloads.profile import PROFILES, load_profile, mix_text
+from workloads.profile import PROFILES, Changes, load_profile, mix_text
 
 GOOD = (PROFILES / "phone-like.toml").read_text()
 
@@ -120,7 +120,7 @@ def test_a_bad_eater_profile_names_the_key_and_the_fix(
 
 
 def test_changes_take_the_place_of_keys_and_the_source_is_the_changed_profile(tmp_path: Path) -> None:
-    changes = {
+    changes: Changes = {
         "device": {"zram_algorithm": "zstd"},
         "defaults": {"content": {"zero": 0.5, "ratio2.5": 0.5}},
     }
