@@ -14,6 +14,7 @@ import pytest
 from foundation.errors import SuiteError
 
 if TYPE_CHECKING:
+    from android_tests.campaign.options import CommandLine
     from android_tests.campaign.session import CampaignSession
 
 SESSION = pytest.StashKey["CampaignSession"]()
@@ -32,12 +33,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME=KIND[:KEY=VALUE,...]",
         help="a kernel under test, twice or more; the others are compared with the first",
     )
-    group.addoption("--scenario", default="idle,busy", help="CPU conditions, of idle and busy")
-    group.addoption("--pairs", type=int, default=8, help="pairs of blocks a scenario (7 can show a change)")
-    group.addoption("--reps", type=int, default=2, help="measured repetitions a block")
-    group.addoption("--profile", default="phone-like", help="workload profile: a name or a TOML file")
+    group.addoption(
+        "--campaign",
+        metavar="FILE",
+        help="a campaign file, which says what is compared: a path, or the name of one of the suite's",
+    )
+    group.addoption("--leg", metavar="NAME", help="which leg of the campaign file")
+    group.addoption("--scenario", help="CPU conditions, of idle and busy (default: idle,busy)")
+    group.addoption(
+        "--pairs", type=int, help="pairs of blocks a scenario (default: 8; 7 can show a change)"
+    )
+    group.addoption("--reps", type=int, help="measured repetitions a block (default: 2)")
+    group.addoption(
+        "--profile", help="workload profile: a name or a TOML file (default: phone-like, or eater)"
+    )
     group.addoption("--seed", type=int, help="seed of the block order (default: drawn, and recorded)")
-    group.addoption("--results", type=Path, default=Path("results/app-switching"), help="results folder")
+    group.addoption("--results", type=Path, help="results folder (default: results/<workload or campaign>)")
     group.addoption(
         "--trace-queue",
         action="store_true",
@@ -51,44 +62,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="regressed",
         help="whether a REGRESSED verdict fails its item",
     )
-    group.addoption("--virtual-cpus", type=int, default=2, help="CPUs of the virtual device")
-    group.addoption("--virtual-memory-mb", type=int, default=256, help="memory of the virtual device")
+    group.addoption("--virtual-cpus", type=int, help="CPUs of the virtual device (default: 2)")
+    group.addoption("--virtual-memory-mb", type=int, help="memory of the virtual device (default: 256)")
     group.addoption("--virtual-kernel", type=Path, metavar="IMAGE", help="boot this kernel as 'stock'")
     group.addoption("--virtual-modules", type=Path, metavar="DIR", help="modules of that kernel")
 
 
+def _paths(config: pytest.Config) -> list[Path]:
+    return [Path(str(arg).partition("::")[0]).resolve() for arg in config.args]
+
+
 def _asks_a_question(config: pytest.Config) -> bool:
     """Whether the command line names anything below android_tests."""
-    paths = [Path(str(arg).partition("::")[0]).resolve() for arg in config.args]
-    return any(path == _QUESTIONS or _QUESTIONS in path.parents for path in paths)
+    return any(path == _QUESTIONS or _QUESTIONS in path.parents for path in _paths(config))
 
 
-def _session(config: pytest.Config) -> CampaignSession:
-    from android_tests.campaign.lanes import LaneSettings
-    from android_tests.campaign.session import CampaignSession, Settings, plan_of
+def _command_line(config: pytest.Config) -> CommandLine:
+    from android_tests.campaign.options import CommandLine
+    from android_tests.campaign.workloads import workload_of_files
 
     option = config.getoption
-    lane = LaneSettings(
-        device_kind=option("device"),
+    return CommandLine(
+        device=option("device"),
         serial=option("serial"),
         adb_port=option("adb_port"),
+        workload=workload_of_files(_paths(config)),
+        campaign=option("campaign"),
+        leg=option("leg"),
+        variants=tuple(option("variant")),
+        scenarios=option("scenario"),
+        pairs=option("pairs"),
+        reps=option("reps"),
+        profile=option("profile"),
+        seed=option("seed"),
+        results=option("results"),
+        trace_queue=option("trace_queue"),
         cpus=option("virtual_cpus"),
         memory_mb=option("virtual_memory_mb"),
         kernel=option("virtual_kernel"),
         modules=option("virtual_modules"),
     )
-    settings = Settings(
-        device_kind=option("device"),
-        lane=lane,
-        variants=tuple(option("variant")),
-        scenarios=option("scenario"),
-        pairs=option("pairs"),
-        reps=option("reps"),
-        results=option("results"),
-        profile=option("profile"),
-        seed=option("seed"),
-        trace_queue=option("trace_queue"),
-    )
+
+
+def _session(config: pytest.Config) -> CampaignSession:
+    from android_tests.campaign.options import settings_of
+    from android_tests.campaign.session import CampaignSession, plan_of
+
+    settings = settings_of(_command_line(config))
 
     def write(text: str) -> None:
         capture = config.pluginmanager.getplugin("capturemanager")
@@ -123,15 +143,26 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         raise pytest.UsageError(
             "--dry-run shows the schedule of a campaign: name a file below android_tests"
         )
-    from android_tests.campaign.schedule import order_text
+    from android_tests.campaign.dry_run import dry_run_text
+    from android_tests.campaign.options import settings_of_all
 
     try:
-        session = _session(config)
+        text = dry_run_text(settings_of_all(_command_line(config)))
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
-    print(order_text(session.plan.blocks))
-    print(f"seed {session.plan.seed}, results in {session.settings.results}")
+    print(text)
     return 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run is one campaign: the test files of other questions are left out."""
+    session = config.stash.get(SESSION, None)
+    if session is None or collection_path.parent != _QUESTIONS:
+        return None
+    from android_tests.campaign.workloads import WORKLOADS
+
+    others = {kind.file for kind in WORKLOADS.values() if kind.name != session.plan.workload}
+    return True if collection_path.name in others else None
 
 
 def pytest_report_teststatus(

@@ -1,1 +1,1 @@
-"""What a device is made to do: app switching, and the CPU burner beside it."""
+"""What a device is made to do: app switching, the memory eater, and the CPU burner beside them."""

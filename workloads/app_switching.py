@@ -15,6 +15,7 @@ from foundation.errors import DeviceError, UsageError
 from workloads.app_log import APP_DIR, AppLogs
 from workloads.launches import Launch, LaunchState, start
 from workloads.profile import App, Profile
+from workloads.swap_counter import pswpout
 
 _HOME: Final = ("input", "keyevent", "HOME")
 
@@ -64,6 +65,24 @@ class CycleResult:
         lines = [*(asdict(switch) for switch in self.switches), sums]
         return "".join(json.dumps(line) + "\n" for line in lines)
 
+    def facts(self) -> dict[str, int]:
+        """``relaunches``: cold starts of apps that had been killed."""
+        return {"relaunches": self.relaunches}
+
+    def void_reasons(self) -> list[str]:
+        """Why these switches make a repetition void."""
+        unknown = [switch.package for switch in self.switches if switch.launch_state == "UNKNOWN"]
+        if unknown:
+            return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
+        if not self.switches:
+            return ["the workload made no switch"]
+        if self.kills == len(self.switches):
+            return [
+                f"all {self.kills} switches found their app killed: this measured app starts "
+                "(give the apps less memory, or the device more)"
+            ]
+        return []
+
 
 @dataclass
 class _State:
@@ -91,6 +110,7 @@ class AppSwitching:
         synthetic = [app.package for app in profile.apps if app.synthetic] if device.emulated else []
         self._logs = AppLogs(device, synthetic, sleep)
         self._has_logs = bool(synthetic)
+        self._last: CycleResult | None = None
 
     def install(self) -> None:
         """Make every app of the profile startable. UsageError naming all that are missing."""
@@ -127,12 +147,12 @@ class AppSwitching:
         DeviceError if nothing was swapped out: then the working set fits into memory and
         there is no reclaim to measure.
         """
-        before = self._pswpout()
+        before = pswpout(self._device)
         for app in self._profile.apps:
             self._device.shell(["am", "force-stop", app.package])
         switches = [self._switch(app, 0) for app in self._profile.apps]
         result = self._finish(switches)
-        if self._pswpout() == before:
+        if pswpout(self._device) == before:
             raise DeviceError(
                 f"profile {self._profile.name} swapped nothing out: its apps fit into memory",
                 device=self._device.serial,
@@ -146,7 +166,16 @@ class AppSwitching:
         for number in range(self._profile.rounds):
             for app in self._order():
                 switches.append(self._switch(app, number))
-        return self._finish(switches)
+        self._last = self._finish(switches)
+        return self._last
+
+    def reset(self) -> None:
+        """Nothing: a cycle goes on from where the one before it ended."""
+
+    def result(self) -> CycleResult:
+        """What the last `cycle` returned."""
+        assert self._last is not None
+        return self._last
 
     def _order(self) -> list[App]:
         apps = list(self._profile.apps)
@@ -200,17 +229,6 @@ class AppSwitching:
             ),
             pages_verified=tally.touched if tally else 0,
             pages_rewritten=tally.rewritten if tally else 0,
-        )
-
-    def _pswpout(self) -> int:
-        for line in self._device.read_text("/proc/vmstat").splitlines():
-            name, _, value = line.partition(" ")
-            if name == "pswpout":
-                return int(value)
-        raise DeviceError(
-            "the kernel has no pswpout counter: it was built without swap",
-            device=self._device.serial,
-            next_step="use a kernel with CONFIG_SWAP and CONFIG_VM_EVENT_COUNTERS",
         )
 
     def remove(self) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from foundation.errors import UsageError
+from foundation.toml_table import Table, to_toml
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
-T = TypeVar("T")
+#: Table of a profile -> key -> value that takes the place of the profile's own.
+Changes = Mapping[str, Mapping[str, Any]]
+CHANGEABLE: Final = ("device", "workload", "defaults", "eater")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,26 @@ class Content:
     weight: float
 
 
+def mix_text(content: tuple[Content, ...]) -> str:
+    """As the native programs take it: ``zero:0.1,random:0.9``."""
+    return ",".join(f"{part.kind}:{part.weight:g}" for part in content)
+
+
+@dataclass(frozen=True)
+class Eater:
+    """What the memory eater does: fill ``mb`` MiB, then touch ``touches`` pages picked at random.
+
+    ``rate_mb_s`` 0 is as fast as it can; ``rewrite_share`` of the touched pages is rewritten.
+    """
+
+    mb: int
+    content: tuple[Content, ...]
+    rate_mb_s: int
+    touches: int
+    rewrite_share: float
+    seed: int
+
+
 @dataclass(frozen=True)
 class SyntheticApp:
     """What an app is made of on a device whose apps are ours.
@@ -58,10 +81,9 @@ class SyntheticApp:
 
     def to_ini(self) -> str:
         """The app.ini that the device's app program reads."""
-        content = ",".join(f"{part.kind}:{part.weight:g}" for part in self.content)
         return (
             f"anon_kb={self.anon_mb * 1024}\nhot_share={self.hot_share}\ncold_share={self.cold_share}\n"
-            f"rewrite_share={self.rewrite_share}\ncontent={content}\nseed={self.seed}\n"
+            f"rewrite_share={self.rewrite_share}\ncontent={mix_text(self.content)}\nseed={self.seed}\n"
             f"pace_pages={self.pace_pages}\npace_ms={self.pace_ms}\n"
         )
 
@@ -77,10 +99,12 @@ class App:
 
 @dataclass(frozen=True)
 class Profile:
-    """A workload: ``rounds`` passes over ``apps``, in fixed or shuffled (seeded) order.
+    """A workload and the settings of the device under it.
 
-    ``dwell_s`` is the time an app stays in front, ``gap_s`` the time between leaving it and
-    the next start. ``source`` is the TOML text, stored with the results.
+    With ``apps``: ``rounds`` passes over them, in fixed or shuffled (seeded) order; ``dwell_s``
+    is the time an app stays in front, ``gap_s`` the time between leaving it and the next
+    start. With ``eater``: the memory eater, and the keys of app switching mean nothing.
+    ``source`` is the TOML text, stored with the results.
     """
 
     name: str
@@ -92,51 +116,20 @@ class Profile:
     gap_s: float
     seed: int
     apps: tuple[App, ...]
+    eater: Eater | None = None
+
+    @property
+    def workload(self) -> str:
+        """Name of the workload that the profile is made for."""
+        return "app-switching" if self.eater is None else "memory-eater"
 
 
-class _Table:
-    """A TOML table that must be used up: an unknown key is a mistyped one."""
-
-    def __init__(self, path: Path, where: str, content: Mapping[str, Any]) -> None:
-        self._path, self._where, self._left = path, where, dict(content)
-        self._asked: list[str] = []
-
-    def fail(self, text: str, next_step: str | None = None) -> UsageError:
-        return UsageError(f"{self._path}: {self._where}{text}", next_step=next_step)
-
-    def take(self, key: str, kind: type[T], check: Callable[[T], bool], rule: str) -> T:
-        self._asked.append(key)
-        if key not in self._left:
-            near = difflib.get_close_matches(key, list(self._left), n=1)
-            raise self.fail(
-                f"{key} is missing", f"rename {near[0]} to {key}" if near else f"add {key}: {rule}"
-            )
-        value = self._left.pop(key)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind or not check(value):
-            raise self.fail(f"{key} = {value!r} is not {rule}")
-        return value
-
-    def take_or(self, key: str, kind: type[T], default: T, check: Callable[[T], bool], rule: str) -> T:
-        if key not in self._left:
-            self._asked.append(key)
-            return default
-        return self.take(key, kind, check, rule)
-
-    def done(self, also: Iterable[str] = ()) -> None:
-        for key in self._left:
-            if key not in also:
-                near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(self._asked)}"
-                raise self.fail(f"unknown key {key}", hint)
-
-
-def load_profile(name: str) -> Profile:
+def load_profile(name: str, changes: Changes | None = None) -> Profile:
     """Load a profile by the name of one that comes with the suite, or by the path of a TOML file.
 
-    UsageError for an unknown name (the nearest is offered), a missing or unknown key, or a
-    value out of range.
+    With ``changes`` the keys named there take the place of the profile's own, and ``source``
+    is the changed text. UsageError for an unknown name (the nearest is offered), a missing or
+    unknown key, or a value out of range.
     """
     path = Path(name)
     if path.suffix != ".toml":
@@ -145,7 +138,7 @@ def load_profile(name: str) -> Profile:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError:
-        known = sorted(file.stem for file in PROFILES.glob("*.toml"))
+        known = sorted(shipped.stem for shipped in PROFILES.glob("*.toml"))
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = (
             f"did you mean '{near[0]}'?"
@@ -155,7 +148,23 @@ def load_profile(name: str) -> Profile:
         raise UsageError(f"no profile '{name}'", next_step=hint) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"profile {path} cannot be read: {error}") from error
+    if changes:
+        content, text = _changed(path, content, changes)
     return _parse(path, text, content)
+
+
+def _changed(path: Path, content: dict[str, Any], changes: Changes) -> tuple[dict[str, Any], str]:
+    """The profile with ``changes``; a table that it does not have cannot be changed."""
+    for table, keys in changes.items():
+        there = content.get(table)
+        if not isinstance(there, dict):
+            tables = [name for name in CHANGEABLE if isinstance(content.get(name), dict)]
+            raise UsageError(
+                f"{path} has no table [{table}] to change", next_step=f"it has {', '.join(tables)}"
+            )
+        content = {**content, table: {**there, **keys}}
+    keys_text = ", ".join(f"{table}.{key}" for table, keys in changes.items() for key in keys)
+    return content, f"# {path.stem}, changed: {keys_text}\n\n{to_toml(content)}"
 
 
 def _is_share(value: float) -> bool:
@@ -170,10 +179,10 @@ def _sub(path: Path, content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
-    top = _Table(path, "", dict.fromkeys(content))
-    top._asked += ["device", "workload", "defaults", "apps"]
-    top.done(also=("device", "workload", "defaults", "apps"))
-    device = _Table(path, "[device] ", _sub(path, content, "device"))
+    top = Table(path, "", content)
+    top.known(*CHANGEABLE, "apps")
+    top.done()
+    device = Table(path, "[device] ", _sub(path, content, "device"))
     pins = DevicePins(
         zram_mb=device.take("zram_mb", int, lambda v: 1 <= v <= 65536, "a size of 1 to 65536 MiB"),
         zram_algorithm=device.take("zram_algorithm", str, lambda v: bool(v), "the name of a compressor"),
@@ -184,7 +193,9 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         else None,
     )
     device.done()
-    work = _Table(path, "[workload] ", _sub(path, content, "workload"))
+    if "eater" in content:
+        return _eating(path, text, content, pins)
+    work = Table(path, "[workload] ", _sub(path, content, "workload"))
     order = work.take("order", str, lambda v: v in ("fixed", "shuffled"), "'fixed' or 'shuffled'")
     rounds = work.take("rounds", int, lambda v: 1 <= v <= 10000, "1 to 10000")
     dwell_s = work.take("dwell_s", float, lambda v: 0 <= v <= 600, "0 to 600 seconds")
@@ -213,12 +224,32 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
     )
 
 
+def _eating(path: Path, text: str, content: Mapping[str, Any], pins: DevicePins) -> Profile:
+    """A profile of the memory eater, which has no apps."""
+    for other in ("workload", "defaults", "apps"):
+        if other in content:
+            raise UsageError(
+                f"{path}: [eater] and [{other}] are of two workloads", next_step="make two profiles of it"
+            )
+    table = Table(path, "[eater] ", _sub(path, content, "eater"))
+    eater = Eater(
+        mb=table.take("mb", int, lambda v: 1 <= v <= 1024 * 1024, "a size of 1 to 1048576 MiB"),
+        content=_content(table),
+        rate_mb_s=table.take("rate_mb_s", int, lambda v: 0 <= v <= 1024 * 1024, "0 (no limit) or MiB/s"),
+        touches=table.take("touches", int, lambda v: 0 <= v < 2**32, "0 or more pages"),
+        rewrite_share=table.take("rewrite_share", float, _is_share, "a share from 0 to 1"),
+        seed=table.take("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31"),
+    )
+    table.done()
+    return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater)
+
+
 def _is_package(value: str) -> bool:
     return "." in value and all(part.isidentifier() for part in value.split("."))
 
 
 def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
-    table = _Table(path, f"[[apps]] {number + 1}: ", content)
+    table = Table(path, f"[[apps]] {number + 1}: ", content)
     package = table.take("package", str, _is_package, "a package name")
     activity = table.take_or("activity", str, ".Main", lambda v: bool(v), "an activity's name")
     synthetic = None
@@ -237,7 +268,7 @@ def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
     return App(package, activity, synthetic)
 
 
-def _content(table: _Table) -> tuple[Content, ...]:
+def _content(table: Table) -> tuple[Content, ...]:
     given = table.take("content", dict, lambda v: bool(v), "a table of page kinds and their shares")
     parts = []
     for kind, weight in given.items():

@@ -14,6 +14,7 @@ _PLAIN: Final = {
     "kswapd_cpu_ms": "kswapd CPU time",
     "reclaim_cpu_us_per_page": "reclaim CPU per page swapped out, compression included",
     "allocstall": "allocation stalls",
+    "pgsteal_anon_per_s": "anonymous pages reclaimed a second",
 }
 
 _CONDITION: Final = {

@@ -14,11 +14,12 @@ from android_tests.campaign.repetition import condition, measure
 from android_tests.campaign.rules import RETRIES_PER_REPETITION
 from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.store import Store
+from android_tests.campaign.workloads import workload_named
 from android_tests.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from android_tests.device.protocol import Device, Expectation, Lane
 from android_tests.device.state import PinnedState, pins_for
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
-from workloads.app_switching import AppSwitching
+from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS = 2
 
@@ -117,7 +118,7 @@ def _attempt(
     record.gate("identity", True, f"{identity.release}, {', '.join(sorted(identity.thread_names))}")
     with PinnedState(device) as state:
         state.apply(pins_for(plan.profile.device))
-        workload = AppSwitching(device, plan.profile)
+        workload = workload_named(plan.workload).make(device, plan.profile)
         try:
             workload.install()
             _measure_all(lane, device, plan, block, store, needs, phase, record, workload, expectation)
@@ -143,14 +144,16 @@ def _measure_all(
     needs: Needs,
     phase: Callable[[str], None],
     record: BlockRecord,
-    workload: AppSwitching,
+    workload: Workload,
     expectation: Expectation,
 ) -> None:
     before = read_identity(device, expectation)
-    phase("cold starts until memory is full, then one warm-up cycle")
+    phase(workload_named(plan.workload).warm_up)
     workload.prepare()
+    workload.reset()
     with condition(block.scenario, device):
         workload.cycle()
+    workload.result()
     _live_gate(before, read_identity(device, expectation), expectation, record, device)
     index = 0
     allowed_voids = plan.reps * RETRIES_PER_REPETITION

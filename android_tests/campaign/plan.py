@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from analysis.metrics import PRIMARIES, all_metrics, light_metrics
+from analysis.metrics import all_metrics, light_metrics
 from analysis.results import SCHEMA_VERSION
 from android_tests.campaign.schedule import PlannedBlock, schedule
 from android_tests.campaign.variants import nearest
+from android_tests.campaign.workloads import workload_named
 from android_tests.device.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
@@ -49,6 +50,11 @@ class Plan:
         """What is recorded for, in the order of reports."""
         return tuple(all_metrics() if self.trace_queue else light_metrics())
 
+    @property
+    def primaries(self) -> tuple[str, ...]:
+        """The metrics that decide: those of the workload."""
+        return workload_named(self.workload).primaries
+
     def identity(self) -> dict[str, Any]:
         """What two commands must have in common to be the same campaign."""
         return {
@@ -78,7 +84,7 @@ class Plan:
             "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.seed,
             **self.identity(),
-            "primaries": list(PRIMARIES),
+            "primaries": list(self.primaries),
             "alpha": ALPHA,
             "schedule": [vars(block) for block in self.blocks],
             "suite_version": SUITE_VERSION,
@@ -116,8 +122,14 @@ def make_plan(
     seed: int,
     lanes: tuple[str, ...],
     trace_queue: bool = False,
+    name: str | None = None,
 ) -> Plan:
-    """Fix the plan; UsageError if the numbers make no campaign."""
+    """Fix the plan; UsageError if the numbers make no campaign, or the profile is of another workload."""
+    if profile.workload != workload:
+        raise UsageError(
+            f"profile {profile.name} is of {profile.workload}, and this question is asked with {workload}",
+            next_step=f"use profile {workload_named(workload).profile}, or one like it",
+        )
     if not 1 <= pairs <= 200:
         raise UsageError(
             f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 7 can show a change"
@@ -126,5 +138,15 @@ def make_plan(
         raise UsageError(f"{reps} repetitions a block cannot be run", next_step="give --reps 1 to 50")
     blocks = schedule([v.name for v in variants], scenarios, pairs, seed, lanes)
     return Plan(
-        workload, workload, profile, scenarios, variants, pairs, reps, seed, lanes, blocks, trace_queue
+        name=name or workload,
+        workload=workload,
+        profile=profile,
+        scenarios=scenarios,
+        variants=variants,
+        pairs=pairs,
+        reps=reps,
+        seed=seed,
+        lanes=lanes,
+        blocks=blocks,
+        trace_queue=trace_queue,
     )

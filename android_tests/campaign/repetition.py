@@ -16,8 +16,8 @@ from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, assemble
 from android_tests.device.protocol import Device, Lane
-from workloads.app_switching import AppSwitching, CycleResult
 from workloads.burner import CpuBurner
+from workloads.protocol import Cycle, Workload
 
 # The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
 SETTLE_S: Final = 1.0
@@ -41,7 +41,7 @@ def measure(
     lane: Lane,
     device: Device,
     scenario: str,
-    workload: AppSwitching,
+    workload: Workload,
     needs: Needs,
     repetition: Repetition,
     index: int,
@@ -57,14 +57,16 @@ def measure(
     try:
         started = datetime.now(UTC)
         phase(f"repetition {index}: {scenario}")
-        raw, cycle, host = _record(lane, device, scenario, workload, needs, folder)
+        workload.reset()
+        raw, host = _record(lane, device, scenario, workload, needs, folder)
+        cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
         reasons = (
             *report.loss,
             *report.void_reasons,
             *host_reasons(host, emulated=lane.emulated),
-            *cycle_reasons(cycle),
+            *cycle.void_reasons(),
         )
         repetition.commit(_record_json(index, started, reasons, report, host, cycle))
     except BaseException:
@@ -76,8 +78,8 @@ def measure(
 
 
 def _record(
-    lane: Lane, device: Device, scenario: str, workload: AppSwitching, needs: Needs, folder: Path
-) -> tuple[RawCapture, CycleResult, dict[str, float | None]]:
+    lane: Lane, device: Device, scenario: str, workload: Workload, needs: Needs, folder: Path
+) -> tuple[RawCapture, dict[str, float | None]]:
     with condition(scenario, device):
         capture = Capture(device, needs, folder)
         load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
@@ -86,29 +88,14 @@ def _record(
             time.sleep(SETTLE_S)
             capture.mark_begin()
             load.start()
-            cycle = workload.cycle()
+            workload.cycle()
             host = load.stop()
             capture.mark_end()
         except BaseException:
             capture.cancel()
             raise
         raw = capture.stop()
-    return raw, cycle, host
-
-
-def cycle_reasons(cycle: CycleResult) -> list[str]:
-    """Why what the workload saw makes a repetition void."""
-    unknown = [switch.package for switch in cycle.switches if switch.launch_state == "UNKNOWN"]
-    if unknown:
-        return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
-    if not cycle.switches:
-        return ["the workload made no switch"]
-    if cycle.kills == len(cycle.switches):
-        return [
-            f"all {cycle.kills} switches found their app killed: this measured app starts "
-            "(give the apps less memory, or the device more)"
-        ]
-    return []
+    return raw, host
 
 
 def _record_json(
@@ -117,7 +104,7 @@ def _record_json(
     reasons: tuple[str, ...],
     report: CaptureReport,
     host: dict[str, float | None],
-    cycle: CycleResult,
+    cycle: Cycle,
 ) -> dict[str, Any]:
     return {
         "index": index,
@@ -130,7 +117,7 @@ def _record_json(
         "thread_names": list(report.thread_names),
         "switches": len(cycle.switches),
         "kills": cycle.kills,
-        "relaunches": cycle.relaunches,
         "pages_verified": cycle.pages_verified,
         "mismatches": cycle.mismatches,
+        **cycle.facts(),
     }

@@ -16,6 +16,7 @@ VOID_RULES: Final[tuple[str, ...]] = (
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition in which an app switch failed or could not be classified is void",
     "a repetition in which every switch found its app killed is void: it measured app starts",
+    "a repetition in which the memory eater was killed is void: it did less work",
     "a repetition that swapped nothing out is void: there was no reclaim to measure",
     "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
     f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each one planned; "

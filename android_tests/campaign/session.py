@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.metrics import PRIMARIES, needs_of
+from analysis.metrics import needs_of
 from analysis.pipeline import Judgement, judge
 from android_tests.campaign.block import run_block
 from android_tests.campaign.lanes import LaneSettings, open_lane
@@ -20,7 +20,7 @@ from android_tests.campaign.store import Store
 from android_tests.campaign.variants import parse_variants
 from android_tests.device.protocol import Lane
 from foundation.errors import SuiteError, UsageError
-from workloads.profile import load_profile
+from workloads.profile import Changes, load_profile
 
 DEFAULT_VARIANTS = {
     "virtual": ("baseline=stock", "patched=kcompressd"),
@@ -30,7 +30,10 @@ DEFAULT_VARIANTS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asked for."""
+    """What was asked for, by the command line and by a campaign file.
+
+    ``changes`` take the place of keys of the profile; ``name`` None: that of the workload.
+    """
 
     device_kind: str
     lane: LaneSettings
@@ -43,6 +46,8 @@ class Settings:
     seed: int | None
     trace_queue: bool = False
     workload: str = "app-switching"
+    changes: Changes = field(default_factory=dict)
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def plan_of(settings: Settings) -> Plan:
         )
     return make_plan(
         workload=settings.workload,
-        profile=load_profile(settings.profile),
+        profile=load_profile(settings.profile, settings.changes),
         scenarios=parse_scenarios(settings.scenarios),
         variants=parse_variants(texts, device_kind=settings.device_kind),
         pairs=settings.pairs,
@@ -104,6 +109,7 @@ def plan_of(settings: Settings) -> Plan:
         seed=seed,
         lanes=(f"{settings.device_kind}-0",),
         trace_queue=settings.trace_queue,
+        name=settings.name,
     )
 
 
@@ -211,6 +217,6 @@ def questions_of(plan: Plan) -> list[Question]:
     return [
         Question(scenario, metric, variant.name)
         for scenario in plan.scenarios
-        for metric in PRIMARIES
+        for metric in plan.primaries
         for variant in plan.variants[1:]
     ]

@@ -44,6 +44,10 @@ class RemoteProcess(Protocol):
         """Exit status, or None while it runs."""
         ...
 
+    def said(self) -> str:
+        """What it has printed so far."""
+        ...
+
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
         """Ask it to end (SIGTERM, then SIGKILL), wait, and return what it printed."""
         ...

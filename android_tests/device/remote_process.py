@@ -49,6 +49,10 @@ class AdbProcess:
             raise self._failure
         return self._shell.exit_status
 
+    def said(self) -> str:
+        """What it has printed on its standard output so far; may end within a line."""
+        return self._shell.text("stdout")
+
     def wait(self, *, deadline_s: float) -> int:
         """Wait for its end; the exit status. CommandTimeout leaves it running."""
         self._reader.join(deadline_s)

@@ -46,6 +46,35 @@ def test_items_stand_in_schedule_order_and_verdicts_follow(tmp_path: Path) -> No
     assert len(verdicts) == 3
 
 
+def test_a_campaign_file_brings_its_question_with_it(tmp_path: Path) -> None:
+    done = run(
+        *("--collect-only", "-q", "--campaign", "content", "--leg", "zero"),
+        *("--pairs", "1", "--scenario", "idle", "--results", str(tmp_path / "r")),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    items = [line for line in done.stdout.splitlines() if "::" in line]
+    assert all(item.startswith("android_tests/test_throughput.py::") for item in items)
+    assert sum("test_block[memory-eater-idle-" in item for item in items) == 2
+    verdicts = [item for item in items if "test_verdict[memory-eater-idle-" in item]
+    assert [item.split("-")[3] for item in verdicts] == [
+        "pgsteal_anon_per_s",
+        "allocstall",
+        "reclaim_cpu_us_per_page",
+    ]
+
+
+def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
+    done = run("--dry-run", "--campaign", "algorithms", "--pairs", "1", "--results", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    for leg in ("lzo-rle", "lz4", "zstd"):
+        assert (
+            f"algorithms/{leg}: app-switching, profile phone-like with device.zram_algorithm = {leg}"
+            in (done.stdout)
+        )
+        assert f"results in {tmp_path / 'r' / leg}" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -56,6 +85,21 @@ def test_items_stand_in_schedule_order_and_verdicts_follow(tmp_path: Path) -> No
         (["--reps", "0"], "0 repetitions"),
         (["--profile", "phone-lik"], "phone-like"),
         (["--device", "phone"], "no variants given"),
+        (["--campaign", "algorithm"], "did you mean 'algorithms'"),
+        (["--campaign", "algorithms"], "choose one with --leg, or run all"),
+        (["--campaign", "cpus", "--leg", "2-cpus"], "did you mean"),
+        (
+            ["--campaign", "reviewers", "--variant", "a=stock"],
+            "what is compared is said by the campaign file",
+        ),
+        (["--leg", "zstd"], "give --campaign FILE with it"),
+        (["--profile", "eater"], "use profile phone-like"),
+        (["android_tests/test_throughput.py", "--profile", "smoke"], "use profile eater"),
+        (["android_tests/test_throughput.py", "android_tests/test_app_switching.py"], "are two questions"),
+        (
+            ["android_tests/test_app_switching.py", "--campaign", "content", "--leg", "zero"],
+            "of memory-eater",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_a_non_zero_exit(

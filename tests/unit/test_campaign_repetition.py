@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from android_tests.campaign.repetition import cycle_reasons
 from workloads.app_switching import CycleResult, Switch
 
 HOT = Switch(
@@ -29,16 +28,16 @@ def cycle(*switches: Switch) -> CycleResult:
 
 
 def test_kills_are_a_result_as_long_as_something_was_switched_to() -> None:
-    assert cycle_reasons(cycle(HOT, HOT)) == []
-    assert cycle_reasons(cycle(HOT, COLD, COLD)) == []
+    assert cycle(HOT, HOT).void_reasons() == []
+    assert cycle(HOT, COLD, COLD).void_reasons() == []
 
 
 def test_a_cycle_of_app_starts_only_is_void() -> None:
-    (reason,) = cycle_reasons(cycle(COLD, COLD))
+    (reason,) = cycle(COLD, COLD).void_reasons()
     assert "all 2 switches found their app killed" in reason
 
 
 def test_a_cycle_without_a_switch_or_with_a_doubtful_one_is_void() -> None:
-    assert cycle_reasons(cycle()) == ["the workload made no switch"]
+    assert cycle().void_reasons() == ["the workload made no switch"]
     doubtful = replace(HOT, launch_state="UNKNOWN", doubt="the app has no process after its start")
-    assert cycle_reasons(cycle(HOT, doubtful)) == ["1 switches could not be classified, first: suite.chat"]
+    assert cycle(HOT, doubtful).void_reasons() == ["1 switches could not be classified, first: suite.chat"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
-from workloads.profile import PROFILES, load_profile
+from workloads.profile import PROFILES, Changes, load_profile, mix_text
 
 GOOD = (PROFILES / "phone-like.toml").read_text()
 
@@ -16,6 +16,8 @@ def test_every_profile_of_the_suite_loads_and_needs_more_than_a_virtual_device_h
     profile = load_profile(path.stem)
     assert profile.source == path.read_text()
     total_mb = sum(app.synthetic.anon_mb for app in profile.apps if app.synthetic)
+    if profile.eater is not None:
+        total_mb = profile.eater.mb
     assert 163 < total_mb < 223, "a 256 MB guest has 223 in all, about 60 of them without swap"
     assert len({app.synthetic.seed for app in profile.apps if app.synthetic}) == len(profile.apps)
 
@@ -93,6 +95,64 @@ def test_a_missing_table_and_a_single_app_are_refused(tmp_path: Path) -> None:
     path.write_text(GOOD.split("[[apps]]")[0] + '[[apps]]\npackage = "suite.one"\n')
     with pytest.raises(UsageError, match="at least two"):
         load_profile(str(path))
+
+
+def test_an_eater_profile_has_no_apps_and_names_its_workload(tmp_path: Path) -> None:
+    profile = load_profile("eater")
+    assert (profile.workload, load_profile("smoke").workload) == ("memory-eater", "app-switching")
+    assert profile.eater is not None
+    assert mix_text(profile.eater.content) == "zero:0.05,same:0.1,ratio2.5:0.51,random:0.34"
+    path = tmp_path / "both.toml"
+    path.write_text(profile.source + GOOD[GOOD.index("[workload]") :])
+    with pytest.raises(UsageError, match="are of two workloads"):
+        load_profile(str(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("mb = 200", "mib = 200", "rename mib to mb"),
+        ("mb = 200", "mb = 0", "is not a size"),
+        ("touches = 0", "touches = 0\nrate = 3", "did you mean rate_mb_s"),
+        ("rewrite_share = 0.0", "rewrite_share = 2", "a share from 0 to 1"),
+        ("random = 0.34", "random = 0.5", "sum to 1.16"),
+    ],
+)
+def test_a_bad_eater_profile_names_the_key_and_the_fix(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    source = (PROFILES / "eater.toml").read_text()
+    assert old in source
+    path = tmp_path / "bad.toml"
+    path.write_text(source.replace(old, new, 1))
+    with pytest.raises(UsageError, match=re.escape(words)):
+        load_profile(str(path))
+
+
+def test_changes_take_the_place_of_keys_and_the_source_is_the_changed_profile(tmp_path: Path) -> None:
+    changes: Changes = {
+        "device": {"zram_algorithm": "zstd"},
+        "defaults": {"content": {"zero": 0.5, "ratio2.5": 0.5}},
+    }
+    changed = load_profile("phone-like", changes)
+    assert changed.device.zram_algorithm == "zstd"
+    assert changed.device.zram_mb == load_profile("phone-like").device.zram_mb
+    synthetic = changed.apps[0].synthetic
+    assert synthetic is not None
+    assert mix_text(synthetic.content) == "zero:0.5,ratio2.5:0.5"
+    path = tmp_path / "again.toml"
+    path.write_text(changed.source)
+    again = load_profile(str(path))
+    assert (again.device, again.apps, again.rounds) == (changed.device, changed.apps, changed.rounds)
+
+
+def test_changes_are_checked_as_the_profile_is() -> None:
+    with pytest.raises(UsageError, match="did you mean zram_algorithm"):
+        load_profile("phone-like", {"device": {"zram_algoritm": "zstd"}})
+    with pytest.raises(
+        UsageError, match=r"no table \[eater\] to change -> it has device, workload, defaults"
+    ):
+        load_profile("phone-like", {"eater": {"mb": 3}})
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:

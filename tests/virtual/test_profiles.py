@@ -25,7 +25,11 @@ def with_mglru(folder: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", [*sorted(path.stem for path in PROFILES.glob("*.toml")), "mglru"])
+NAMES = sorted(path.stem for path in PROFILES.glob("*.toml"))
+SWITCHING = [name for name in NAMES if load_profile(name).workload == "app-switching"]
+
+
+@pytest.mark.parametrize("name", [*SWITCHING, "mglru"])
 def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path: Path) -> None:
     profile = load_profile(with_mglru(tmp_path) if name == "mglru" else name)
     lane = VirtualLane(name="profiles", cpus=2, memory_mb=256, workdir=tmp_path / "lane")

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eater --mb N --content MIX [--seed N] [--rate-mb-s N] [--touches N] [--rewrite-share F] [--verify]
+ * eater --mb N --content MIX [--seed N] [--rate-mb-s N] [--touches N] [--rewrite-share F] [--hold] [--verify]
  *
  * Eats memory of known content: fills N MiB (as fast as it can, or at a rate), then touches pages
  * picked at random, then may read all of them. Each phase prints one JSON line with its pages, wrong
  * pages, and the latency of the one access that faults: in "fill" that is an allocation with its
- * stalls, in "touch" a swap-in. Ends by itself, and when nobody reads its output any more.
+ * stalls, in "touch" a swap-in. With --hold it says "hold" after that, keeps its memory until SIGTERM,
+ * and only then verifies, so that a measurement can end in between. Ends by itself, and when nobody
+ * reads its output any more. It offers itself to the OOM killer before all others.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "boottime.h"
 #include "histogram.h"
@@ -27,7 +30,7 @@
 struct options {
 	uint64_t mb, seed, rate_mb_s, touches;
 	double rewrite_share;
-	bool verify;
+	bool hold, verify;
 };
 
 struct phase {
@@ -149,6 +152,34 @@ static void verify(void)
 	phase_end(&phase, "verify");
 }
 
+static void hold(void)
+{
+	struct timespec look = { 0, 200 * 1000 * 1000 };
+	sigset_t end;
+
+	/* Blocked before it is said: a SIGTERM that comes at once must not kill what was filled. */
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	printf("{\"event\":\"hold\",\"t_boot_ns\":%" PRIu64 "}\n", boot_ns());
+	fflush(stdout);
+	while (sigtimedwait(&end, NULL, &look) != SIGTERM)
+		if (host_is_gone(0))
+			exit(1);
+	sigprocmask(SIG_UNBLOCK, &end, NULL);
+}
+
+/* A kernel out of memory shall take this program, and none that the device needs. */
+static void first_to_be_killed(void)
+{
+	FILE *score = fopen("/proc/self/oom_score_adj", "w");
+
+	if (!score)
+		return;
+	fputs("1000", score);
+	fclose(score);
+}
+
 __attribute__((noreturn)) static void refuse(const char *option, const char *value)
 {
 	fprintf(stderr, "eater: %s '%s' is out of range or no number\n", option, value);
@@ -201,6 +232,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--verify")) {
 			options.verify = true;
+		} else if (!strcmp(argv[i], "--hold")) {
+			options.hold = true;
 		} else if (i + 1 < argc) {
 			parse(argv[i], argv[i + 1]);
 			i++;
@@ -211,10 +244,11 @@ int main(int argc, char **argv)
 	}
 	if (!options.mb || !mix.parts) {
 		fprintf(stderr, "usage: eater --mb N --content MIX [--seed N] [--rate-mb-s N] [--touches N] "
-				"[--rewrite-share F] [--verify]\n");
+				"[--rewrite-share F] [--hold] [--verify]\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	first_to_be_killed();
 	size_t bytes = options.mb * MB;
 
 	pages = bytes / CONTENT_PAGE_SIZE;
@@ -229,6 +263,8 @@ int main(int argc, char **argv)
 	fill();
 	if (options.touches)
 		touch();
+	if (options.hold)
+		hold();
 	if (options.verify)
 		verify();
 	return 0;

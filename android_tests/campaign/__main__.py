@@ -1,0 +1,91 @@
+"""``python -m android_tests.campaign list|run``: campaign files, all of their legs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from android_tests.campaign.campaign_file import load_campaign, shipped
+from android_tests.campaign.dry_run import dry_run_text
+from android_tests.campaign.options import CommandLine, settings_of_all
+from android_tests.campaign.runner import run_all, runs_of
+from foundation.errors import SuiteError
+
+_USAGE = 4
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # Not argparse's 2, which here says interrupted.
+        self.exit(_USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m android_tests.campaign", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the campaigns that come with the suite, and what each asks")
+    run = commands.add_parser("run", help="run all legs of a campaign file, or go on with them")
+    run.add_argument("file", metavar="FILE", help="a path, or the name of one that comes with the suite")
+    run.add_argument("--leg", metavar="NAME", help="only this leg")
+    run.add_argument(
+        "--results", type=Path, help="folder of the legs' folders (default: results/<campaign>)"
+    )
+    run.add_argument("--device", choices=("virtual", "phone"), default="virtual")
+    run.add_argument("--serial", help="which phone, if several are attached")
+    run.add_argument("--adb-port", type=int, help="port of the adb server that holds the phone")
+    run.add_argument("--scenario", help="CPU conditions, instead of the file's")
+    run.add_argument("--pairs", type=int, help="pairs of blocks a scenario, instead of the file's")
+    run.add_argument("--reps", type=int, help="measured repetitions a block, instead of the file's")
+    run.add_argument("--seed", type=int, help="seed of the block order, instead of the file's")
+    run.add_argument("--fail-on", choices=("regressed", "none"), default="regressed")
+    run.add_argument("--dry-run", action="store_true", help="print the schedule of every leg and stop")
+    return parser
+
+
+def _list() -> int:
+    for name in shipped():
+        file = load_campaign(name)
+        legs = [leg.name for leg in file.legs if leg.name]
+        among = f" (legs {', '.join(legs)})" if legs else ""
+        _say(f"{name}{among}\n    {file.question}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    line = CommandLine(
+        device=options.device,
+        serial=options.serial,
+        adb_port=options.adb_port,
+        campaign=options.file,
+        leg=options.leg,
+        scenarios=options.scenario,
+        pairs=options.pairs,
+        reps=options.reps,
+        seed=options.seed,
+        results=options.results,
+    )
+    if options.dry_run:
+        _say(dry_run_text(settings_of_all(line)))
+        return 0
+    return run_all(runs_of(line, ["--fail-on", options.fail_on]), _say)
+
+
+def main(words: Sequence[str]) -> int:
+    """0: nothing failed; 1: a verdict or a kernel failed; 2: interrupted; 4: asked for what cannot be."""
+    options = _parser().parse_args(words)
+    try:
+        return _list() if options.command == "list" else _run(options)
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""From a command line, and the campaign file it names, to the settings of one campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from android_tests.campaign.campaign_file import CampaignFile, FileSettings, Leg, load_campaign
+from android_tests.campaign.lanes import LaneSettings
+from android_tests.campaign.session import Settings
+from android_tests.campaign.workloads import DEFAULT, workload_named
+from foundation.errors import UsageError
+
+PAIRS: Final = 8
+REPS: Final = 2
+SCENARIOS: Final = "idle,busy"
+CPUS: Final = 2
+MEMORY_MB: Final = 256
+RESULTS: Final = Path("results")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Options as they were typed; None or empty is not given.
+
+    ``workload`` is that of the test file that was named, None for a folder.
+    """
+
+    device: str = "virtual"
+    serial: str | None = None
+    adb_port: int | None = None
+    workload: str | None = None
+    campaign: str | None = None
+    leg: str | None = None
+    variants: tuple[str, ...] = ()
+    scenarios: str | None = None
+    pairs: int | None = None
+    reps: int | None = None
+    profile: str | None = None
+    seed: int | None = None
+    results: Path | None = None
+    trace_queue: bool = False
+    cpus: int | None = None
+    memory_mb: int | None = None
+    kernel: Path | None = None
+    modules: Path | None = None
+
+
+def settings_of(line: CommandLine) -> Settings:
+    """The one campaign that is asked for. UsageError for a conflict, or a leg that is not chosen."""
+    if line.campaign is None:
+        if line.leg is not None:
+            raise UsageError(
+                "--leg chooses a leg of a campaign file", next_step="give --campaign FILE with it"
+            )
+        workload = line.workload or DEFAULT
+        return _settings(line, FileSettings(), workload, None, line.results or RESULTS / workload)
+    file = load_campaign(line.campaign)
+    return _of_leg(line, file, file.leg(line.leg))
+
+
+def settings_of_all(line: CommandLine) -> list[Settings]:
+    """As `settings_of`; of a file with legs, where no leg is chosen, all of them in order."""
+    if line.campaign is None or line.leg is not None:
+        return [settings_of(line)]
+    file = load_campaign(line.campaign)
+    return [_of_leg(line, file, leg) for leg in file.legs]
+
+
+def _of_leg(line: CommandLine, file: CampaignFile, leg: Leg) -> Settings:
+    given = {
+        "--variant": bool(line.variants),
+        "--profile": line.profile is not None,
+        "--virtual-cpus": line.cpus is not None,
+        "--virtual-memory-mb": line.memory_mb is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option} and --campaign {file.name}: what is compared is said by the campaign file",
+                next_step=f"leave {option} out, or change a copy of {file.path}",
+            )
+    if line.workload not in (None, file.workload):
+        raise UsageError(
+            f"campaign {file.name} is of {file.workload}, the test file of {line.workload}",
+            next_step=f"run android_tests/{workload_named(file.workload).file}, or android_tests",
+        )
+    name = file.name if leg.name is None else f"{file.name}/{leg.name}"
+    results = line.results or RESULTS / file.name
+    if leg.name is not None:
+        results = results / leg.name
+    return _settings(line, leg.settings, file.workload, name, results)
+
+
+def _settings(
+    line: CommandLine, file: FileSettings, workload: str, name: str | None, results: Path
+) -> Settings:
+    """The command line before the file, the file before the defaults."""
+    scenarios = ",".join(file.scenarios) if file.scenarios else SCENARIOS
+    return Settings(
+        device_kind=line.device,
+        lane=LaneSettings(
+            device_kind=line.device,
+            serial=line.serial,
+            adb_port=line.adb_port,
+            cpus=_first(line.cpus, file.cpus, CPUS),
+            memory_mb=_first(line.memory_mb, file.memory_mb, MEMORY_MB),
+            kernel=line.kernel,
+            modules=line.modules,
+        ),
+        variants=line.variants or file.variants or (),
+        scenarios=line.scenarios if line.scenarios is not None else scenarios,
+        pairs=_first(line.pairs, file.pairs, PAIRS),
+        reps=_first(line.reps, file.reps, REPS),
+        results=results,
+        profile=line.profile or file.profile or workload_named(workload).profile,
+        seed=line.seed if line.seed is not None else file.seed,
+        trace_queue=line.trace_queue or bool(file.trace_queue),
+        workload=workload,
+        changes=file.changes,
+        name=name,
+    )
+
+
+def _first(*values: int | None) -> int:
+    """The first that was given."""
+    return next(value for value in values if value is not None)

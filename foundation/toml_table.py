@@ -1,0 +1,119 @@
+"""TOML read strictly, one table at a time, and written back."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from foundation.errors import UsageError
+
+T = TypeVar("T")
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Table:
+    """A table that must be used up: an unknown key is a mistyped one.
+
+    ``where`` stands before each message, such as ``[device] ``. Every failure is a
+    UsageError of one line that names the file and the key.
+    """
+
+    def __init__(self, path: Path, where: str, content: Mapping[str, Any]) -> None:
+        self._path, self._where, self._left = path, where, dict(content)
+        self._asked: list[str] = []
+
+    def fail(self, text: str, next_step: str | None = None) -> UsageError:
+        """The error to raise for ``text``."""
+        return UsageError(f"{self._path}: {self._where}{text}", next_step=next_step)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._left
+
+    def take(self, key: str, kind: type[T], check: Callable[[T], bool], rule: str) -> T:
+        """The value of ``key``, which must be there, of ``kind``, and pass ``check``."""
+        self._asked.append(key)
+        if key not in self._left:
+            near = difflib.get_close_matches(key, list(self._left), n=1)
+            raise self.fail(
+                f"{key} is missing", f"rename {near[0]} to {key}" if near else f"add {key}: {rule}"
+            )
+        value = self._left.pop(key)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind or not check(value):
+            raise self.fail(f"{key} = {value!r} is not {rule}")
+        return value
+
+    def take_or(self, key: str, kind: type[T], default: T, check: Callable[[T], bool], rule: str) -> T:
+        """As `take`, with a default."""
+        found = self.take_if(key, kind, check, rule)
+        return default if found is None else found
+
+    def take_if(self, key: str, kind: type[T], check: Callable[[T], bool], rule: str) -> T | None:
+        """As `take`, or None where there is no such key."""
+        if key not in self._left:
+            self._asked.append(key)
+            return None
+        return self.take(key, kind, check, rule)
+
+    def words(self, key: str) -> tuple[str, ...] | None:
+        """A list of texts that is not empty, or None where there is no such key."""
+        found = self.take_if(
+            key, list, lambda v: bool(v) and all(isinstance(word, str) for word in v), "a list of texts"
+        )
+        return None if found is None else tuple(found)
+
+    def sub(self, key: str) -> Table:
+        """The table under ``key``; an empty one where there is none."""
+        content = self.take_or(key, dict, {}, lambda v: True, "a table")
+        return Table(self._path, f"{self._where}[{key}] ", content)
+
+    def known(self, *keys: str) -> None:
+        """Keys that somebody else reads."""
+        for key in keys:
+            self._asked.append(key)
+            self._left.pop(key, None)
+
+    def done(self, also: Iterable[str] = ()) -> None:
+        """Everything must have been taken; the nearest known key is offered for what was not."""
+        for key in self._left:
+            if key not in also:
+                near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(self._asked)}"
+                raise self.fail(f"unknown key {key}", hint)
+
+
+def to_toml(content: Mapping[str, Any]) -> str:
+    """TOML text of ``content``: texts, numbers, truths, lists, tables, and lists of tables."""
+    plain, tables = [], []
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            tables.append(f"[{_key(key)}]\n{_lines(value)}")
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            tables += [f"[[{_key(key)}]]\n{_lines(entry)}" for entry in value]
+        else:
+            plain.append(f"{_key(key)} = {_value(value)}\n")
+    return "\n".join(filter(None, ["".join(plain), *tables]))
+
+
+def _lines(table: Mapping[str, Any]) -> str:
+    return "".join(f"{_key(key)} = {_value(value)}\n" for key, value in table.items())
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)

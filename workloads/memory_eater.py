@@ -1,0 +1,209 @@
+"""The memory eater: fill more memory than there is, as fast as reclaim lets it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from android_tests.device.arch import arch_of
+from android_tests.device.protocol import Device, RemoteProcess
+from android_tests.device.state import ZramPin
+from foundation.errors import DataCorruption, DeviceError, UsageError
+from workloads.app_switching import Switch
+from workloads.eater_output import Phase, is_holding, parse_phases
+from workloads.native.build import binary
+from workloads.profile import Eater, Profile, mix_text
+from workloads.swap_counter import pswpout
+
+REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
+#: How long a cycle may take, and how long the reading of all pages after it, seconds.
+CYCLE_DEADLINE_S: Final = 600.0
+VERIFY_DEADLINE_S: Final = 600.0
+
+PAGES_PER_MB: Final = 256
+_POLL_S: Final = 0.02
+# adbd reports a death by signal N as 128 + N, as shells do.
+_KILLED: Final = 128 + 9
+
+
+@dataclass(frozen=True)
+class EaterCycle:
+    """One run of the eater; `workloads.protocol.Cycle`.
+
+    ``kills`` is 1 if the device killed it, which then did less than ``pages_wanted``.
+    """
+
+    phases: tuple[Phase, ...]
+    pages_wanted: int
+    kills: int
+    mismatches: int = 0
+    switches: tuple[Switch, ...] = ()
+
+    @property
+    def pages_verified(self) -> int:
+        return sum(phase.pages for phase in self.phases if phase.event != "fill")
+
+    def to_json_lines(self) -> str:
+        """``workload.jsonl``: one line a phase, with its histogram, then one with the sums."""
+        sums = {
+            "kills": self.kills,
+            "mismatches": self.mismatches,
+            "pages_wanted": self.pages_wanted,
+            "pages_verified": self.pages_verified,
+        }
+        return "".join(json.dumps(line) + "\n" for line in [*map(asdict, self.phases), sums])
+
+    def facts(self) -> dict[str, Any]:
+        """``eater``: for each phase its length, pages, rate, and the latency of its faults."""
+        return {
+            "eater": {
+                phase.event: {
+                    "dur_s": phase.dur_us / 1e6,
+                    "pages": phase.pages,
+                    "rewritten": phase.rewritten,
+                    "mb_s": phase.pages / PAGES_PER_MB / (phase.dur_us / 1e6) if phase.dur_us else None,
+                    "fault_p50_us": phase.quantile_ns(0.50) / 1e3,
+                    "fault_p99_us": phase.quantile_ns(0.99) / 1e3,
+                    "fault_max_us": phase.max_ns / 1e3,
+                }
+                for phase in self.phases
+            }
+        }
+
+    def void_reasons(self) -> list[str]:
+        if not self.kills:
+            return []
+        return [
+            "the memory eater was killed: it did less work than was asked for"
+            " (give it less memory, or the device more)"
+        ]
+
+
+class MemoryEater:
+    """Fills memory of known content on a device; measured is the filling, and touches after it.
+
+    Each cycle is a process of its own that starts from an empty, newly made zram and ends
+    with all its memory. Its pages are read and checked after the measurement. Side effects:
+    one process and one file in /data/local/tmp, both gone after `remove`; zram is made anew
+    as the block has pinned it. Needs root.
+    """
+
+    def __init__(
+        self, device: Device, profile: Profile, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        if profile.eater is None:
+            raise UsageError(
+                f"profile {profile.name} has no [eater]", next_step="use profile eater, or one like it"
+            )
+        self._device = device
+        self._profile = profile
+        self._eater: Eater = profile.eater
+        self._sleep = sleep
+        self._process: RemoteProcess | None = None
+        self._pswpout_before = 0
+
+    def install(self) -> None:
+        """Bring the program to the device."""
+        self._device.push(binary("eater", arch_of(self._device)), REMOTE, mode=0o755)
+
+    def prepare(self) -> None:
+        """Nothing: every cycle makes its own start."""
+
+    def reset(self) -> None:
+        """Nothing is eaten and nothing is swapped out. StateError if zram cannot be made anew."""
+        self._end()
+        settings = self._profile.device
+        pin = ZramPin(settings.zram_mb, settings.zram_algorithm)
+        pin.write(self._device, pin.wanted)
+        self._pswpout_before = pswpout(self._device)
+
+    def cycle(self) -> None:
+        """Fill, then touch; returns when it holds all it was asked for, or was killed.
+
+        DeviceError if it fails by itself or does not come to its end.
+        """
+        process = self._process = self._device.spawn(self.argv())
+        limit = time.monotonic() + CYCLE_DEADLINE_S
+        while not is_holding(process.said()):
+            if process.poll() is not None:
+                return
+            if time.monotonic() > limit:
+                raise DeviceError(
+                    f"the memory eater is still at work after {CYCLE_DEADLINE_S:.0f} s",
+                    device=self._device.serial,
+                    next_step="give the profile less memory or fewer touches, or look into the kernel log",
+                )
+            self._sleep(_POLL_S)
+
+    def argv(self) -> list[str]:
+        """The command line on the device."""
+        eater = self._eater
+        return [
+            REMOTE,
+            *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
+            *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
+            *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
+        ]
+
+    def result(self) -> EaterCycle:
+        """Let the eater read all its pages, and end it.
+
+        DataCorruption if a page was wrong, DeviceError if nothing was swapped out: then
+        the memory sufficed and there was no reclaim to measure.
+        """
+        if self._process is None:
+            raise DeviceError("the memory eater has not run", device=self._device.serial)
+        swapped = pswpout(self._device) - self._pswpout_before
+        process, self._process = self._process, None
+        # SIGTERM ends the hold; only a program that does not end by itself is killed.
+        begun_s = time.monotonic()
+        done = process.stop(deadline_s=VERIFY_DEADLINE_S)
+        late = time.monotonic() - begun_s > VERIFY_DEADLINE_S / 2
+        phases = parse_phases(done.stdout, device=self._device.serial)
+        wrong = [phase for phase in phases if phase.mismatches]
+        if wrong:
+            raise DataCorruption(
+                f"{sum(phase.mismatches for phase in wrong)} pages read back differ from what was written,"
+                f" first: page {wrong[0].first_wrong} in {wrong[0].event}",
+                device=self._device.serial,
+                next_step="keep the results folder: kernel.log and workload.jsonl are the evidence",
+            )
+        wanted = self._eater.mb * PAGES_PER_MB
+        if done.exit_status == _KILLED and not late:
+            return EaterCycle(phases, wanted, kills=1)
+        self._check_whole(phases, done.exit_status, done.stderr, wanted)
+        if swapped == 0:
+            raise DeviceError(
+                f"profile {self._profile.name} swapped nothing out: {self._eater.mb} MiB fit into memory",
+                device=self._device.serial,
+                next_step="give the eater more memory (mb), or the device less",
+            )
+        return EaterCycle(phases, wanted, kills=0)
+
+    def _check_whole(self, phases: tuple[Phase, ...], status: int, stderr: str, wanted: int) -> None:
+        """Every phase must be there, over all its pages."""
+        pages = {"fill": wanted, "touch": self._eater.touches, "verify": wanted}
+        if not self._eater.touches:
+            del pages["touch"]
+        if status == 0 and {phase.event: phase.pages for phase in phases} == pages:
+            return
+        ended = ", ".join(f"{phase.event} {phase.pages} pages" for phase in phases) or "no phase"
+        raise DeviceError(
+            f"the memory eater ended with exit status {status} after {ended}: {stderr.strip()[-200:]}",
+            device=self._device.serial,
+            next_step="run it on the device by hand, and see the kernel log",
+        )
+
+    def _end(self) -> None:
+        """End a run whose result nobody wants; it need not read its pages first."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+
+    def remove(self) -> None:
+        """End the eater and delete its file."""
+        self._end()
+        self._device.shell(["rm", "-f", REMOTE])

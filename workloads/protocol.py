@@ -1,0 +1,70 @@
+"""What a campaign asks of a workload, whatever it makes the device do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from workloads.app_switching import Switch
+
+
+class Cycle(Protocol):
+    """What one cycle came to.
+
+    ``switches`` is empty for a workload that has none; ``kills`` counts processes of the
+    workload that the device killed. Pages are of 4 KiB. ``mismatches`` is 0 for every cycle
+    that exists, since a wrong page is raised as DataCorruption.
+    """
+
+    @property
+    def switches(self) -> Sequence[Switch]: ...
+
+    @property
+    def kills(self) -> int: ...
+
+    @property
+    def pages_verified(self) -> int: ...
+
+    @property
+    def mismatches(self) -> int: ...
+
+    def to_json_lines(self) -> str:
+        """The content of ``workload.jsonl``."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """What only this workload has to say in ``rep.json``."""
+        ...
+
+    def void_reasons(self) -> list[str]:
+        """Why the work that was done makes a repetition void; blind to every metric."""
+        ...
+
+
+class Workload(Protocol):
+    """One workload on one device; `remove` undoes what it did there, on every way out."""
+
+    def install(self) -> None:
+        """Bring to the device what it runs. UsageError for what the profile lacks."""
+        ...
+
+    def prepare(self) -> object:
+        """Once a block, before the warm-up."""
+        ...
+
+    def reset(self) -> None:
+        """Bring the device to the state that a cycle starts from; before the capture begins."""
+        ...
+
+    def cycle(self) -> object:
+        """The measured work, and nothing else."""
+        ...
+
+    def result(self) -> Cycle:
+        """What the last cycle came to; may still work on the device, after the capture.
+
+        DataCorruption if a page was wrong.
+        """
+        ...
+
+    def remove(self) -> None: ...
