@@ -1,0 +1,50 @@
+"""What docs/findings.md says is what the published results say, computed again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.pipeline import judge
+from analysis.report.mail import mail_text
+
+DOCS = Path(__file__).parents[2] / "docs"
+CAMPAIGNS = sorted(path for path in (DOCS / "findings").iterdir() if path.is_dir())
+
+#: A change in %, an interval, or a ratio: what a reader would quote.
+_FIGURE = re.compile(r"[+-]\d[\d,.]*%|\[[+-]?[\d.,]+k?, [+-]?[\d.,]+k?\]")
+
+
+def copied(campaign: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(campaign, folder / campaign.name))
+
+
+def test_there_are_findings() -> None:
+    assert {path.name for path in CAMPAIGNS} >= {"zram-level", "handicap"}
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda path: path.name)
+def test_the_published_verdicts_are_computed_again(campaign: Path, tmp_path: Path) -> None:
+    copy = copied(campaign, tmp_path)
+    for name in ("verdicts.json", "judgement.json"):
+        (copy / name).unlink()
+    judge(copy)
+    for name in ("verdicts.json", "judgement.json"):
+        assert (copy / name).read_bytes() == (campaign / name).read_bytes()
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda path: path.name)
+def test_the_published_mail_is_what_the_command_prints(campaign: Path, tmp_path: Path) -> None:
+    printed = mail_text(judge(copied(campaign, tmp_path)))
+    assert campaign.with_suffix(".txt").read_text(encoding="utf-8") == printed + "\n"
+
+
+def test_every_change_and_interval_of_the_text_stands_in_a_finding() -> None:
+    known = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "findings").glob("*.txt"))
+    text = (DOCS / "findings.md").read_text(encoding="utf-8")
+    quoted = _FIGURE.findall(text)
+    assert len(quoted) > 20
+    assert [figure for figure in quoted if figure not in known] == []
