@@ -58,14 +58,23 @@ def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, 
         assert plan.pairs == 8
         assert plan.profile.workload == plan.workload == file.workload
         assert settings.lane.memory_mb == 256
-        assert plan.variants[0].kind == "stock"
+        assert plan.variants[0].kind == ("kcompressd" if plan.trace_queue else "stock")
 
 
 def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
-    assert shipped() == ["algorithms", "content", "cpus", "reviewers", "threads-depth"]
+    assert shipped() == [
+        "algorithms",
+        "content",
+        "cpus",
+        "lru",
+        "queue",
+        "reviewers",
+        "threads-depth",
+    ]
     legs = {name: [leg.name for leg in load_campaign(name).legs] for name in shipped()}
     assert legs["algorithms"] == ["lzo-rle", "lz4", "zstd"]
     assert legs["cpus"] == ["1-cpu", "4-cpus"]
+    assert legs["lru"] == ["classic", "mglru"]
     assert legs["content"] == ["zero", "same-filled", "ratio4", "ratio2", "random"]
     assert legs["reviewers"] == legs["threads-depth"] == [None]
     variants = load_campaign("threads-depth").legs[0].settings.variants
