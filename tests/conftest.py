@@ -20,6 +20,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             kind = item.path.relative_to(_HERE).parts[0]
             if kind in _KINDS:
                 item.add_marker(kind)
+            if kind == "virtual":
+                # QEMU 7.2 can lose a code patch of the kernel under emulation: see
+                # docs/virtual-device.md. A campaign measures the block again.
+                item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["CommandTimeout"]))
     items.sort(
         key=lambda item: next((i for i, kind in enumerate(_KINDS) if item.get_closest_marker(kind)), 0)
     )

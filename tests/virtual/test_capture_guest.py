@@ -25,7 +25,7 @@ from android_tests.capture.remote import RemoteFolder
 from android_tests.device.protocol import Device
 from android_tests.device.variant import Variant
 from android_tests.virtual.lane import VirtualLane
-from foundation.errors import StateError
+from foundation.errors import StateError, SuiteError
 
 TRACING = "/sys/kernel/tracing"
 
@@ -55,19 +55,42 @@ umount /mnt/pressure && rmdir /mnt/pressure
 """
 
 
+class Guest:
+    """A booted virtual device; one that has stopped answering is booted again."""
+
+    def __init__(self, lane: VirtualLane, kind: str) -> None:
+        self._lane = lane
+        self._variant = Variant(kind, kind)
+        self._device: Device | None = None
+
+    def device(self) -> Device:
+        if self._device is not None:
+            try:
+                self._device.script("true", deadline_s=10)
+            except SuiteError:
+                self._device = None
+        if self._device is None:
+            self._device = self._lane.boot(self._variant)
+            self._device.script(
+                "set -e; echo 200M > /sys/block/zram0/disksize; mkswap /dev/zram0; swapon /dev/zram0;"
+                " echo 100 > /proc/sys/vm/swappiness"
+            )
+        return self._device
+
+
 @pytest.fixture(scope="module", params=["stock", "kcompressd"])
-def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+def booted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     lane = VirtualLane(name="capture", cpus=2, memory_mb=256, workdir=tmp_path_factory.mktemp("lane"))
     try:
-        device = lane.boot(Variant(request.param, request.param))
-        device.script(
-            "set -e; echo 200M > /sys/block/zram0/disksize; mkswap /dev/zram0; swapon /dev/zram0;"
-            " echo 100 > /proc/sys/vm/swappiness"
-        )
-        yield device
+        yield Guest(lane, request.param)
         assert lane.crash_log() is None
     finally:
         lane.close()
+
+
+@pytest.fixture
+def guest(booted: Guest) -> Device:
+    return booted.device()
 
 
 def found(device: Device) -> dict[str, object]:
