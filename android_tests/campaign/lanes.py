@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,17 +27,22 @@ class LaneSettings:
     modules: Path | None = None
 
 
-def open_lane(settings: LaneSettings, plan: Plan) -> Lane:
-    """Open the lane; nothing boots yet. UsageError, LabError, HostError."""
+def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] = print) -> Lane:
+    """Open the lane; nothing boots yet, but kernels that are not built are built now.
+
+    ``write`` takes the lines of that. UsageError, LabError, HostError.
+    """
     if settings.device_kind == "virtual":
         from android_tests.virtual.lane import VirtualLane
 
         if (settings.kernel is None) != (settings.modules is None):
             raise UsageError("--virtual-kernel and --virtual-modules go together", next_step="give both")
         kernel = (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
-        return VirtualLane(
+        lane = VirtualLane(
             name=plan.lanes[0], cpus=settings.cpus, memory_mb=settings.memory_mb, kernel=kernel
         )
+        lane.make_ready(plan.variants, write)
+        return lane
     from android_tests.device.lane_phone import open_phone
 
     return open_phone(plan.lanes[0], serial=settings.serial, adb_port=settings.adb_port)

@@ -17,7 +17,7 @@ from android_tests.campaign.progress import Progress
 from android_tests.campaign.rules import VOID_RULES
 from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.store import Store
-from android_tests.campaign.variants import parse_variants
+from android_tests.campaign.variants import parse_variants, pin_contents
 from android_tests.device.protocol import Lane
 from foundation.errors import SuiteError, UsageError
 from workloads.profile import Changes, load_profile
@@ -103,7 +103,7 @@ def plan_of(settings: Settings) -> Plan:
         workload=settings.workload,
         profile=load_profile(settings.profile, settings.changes),
         scenarios=parse_scenarios(settings.scenarios),
-        variants=parse_variants(texts, device_kind=settings.device_kind),
+        variants=pin_contents(parse_variants(texts, device_kind=settings.device_kind)),
         pairs=settings.pairs,
         reps=settings.reps,
         seed=seed,
@@ -175,7 +175,7 @@ class CampaignSession:
 
     def _lane_ready(self) -> Lane:
         if self._lane is None:
-            self._lane = open_lane(self.settings.lane, self.plan)
+            self._lane = open_lane(self.settings.lane, self.plan, self.progress.write)
             campaign = self.plan.to_json(
                 emulated=self._lane.emulated,
                 lanes={self._lane.name: self._lane.describe()},

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from android_tests.device.variant import Variant
+from android_tests.device.variant import Variant, split_options
 from foundation.errors import UsageError
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "virtual": ("stock", "kcompressd", "kernel", "as-is"),
+    "virtual": ("stock", "kcompressd", "built", "kcompressd-page-io", "patch", "kernel", "as-is"),
     "phone": ("as-is", "sysctl", "param"),
 }
 
@@ -28,6 +29,9 @@ OPTIONS: dict[str, tuple[str, ...] | None] = {
         "delay_us",
         "fail_every",
     ),
+    "built": (),
+    "kcompressd-page-io": (),
+    "patch": ("file", "config", "thread", "content"),
     "kernel": ("image", "modules"),
     "sysctl": None,
     "param": None,
@@ -62,10 +66,9 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
             f"variant '{name}': a {device_kind} device has no kind '{kind}'", next_step=nearest(kind, kinds)
         )
     options: dict[str, str] = {}
-    for part in filter(None, tail.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or not key or not value:
-            raise UsageError(f"variant '{name}': option '{part}' is not KEY=VALUE")
+    for key, value in split_options(kind, tail):
+        if not key or not value:
+            raise UsageError(f"variant '{name}': option '{key or value}' is not KEY=VALUE")
         allowed = OPTIONS[kind]
         if allowed is not None and key not in allowed:
             raise UsageError(
@@ -77,6 +80,15 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
         options[key] = value
     if kind == "kernel" and set(options) != {"image", "modules"}:
         raise UsageError(f"variant '{name}': kind 'kernel' needs image=FILE and modules=DIR")
+    if kind == "patch" and "file" not in options:
+        raise UsageError(
+            f"variant '{name}': kind 'patch' needs its file", next_step=f"write {name}=patch:FILE"
+        )
+    if options.get("thread", "yes") not in ("yes", "no") and kind == "patch":
+        raise UsageError(
+            f"variant '{name}': thread={options['thread']} is neither yes nor no",
+            next_step="leave it out if it is not known whether the patch brings a compression thread",
+        )
     if OPTIONS[kind] is None and not options:
         raise UsageError(
             f"variant '{name}': kind '{kind}' needs KEY=VALUE", next_step=f"such as {name}={kind}:KEY=VALUE"
@@ -97,3 +109,26 @@ def parse_variants(texts: Sequence[str], *, device_kind: str) -> tuple[Variant, 
             next_step="give --variant twice; the same kernel under two names is an A/A campaign",
         )
     return variants
+
+
+def pin_contents(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Read the patches now, and make their content a part of the variants.
+
+    So a patch that cannot be used is told before anything runs, and one that was edited is
+    another campaign. Raises UsageError.
+    """
+    return tuple(_pinned(variant) if variant.kind == "patch" else variant for variant in variants)
+
+
+def _pinned(variant: Variant) -> Variant:
+    from android_tests.virtual.kernels.built import patch_content
+
+    options = dict(variant.options)
+    config = Path(options["config"]) if "config" in options else None
+    found = patch_content(Path(options["file"]), config)
+    if options.get("content", found) != found:
+        raise UsageError(
+            f"variant '{variant.name}': {options['file']} has the content {found}, not {options['content']}",
+            next_step="leave content= out, or give the file that it was",
+        )
+    return Variant(variant.name, variant.kind, {**options, "content": found})

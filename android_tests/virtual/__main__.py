@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from android_tests.device.variant import Variant
+from android_tests.device.variant import Variant, split_options
 from android_tests.virtual.accel import choose
 from android_tests.virtual.initramfs import build_initramfs
 from android_tests.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
@@ -37,10 +37,9 @@ def _prepare() -> int:
 def _variant(text: str) -> Variant:
     kind, _, tail = text.partition(":")
     options = {}
-    for part in filter(None, tail.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or not value:
-            raise UsageError(f"option '{part}' is not KEY=VALUE", next_step="write KIND[:KEY=VALUE,...]")
+    for key, value in split_options(kind, tail):
+        if not value:
+            raise UsageError(f"option '{key}' is not KEY=VALUE", next_step="write KIND[:KEY=VALUE,...]")
         options[key] = value
     return Variant(name=kind or "stock", kind=kind, options=options)
 

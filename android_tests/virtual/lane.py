@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from android_tests.device.variant import Variant
 from android_tests.virtual.accel import Acceleration, choose
 from android_tests.virtual.initramfs import build_initramfs, shell_name
 from android_tests.virtual.kernels import stock_bundle
+from android_tests.virtual.kernels.products import Progress
 from android_tests.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
 from android_tests.virtual.recipes import recipe
 from foundation.errors import BootFailed, KernelCrash, LabError, UsageError
@@ -99,6 +101,14 @@ class VirtualLane:
                 next_step="read the console log",
             ) from error
         return AdbDevice(server, serial, emulated=True)
+
+    def make_ready(self, variants: Sequence[Variant], progress: Progress) -> None:
+        """Build now what the variants need: a kernel of their own takes minutes, and may fail.
+
+        UsageError, HostError.
+        """
+        for variant in variants:
+            recipe(variant, self._kernel, progress)
 
     def expectation(self, variant: Variant) -> Expectation:
         """What proves that ``variant`` is the one that runs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import Final
 from android_tests.device.protocol import Expectation
 from android_tests.device.variant import Variant
 from android_tests.virtual.kernels import KernelBundle, kcompressd_bundle, stock_bundle, user_bundle
+from android_tests.virtual.kernels.built import built_bundle, page_io_bundle, patched_bundle
+from android_tests.virtual.kernels.products import Progress
 from foundation.errors import UsageError
 
-KINDS: Final = ("stock", "kcompressd", "kernel", "as-is")
+KINDS: Final = ("stock", "kcompressd", "built", "kcompressd-page-io", "patch", "kernel", "as-is")
 PARAMETERS: Final = "/sys/module/zram/parameters"
 LIVE_COUNTER: Final = "/sys/kernel/zram_kcompressd/done"
+PAGE_IO_LIVE_COUNTER: Final = "/sys/kernel/mm/kcompressd/done"
 # Option -> lowest and highest value the module takes (its own limits are in kcompressd.c).
 _KCOMPRESSD_OPTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "threads": (0, 4),
@@ -30,6 +34,8 @@ _KCOMPRESSD_OPTIONS: Final[Mapping[str, tuple[int, int]]] = {
 }
 _WHOLE: Final = re.compile(r"-?[0-9]{1,10}")
 _KERNEL_OPTIONS: Final = ("image", "modules")
+_PATCH_OPTIONS: Final = ("file", "config", "thread", "content")
+_THREAD: Final[Mapping[str, bool]] = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,18 @@ class Recipe:
     expectation: Expectation
 
 
-def recipe(variant: Variant, user_kernel: tuple[Path, Path] | None = None) -> Recipe:
+def to_stderr(line: str) -> None:
+    """Where the lines of a long build go, unless somebody else takes them."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def recipe(
+    variant: Variant, user_kernel: tuple[Path, Path] | None = None, progress: Progress = to_stderr
+) -> Recipe:
     """Work out what ``variant`` boots. ``user_kernel`` (image, modules) takes the place of stock.
 
-    UsageError for an unknown kind or option, or a value out of range.
+    UsageError for an unknown kind or option, or a value out of range. A kind that is a kernel
+    of its own (built, patch, kcompressd-page-io) is built now if it is not in the cache: minutes.
     """
     options = dict(variant.options)
     if variant.kind in ("stock", "as-is"):
@@ -61,6 +75,16 @@ def recipe(variant: Variant, user_kernel: tuple[Path, Path] | None = None) -> Re
                 next_step="write NAME=kernel:image=BZIMAGE,modules=DIR",
             )
         return _of_user(Path(options["image"]), Path(options["modules"]))
+    if variant.kind == "built":
+        _reject_unknown(variant, options, ())
+        return _of_whole(built_bundle(progress), compression_thread=False)
+    if variant.kind == "kcompressd-page-io":
+        _reject_unknown(variant, options, ())
+        bundle = page_io_bundle(progress)
+        return _of_whole(bundle, compression_thread=True, live_counter=PAGE_IO_LIVE_COUNTER)
+    if variant.kind == "patch":
+        _reject_unknown(variant, options, _PATCH_OPTIONS)
+        return _of_patch(variant, options, progress)
     raise UsageError(
         f"variant '{variant.name}': a virtual device has no kind '{variant.kind}'",
         next_step=_nearest(variant.kind, KINDS),
@@ -83,6 +107,36 @@ def _of_user(image: Path, modules: Path) -> Recipe:
     bundle = user_bundle(image, modules)
     # Whether somebody else's kernel has the thread is what is to be found out.
     return Recipe(bundle, Expectation(release=bundle.release, build_ids=_module_ids(bundle)))
+
+
+def _of_whole(
+    bundle: KernelBundle, *, compression_thread: bool | None, live_counter: str | None = None
+) -> Recipe:
+    return Recipe(
+        bundle,
+        Expectation(
+            release=bundle.release,
+            build_ids=_module_ids(bundle),
+            compression_thread=compression_thread,
+            live_counter=live_counter,
+        ),
+    )
+
+
+def _of_patch(variant: Variant, options: Mapping[str, str], progress: Progress) -> Recipe:
+    if "file" not in options:
+        raise UsageError(
+            f"variant '{variant.name}' lacks its patch", next_step=f"write {variant.name}=patch:FILE"
+        )
+    thread = options.get("thread")
+    if thread is not None and thread not in _THREAD:
+        raise UsageError(
+            f"variant '{variant.name}': thread={thread} is neither yes nor no",
+            next_step="leave it out if it is not known whether the patch brings a compression thread",
+        )
+    config = Path(options["config"]) if "config" in options else None
+    bundle = patched_bundle(Path(options["file"]), config, progress, content=options.get("content"))
+    return _of_whole(bundle, compression_thread=_THREAD[thread] if thread else None)
 
 
 def _of_kcompressd(variant: Variant, options: Mapping[str, str]) -> Recipe:

@@ -133,14 +133,12 @@ def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
-    """Hold the lock of the kernels folder: one process at a time downloads and builds.
+def locked(path: Path, progress: Progress, waiting: str, deadline_s: float) -> Iterator[None]:
+    """Hold the lock file ``path``; says ``waiting`` once if another process has it.
 
-    Leftovers of a process that died in the middle are removed. Raises HostError if
-    another process holds the lock for longer than ``deadline_s``.
+    HostError if it does so for longer than ``deadline_s``.
     """
-    folder = kernels_dir()
-    with (folder / ".lock").open("w") as lock:
+    with path.open("w") as lock:
         end = time.monotonic() + deadline_s
         told = False
         while True:
@@ -149,17 +147,36 @@ def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Itera
                 break
             except BlockingIOError:
                 if not told:
-                    progress("waiting for another process that prepares kernels")
+                    progress(waiting)
                     told = True
                 if time.monotonic() > end:
                     raise HostError(
-                        f"another process holds {folder}/.lock since {deadline_s:.0f} s",
+                        f"another process holds {path} since {deadline_s:.0f} s",
                         next_step="end it, then run this again",
                     ) from None
                 time.sleep(0.2)
-        for left in folder.rglob(f"{_TEMPORARY}*"):
-            shutil.rmtree(left, ignore_errors=True)
         yield
+
+
+@contextlib.contextmanager
+def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
+    """Hold the lock of the kernels folder: one process at a time downloads and builds.
+
+    Leftovers of a process that died in the middle are removed. Raises HostError if
+    another process holds the lock for longer than ``deadline_s``.
+    """
+    folder = kernels_dir()
+    with locked(
+        folder / ".lock", progress, "waiting for another process that prepares kernels", deadline_s
+    ):
+        remove_unfinished(folder)
+        yield
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a `building` of a process that died has left; the caller holds the lock."""
+    for left in folder.rglob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_pointer(name: str, value: str) -> None:

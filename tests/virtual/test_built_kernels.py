@@ -1,0 +1,250 @@
+"""Whole kernels, built from source: booted, proved live, and under pressure.
+
+A cold build takes minutes, so these tests run only with kernels that are in the cache already,
+or with RECLAIM_SUITE_BUILD_KERNELS=1; otherwise they are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from analysis.metrics import all_metrics, needs_of
+from android_tests.capture import Capture
+from android_tests.device.identity import counter_moved, prove, read_identity
+from android_tests.device.protocol import Device
+from android_tests.device.state import PinnedState, pins_for
+from android_tests.device.variant import Variant
+from android_tests.virtual.kernels.built import PAGE_IO_PATCH, built_bundle, is_built, patched_bundle
+from android_tests.virtual.kernels.built.source import builds_dir, known_source
+from android_tests.virtual.lane import VirtualLane
+from foundation.errors import UsageError, WrongKernel
+from workloads.app_switching import AppSwitching
+from workloads.profile import load_profile
+
+ENV_BUILD = "RECLAIM_SUITE_BUILD_KERNELS"
+COUNTERS = "/sys/kernel/mm/kcompressd"
+SWITCHES = "/sys/module/kernel/parameters"
+BUILT = Variant("baseline", "built")
+PAGE_IO = Variant("patched", "kcompressd-page-io")
+
+# A user's patch: one mail, one file.
+MARK = """\
+From 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001
+From: A Developer <a@example.org>
+Subject: [PATCH] mm: say hello
+
+---
+ mm/page_io.c | 4 ++++
+--- a/mm/page_io.c
++++ b/mm/page_io.c
+@@ -27,3 +27,7 @@
+ #include <linux/delayacct.h>
+ #include "swap.h"
++#include <linux/moduleparam.h>
++
++static int suite_hello = 42;
++core_param(suite_hello, suite_hello, int, 0444);
+ 
+-- 
+2.39.5
+"""
+
+
+def require_kernel(patch: Path | None = None) -> None:
+    """Skip unless the kernel is in the cache, or building is asked for."""
+    if os.environ.get(ENV_BUILD) != "1" and not is_built(patch):
+        pytest.skip(f"the kernel is not built yet, which takes minutes: set {ENV_BUILD}=1 to build it here")
+
+
+@pytest.fixture
+def lane(tmp_path: Path) -> Iterator[VirtualLane]:
+    opened = VirtualLane(name="built", workdir=tmp_path / "lane")
+    yield opened
+    try:
+        console = opened.console()
+        assert opened.crash_log() is None
+        assert not re.search(r"WARNING: CPU|refcount_t|BUG:|Bad page state|blocked for more than", console)
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    path = tmp_path / "hello.patch"
+    path.write_text(MARK)
+    return path
+
+
+@contextmanager
+def smoke(device: Device) -> Iterator[AppSwitching]:
+    """Four apps that do not fit into memory; a page that comes back changed raises DataCorruption."""
+    profile = load_profile("smoke")
+    with PinnedState(device) as state:
+        state.apply(pins_for(profile.device))
+        switching = AppSwitching(device, profile)
+        switching.install()
+        switching.prepare()
+        yield switching
+        switching.remove()
+
+
+def vmstat(device: Device, key: str) -> int:
+    lines = (line.split() for line in device.read_text("/proc/vmstat").splitlines())
+    return {name: int(value) for name, value in lines}[key]
+
+
+def counters(device: Device) -> dict[str, int]:
+    text = device.script(f"cd {COUNTERS} && for name in *; do echo $name $(cat $name); done").stdout
+    return {name: int(value) for name, value in (line.split() for line in text.splitlines())}
+
+
+def wait_for(what: str, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"{what}: not within {deadline_s:.0f} s")
+        time.sleep(0.05)
+
+
+def settled(device: Device) -> dict[str, int]:
+    """The counters once the queue is empty."""
+    wait_for("an empty queue", lambda: counters(device)["queued"] == counters(device)["done"])
+    return counters(device)
+
+
+def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane, tmp_path: Path) -> None:
+    require_kernel()
+    device = lane.boot(BUILT)
+    expectation = lane.expectation(BUILT)
+    identity = read_identity(device, expectation)
+    prove(identity, expectation)
+    assert re.fullmatch(r"6\.1\.\d+-suite-[0-9a-f]{8}", identity.release)
+    assert identity.modules == ()
+    assert identity.thread_names == ("kswapd0",)
+    device.script("grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm")
+    assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
+    with smoke(device) as switching:
+        (tmp_path / "rep").mkdir()
+        needs = needs_of(all_metrics())
+        capture = Capture(device, needs, tmp_path / "rep")
+        capture.start()
+        capture.mark_begin()
+        swapped = vmstat(device, "pswpout")
+        cycle = switching.cycle()
+        capture.mark_end()
+        raw = capture.stop()
+        assert vmstat(device, "pswpout") > swapped + 5000
+    assert cycle.pages_verified > 0
+    assert cycle.mismatches == 0
+    assert raw is not None
+    with pytest.raises(WrongKernel, match="release is"):
+        prove(identity, lane.expectation(Variant("other", "stock")))
+
+
+def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLane) -> None:
+    require_kernel(PAGE_IO_PATCH)
+    device = lane.boot(PAGE_IO)
+    expectation = lane.expectation(PAGE_IO)
+    before = read_identity(device, expectation)
+    prove(before, expectation)
+    assert before.thread_names == ("kcompressd0", "kswapd0")
+    with smoke(device) as switching:
+        cycle = switching.cycle()
+        found = settled(device)
+        after = read_identity(device, expectation)
+        assert counter_moved(before, after)
+        assert cycle.pages_verified > 0
+        assert cycle.mismatches == 0
+        assert found["done"] > 5000
+        assert 0 < found["depth_max"] <= 256
+        assert found["wakeups"] > 0
+        run_ns = device.script("cat /proc/$(pidof kcompressd0)/schedstat").stdout.split()[0]
+        assert int(run_ns) > 0
+
+        # Off: as without the patch, and on again.
+        device.write_text(f"{SWITCHES}/kcompressd", "N")
+        # A kswapd that has looked at the switch already may still queue one folio.
+        time.sleep(0.5)
+        off, swapped = settled(device), vmstat(device, "pswpout")
+        switching.cycle()
+        assert vmstat(device, "pswpout") > swapped + 5000
+        assert counters(device) == off
+        device.write_text(f"{SWITCHES}/kcompressd", "Y")
+        device.write_text(f"{SWITCHES}/kcompressd_rotate", "N")
+        switching.cycle()
+        assert settled(device)["done"] > off["done"]
+
+
+def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
+    require_kernel(PAGE_IO_PATCH)
+    device = lane.boot(PAGE_IO)
+    with smoke(device) as switching:
+        settled(device)
+        # From here on zram takes no page more: each write fails until one is freed.
+        used = device.read_text("/sys/block/zram0/mm_stat").split()[2]
+        device.write_text("/sys/block/zram0/mem_limit", used)
+        switching.cycle()
+        failed = settled(device)
+        device.write_text("/sys/block/zram0/mem_limit", "0")
+        switching.cycle()
+    assert failed["redirtied"] > 0
+    assert "Write-error on swap-device" in lane.console()
+
+
+def test_swapoff_waits_for_waiting_folios(lane: VirtualLane) -> None:
+    require_kernel(PAGE_IO_PATCH)
+    device = lane.boot(PAGE_IO)
+    with smoke(device):
+        for package in ("suite.chat", "suite.maps", "suite.video"):
+            device.shell(["am", "force-stop", package])
+        settled(device)
+        # Pressure from kswapd while swap is being taken away.
+        eating = device.spawn(["sh", "-c", "am start -W -n suite.chat/.Main"])
+        device.shell(["swapoff", "/dev/zram0"], deadline_s=120)
+        eating.stop()
+        found = settled(device)
+        assert found["queued"] == found["done"] > 0
+        device.shell(["am", "start", "-W", "-n", "suite.browser/.Main"], deadline_s=120)
+        log = device.read_text("/data/app/suite.browser/app.log").replace(" ", "")
+        assert '"mismatches":0' in log
+        assert not re.search(r'"mismatches":[1-9]', log)
+        device.shell(["mkswap", "/dev/zram0"])
+        device.shell(["swapon", "/dev/zram0"])
+
+
+def test_a_users_patch_is_in_the_kernel_that_boots(lane: VirtualLane, mark: Path) -> None:
+    require_kernel(mark)
+    variant = Variant("mine", "patch", {"file": str(mark), "thread": "no"})
+    said: list[str] = []
+    bundle = patched_bundle(mark, None, said.append)
+    assert bundle.release != built_bundle(said.append).release
+    device = lane.boot(variant)
+    prove(read_identity(device, lane.expectation(variant)), lane.expectation(variant))
+    assert device.read_text(f"{SWITCHES}/suite_hello").strip() == "42"
+    wrong = Variant("mine", "patch", {"file": str(mark), "thread": "yes"})
+    with pytest.raises(WrongKernel, match="no compression thread runs"):
+        prove(read_identity(device, lane.expectation(wrong)), lane.expectation(wrong))
+
+
+def test_a_patch_that_does_not_compile_breaks_nothing(tmp_path: Path) -> None:
+    require_kernel()
+    broken = tmp_path / "broken.patch"
+    broken.write_text(MARK.replace("= 42", "= nonsense"))
+    source = known_source()
+    assert source is not None
+    before = (source.folder / "mm" / "page_io.c").read_bytes()
+    with pytest.raises(UsageError, match=r"does not build: mm/page_io.c:\d+: ") as caught:
+        patched_bundle(broken, None, lambda line: None)
+    assert "\n" not in str(caught.value)
+    log = Path(str(caught.value.next_step).removeprefix("read "))
+    assert "error:" in log.read_text()
+    assert (source.folder / "mm" / "page_io.c").read_bytes() == before
+    assert not (builds_dir() / "work").exists()
+    assert is_built()
