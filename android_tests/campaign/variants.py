@@ -128,7 +128,8 @@ def _pinned(variant: Variant) -> Variant:
     found = patch_content(Path(options["file"]), config)
     if options.get("content", found) != found:
         raise UsageError(
-            f"variant '{variant.name}': {options['file']} has the content {found}, not {options['content']}",
+            f"variant '{variant.name}': {options['file']} has the content {found}, "
+            f"not {options['content']}",
             next_step="leave content= out, or give the file that it was",
         )
     return Variant(variant.name, variant.kind, {**options, "content": found})

@@ -41,6 +41,9 @@ set.device.zram_algorithm = "zstd"
 set.defaults.content = { zero = 0.5, random = 0.5 }
 """
 
+# What a campaign compares with, where that is not the kernel as Debian builds it.
+BASELINES = {"queue": "kcompressd", "page-io": "built"}
+
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
@@ -58,7 +61,7 @@ def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, 
         assert plan.pairs == 8
         assert plan.profile.workload == plan.workload == file.workload
         assert settings.lane.memory_mb == 256
-        assert plan.variants[0].kind == ("kcompressd" if plan.trace_queue else "stock")
+        assert plan.variants[0].kind == BASELINES.get(name, "stock")
 
 
 def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
@@ -67,6 +70,7 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
         "content",
         "cpus",
         "lru",
+        "page-io",
         "queue",
         "reviewers",
         "threads-depth",

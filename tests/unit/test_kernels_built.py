@@ -72,7 +72,7 @@ def test_the_configuration_has_what_the_suite_needs() -> None:
 
 
 def test_a_fragment_takes_the_place_of_lines() -> None:
-    fragment = "# why\nCONFIG_B=y\n# CONFIG_C is not set\nCONFIG_D=\"x\"\n"
+    fragment = '# why\nCONFIG_B=y\n# CONFIG_C is not set\nCONFIG_D="x"\n'
     text = config.merged("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=y\n", fragment)
     assert config.options(text) == {
         "CONFIG_A": "y",
@@ -110,7 +110,8 @@ def test_a_fragment_that_sets_nothing(tmp_path: Path) -> None:
         ),
         ("/tmp/x.s:7: Error: no such instruction: `foo'\n", "/tmp/x.s:7: no such instruction: `foo'"),
         (
-            "ld: vmlinux.o: in function `swap':\nld: mm/page_io.o:(.text+0x1): undefined reference to `foo'\n"
+            "ld: vmlinux.o: in function `swap':\n"
+            "ld: mm/page_io.o:(.text+0x1): undefined reference to `foo'\n"
             "make[1]: *** [Makefile:1250: vmlinux] Error 1\n",
             "mm/page_io.o: undefined reference to `foo'",
         ),
@@ -185,7 +186,9 @@ def test_missing_packages_are_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(make, "_PROGRAMS", {"no-such-flex": "flex"})
     with pytest.raises(HostError) as caught:
         make.require_tools()
-    assert str(caught.value) == "this machine lacks no-such-flex -> apt-get install flex libelf-dev libssl-dev"
+    assert (
+        str(caught.value) == "this machine lacks no-such-flex -> apt-get install flex libelf-dev libssl-dev"
+    )
     monkeypatch.setattr(make, "_PROGRAMS", {})
     with pytest.raises(HostError, match=r"gelf.h.*apt-get install libelf-dev libssl-dev"):
         make.require_tools()

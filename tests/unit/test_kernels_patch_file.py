@@ -94,7 +94,10 @@ def test_bytes_that_are_no_utf8_stay_what_they_are(tmp_path: Path) -> None:
 
 
 def test_a_rename_names_both_files(tmp_path: Path) -> None:
-    text = "diff --git a/mm/one.c b/mm/uno.c\nsimilarity index 100%\nrename from mm/one.c\nrename to mm/uno.c\n"
+    text = (
+        "diff --git a/mm/one.c b/mm/uno.c\nsimilarity index 100%\n"
+        "rename from mm/one.c\nrename to mm/uno.c\n"
+    )
     (part,) = read_patch(saved(tmp_path, text)).parts
     assert (part.old, part.new) == (frozenset({"mm/one.c"}), frozenset({"mm/uno.c"}))
 

@@ -51,8 +51,8 @@ Subject: [PATCH] mm: say hello
 +
 +static int suite_hello = 42;
 +core_param(suite_hello, suite_hello, int, 0444);
- 
--- 
+\x20
+--\x20
 2.39.5
 """
 
@@ -128,7 +128,9 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
     assert re.fullmatch(r"6\.1\.\d+-suite-[0-9a-f]{8}", identity.release)
     assert identity.modules == ()
     assert identity.thread_names == ("kswapd0",)
-    device.script("grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm")
+    device.script(
+        "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
+    )
     assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
     with smoke(device) as switching:
         (tmp_path / "rep").mkdir()
