@@ -44,7 +44,8 @@ Subject: [PATCH] mm: say hello
  mm/page_io.c | 4 ++++
 --- a/mm/page_io.c
 +++ b/mm/page_io.c
-@@ -27,3 +27,7 @@
+@@ -27,6 +27,10 @@
+ #include <linux/sched/task.h>
  #include <linux/delayacct.h>
  #include "swap.h"
 +#include <linux/moduleparam.h>
@@ -52,6 +53,8 @@ Subject: [PATCH] mm: say hello
 +static int suite_hello = 42;
 +core_param(suite_hello, suite_hello, int, 0444);
 \x20
+ static void end_swap_bio_write(struct bio *bio)
+ {
 --\x20
 2.39.5
 """
@@ -65,7 +68,8 @@ def require_kernel(patch: Path | None = None) -> None:
 
 @pytest.fixture
 def lane(tmp_path: Path) -> Iterator[VirtualLane]:
-    opened = VirtualLane(name="built", workdir=tmp_path / "lane")
+    # The kernel itself is small: with 256 MB the smoke profile's apps would fit into memory.
+    opened = VirtualLane(name="built", memory_mb=228, workdir=tmp_path / "lane")
     yield opened
     try:
         console = opened.console()
