@@ -15,6 +15,7 @@ from android_tests.campaign.rules import RETRIES_PER_REPETITION
 from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.store import Store
 from android_tests.campaign.workloads import workload_named
+from android_tests.capture import TraceRoom, room_for
 from android_tests.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from android_tests.device.protocol import Device, Expectation, Lane
 from android_tests.device.state import PinnedState, pins_for
@@ -121,7 +122,10 @@ def _attempt(
         workload = workload_named(plan.workload).make(device, plan.profile)
         try:
             workload.install()
-            _measure_all(lane, device, plan, block, store, needs, phase, record, workload, expectation)
+            with room_for(device) as room:
+                _measure_all(
+                    lane, device, plan, block, store, needs, phase, record, workload, expectation, room
+                )
             drifted = state.drifted()
             record.gate("pins", not drifted, "; ".join(drifted) or "as set")
             _alive_gate(device, identity, expectation)
@@ -146,6 +150,7 @@ def _measure_all(
     record: BlockRecord,
     workload: Workload,
     expectation: Expectation,
+    room: TraceRoom | None,
 ) -> None:
     before = read_identity(device, expectation)
     phase(workload_named(plan.workload).warm_up)
@@ -167,6 +172,7 @@ def _measure_all(
             repetition=store.start_repetition(block, index),
             index=index,
             phase=phase,
+            room=room,
         )
         if measured.void_reasons:
             record.void_reps[str(index)] = list(measured.void_reasons)

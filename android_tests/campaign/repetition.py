@@ -14,7 +14,7 @@ from typing import Any, Final
 from analysis.metrics.definition import Needs
 from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
-from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, assemble
+from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
 from android_tests.device.protocol import Device, Lane
 from workloads.burner import CpuBurner
 from workloads.protocol import Cycle, Workload
@@ -46,8 +46,9 @@ def measure(
     repetition: Repetition,
     index: int,
     phase: Callable[[str], None],
+    room: TraceRoom | None = None,
 ) -> Measured:
-    """Run and store one repetition.
+    """Run and store one repetition, recording in the memory that ``room`` holds.
 
     Device side effects (burner, capture) are undone on every way out. On an exception
     nothing of the repetition stays; a repetition that ran to its end is always kept,
@@ -58,7 +59,7 @@ def measure(
         started = datetime.now(UTC)
         phase(f"repetition {index}: {scenario}")
         workload.reset()
-        raw, host = _record(lane, device, scenario, workload, needs, folder)
+        raw, host = _record(lane, device, scenario, workload, needs, folder, room)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
@@ -78,10 +79,16 @@ def measure(
 
 
 def _record(
-    lane: Lane, device: Device, scenario: str, workload: Workload, needs: Needs, folder: Path
+    lane: Lane,
+    device: Device,
+    scenario: str,
+    workload: Workload,
+    needs: Needs,
+    folder: Path,
+    room: TraceRoom | None,
 ) -> tuple[RawCapture, dict[str, float | None]]:
     with condition(scenario, device):
-        capture = Capture(device, needs, folder)
+        capture = Capture(device, needs, folder, room=room)
         load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
         capture.start()
         try:

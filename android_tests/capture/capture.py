@@ -18,6 +18,7 @@ from android_tests.capture.programs import poller_program, recorder_program
 from android_tests.capture.raw import Backend, RawCapture
 from android_tests.capture.remote import RemoteFolder
 from android_tests.capture.samples import Sample, read_samples
+from android_tests.capture.trace_room import TraceRoom
 from android_tests.device.arch import arch_of
 from android_tests.device.protocol import Device
 from foundation.errors import DeviceError, SuiteError, UsageError
@@ -61,6 +62,7 @@ class Capture:
         period_ms: int | None = None,
         backend: Backend | None = None,
         buffer_kb_per_cpu: int | None = None,
+        room: TraceRoom | None = None,
     ) -> None:
         self._device = device
         self._needs = needs
@@ -69,6 +71,7 @@ class Capture:
         self._period_ms = period_ms or (EMULATED_PERIOD_MS if device.emulated else PERIOD_MS)
         self._backend: Backend | None = backend
         self._buffer_kb = buffer_kb_per_cpu
+        self._room = room
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
         self._session: Session | None = None
@@ -88,6 +91,8 @@ class Capture:
             self._facts = read_facts(self._device, self._remote)
             self._threads_begin = self._read_threads()
             self._session = self._choose(self._facts)
+            if self._room is not None:
+                self._room.release()
             self._session.start()
             self._poller.start(poller_program(arch))
 
@@ -120,6 +125,8 @@ class Capture:
             silent = None if between or died else "the counter poller wrote no sample"
             cpus = self._session.cpus
             self._session.close()
+            if self._room is not None:
+                self._room.hold()
             self._remote.remove()
         (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
         window = begin.t_end_boot_ns, end.t_boot_ns
@@ -178,7 +185,7 @@ class Capture:
     def _choose(self, facts: Facts) -> Session:
         asked = events.wanted(self._needs.ftrace_events)
         root = events.tracefs_root(self._device)
-        backend = self._backend or ("perfetto" if perfetto_version(self._device) else "ftrace")
+        backend = self._backend or usual_backend(self._device)
         if root is not None:
             self._events, self._missing = events.split_present(self._device, root, asked)
         else:
@@ -191,9 +198,28 @@ class Capture:
                 device=self._device.serial,
                 next_step="mount -t tracefs nodev /sys/kernel/tracing (needs root)",
             )
-        size = self._buffer_kb or buffer_kb(self._mem_total_kb(), facts.cpus)
+        size = self._buffer_kb or buffer_kb(mem_total_kb(self._device), facts.cpus)
         return FtraceSession(self._device, self._remote, root, self._events, size)
 
-    def _mem_total_kb(self) -> int:
-        first = self._device.read_text("/proc/meminfo").partition("\n")[0]
-        return int(first.split()[1])
+
+def usual_backend(device: Device) -> Backend:
+    """Perfetto where the device has it, else ftrace."""
+    return "perfetto" if perfetto_version(device) else "ftrace"
+
+
+def mem_total_kb(device: Device) -> int:
+    """MemTotal of /proc/meminfo."""
+    first = device.read_text("/proc/meminfo").partition("\n")[0]
+    return int(first.split()[1])
+
+
+def room_for(device: Device) -> contextlib.AbstractContextManager[TraceRoom | None]:
+    """Room for what a `Capture` of this device will record; None where perfetto sees to its own.
+
+    Enter it before the workload fills the memory. Needs root where it holds anything.
+    """
+    root = events.tracefs_root(device)
+    if root is None or not device.is_root or usual_backend(device) == "perfetto":
+        return contextlib.nullcontext()
+    cpus = int(device.script("ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l").stdout)
+    return TraceRoom(device, root, buffer_kb(mem_total_kb(device), cpus))

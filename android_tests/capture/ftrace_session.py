@@ -16,6 +16,7 @@ from typing import Final
 from android_tests.capture.ftrace_format import parse_header_page
 from android_tests.capture.ftrace_stats import CpuStats, parse_stats, stats_to_json
 from android_tests.capture.remote import RemoteFolder
+from android_tests.capture.trace_room import expand_top_level
 from android_tests.device.protocol import Device
 from foundation.errors import CommandFailed, DeviceError, StateError, SuiteError
 
@@ -115,17 +116,6 @@ class FtraceSession:
         finally:
             self._base = None
 
-    def _expand_top_level(self) -> None:
-        """Give the top-level buffer the size that the kernel promises it at its first use.
-
-        Kernels such as 6.1 forget that promise as soon as an instance is sized, and would
-        leave whoever traces next with 7 KiB.
-        """
-        path = f"{self._root}/buffer_size_kb"
-        promised = _EXPANDED.search(self._device.read_text(path))
-        if promised:
-            self._device.script(f"echo {promised[1]} > {path}")
-
     def _open_buffer(self) -> None:
         instance = f"{self._root}/instances/{INSTANCE}"
         # One that is left over from a run that was killed is ours to remove.
@@ -133,7 +123,7 @@ class FtraceSession:
         made = self._device.script(f"mkdir {instance}", check=False)
         if made.exit_status == 0:
             self._base = instance
-            self._expand_top_level()
+            expand_top_level(self._device, self._root)
             return
         if self._device.script(f"[ -d {instance} ]", check=False).exit_status == 0:
             raise StateError(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from analysis.metrics import all_metrics, needs_of
-from android_tests.capture import Capture
+from android_tests.capture import Capture, room_for
 from android_tests.device.identity import counter_moved, prove, read_identity
 from android_tests.device.protocol import Device
 from android_tests.device.state import PinnedState, pins_for
@@ -136,10 +136,10 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
         "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
     )
     assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
-    with smoke(device) as switching:
+    with room_for(device) as room, smoke(device) as switching:
         (tmp_path / "rep").mkdir()
         needs = needs_of(all_metrics())
-        capture = Capture(device, needs, tmp_path / "rep")
+        capture = Capture(device, needs, tmp_path / "rep", room=room)
         capture.start()
         capture.mark_begin()
         swapped = vmstat(device, "pswpout")

@@ -13,15 +13,17 @@ import pytest
 from analysis import conventions
 from analysis.engine import open_trace
 from analysis.metrics.definition import Needs
-from android_tests.capture import Capture, CaptureReport, RawCapture, assemble
+from android_tests.capture import Capture, CaptureReport, RawCapture, TraceRoom, assemble, room_for
+from android_tests.capture.capture import mem_total_kb
 from android_tests.capture.events import split_present, tracefs_root, wanted
 from android_tests.capture.ftrace_format import parse_header_page
 from android_tests.capture.ftrace_pages import read_pages
-from android_tests.capture.ftrace_session import INSTANCE, FtraceSession
+from android_tests.capture.ftrace_session import INSTANCE, FtraceSession, buffer_kb
 from android_tests.capture.ftrace_trace import read_formats
 from android_tests.capture.perfetto_loss import packets
 from android_tests.capture.programs import recorder_program
 from android_tests.capture.remote import RemoteFolder
+from android_tests.capture.trace_room import INSTANCE as ROOM
 from android_tests.device.protocol import Device
 from android_tests.device.variant import Variant
 from android_tests.virtual.lane import VirtualLane
@@ -282,6 +284,30 @@ def test_a_start_that_fails_leaves_nothing(guest: Device, tmp_path: Path) -> Non
     capture = Capture(guest, needs(guest), tmp_path, buffer_kb_per_cpu=4_000_000)
     with pytest.raises(StateError, match="could not be set up"):
         capture.start()
+    assert found(guest) == before
+
+
+def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tmp_path: Path) -> None:
+    before = found(guest)
+    with room_for(guest) as room:
+        assert room is not None
+        assert found(guest)["instances"] == [ROOM]
+        capture = Capture(guest, needs(guest), tmp_path, room=room)
+        capture.start()
+        assert found(guest)["instances"] == [INSTANCE]
+        capture.mark_begin()
+        capture.mark_end()
+        capture.stop()
+        held = guest.read_text(f"{TRACING}/instances/{ROOM}/buffer_size_kb")
+        assert found(guest)["instances"] == [ROOM]
+    assert int(held.split()[0]) >= buffer_kb(mem_total_kb(guest), 2)
+    assert found(guest) == before
+
+
+def test_room_that_the_device_has_not_got_is_said(guest: Device) -> None:
+    before = found(guest)
+    with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB a CPU"):
+        TraceRoom(guest, TRACING, 4_000_000).hold()
     assert found(guest) == before
 
 
