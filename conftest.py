@@ -55,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also trace each page's way through the compression queue: explains a verdict, and costs the"
         " kernels that have one CPU time",
     )
+    group.addoption(
+        "--redo-void",
+        action="store_true",
+        help="when resuming: also measure pairs with a void block again, each as a whole",
+    )
     group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
     group.addoption(
         "--fail-on",
@@ -97,6 +102,7 @@ def _command_line(config: pytest.Config) -> CommandLine:
         seed=option("seed"),
         results=option("results"),
         trace_queue=option("trace_queue"),
+        redo_void=option("redo_void"),
         cpus=option("virtual_cpus"),
         memory_mb=option("virtual_memory_mb"),
         kernel=option("virtual_kernel"),

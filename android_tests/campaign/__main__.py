@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--reps", type=int, help="measured repetitions a block, instead of the file's")
     run.add_argument("--seed", type=int, help="seed of the block order, instead of the file's")
     run.add_argument("--fail-on", choices=("regressed", "none"), default="regressed")
+    run.add_argument(
+        "--redo-void",
+        action="store_true",
+        help="when resuming: also measure pairs with a void block again, each as a whole",
+    )
     run.add_argument("--dry-run", action="store_true", help="print the schedule of every leg and stop")
     return parser
 
@@ -74,7 +79,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _say(dry_run_text(settings_of_all(line)))
         return 0
-    return run_all(runs_of(line, ["--fail-on", options.fail_on]), _say)
+    return run_all(
+        runs_of(line, ["--fail-on", options.fail_on, *(["--redo-void"] if options.redo_void else [])]), _say
+    )
 
 
 def main(words: Sequence[str]) -> int:

@@ -41,6 +41,7 @@ class CommandLine:
     seed: int | None = None
     results: Path | None = None
     trace_queue: bool = False
+    redo_void: bool = False
     cpus: int | None = None
     memory_mb: int | None = None
     kernel: Path | None = None
@@ -117,6 +118,7 @@ def _settings(
         profile=line.profile or file.profile or workload_named(workload).profile,
         seed=line.seed if line.seed is not None else file.seed,
         trace_queue=line.trace_queue or bool(file.trace_queue),
+        redo_void=line.redo_void,
         workload=workload,
         changes=file.changes,
         name=name,

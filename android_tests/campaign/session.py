@@ -45,6 +45,7 @@ class Settings:
     profile: str
     seed: int | None
     trace_queue: bool = False
+    redo_void: bool = False
     workload: str = "app-switching"
     changes: Changes = field(default_factory=dict)
     name: str | None = None
@@ -135,12 +136,12 @@ class CampaignSession:
         self._opened = True
         if self.store.stored_campaign() is not None:
             self.store.begin({}, self.plan.identity())
-        moved = self.store.set_aside_broken_pairs(self.plan.blocks)
+        moved = self.store.set_aside_broken_pairs(self.plan.blocks, redo_void=self.settings.redo_void)
         done = sum(self.store.finished(block) for block in self.plan.blocks)
         if done or moved:
             self.progress.write(
                 f"resuming {self.store.root}: {done} of {len(self.plan.blocks)} blocks are finished"
-                + (f", {len(moved)} of an interrupted pair set aside" if moved else "")
+                + (f", {len(moved)} of broken pairs set aside" if moved else "")
             )
 
     def run(self, block: PlannedBlock) -> Outcome:

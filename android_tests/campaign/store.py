@@ -133,18 +133,21 @@ class Store:
     def finished(self, block: PlannedBlock) -> bool:
         return (self.block_folder(block) / "block.json").exists()
 
-    def set_aside_broken_pairs(self, blocks: Sequence[PlannedBlock]) -> set[int]:
+    def set_aside_broken_pairs(
+        self, blocks: Sequence[PlannedBlock], *, redo_void: bool = False
+    ) -> set[int]:
         """Move what an interruption left of unfinished pairs to ``interrupted/``; nothing is deleted.
 
         The blocks of a pair are only comparable when they ran next to each other, so a
-        pair with a missing half is measured again as a whole. Returns the indices moved.
+        pair with a missing half is measured again as a whole; with ``redo_void`` also one
+        with a void block. Returns the indices moved.
         """
         moved: set[int] = set()
         groups: dict[tuple[str, int], list[PlannedBlock]] = {}
         for block in blocks:
             groups.setdefault((block.scenario, block.pair), []).append(block)
         for group in groups.values():
-            if all(self.finished(block) for block in group):
+            if all(self.finished(block) and not (redo_void and self._void(block)) for block in group):
                 continue
             for block in group:
                 folder = self.block_folder(block)
@@ -158,6 +161,9 @@ class Store:
                 folder.replace(attic / f"{folder.name}.{number}")
                 moved.add(block.index)
         return moved
+
+    def _void(self, block: PlannedBlock) -> bool:
+        return bool(self.block_record(block)["outcome"] == "void")
 
     def start_block(self, block: PlannedBlock) -> Path:
         """Make the block's folder; HostError if the disk is too full to keep what is measured."""

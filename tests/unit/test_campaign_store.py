@@ -60,6 +60,15 @@ def test_a_half_pair_is_set_aside_and_whole_pairs_are_kept(store: Store) -> None
     assert (kept / "rep-0" / "trace").read_bytes() == b"x"
 
 
+def test_a_pair_with_a_void_block_is_set_aside_only_when_asked(store: Store) -> None:
+    for block in BLOCKS[:4]:
+        finish(store, block)
+    store.finish_block(BLOCKS[1], {**RECORD, "outcome": "void"})
+    assert store.set_aside_broken_pairs(BLOCKS) == set()
+    assert store.set_aside_broken_pairs(BLOCKS, redo_void=True) == {0, 1}
+    assert [store.finished(block) for block in BLOCKS] == [False, False, True, True]
+
+
 def test_an_interrupted_pair_can_be_set_aside_twice(store: Store) -> None:
     for _ in range(2):
         finish(store, BLOCKS[0])
