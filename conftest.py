@@ -55,6 +55,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also trace each page's way through the compression queue: explains a verdict, and costs the"
         " kernels that have one CPU time",
     )
+    group.addoption(
+        "--trace-reclaim",
+        action="store_true",
+        help="also time the parts of kswapd's reclaim cycles (scanning, unmapping, compressing): explains a"
+        " verdict, and costs kswapd CPU time",
+    )
+    group.addoption(
+        "--trace-faults",
+        action="store_true",
+        help="also time each fault on a swapped-out page, and tell which hit the compression queue: costs"
+        " every fault CPU time",
+    )
     group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
     group.addoption(
         "--fail-on",
@@ -97,6 +109,8 @@ def _command_line(config: pytest.Config) -> CommandLine:
         seed=option("seed"),
         results=option("results"),
         trace_queue=option("trace_queue"),
+        trace_reclaim=option("trace_reclaim"),
+        trace_faults=option("trace_faults"),
         cpus=option("virtual_cpus"),
         memory_mb=option("virtual_memory_mb"),
         kernel=option("virtual_kernel"),

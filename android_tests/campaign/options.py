@@ -41,6 +41,8 @@ class CommandLine:
     seed: int | None = None
     results: Path | None = None
     trace_queue: bool = False
+    trace_reclaim: bool = False
+    trace_faults: bool = False
     cpus: int | None = None
     memory_mb: int | None = None
     kernel: Path | None = None
@@ -117,6 +119,8 @@ def _settings(
         profile=line.profile or file.profile or workload_named(workload).profile,
         seed=line.seed if line.seed is not None else file.seed,
         trace_queue=line.trace_queue or bool(file.trace_queue),
+        trace_reclaim=line.trace_reclaim or bool(file.trace_reclaim),
+        trace_faults=line.trace_faults or bool(file.trace_faults),
         workload=workload,
         changes=file.changes,
         name=name,

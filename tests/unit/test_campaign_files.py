@@ -57,7 +57,7 @@ def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, 
         plan = plan_of(settings)
         assert plan.pairs == 8
         assert plan.profile.workload == plan.workload == file.workload
-        assert settings.lane.memory_mb == 256
+        assert settings.lane.memory_mb == (272 if plan.trace_reclaim else 256)
         assert plan.variants[0].kind == ("kcompressd" if plan.trace_queue else "stock")
 
 
@@ -68,6 +68,7 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
         "cpus",
         "lru",
         "queue",
+        "reclaim-cycle",
         "reviewers",
         "threads-depth",
     ]
