@@ -60,6 +60,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="when resuming: also measure pairs with a void block again, each as a whole",
     )
+    group.addoption(
+        "--trace-reclaim",
+        action="store_true",
+        help="also time the parts of kswapd's reclaim cycles (scanning, unmapping, compressing): explains a"
+        " verdict, and costs kswapd CPU time",
+    )
+    group.addoption(
+        "--trace-faults",
+        action="store_true",
+        help="also time each fault on a swapped-out page, and tell which hit the compression queue: costs"
+        " every fault CPU time",
+    )
     group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
     group.addoption(
         "--fail-on",
@@ -103,6 +115,8 @@ def _command_line(config: pytest.Config) -> CommandLine:
         results=option("results"),
         trace_queue=option("trace_queue"),
         redo_void=option("redo_void"),
+        trace_reclaim=option("trace_reclaim"),
+        trace_faults=option("trace_faults"),
         cpus=option("virtual_cpus"),
         memory_mb=option("virtual_memory_mb"),
         kernel=option("virtual_kernel"),

@@ -56,6 +56,14 @@ CAPTURE_MISSING_EVENTS: Final = "missing_events"  # "group/name group/name"; ask
 CAPTURE_MISSING_SOURCES: Final = "missing_sources"  # poller sources that do not exist: "psi zram"
 CAPTURE_THREADS: Final = "threads"  # "tid:comm tid:comm": threads with a role at the begin sample
 CAPTURE_CLOCK: Final = "trace_clock"  # "boot"
+CAPTURE_PROBES: Final = "probes"  # "name=symbol name=symbol": functions whose calls were recorded
+CAPTURE_MISSING_PROBES: Final = "missing_probes"  # "name: why", one a line
+CAPTURE_PROBE_COST_NS: Final = "probe_cost_ns"  # what recording one call took, as measured beforehand
+
+#: Events of recorded calls are ``<name>_enter`` and ``<name>_exit`` of this group.
+PROBE_GROUP: Final = "reclaim_suite"
+#: Calls that do nothing, made by the capture itself to measure what recording a call costs.
+PROBE_COST: Final = "probe_cost"
 
 #: Counter tracks.
 VMSTAT_PREFIX: Final = "vmstat."
@@ -134,6 +142,11 @@ def parse_schedstat(name: str) -> tuple[str, int, str] | None:
 def stat_ticks(field: str) -> str:
     """One of `STAT_CPU` of the whole machine, in USER_HZ ticks."""
     return f"{STAT_PREFIX}{field}_ticks"
+
+
+def probe_events(name: str) -> tuple[str, str]:
+    """Names of the events at entry and return of a recorded function."""
+    return f"{name}_enter", f"{name}_exit"
 
 
 def extra(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from analysis.metrics.definition import Metric
+from analysis.metrics.definition import Metric, Request
 from analysis.results import SCHEMA_VERSION, Campaign
 from analysis.stats.noise_floor import NoiseFloor
 from analysis.stats.pairing import BlockFigures, Pair
@@ -15,10 +15,14 @@ from analysis.stats.verdict import Direction, Word
 from foundation.errors import UsageError
 
 #: Said wherever the figures of such a campaign are.
-TRACED_QUEUE: Final = (
-    "Each page's way through the queue was traced: that costs CPU on the kernels with a compression"
-    " thread and none on the others. Judge CPU time by a campaign without it."
-)
+TRACED: Final[Mapping[Request, str]] = {
+    "queue": "Each page's way through the queue was traced: that costs CPU on the kernels with a"
+    " compression thread and none on the others. Judge CPU time by a campaign without it.",
+    "reclaim": "The parts of kswapd's cycles were timed: that costs CPU for each page, more of it in kswapd"
+    " the more it does itself. Judge CPU time by a campaign without it.",
+    "faults": "Each fault on a swapped-out page was timed: that costs CPU for each fault. Judge CPU time by"
+    " a campaign without it.",
+}
 
 #: Significant digits in verdicts.json: more than any figure carries, fewer than rounding touches.
 _DIGITS = 12
@@ -215,9 +219,10 @@ class Judgement:
         )
 
     @property
-    def queue_was_traced(self) -> bool:
-        """Whether events of every page were recorded, which cost CPU on the kernels that have them."""
-        return any(metric.heavy for metric in self.metrics.values())
+    def traced(self) -> str:
+        """What to say of the CPU time that recording itself cost; empty where it was little."""
+        requests = {metric.request for metric in self.metrics.values()}
+        return " ".join(text for request, text in TRACED.items() if request in requests)
 
     @property
     def failed(self) -> bool:

@@ -15,8 +15,9 @@ that cannot be known is empty, with the reason beside it; it is never 0.
 
 **threshold**: a smaller change, as a share of the baseline, does not matter to a user or a reviewer.
 **compared as**: ratio where both sides are above 0, difference where one of them is 0 by design.
-**(primary)**: judged with Holm's correction in app switching; the others are exploratory. **(on request)**:
-needs events of every page, so it is recorded only with `--trace-queue`.
+**(primary)**: judged with Holm's correction in app switching; the others are exploratory.
+**(with --trace-...)**: needs events of every page or fault, which cost CPU time, so it is recorded only
+with that option.
 """
 
 
@@ -35,11 +36,12 @@ def reference(metrics: Mapping[str, Metric]) -> str:
 
 def _entry(metric: Metric) -> str:
     marks = " (primary)" if metric.name in PRIMARIES else ""
-    marks += " (on request)" if metric.heavy else ""
+    marks += f" (with --trace-{metric.request})" if metric.request else ""
     better = {"lower": "lower is better", "higher": "higher is better", "none": "describes the work"}
     needs = metric.needs
     wanted = [
         *(f"`{event}`" for event in sorted(needs.ftrace_events)),
+        *(f"calls of `{probe.symbols[0]}`" for probe in sorted(needs.probes)),
         *(f"vmstat `{key}`" for key in sorted(needs.vmstat)),
         *(f"meminfo `{key}`" for key in sorted(needs.meminfo)),
         *(f"PSI `{line}`" for line in sorted(needs.psi)),

@@ -6,8 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.metrics.definition import Metric, MetricValue, Needs
-from analysis.metrics.registry import PRIMARIES, all_metrics, light_metrics, metric_named, needs_of
+from analysis.metrics.definition import Metric, MetricValue, Needs, Probe, Request
+from analysis.metrics.registry import (
+    PRIMARIES,
+    all_metrics,
+    light_metrics,
+    metric_named,
+    needs_of,
+    requested_metrics,
+)
 
 if TYPE_CHECKING:
     from analysis.engine import EngineChoice
@@ -17,11 +24,14 @@ __all__ = [
     "Metric",
     "MetricValue",
     "Needs",
+    "Probe",
+    "Request",
     "all_metrics",
     "compute",
     "light_metrics",
     "metric_named",
     "needs_of",
+    "requested_metrics",
 ]
 
 

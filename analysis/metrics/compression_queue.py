@@ -38,7 +38,7 @@ def _metric(name: str, unit: str, definition: str, direction: Direction = "lower
         threshold=0.10,
         reduce="median" if "_p" in name or "_max" in name else "mean",
         scale="difference",
-        heavy=True,
+        request="queue",
     )
 
 

@@ -10,6 +10,26 @@ from typing import Literal
 Direction = Literal["lower", "higher", "none"]
 Reduce = Literal["mean", "median"]
 Scale = Literal["ratio", "difference"]
+Request = Literal["queue", "reclaim", "faults"]
+
+
+@dataclass(frozen=True, order=True)
+class Probe:
+    """A function of the kernel whose calls are recorded, at entry and at return.
+
+    ``name`` becomes the events ``<name>_enter`` and ``<name>_exit`` (`analysis.conventions`).
+    ``symbols`` are its names in different kernels, the first that exists is taken; a suffix
+    that a compiler gives to its own copies (``.constprop.0``, ``.isra.0``) is accepted.
+    ``arguments`` are recorded at entry and ``result`` at return, in the kernel's own syntax
+    (Documentation/trace/kprobetrace.rst). Unless ``everywhere`` only calls by threads that
+    reclaim or compress are recorded; the others cost time all the same.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    result: tuple[str, ...] = ()
+    everywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,10 +38,12 @@ class Needs:
 
     ``ftrace_events`` are ``group/name``; ``vmstat`` and ``meminfo`` are keys of those files
     (a key that the kernel lacks is recorded as absent, never as 0); ``psi`` holds
-    ``resource.line`` such as ``memory.some``; ``switches`` asks for the app-switch slices.
+    ``resource.line`` such as ``memory.some``; ``switches`` asks for the app-switch slices;
+    ``probes`` are calls of kernel functions.
     """
 
     ftrace_events: frozenset[str] = frozenset()
+    probes: frozenset[Probe] = frozenset()
     vmstat: frozenset[str] = frozenset()
     meminfo: frozenset[str] = frozenset()
     psi: frozenset[str] = frozenset()
@@ -32,6 +54,7 @@ class Needs:
     def __or__(self, other: Needs) -> Needs:
         return Needs(
             ftrace_events=self.ftrace_events | other.ftrace_events,
+            probes=self.probes | other.probes,
             vmstat=self.vmstat | other.vmstat,
             meminfo=self.meminfo | other.meminfo,
             psi=self.psi | other.psi,
@@ -60,8 +83,9 @@ class Metric:
     (the threshold is then a share of the baseline's median). ``count`` marks what can come
     to 0 in a good run (stalls, kills): its difference is reported beside the ratio.
     ``reduce`` is how the repetitions of a block become one value.
-    ``heavy`` marks what needs events of every page from the kernels that have them: recording
-    it costs them CPU that the others do not spend, so it is recorded only where asked for.
+    ``request`` names what a campaign must ask for to have it recorded (``--trace-queue`` and so
+    on); None: always recorded. Events of every page cost CPU time, which not every kernel spends
+    alike.
     ``source`` is the document or kernel file that the definition rests on.
     """
 
@@ -76,7 +100,12 @@ class Metric:
     reduce: Reduce = "mean"
     scale: Scale = "ratio"
     count: bool = False
-    heavy: bool = False
+    request: Request | None = None
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it is recorded only on request, for what the recording itself costs."""
+        return self.request is not None
 
 
 @dataclass(frozen=True)

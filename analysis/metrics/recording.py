@@ -210,6 +210,18 @@ class Recording:
             return True
         return any(word in self.trace_config for word in (event, *_ENABLERS.get(event, ())))
 
+    def probe_missing(self, probe: str) -> str | None:
+        """Why calls of a kernel function were not recorded; None where they were."""
+        capture = self.capture or {}
+        recorded = str(capture.get(names.CAPTURE_PROBES) or "").split()
+        if any(one.partition("=")[0] == probe for one in recorded):
+            return None
+        for line in str(capture.get(names.CAPTURE_MISSING_PROBES) or "").splitlines():
+            name, _, why = line.partition(": ")
+            if name == probe:
+                return f"calls of {probe} are not recorded: {why}"
+        return f"calls of {probe} are not recorded"
+
     @functools.cached_property
     def trace_config(self) -> str:
         """The recorder's configuration as text; empty if it is not in the trace."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from analysis.metrics import (
@@ -12,13 +12,14 @@ from analysis.metrics import (
     compression_scheduling,
     direct_reclaim,
     pressure,
+    reclaim_cycle,
     reclaim_total,
     thread_cpu,
     vmstat,
     window,
     zram,
 )
-from analysis.metrics.definition import Metric, Needs
+from analysis.metrics.definition import Metric, Needs, Request
 from foundation.errors import UsageError
 
 #: Fixed before the first block of any campaign.
@@ -32,6 +33,7 @@ _ALL: Final[dict[str, Metric]] = {
         compression_queue,
         compression_scheduling,
         direct_reclaim,
+        reclaim_cycle,
         vmstat,
         pressure,
         app_switches,
@@ -44,7 +46,12 @@ _ALL: Final[dict[str, Metric]] = {
 
 def light_metrics() -> dict[str, Metric]:
     """Every metric whose recording costs all kernels the same; what a campaign records by default."""
-    return {name: metric for name, metric in _ALL.items() if not metric.heavy}
+    return requested_metrics(())
+
+
+def requested_metrics(requests: Collection[Request]) -> dict[str, Metric]:
+    """`light_metrics` and those that are recorded on these requests."""
+    return {name: metric for name, metric in _ALL.items() if metric.request in (None, *requests)}
 
 
 def all_metrics() -> dict[str, Metric]:

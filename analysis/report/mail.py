@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from analysis.judgement import TRACED_QUEUE, Judgement, VerdictRow, percent, short
+from analysis.judgement import Judgement, VerdictRow, percent, short
 from analysis.report.answers import answers, question
 from analysis.report.floor import floor_text
 from analysis.report.one_sided import one_sided
@@ -144,8 +144,8 @@ def _queues(judgement: Judgement) -> list[str]:
 
 def _limits(judgement: Judgement) -> str:
     exploratory = "Rows without a star are exploratory: not adjusted for their number."
-    if judgement.queue_was_traced:
-        exploratory += f" {TRACED_QUEUE}"
+    if judgement.traced:
+        exploratory += f" {judgement.traced}"
     if not judgement.campaign.emulated:
         return exploratory
     return (

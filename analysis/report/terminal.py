@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from analysis.judgement import TRACED_QUEUE, Judgement, VerdictRow, percent, short
+from analysis.judgement import Judgement, VerdictRow, percent, short
 
 WIDTH: Final = 100
 
@@ -19,6 +19,12 @@ COMPANIONS: Final = (
     "switch_latency_hot_p50_ms",
     "switch_latency_warm_p50_ms",
     "kills",
+    "t1_us_per_page",
+    "t2_us_per_page",
+    "t3_us_per_page",
+    "model_serial_residual_share",
+    "model_overlapped_residual_share",
+    "model_split_residual_share",
 )
 
 _HEAD: Final = ("scenario", "metric", "baseline", "variant", "change [95 %]", "p_holm", "verdict")
@@ -44,8 +50,8 @@ def verdict_table(judgement: Judgement) -> str:
     if judgement.voids:
         parts.append(_wrapped(f"void: {'; '.join(_void_lines(judgement))}"))
     notes = ["p in brackets: exploratory, not adjusted, never gates."]
-    if judgement.queue_was_traced:
-        notes.append(TRACED_QUEUE)
+    if judgement.traced:
+        notes.append(judgement.traced)
     if campaign.emulated:
         notes.append("Emulated device: directions and ratios only, no absolute times.")
     parts.append(_wrapped(" ".join(notes)))

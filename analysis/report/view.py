@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from analysis.judgement import TRACED_QUEUE, Judgement, VerdictRow, number, percent
+from analysis.judgement import Judgement, VerdictRow, number, percent
 from analysis.report import plots
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
@@ -45,7 +45,6 @@ def context(judgement: Judgement) -> dict[str, Any]:
             for variant in campaign.variants[1:]
             for scenario in campaign.scenarios
         ],
-        "traced_queue": TRACED_QUEUE,
         "one_sided": one_sided(judgement),
         "cpu_split": plots.cpu_split(judgement),
         "differing": [fact for fact in properties if fact.differs or fact.unsteady],

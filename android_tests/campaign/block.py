@@ -122,7 +122,7 @@ def _attempt(
         workload = workload_named(plan.workload).make(device, plan.profile)
         try:
             workload.install()
-            with room_for(device) as room:
+            with room_for(device, needs) as room:
                 _measure_all(
                     lane, device, plan, block, store, needs, phase, record, workload, expectation, room
                 )

@@ -39,6 +39,8 @@ class FileSettings:
     cpus: int | None = None
     memory_mb: int | None = None
     trace_queue: bool | None = None
+    trace_reclaim: bool | None = None
+    trace_faults: bool | None = None
     changes: Changes = field(default_factory=dict)
 
     def over(self, below: FileSettings) -> FileSettings:
@@ -169,6 +171,8 @@ def _settings(table: Table, path: Path) -> FileSettings:
         cpus=cpus,
         memory_mb=memory_mb,
         trace_queue=table.take_if("trace_queue", bool, lambda v: True, "true or false"),
+        trace_reclaim=table.take_if("trace_reclaim", bool, lambda v: True, "true or false"),
+        trace_faults=table.take_if("trace_faults", bool, lambda v: True, "true or false"),
         changes=_changes(table),
     )
 

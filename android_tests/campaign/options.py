@@ -42,6 +42,8 @@ class CommandLine:
     results: Path | None = None
     trace_queue: bool = False
     redo_void: bool = False
+    trace_reclaim: bool = False
+    trace_faults: bool = False
     cpus: int | None = None
     memory_mb: int | None = None
     kernel: Path | None = None
@@ -119,6 +121,8 @@ def _settings(
         seed=line.seed if line.seed is not None else file.seed,
         trace_queue=line.trace_queue or bool(file.trace_queue),
         redo_void=line.redo_void,
+        trace_reclaim=line.trace_reclaim or bool(file.trace_reclaim),
+        trace_faults=line.trace_faults or bool(file.trace_faults),
         workload=workload,
         changes=file.changes,
         name=name,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from analysis.metrics import all_metrics, light_metrics
+from analysis.metrics import Request, requested_metrics
 from analysis.results import SCHEMA_VERSION
 from android_tests.campaign.schedule import PlannedBlock, schedule
 from android_tests.campaign.variants import nearest
@@ -41,6 +41,8 @@ class Plan:
     lanes: tuple[str, ...]
     blocks: tuple[PlannedBlock, ...]
     trace_queue: bool = False
+    trace_reclaim: bool = False
+    trace_faults: bool = False
 
     def variant(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
@@ -48,7 +50,17 @@ class Plan:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What is recorded for, in the order of reports."""
-        return tuple(all_metrics() if self.trace_queue else light_metrics())
+        return tuple(requested_metrics(self.requests))
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What is recorded besides, though recording it costs CPU time."""
+        asked: dict[Request, bool] = {
+            "queue": self.trace_queue,
+            "reclaim": self.trace_reclaim,
+            "faults": self.trace_faults,
+        }
+        return tuple(request for request, on in asked.items() if on)
 
     @property
     def primaries(self) -> tuple[str, ...]:
@@ -122,6 +134,8 @@ def make_plan(
     seed: int,
     lanes: tuple[str, ...],
     trace_queue: bool = False,
+    trace_reclaim: bool = False,
+    trace_faults: bool = False,
     name: str | None = None,
 ) -> Plan:
     """Fix the plan; UsageError if the numbers make no campaign, or the profile is of another workload."""
@@ -149,4 +163,6 @@ def make_plan(
         lanes=lanes,
         blocks=blocks,
         trace_queue=trace_queue,
+        trace_reclaim=trace_reclaim,
+        trace_faults=trace_faults,
     )

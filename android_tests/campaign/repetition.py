@@ -87,22 +87,23 @@ def _record(
     folder: Path,
     room: TraceRoom | None,
 ) -> tuple[RawCapture, dict[str, float | None]]:
-    with condition(scenario, device):
-        capture = Capture(device, needs, folder, room=room)
-        load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
-        capture.start()
-        try:
+    capture = Capture(device, needs, folder, room=room)
+    load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
+    # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which is
+    # safest while little runs, and the buffers are read faster by an idle device.
+    capture.start()
+    try:
+        with condition(scenario, device):
             time.sleep(SETTLE_S)
             capture.mark_begin()
             load.start()
             workload.cycle()
             host = load.stop()
             capture.mark_end()
-        except BaseException:
-            capture.cancel()
-            raise
-        raw = capture.stop()
-    return raw, host
+    except BaseException:
+        capture.cancel()
+        raise
+    return capture.stop(), host
 
 
 def _record_json(

@@ -46,6 +46,8 @@ class Settings:
     seed: int | None
     trace_queue: bool = False
     redo_void: bool = False
+    trace_reclaim: bool = False
+    trace_faults: bool = False
     workload: str = "app-switching"
     changes: Changes = field(default_factory=dict)
     name: str | None = None
@@ -110,6 +112,8 @@ def plan_of(settings: Settings) -> Plan:
         seed=seed,
         lanes=(f"{settings.device_kind}-0",),
         trace_queue=settings.trace_queue,
+        trace_reclaim=settings.trace_reclaim,
+        trace_faults=settings.trace_faults,
         name=settings.name,
     )
 

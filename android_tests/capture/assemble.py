@@ -140,6 +140,11 @@ def _suite_packets(
             conventions.CAPTURE_EVENTS: " ".join(sorted(set(raw.events) - set(missing))),
             conventions.CAPTURE_MISSING_EVENTS: " ".join(missing),
             conventions.CAPTURE_MISSING_SOURCES: " ".join(raw.begin.missing),
+            conventions.CAPTURE_PROBES: " ".join(f"{one.probe.name}={one.symbol}" for one in raw.probes),
+            conventions.CAPTURE_MISSING_PROBES: "\n".join(
+                f"{name}: {why}" for name, why in raw.missing_probes.items()
+            ),
+            conventions.CAPTURE_PROBE_COST_NS: raw.probe_cost_ns,
             conventions.CAPTURE_THREADS: " ".join(
                 f"{tid}:{comm}" for tid, comm in sorted(raw.begin.threads.items())
             ),

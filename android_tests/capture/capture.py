@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
+from analysis.conventions import PROBE_COST
 from analysis.metrics.definition import Needs
 from android_tests.capture import events
 from android_tests.capture.facts import Facts, read_facts
-from android_tests.capture.ftrace_session import FtraceSession, buffer_kb
+from android_tests.capture.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
 from android_tests.capture.perfetto_session import PerfettoSession, perfetto_version
 from android_tests.capture.poller import EMULATED_PERIOD_MS, PERIOD_MS, Poller
+from android_tests.capture.probes import ProbeSet, measure_cost
 from android_tests.capture.process_tree import PROC_SCRIPT, Thread, parse_status
 from android_tests.capture.programs import poller_program, recorder_program
 from android_tests.capture.raw import Backend, RawCapture
@@ -48,9 +50,11 @@ class Session(Protocol):
 class Capture:
     """Records one repetition: `start`, `mark_begin`, workload, `mark_end`, `stop`.
 
-    Uses Perfetto where the device has it, else ftrace (which needs root). Files go to
-    ``workdir``. Side effects on the device (trace buffer, poller, a folder under
-    /data/local/tmp) last until `stop` or `cancel`, and end also when a call here raises.
+    Uses Perfetto where the device has it, else ftrace (which needs root); calls of kernel
+    functions can be recorded with ftrace only, so with ``needs.probes`` it is ftrace wherever
+    there is root. Files go to ``workdir``. Side effects on the device (trace buffer, probes,
+    poller, a folder under /data/local/tmp) last until `stop` or `cancel`, and end also when a
+    call here raises.
     """
 
     def __init__(
@@ -76,6 +80,9 @@ class Capture:
         self._poller = Poller(device, self._remote, self._period_ms)
         self._session: Session | None = None
         self._facts: Facts | None = None
+        self._probes: ProbeSet | None = None
+        self._missing_probes: dict[str, str] = {}
+        self._probe_cost_ns: float | None = None
         self._events: tuple[str, ...] = ()
         self._missing: tuple[str, ...] = ()
         self._threads_begin: tuple[Thread, ...] = ()
@@ -94,6 +101,8 @@ class Capture:
             if self._room is not None:
                 self._room.release()
             self._session.start()
+            if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
+                self._probe_cost_ns = measure_cost(self._device, self._remote)
             self._poller.start(poller_program(arch))
 
     def mark_begin(self) -> None:
@@ -124,7 +133,10 @@ class Capture:
             between = self._collect_counters()
             silent = None if between or died else "the counter poller wrote no sample"
             cpus = self._session.cpus
+            missed = self._probes.misses() if self._probes is not None else ()
             self._session.close()
+            if self._probes is not None:
+                self._probes.remove()
             if self._room is not None:
                 self._room.hold()
             self._remote.remove()
@@ -147,7 +159,10 @@ class Capture:
             cpus=cpus,
             threads_begin=self._threads_begin,
             threads_end=threads_end,
-            troubles=(*filter(None, (died, silent)), *self._session.troubles),
+            troubles=(*filter(None, (died, silent)), *missed, *self._session.troubles),
+            probes=self._probes.placed if self._probes is not None else (),
+            missing_probes=self._missing_probes,
+            probe_cost_ns=self._probe_cost_ns,
         )
 
     def cancel(self) -> None:
@@ -156,6 +171,8 @@ class Capture:
             self._poller.stop()
         if self._session is not None:
             self._session.close(quiet=True)
+        if self._probes is not None:
+            self._probes.remove(quiet=True)
         self._remote.remove(quiet=True)
 
     @contextlib.contextmanager
@@ -185,7 +202,9 @@ class Capture:
     def _choose(self, facts: Facts) -> Session:
         asked = events.wanted(self._needs.ftrace_events)
         root = events.tracefs_root(self._device)
-        backend = self._backend or usual_backend(self._device)
+        backend = self._backend or usual_backend(self._device, self._needs, root)
+        if self._needs.probes:
+            self._place_probes(root, backend)
         if root is not None:
             self._events, self._missing = events.split_present(self._device, root, asked)
         else:
@@ -198,28 +217,42 @@ class Capture:
                 device=self._device.serial,
                 next_step="mount -t tracefs nodev /sys/kernel/tracing (needs root)",
             )
-        size = self._buffer_kb or buffer_kb(mem_total_kb(self._device), facts.cpus)
-        return FtraceSession(self._device, self._remote, root, self._events, size)
+        size = self._buffer_kb or usual_buffer_kb(self._device, self._needs, facts.cpus)
+        probes = self._probes.events if self._probes is not None else ()
+        filters = self._probes.filters(self._threads_begin) if self._probes is not None else {}
+        self._events = (*self._events, *probes)
+        return FtraceSession(self._device, self._remote, root, self._events, size, filters)
+
+    def _place_probes(self, root: str | None, backend: Backend) -> None:
+        if backend == "ftrace" and root is not None:
+            self._probes = ProbeSet(self._device, root)
+            self._probes.place(self._needs.probes)
+            self._missing_probes = dict(self._probes.missing)
+        else:
+            why = "calls of kernel functions are recorded with a root shell and ftrace only"
+            self._missing_probes = {probe.name: why for probe in sorted(self._needs.probes)}
 
 
-def usual_backend(device: Device) -> Backend:
-    """Perfetto where the device has it, else ftrace."""
+def usual_backend(device: Device, needs: Needs, root: str | None) -> Backend:
+    """Perfetto where the device has it, else ftrace; ``root`` is where tracefs can be read, if at all."""
+    if needs.probes and root is not None and device.is_root:
+        return "ftrace"
     return "perfetto" if perfetto_version(device) else "ftrace"
 
 
-def mem_total_kb(device: Device) -> int:
-    """MemTotal of /proc/meminfo."""
-    first = device.read_text("/proc/meminfo").partition("\n")[0]
-    return int(first.split()[1])
+def usual_buffer_kb(device: Device, needs: Needs, cpus: int) -> int:
+    """What ftrace gets for each CPU, by the device's memory and by how much there is to record."""
+    mem_total = device.read_text("/proc/meminfo").partition("\n")[0]
+    return buffer_kb(int(mem_total.split()[1]), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
 
 
-def room_for(device: Device) -> contextlib.AbstractContextManager[TraceRoom | None]:
-    """Room for what a `Capture` of this device will record; None where perfetto sees to its own.
+def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[TraceRoom | None]:
+    """Room for what a `Capture` of ``needs`` will record; None where perfetto sees to its own.
 
     Enter it before the workload fills the memory. Needs root where it holds anything.
     """
     root = events.tracefs_root(device)
-    if root is None or not device.is_root or usual_backend(device) == "perfetto":
+    if root is None or not device.is_root or usual_backend(device, needs, root) == "perfetto":
         return contextlib.nullcontext()
     cpus = int(device.script("ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l").stdout)
-    return TraceRoom(device, root, buffer_kb(mem_total_kb(device), cpus))
+    return TraceRoom(device, root, usual_buffer_kb(device, needs, cpus))

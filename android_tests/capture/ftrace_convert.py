@@ -172,7 +172,10 @@ def _short(event_format: EventFormat, length: int, need: int) -> TraceError:
 
 
 def _generic(event_format: EventFormat) -> Converter:
-    reader, fields = _layout(event_format.fields)
+    # The address of a probe says nothing that its name does not.
+    reader, fields = _layout(
+        field for field in event_format.fields if not field.name.startswith("__probe_")
+    )
     rest = [field for field in event_format.fields if field.kind == "rest"]
     name = event_format.name
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +18,15 @@ from android_tests.capture.ftrace_stats import CpuStats, parse_stats, stats_to_j
 from android_tests.capture.remote import RemoteFolder
 from android_tests.capture.trace_room import expand_top_level
 from android_tests.device.protocol import Device
+from android_tests.device.quoting import quote
 from foundation.errors import CommandFailed, DeviceError, StateError, SuiteError
 
 INSTANCE: Final = "reclaim-suite"
 BUFFER_KB_MIN: Final = 8 * 1024
 BUFFER_KB_MAX: Final = 16 * 1024
+
+#: Recorded calls of kernel functions: eight to twelve records for each page that is swapped out.
+BUFFER_FACTOR_PROBES: Final = 2
 
 #: Share of the device's memory that all buffers together may take, if that is above the minimum.
 BUFFER_MEMORY_SHARE: Final = 0.06
@@ -46,16 +50,23 @@ class FtraceSession:
     """One recording with ftrace; needs root and a mounted tracefs at ``root``.
 
     Side effects until `close`: a tracefs instance (or settings of the top-level buffer)
-    with the given events enabled.
+    with the given events enabled, those in ``filters`` only where the filter lets them pass.
     """
 
     def __init__(
-        self, device: Device, remote: RemoteFolder, root: str, events: Sequence[str], buffer_kb_per_cpu: int
+        self,
+        device: Device,
+        remote: RemoteFolder,
+        root: str,
+        events: Sequence[str],
+        buffer_kb_per_cpu: int,
+        filters: Mapping[str, str] | None = None,
     ) -> None:
         self._device = device
         self._remote = remote
         self._root = root
         self._events = tuple(events)
+        self._filters = dict(filters or {})
         self._buffer_kb = buffer_kb_per_cpu
         self._base: str | None = None
         self._restore: str | None = None
@@ -168,10 +179,15 @@ class FtraceSession:
             f"echo 0 > {base}/tracing_on",
             f"echo boot > {base}/trace_clock",
             f"echo {self._buffer_kb} > {base}/buffer_size_kb",
+            *(
+                f"echo {quote(text)} > {base}/events/{event}/filter"
+                for event, text in self._filters.items()
+            ),
             *(f"echo 1 > {base}/events/{event}/enable" for event in self._events),
             f"cat {base}/trace_clock",
             f"cat {base}/buffer_size_kb",
             *(f"cat {base}/events/{event}/enable" for event in self._events),
+            *(f"cat {base}/events/{event}/filter" for event in self._filters),
             f"ls {base}/per_cpu",
         ]
         try:
@@ -184,7 +200,13 @@ class FtraceSession:
             ) from failed
         clock, size, *rest = output
         enabled = rest[: len(self._events)]
+        filters, rest = rest[len(self._events) :][: len(self._filters)], rest[len(self._events) :]
         off = [name for name, state in zip(self._events, enabled, strict=True) if state.strip() != "1"]
+        off += [
+            name
+            for (name, text), said in zip(self._filters.items(), filters, strict=True)
+            if said.strip() != text
+        ]
         if "[boot]" not in clock or int(size.split()[0]) < self._buffer_kb or off:
             raise StateError(
                 f"the trace buffer did not take its settings: clock {clock.strip()!r}, size {size!r}, "
@@ -193,7 +215,7 @@ class FtraceSession:
                 next_step="read the files under /sys/kernel/tracing on the device by hand",
             )
         self.cpus = tuple(
-            sorted(int(word[3:]) for word in rest[len(self._events) :] if word.startswith("cpu"))
+            sorted(int(word[3:]) for word in rest[len(self._filters) :] if word.startswith("cpu"))
         )
 
     def _read_stats(self) -> list[CpuStats]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from android_tests.capture.facts import Facts
+from android_tests.capture.probes import Placed
 from android_tests.capture.process_tree import Thread
 from android_tests.capture.samples import Sample
 
@@ -21,7 +23,9 @@ class RawCapture:
     ``folder`` holds the backend's files (pages and formats, or a Perfetto trace) and is
     removed by `discard`; ``counters`` is the file with every line of the poller. Times
     are CLOCK_BOOTTIME ns. ``missing_events`` were asked for and are not in this kernel;
-    ``troubles`` are reasons found while recording that make the repetition void.
+    ``troubles`` are reasons found while recording that make the repetition void. ``probes`` were
+    in the kernel, ``missing_probes`` says why others were not; recording a call took
+    ``probe_cost_ns``.
     """
 
     serial: str
@@ -41,6 +45,9 @@ class RawCapture:
     threads_begin: tuple[Thread, ...]
     threads_end: tuple[Thread, ...]
     troubles: tuple[str, ...]
+    probes: tuple[Placed, ...] = ()
+    missing_probes: Mapping[str, str] = field(default_factory=dict)
+    probe_cost_ns: float | None = None
 
     @property
     def window_ns(self) -> tuple[int, int]:

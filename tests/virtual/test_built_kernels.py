@@ -136,7 +136,7 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
         "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
     )
     assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
-    with room_for(device) as room, smoke(device) as switching:
+    with room_for(device, needs_of(all_metrics())) as room, smoke(device) as switching:
         (tmp_path / "rep").mkdir()
         needs = needs_of(all_metrics())
         capture = Capture(device, needs, tmp_path / "rep", room=room)

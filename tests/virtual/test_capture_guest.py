@@ -14,11 +14,11 @@ from analysis import conventions
 from analysis.engine import open_trace
 from analysis.metrics.definition import Needs
 from android_tests.capture import Capture, CaptureReport, RawCapture, TraceRoom, assemble, room_for
-from android_tests.capture.capture import mem_total_kb
+from android_tests.capture.capture import usual_buffer_kb
 from android_tests.capture.events import split_present, tracefs_root, wanted
 from android_tests.capture.ftrace_format import parse_header_page
 from android_tests.capture.ftrace_pages import read_pages
-from android_tests.capture.ftrace_session import INSTANCE, FtraceSession, buffer_kb
+from android_tests.capture.ftrace_session import INSTANCE, FtraceSession
 from android_tests.capture.ftrace_trace import read_formats
 from android_tests.capture.perfetto_loss import packets
 from android_tests.capture.programs import recorder_program
@@ -289,7 +289,7 @@ def test_a_start_that_fails_leaves_nothing(guest: Device, tmp_path: Path) -> Non
 
 def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tmp_path: Path) -> None:
     before = found(guest)
-    with room_for(guest) as room:
+    with room_for(guest, needs(guest)) as room:
         assert room is not None
         assert found(guest)["instances"] == [ROOM]
         capture = Capture(guest, needs(guest), tmp_path, room=room)
@@ -300,7 +300,7 @@ def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tm
         capture.stop()
         held = guest.read_text(f"{TRACING}/instances/{ROOM}/buffer_size_kb")
         assert found(guest)["instances"] == [ROOM]
-    assert int(held.split()[0]) >= buffer_kb(mem_total_kb(guest), 2)
+    assert int(held.split()[0]) >= usual_buffer_kb(guest, needs(guest), 2)
     assert found(guest) == before
 
 

@@ -111,6 +111,24 @@ class TraceBuilder:
         facts = {"same_filled": 0, "mapped_at_start": 0, "mapped_meanwhile": 0, "error": 0} | flags
         self.generic("kcompressd_done", ts, cpu, tid, wait_ns=wait, compress_ns=compress, **facts)
 
+    def call(
+        self,
+        name: str,
+        tid: int,
+        begin: int | None,
+        end: int | None,
+        *,
+        cpu: int = 0,
+        argument: tuple[str, int] | None = None,
+        result: tuple[str, int] | None = None,
+    ) -> None:
+        """A recorded call of a kernel function; None leaves that event out."""
+        enter, leave = names.probe_events(name)
+        if begin is not None:
+            self.generic(enter, begin, cpu, tid, **dict([argument] if argument else []))
+        if end is not None:
+            self.generic(leave, end, cpu, tid, **dict([result] if result else []))
+
     # Suite's tracks.
 
     def _packet(self, ts: int) -> Any:
