@@ -62,6 +62,7 @@ class Metric:
     ``reduce`` is how the repetitions of a block become one value.
     ``heavy`` marks what needs events of every page from the kernels that have them: recording
     it costs them CPU that the others do not spend, so it is recorded only where asked for.
+    ``any_of`` are keys of ``needs.vmstat`` of which a kernel has some: one is enough.
     ``source`` is the document or kernel file that the definition rests on.
     """
 
@@ -77,6 +78,7 @@ class Metric:
     scale: Scale = "ratio"
     count: bool = False
     heavy: bool = False
+    any_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

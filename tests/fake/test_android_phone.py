@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from android_tests.capture.perfetto_session import perfetto_version
 from android_tests.device.adb_device import AdbDevice
 from android_tests.device.adb_server import AdbServer
 from android_tests.device.deadline import Deadline, wait_until
@@ -135,6 +136,7 @@ def test_perfetto_names_its_version_since_android_12(adb: AdbServer, api: int) -
         result = device.shell(["perfetto", "--version"], check=False)
         assert (result.exit_status == 0) == (api >= 31)
         assert ("Perfetto v" if api >= 31 else "unrecognized option") in result.stdout + result.stderr
+        assert perfetto_version(device) is not None
 
 
 def test_compression_threads_and_their_switches(adb: AdbServer) -> None:

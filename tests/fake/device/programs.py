@@ -102,6 +102,19 @@ def _ls(call: Call) -> int:
     return status
 
 
+def _stat(call: Call) -> int:
+    """``stat -c %a PATH``: the mode in octal."""
+    form, path = call.argv[2:]
+    if form != "%a":
+        raise refuse(errno.EINVAL)
+    try:
+        call.shell.tree.may(path, "stat", root=call.root)
+        return _print(call, f"{call.shell.tree.node(path).mode:o}\n")
+    except OSError as error:
+        call.io.fail(f"stat: '{path}': {error.strerror}")
+        return 1
+
+
 def _rm(call: Call) -> int:
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
         if not call.shell.tree.exists(path) and "-f" not in call.argv and "-rf" not in call.argv:
@@ -201,6 +214,7 @@ def standard(processes: Processes, zram: ZramModel) -> dict[str, Program]:
         "rm": _rm,
         "sha256sum": _sha256sum,
         "sleep": _sleep,
+        "stat": _stat,
         "swapoff": device_wide(zram.swapoff),
         "swapon": device_wide(zram.swapon_argv),
         "test": _test,

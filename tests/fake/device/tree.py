@@ -178,12 +178,19 @@ class Tree:
             if mode is not None:
                 node.mode = mode
 
-    def glob(self, pattern: str) -> list[str]:
-        """Paths that match; ``*`` stays within one folder."""
-        depth = pattern.count("/")
+    def glob(self, pattern: str, *, root: bool = True) -> list[str]:
+        """Paths that match, in folders that may be listed; ``*`` stays within one folder."""
+        parts = pattern.split("/")
         with self._lock:
             every = [*self._nodes, *self._folders]
-        return sorted(p for p in every if p.count("/") == depth and fnmatch.fnmatchcase(p, pattern))
+        found = []
+        for path in every:
+            names = path.split("/")
+            if len(names) == len(parts) and all(map(fnmatch.fnmatchcase, names, parts)):
+                folder = path.rpartition("/")[0] or "/"
+                if self.allows(folder, "list", root=root):
+                    found.append(path)
+        return sorted(found)
 
     def listing(self, folder: str) -> list[str]:
         """Names in ``folder``."""

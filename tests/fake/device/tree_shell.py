@@ -188,7 +188,7 @@ class _Run:
                 pattern += text
                 is_glob = is_glob or bool(_GLOB_CHARS & set(text))
         if is_glob:
-            return self._shell.tree.glob(pattern) or [plain]
+            return self._shell.tree.glob(pattern, root=self._root) or [plain]
         return [plain]
 
     def _substitute(self, part: syntax.Substitution, io: Io) -> str:

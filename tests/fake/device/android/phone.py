@@ -117,6 +117,7 @@ class AndroidPhone(FakeDevice):
         self._memory_files()
         self._cpu_files()
         self._tracefs()
+        self.files.put("/proc/2/schedstat", "9000000 1000000 300\n")
         for path, parameter in self.kernel.parameters.items():
             self.files.put(path, _node(parameter))
 
