@@ -26,6 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", choices=("virtual", "phone"), default="virtual", help="what to measure on")
     group.addoption("--serial", help="which phone, if several are attached")
     group.addoption("--adb-port", type=int, help="port of the adb server that holds the phone")
+    group.addoption("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
+    group.addoption("--role", help="the attached phone that has this role in the lab file")
+    group.addoption("--su", action="store_true", help="be root on the phone through its su")
+    group.addoption(
+        "--reboot-between", action="store_true", help="restart the phone before each block but the first"
+    )
+    group.addoption(
+        "--allow-flash",
+        action="store_true",
+        help="let the phone's partitions be written, if the lab file allows it for this very device",
+    )
     group.addoption(
         "--variant",
         action="append",
@@ -103,6 +114,11 @@ def _command_line(config: pytest.Config) -> CommandLine:
         device=option("device"),
         serial=option("serial"),
         adb_port=option("adb_port"),
+        lab=option("lab"),
+        role=option("role"),
+        su=option("su"),
+        reboot_between=option("reboot_between"),
+        allow_flash=option("allow_flash"),
         workload=workload_of_files(_paths(config)),
         campaign=option("campaign"),
         leg=option("leg"),

@@ -86,6 +86,7 @@ class Metric:
     ``request`` names what a campaign must ask for to have it recorded (``--trace-queue`` and so
     on); None: always recorded. Events of every page cost CPU time, which not every kernel spends
     alike.
+    ``any_of`` are keys of ``needs.vmstat`` of which a kernel has some: one is enough.
     ``source`` is the document or kernel file that the definition rests on.
     """
 
@@ -101,6 +102,7 @@ class Metric:
     scale: Scale = "ratio"
     count: bool = False
     request: Request | None = None
+    any_of: frozenset[str] = frozenset()
 
     @property
     def heavy(self) -> bool:

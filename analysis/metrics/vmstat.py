@@ -90,6 +90,7 @@ METRICS: Final = (
         needs=Needs(vmstat=frozenset(ALLOCSTALL_KEYS)),
         threshold=0.10,
         count=True,
+        any_of=frozenset(ALLOCSTALL_KEYS),
     ),
     *DELTAS,
     Metric(

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """Which device, and how a virtual one is made."""
+    """Which device, what may be done to it, and how a virtual one is made.
+
+    ``lab`` None looks for ./lab.toml.
+    """
 
     device_kind: str
     serial: str | None = None
     adb_port: int | None = None
+    lab: Path | None = None
+    role: str | None = None
+    su: bool = False
+    reboot_between: bool = False
+    allow_flash: bool = False
     cpus: int = 2
     memory_mb: int = 256
     kernel: Path | None = None
@@ -43,6 +51,15 @@ def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] =
         )
         lane.make_ready(plan.variants, write)
         return lane
+    from android_tests.device.lab import find_lab
     from android_tests.device.lane_phone import open_phone
 
-    return open_phone(plan.lanes[0], serial=settings.serial, adb_port=settings.adb_port)
+    return open_phone(
+        plan.lanes[0],
+        serial=settings.serial,
+        adb_port=settings.adb_port,
+        su=settings.su,
+        reboot_between=settings.reboot_between,
+        role=settings.role,
+        lab=find_lab(settings.lab),
+    )

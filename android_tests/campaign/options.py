@@ -30,6 +30,11 @@ class CommandLine:
     device: str = "virtual"
     serial: str | None = None
     adb_port: int | None = None
+    lab: Path | None = None
+    role: str | None = None
+    su: bool = False
+    reboot_between: bool = False
+    allow_flash: bool = False
     workload: str | None = None
     campaign: str | None = None
     leg: str | None = None
@@ -100,6 +105,7 @@ def _settings(
     line: CommandLine, file: FileSettings, workload: str, name: str | None, results: Path
 ) -> Settings:
     """The command line before the file, the file before the defaults."""
+    _refuse_phone_options(line)
     scenarios = ",".join(file.scenarios) if file.scenarios else SCENARIOS
     return Settings(
         device_kind=line.device,
@@ -107,6 +113,11 @@ def _settings(
             device_kind=line.device,
             serial=line.serial,
             adb_port=line.adb_port,
+            lab=line.lab,
+            role=line.role,
+            su=line.su,
+            reboot_between=line.reboot_between,
+            allow_flash=line.allow_flash,
             cpus=_first(line.cpus, file.cpus, CPUS),
             memory_mb=_first(line.memory_mb, file.memory_mb, MEMORY_MB),
             kernel=line.kernel,
@@ -127,6 +138,22 @@ def _settings(
         changes=file.changes,
         name=name,
     )
+
+
+def _refuse_phone_options(line: CommandLine) -> None:
+    """An option that would do nothing is a misunderstanding."""
+    if line.device == "phone":
+        return
+    given = {
+        "--lab": line.lab is not None,
+        "--role": line.role is not None,
+        "--su": line.su,
+        "--reboot-between": line.reboot_between,
+        "--allow-flash": line.allow_flash,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(f"{option} is for a phone", next_step="add --device=phone, or leave it out")
 
 
 def _first(*values: int | None) -> int:

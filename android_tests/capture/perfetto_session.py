@@ -17,6 +17,8 @@ from foundation.errors import CommandTimeout, DeviceError, StateError, SuiteErro
 #: The only folder that the service of a user build may write to (Android 10 and newer).
 REMOTE_FOLDER: Final = "/data/misc/perfetto-traces"
 TRACE_FILE: Final = "perfetto.trace"
+#: Said of one that does not tell its version.
+OLD_PERFETTO: Final = "Perfetto of Android 11 or older"
 
 START_DEADLINE_S: Final = 45.0
 STOP_DEADLINE_S: Final = 60.0
@@ -25,10 +27,15 @@ _HASH_BLOCK: Final = 1 << 20
 
 
 def perfetto_version(device: Device) -> str | None:
-    """The first line that ``perfetto --version`` prints, or None where there is no Perfetto."""
+    """The first line that ``perfetto --version`` prints, or None where there is no Perfetto.
+
+    Before Android 12 it has no such option, and prints how it is used.
+    """
     result = device.shell(["perfetto", "--version"], check=False)
     lines = (result.stdout or result.stderr).strip().splitlines()
-    return lines[0] if result.exit_status == 0 and lines else None
+    if result.exit_status == 0 and lines:
+        return lines[0]
+    return OLD_PERFETTO if "--background" in result.stdout + result.stderr else None
 
 
 class PerfettoSession:

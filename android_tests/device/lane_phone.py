@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import re
 from collections.abc import Mapping
@@ -10,14 +9,15 @@ from typing import Final
 
 from android_tests.device import phone_facts
 from android_tests.device.adb_device import AdbDevice
-from android_tests.device.adb_server import DEFAULT_PORT, AdbServer
+from android_tests.device.adb_server import AdbServer
+from android_tests.device.attach import attach_phone
 from android_tests.device.crash import find_crash
 from android_tests.device.deadline import Deadline, wait_until
-from android_tests.device.discovery import choose
+from android_tests.device.lab import NO_LAB, Act, Lab, permit
 from android_tests.device.protocol import Expectation
-from android_tests.device.state import FilePin, PinnedState, sysctl, sysfs
+from android_tests.device.state import FilePin, PinnedState, sysctl, sysfs, undo_left
 from android_tests.device.variant import Variant
-from foundation.errors import BootFailed, LabError, SuiteError, UsageError
+from foundation.errors import BootFailed, SuiteError, UsageError
 
 KINDS: Final = ("as-is", "sysctl", "param")
 BOOT_DEADLINE_S: Final = 300.0
@@ -36,35 +36,26 @@ def open_phone(
     adb_port: int | None = None,
     su: bool = False,
     reboot_between: bool = False,
+    role: str | None = None,
+    lab: Lab = NO_LAB,
 ) -> PhoneLane:
-    """Find the phone and open a lane on it. LabError, UsageError.
-
-    ``adb_port`` names the adb server to use; without it that is the server on 5037 if one
-    runs there (it holds the USB interfaces of the phones), else one of the lane's own.
-    """
-    server = _server(serial, adb_port)
+    """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError."""
+    server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
-        if serial is not None and ":" in serial and server.state_of(serial) is None:
-            server.connect(serial)
-        device = AdbDevice(server, choose(serial, server), su=su)
+        if reboot_between:
+            facts = phone_facts.describe(device)
+            permit(
+                Act.REBOOT,
+                serial=device.serial,
+                model=facts.get("model", ""),
+                build=facts.get("build", ""),
+                opted_in=True,
+                lab=lab,
+            )
         return PhoneLane(name, device, server, reboot_between=reboot_between)
     except BaseException:
         server.stop()
         raise
-
-
-def _server(serial: str | None, adb_port: int | None) -> AdbServer:
-    if adb_port is not None:
-        return AdbServer.attach(adb_port)
-    on_network = serial is not None and ":" in serial
-    if not on_network:
-        with contextlib.suppress(LabError):
-            return AdbServer.attach(DEFAULT_PORT)
-    server = AdbServer.start(usb=not on_network)
-    if not on_network:
-        # It looks for USB devices once it is up, and that takes a moment.
-        wait_until(lambda: bool(server.devices()), Deadline(5.0), every_s=0.1)
-    return server
 
 
 class PhoneLane:
@@ -92,6 +83,8 @@ class PhoneLane:
         """Put the switches of ``variant`` in place of those before. UsageError, StateError, BootFailed."""
         pins = switches_of(variant)
         self._undo()
+        # Of a run that was killed, or of a block that lost the phone and could not undo it then.
+        undo_left(self._device)
         if self._reboot_between and self._booted:
             self._reboot()
         self._booted = True

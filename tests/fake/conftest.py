@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from android_tests.device.adb_device import AdbDevice
 from android_tests.device.adb_server import AdbServer
 from tests.fake.device import FakeDevice, HostShell
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests change on fake phones is not noted in this machine's own journal."""
+    noted = tmp_path / "journal"
+
+    def folder(*parts: str) -> Path:
+        made = noted.joinpath(*parts)
+        made.mkdir(parents=True, exist_ok=True)
+        return made
+
+    monkeypatch.setattr("android_tests.device.state.journal.cache_dir", folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from android_tests.device.adb_server import AdbServer
 from android_tests.device.identity import prove, read_identity
+from android_tests.device.lab import load_lab
 from android_tests.device.lane_phone import PhoneLane, open_phone
 from android_tests.device.variant import Variant
 from foundation.errors import LabError, StateError, UsageError, WrongKernel
@@ -148,3 +150,30 @@ def test_open_without_a_phone(adb: AdbServer) -> None:
     with pytest.raises(LabError, match="sees no device nowhere"):
         open_phone("phone-0", serial="nowhere", adb_port=adb.port)
     assert adb.alive
+
+
+def test_restarts_that_the_lab_does_not_allow(adb: AdbServer, phone: FakeDevice, tmp_path: Path) -> None:
+    adb.connect(phone.serial)
+    phone.properties["ro.build.fingerprint"] = "a/b/c:14/x/1:user/release-keys"
+    path = tmp_path / "lab.toml"
+    entry = f'[[device]]\nserial = "{phone.serial}"\nmodel = "Fake"\nbuild = "a/b/c:14/*"\nrole = "desk"\n'
+    path.write_text(entry)
+    with pytest.raises(LabError, match=r"reboot is not allowed: .* allows nothing for this device"):
+        open_phone("phone-0", role="desk", lab=load_lab(path), adb_port=adb.port, reboot_between=True)
+    path.write_text(entry + 'allow = ["reboot"]\n')
+    lane = open_phone("phone-0", role="desk", lab=load_lab(path), adb_port=adb.port, reboot_between=True)
+    assert lane.describe()["serial"] == phone.serial
+    lane.close()
+    assert adb.alive
+
+
+def test_su_reaches_the_device(adb: AdbServer) -> None:
+    with FakeDevice(root=False, su="magisk") as rooted:
+        rooted.files.put(_KCOMPRESSD, number(24, 0, 256))
+        adb.connect(rooted.serial)
+        lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, su=True)
+        lane.boot(_OFF)
+        assert _value(rooted) == "0"
+        lane.close()
+        assert _value(rooted) == "24"
+        adb.disconnect(rooted.serial)

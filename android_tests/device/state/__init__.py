@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from android_tests.device.state.pinned import PinnedState
+from android_tests.device.state.pinned import PinnedState, left_behind, undo_left
 from android_tests.device.state.pins import (
     ABSENT,
     FilePin,
@@ -26,6 +26,7 @@ __all__ = [
     "PinnedState",
     "ZramPin",
     "ZramState",
+    "left_behind",
     "mglru",
     "page_cluster",
     "pins_for",
@@ -33,6 +34,7 @@ __all__ = [
     "sysctl",
     "sysfs",
     "thp_never",
+    "undo_left",
 ]
 
 

@@ -11,8 +11,9 @@ from types import FrameType, TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 from android_tests.device.protocol import Device
+from android_tests.device.state.journal import Journal, Note
 from android_tests.device.state.pins import Pin
-from foundation.errors import DeviceLost, StateError, SuiteError
+from foundation.errors import DeviceLost, LabError, StateError, SuiteError
 
 #: How long a restore waits for a lost device, seconds. A virtual one whose kernel died never returns.
 RECONNECT_DEADLINE_S: Final = 60.0
@@ -41,6 +42,7 @@ class _Held:
     before: str
     after: str
     restored: str | None = None
+    note: Note | None = None
 
 
 class PinnedState:
@@ -49,7 +51,8 @@ class PinnedState:
     The restore runs on every way out, Ctrl-C and a lost device included; a failure of
     the restore is a StateError that says what was left behind. If something else was
     already raised, that stays the exception and the failure becomes a note on it.
-    After a restart of the device there is nothing to put back.
+    After a restart of the device there is nothing to put back. What is changed on a phone is
+    in the journal on the host until it is put back, for `undo_left` after this process died.
     """
 
     def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
@@ -59,6 +62,8 @@ class PinnedState:
                 RECONNECT_EMULATED_DEADLINE_S if device.emulated else RECONNECT_DEADLINE_S
             )
         self._reconnect_deadline_s = reconnect_deadline_s
+        # A virtual device ends with the process that holds it, and so do its settings.
+        self._journal = None if device.emulated else Journal(device.serial)
         self._held: list[_Held] = []
         self._boot_id: str | None = None
         self._restored = False
@@ -72,6 +77,7 @@ class PinnedState:
         boot_id = self._boot_id_now()
         if boot_id != self._boot_id:
             # What was held in another boot is not there any more.
+            self._forget()
             self._held.clear()
         self._boot_id = boot_id
         for pin in pins:
@@ -83,6 +89,8 @@ class PinnedState:
             if pin.wanted is None:
                 continue
             if pin.due(before):
+                if self._journal is not None:
+                    held.note = self._journal.add(pin, before, boot_id)
                 pin.write(self._device, pin.wanted)
                 held.after = pin.read(self._device)
             if not pin.verify(pin.wanted, held.after):
@@ -129,7 +137,9 @@ class PinnedState:
         self._unreachable = False
         try:
             with _interrupts_held():
-                if not self._device_restarted():
+                if self._device_restarted():
+                    self._forget()
+                else:
                     for held in reversed(self._held):
                         left_behind += self._put_back(held)
         except KeyboardInterrupt as interrupt:
@@ -139,6 +149,13 @@ class PinnedState:
         if left_behind:
             raise self._left(left_behind)
         self._restored = True
+
+    def resume(self, notes: Sequence[Note]) -> None:
+        """Hold what another run changed, so that `restore` undoes it; ``notes`` of one boot."""
+        for note in notes:
+            self._boot_id = note.boot_id
+            self._held.append(_Held(note.pin, note.before, note.before, note=note))
+            self._restored = False
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +169,12 @@ class PinnedState:
             if error is None:
                 raise
             error.add_note(f"And the restore failed: {failure}")
+
+    def _forget(self) -> None:
+        """The device restarted: nothing is left of what was noted."""
+        for held in self._held:
+            if held.note is not None:
+                held.note.done()
 
     def _left(self, lines: Sequence[str]) -> StateError:
         return StateError(
@@ -171,11 +194,14 @@ class PinnedState:
                 self._again_if_lost(lambda: pin.write(self._device, held.before))
                 now = self._again_if_lost(lambda: pin.read(self._device))
         except _Restarted:
+            self._forget()
             return []
         except SuiteError as error:
             return [f"{pin.name} (was {held.before}): {error.what}"]
         held.restored = now
         if pin.verify(held.before, now):
+            if held.note is not None:
+                held.note.done()
             return []
         return [f"{pin.name} (was {held.before}): reads {now} after the restore"]
 
@@ -213,6 +239,43 @@ class PinnedState:
             return False
         self._unreachable = not self._device.reconnect(deadline_s=self._reconnect_deadline_s)
         return not self._unreachable
+
+
+def left_behind(serial: str) -> list[Note]:
+    """Settings that a run changed on this device and nobody has put back, oldest first.
+
+    Those of another process that still runs are among them (`Note.is_held`).
+    """
+    return Journal(serial).notes()
+
+
+def undo_left(device: Device) -> list[str]:
+    """Put back what a killed run, or one that lost the device, left on it; a line for each setting.
+
+    LabError if another process holds the device, StateError for what could not be put back:
+    it stays noted. Nothing is written to a device that has restarted since.
+    """
+    if device.emulated:
+        return []
+    notes = left_behind(device.serial)
+    for note in notes:
+        if note.is_held and not note.is_ours:
+            raise LabError(
+                f"process {note.owner[0]} of this machine holds it and has changed {note.pin.name}",
+                device=device.serial,
+                next_step="let it end, or end it; then run: python -m android_tests restore",
+            )
+    boot_id = device.read_text(_BOOT_ID).strip() if notes else ""
+    earlier = [note for note in notes if note.boot_id != boot_id]
+    for note in earlier:
+        note.done()
+    state = PinnedState(device)
+    state.resume([note for note in notes if note.boot_id == boot_id])
+    state.restore()
+    return [
+        *(f"{note.pin.name}: gone with a restart" for note in earlier),
+        *(f"{row['name']}: {row['restored']}" for row in reversed(state.record())),
+    ]
 
 
 @contextlib.contextmanager

@@ -29,7 +29,8 @@ class FakeDevice:
 
     ``files`` is its tree, ``programs`` what its shell can run, ``properties`` what getprop
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
-    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None.
+    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
+    restarts as root when it is asked to, as on a userdebug build.
     """
 
     def __init__(
@@ -39,19 +40,26 @@ class FakeDevice:
         su: str | None = None,
         shell: Shell | None = None,
         features: tuple[str, ...] = FEATURES,
+        adb_root: bool = False,
     ) -> None:
         self.faults = Faults()
         self.files = Tree(self.faults)
         self.zram = ZramModel()
         self.processes = Processes()
         self.programs = programs.standard(self.processes, self.zram)
-        self.properties = {"sys.boot_completed": "1", "ro.product.model": "Fake"}
+        self.properties = {
+            "sys.boot_completed": "1",
+            "ro.product.name": "fake",
+            "ro.product.model": "Fake",
+        }
         self.release = "6.6.30-android15-8-g0123456789ab"
+        self.version = "#1 SMP PREEMPT"
         self.kernel_log = "[    0.000000] Linux version 6.6.30\n"
         self.uptime_s = 100.0
         self.commands: list[str] = []
         self.root = root
         self.su = su
+        self.adb_root = adb_root
         self.boots = 0
         self._shell: Shell = shell or TreeShell(self.files, self.faults, self.programs)
         self._features = features
@@ -152,11 +160,16 @@ class FakeDevice:
 
     def _own_programs(self) -> None:
         def getprop(call: Call) -> int:
-            call.io.out(f"{self.properties.get(call.argv[1], '')}\n".encode())
+            if len(call.argv) == 1:
+                lines = (f"[{name}]: [{value}]\n" for name, value in sorted(self.properties.items()))
+                call.io.out("".join(lines).encode())
+                return 0
+            default = call.argv[2] if len(call.argv) > 2 else ""
+            call.io.out(f"{self.properties.get(call.argv[1], default)}\n".encode())
             return 0
 
         def run_uname(call: Call) -> int:
-            answers = {"-r": self.release, "-v": "#1 SMP PREEMPT", "-m": "aarch64"}
+            answers = {"-r": self.release, "-v": self.version, "-m": "aarch64"}
             call.io.out(f"{answers[call.argv[1]]}\n".encode())
             return 0
 
@@ -169,6 +182,7 @@ class FakeDevice:
             return call.shell.run(call.argv[-1], call.io, call.process, root=True)
 
         self.programs |= {
+            "command": programs.command_of(self.programs),
             "dmesg": programs.fixed(lambda: self.kernel_log),
             "getprop": getprop,
             "su": su,
@@ -228,7 +242,12 @@ class FakeDevice:
         if not self.faults.authorized:
             wire.send(Packet(Command.AUTH, AUTH_TOKEN, 0, b"\x01" * 20))
             return
-        banner = f"device::ro.product.name=fake;ro.product.model=Fake;features={','.join(self._features)}"
+        about = "".join(
+            f"{name}={self.properties[name]};"
+            for name in ("ro.product.name", "ro.product.model", "ro.product.device")
+            if name in self.properties
+        )
+        banner = f"device::{about}features={','.join(self._features)}"
         wire.send(Packet(Command.CNXN, VERSION, MAX_PAYLOAD, banner.encode()))
 
     def _open(self, wire: Wire, packet: Packet, streams: dict[int, Stream]) -> None:
@@ -240,7 +259,9 @@ class FakeDevice:
         if service.startswith("reboot:"):
             threading.Thread(target=self.restart, kwargs={"down_s": 0.3}, daemon=True).start()
             return
-        known = service.startswith("sync:") or (service.startswith("shell,v2") and ":" in service)
+        known = service.startswith(("sync:", "root:", "unroot:")) or (
+            service.startswith("shell,v2") and ":" in service
+        )
         if not known:
             wire.send(Packet(Command.CLSE, 0, packet.arg0))
             return
@@ -256,11 +277,26 @@ class FakeDevice:
         try:
             if service.startswith("sync:"):
                 SyncService(stream, self.faults, self.files, self._cut, root=self.root).serve()
+            elif service.startswith(("root:", "unroot:")):
+                self._change_user(stream, root=service.startswith("root:"))
             else:
                 self._run_shell(stream, service)
             stream.close()
         except ConnectionError:
             return
+
+    def _change_user(self, stream: Stream, *, root: bool) -> None:
+        """adbd's answers, then its restart. Source: packages/modules/adb/daemon/restart_service.cpp."""
+        if root == self.root:
+            stream.write(b"adbd is already running as root\n" if root else b"adbd not running as root\n")
+        elif root and not self.adb_root:
+            stream.write(b"adbd cannot run as root in production builds\n")
+        else:
+            stream.write(b"restarting adbd as root\n" if root else b"restarting adbd as non root\n")
+            self.root = root
+            stream.close()
+            threading.Timer(0.1, self.drop).start()
+            raise ConnectionError("adbd restarts")
 
     def _run_shell(self, stream: Stream, service: str) -> None:
         process = self.processes.start()

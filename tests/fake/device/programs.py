@@ -6,11 +6,11 @@ import errno
 import hashlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from tests.fake.device.processes import Processes
-from tests.fake.device.tree import refuse
+from tests.fake.device.tree import How, refuse
 from tests.fake.device.tree_shell import Call, Program
 from tests.fake.device.zram_model import ZramModel
 
@@ -30,7 +30,7 @@ def _cat(call: Call) -> int:
             call.io.out(data)
     for path in call.argv[1:]:
         try:
-            call.io.out(call.shell.tree.read(path))
+            call.io.out(call.read(path))
         except OSError as error:
             call.io.fail(f"cat: {path}: {error.strerror}")
             status = 1
@@ -60,17 +60,38 @@ def _printf(call: Call) -> int:
 
 def _test(call: Call) -> int:
     words = [word for word in call.argv[1:] if word != "]"]
-    if len(words) == 2 and words[0] in ("-e", "-f", "-d"):
-        exists, folder = call.shell.tree.exists(words[1]), call.shell.tree.is_folder(words[1])
-        return int(not {"-e": exists, "-f": exists and not folder, "-d": folder}[words[0]])
+    if len(words) == 2 and words[0] in ("-e", "-f", "-d", "-r", "-w"):
+        return int(not _file_test(call, words[0], words[1]))
     if len(words) == 3 and words[1] in ("=", "!="):
         return int((words[0] == words[2]) != (words[1] == "="))
     raise refuse(errno.EINVAL)
 
 
+def _file_test(call: Call, test: str, path: str) -> bool:
+    tree = call.shell.tree
+    folder = tree.is_folder(path)
+    if not tree.exists(path) or not tree.allows(path, "list" if folder else "stat", root=call.root):
+        return False
+    if test == "-r":
+        return tree.allows(path, "list" if folder else "read", root=call.root)
+    if test == "-w":
+        try:
+            tree.may_write(path, root=call.root)
+        except OSError:
+            return False
+    return {"-f": not folder, "-d": folder}.get(test, True)
+
+
 def _ls(call: Call) -> int:
     status = 0
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+        how: How = "list" if call.shell.tree.is_folder(path) else "stat"
+        try:
+            call.shell.tree.may(path, how, root=call.root)
+        except OSError as error:
+            call.io.fail(f"ls: {path}: {error.strerror}")
+            status = 1
+            continue
         if not call.shell.tree.exists(path):
             call.io.fail(f"ls: {path}: {os.strerror(errno.ENOENT)}")
             status = 1
@@ -79,6 +100,19 @@ def _ls(call: Call) -> int:
         else:
             _print(call, "".join(f"{name}\n" for name in call.shell.tree.listing(path)))
     return status
+
+
+def _stat(call: Call) -> int:
+    """``stat -c %a PATH``: the mode in octal."""
+    form, path = call.argv[2:]
+    if form != "%a":
+        raise refuse(errno.EINVAL)
+    try:
+        call.shell.tree.may(path, "stat", root=call.root)
+        return _print(call, f"{call.shell.tree.node(path).mode:o}\n")
+    except OSError as error:
+        call.io.fail(f"stat: '{path}': {error.strerror}")
+        return 1
 
 
 def _rm(call: Call) -> int:
@@ -97,13 +131,13 @@ def _mkdir(call: Call) -> int:
 
 def _sha256sum(call: Call) -> int:
     path = call.argv[1]
-    return _print(call, f"{hashlib.sha256(call.shell.tree.read(path)).hexdigest()}  {path}\n")
+    return _print(call, f"{hashlib.sha256(call.read(path)).hexdigest()}  {path}\n")
 
 
 def _od(call: Call) -> int:
     path = call.argv[-1]
     try:
-        data = call.shell.tree.read(path)
+        data = call.read(path)
     except OSError as error:
         call.io.fail(f"od: {path}: {error.strerror}")
         return 1
@@ -118,6 +152,16 @@ def _sleep(call: Call) -> int:
 
 def _id(call: Call) -> int:
     return _print(call, "0\n" if call.root else "2000\n")
+
+
+def command_of(programs: Mapping[str, Program]) -> Program:
+    """``command -v NAME``: the path of a program, or nothing and status 1. Source: POSIX."""
+
+    def command(call: Call) -> int:
+        name = call.argv[-1]
+        return _print(call, f"/system/bin/{name}\n") if name in programs else 1
+
+    return command
 
 
 def kill_with(processes: Processes) -> Program:
@@ -170,6 +214,7 @@ def standard(processes: Processes, zram: ZramModel) -> dict[str, Program]:
         "rm": _rm,
         "sha256sum": _sha256sum,
         "sleep": _sleep,
+        "stat": _stat,
         "swapoff": device_wide(zram.swapoff),
         "swapon": device_wide(zram.swapon_argv),
         "test": _test,

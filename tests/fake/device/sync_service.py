@@ -84,6 +84,7 @@ class SyncService:
 
     def _receive(self, path: str) -> None:
         try:
+            self._tree.may(path, "read", root=self._root)
             content = self._tree.read(path)
         except OSError as error:
             self._fail(f"open failed: {error.strerror}")

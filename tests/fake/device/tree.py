@@ -7,11 +7,14 @@ import fnmatch
 import os
 import threading
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Literal
 
 from tests.fake.device.faults import Faults
 
-_OPEN_TO_ALL: Final = ("/data/local/tmp/", "/sdcard/")
+_OPEN_TO_ALL: Final = ("/data/local/tmp/", "/sdcard/", "/data/misc/perfetto-traces/")
+
+#: What uid 2000 wants to do with a path.
+How = Literal["stat", "read", "list", "write"]
 
 
 class Node:
@@ -88,10 +91,15 @@ def choice(value: str, choices: Iterable[str]) -> Attribute:
 
 
 class Tree:
-    """Paths to nodes; folders exist where a path needs them. Safe to use from several threads."""
+    """Paths to nodes; folders exist where a path needs them. Safe to use from several threads.
+
+    ``guard`` says what uid 2000 may do with a path; None lets it read everything and write to
+    the folders that are open to all. Root is never asked.
+    """
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
+        self.guard: Callable[[str, How], bool] | None = None
         self._nodes: dict[str, Node] = {}
         self._folders: set[str] = {"/", "/data/local/tmp"}
         self._lock = threading.RLock()
@@ -140,6 +148,15 @@ class Tree:
             return self._faults.read_back[path]
         return node.read()
 
+    def allows(self, path: str, how: How, *, root: bool) -> bool:
+        return root or self.guard is None or self.guard(path, how)
+
+    def may(self, path: str, how: How, *, root: bool) -> None:
+        """EACCES where the guard says no; a path that is not there is another matter."""
+        hidden = not self.exists(path) and self.allows(path.rpartition("/")[0] or "/", "list", root=root)
+        if not hidden and not self.allows(path, how, root=root):
+            raise refuse(errno.EACCES)
+
     def may_write(self, path: str, *, root: bool) -> None:
         """What open(2) for writing would say. OSError."""
         if self.is_folder(path):
@@ -148,7 +165,8 @@ class Tree:
             raise refuse(errno.ENOENT)
         if path not in self._nodes and path.startswith(("/sys/", "/proc/")):
             raise refuse(errno.EACCES)
-        if not root and not path.startswith(_OPEN_TO_ALL):
+        open_to_shell = self.guard is not None and path in self._nodes and self.guard(path, "write")
+        if not root and not open_to_shell and not path.startswith(_OPEN_TO_ALL):
             raise refuse(errno.EACCES)
 
     def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
@@ -160,12 +178,19 @@ class Tree:
             if mode is not None:
                 node.mode = mode
 
-    def glob(self, pattern: str) -> list[str]:
-        """Paths that match; ``*`` stays within one folder."""
-        depth = pattern.count("/")
+    def glob(self, pattern: str, *, root: bool = True) -> list[str]:
+        """Paths that match, in folders that may be listed; ``*`` stays within one folder."""
+        parts = pattern.split("/")
         with self._lock:
             every = [*self._nodes, *self._folders]
-        return sorted(p for p in every if p.count("/") == depth and fnmatch.fnmatchcase(p, pattern))
+        found = []
+        for path in every:
+            names = path.split("/")
+            if len(names) == len(parts) and all(map(fnmatch.fnmatchcase, names, parts)):
+                folder = path.rpartition("/")[0] or "/"
+                if self.allows(folder, "list", root=root):
+                    found.append(path)
+        return sorted(found)
 
     def listing(self, folder: str) -> list[str]:
         """Names in ``folder``."""

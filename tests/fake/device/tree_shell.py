@@ -26,6 +26,11 @@ class Call:
     root: bool
     shell: TreeShell
 
+    def read(self, path: str) -> bytes:
+        """The file, if this caller may read it. OSError."""
+        self.shell.tree.may(path, "read", root=self.root)
+        return self.shell.tree.read(path)
+
 
 #: A program: its exit status; OSError is printed as the program's own message, status 1.
 Program = Callable[[Call], int]
@@ -149,6 +154,7 @@ class _Run:
         else:
             path = self._target(redirection, io)
             if redirection.how == "<":
+                self._shell.tree.may(path, "read", root=self._root)
                 content = b"" if path == "/dev/null" else self._shell.tree.read(path)
                 return replace(io, stdin=_once(content))
             if path == "/dev/null":
@@ -182,7 +188,7 @@ class _Run:
                 pattern += text
                 is_glob = is_glob or bool(_GLOB_CHARS & set(text))
         if is_glob:
-            return self._shell.tree.glob(pattern) or [plain]
+            return self._shell.tree.glob(pattern, root=self._root) or [plain]
         return [plain]
 
     def _substitute(self, part: syntax.Substitution, io: Io) -> str:

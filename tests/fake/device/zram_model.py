@@ -22,6 +22,7 @@ class ZramModel:
         self.node = node
         self.opened_by_other = False
         self.swapoff_error: int | None = None
+        self.algorithms: tuple[str, ...] = ALGORITHMS
         self.boot()
 
     def boot(self) -> None:
@@ -96,12 +97,12 @@ class ZramModel:
             raise refuse(errno.ENOENT)
 
     def _algorithms(self) -> str:
-        return " ".join(f"[{name}]" if name == self.algorithm else name for name in ALGORITHMS)
+        return " ".join(f"[{name}]" if name == self.algorithm else name for name in self.algorithms)
 
     def _set_algorithm(self, text: str) -> None:
         if self.disksize:
             raise refuse(errno.EBUSY)
-        if text not in ALGORITHMS:
+        if text not in self.algorithms:
             raise refuse(errno.EINVAL)
         self.algorithm = text
 

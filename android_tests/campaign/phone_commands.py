@@ -1,0 +1,56 @@
+"""What a campaign would send to a phone to change it, as shell text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from android_tests.campaign.plan import Plan
+from android_tests.campaign.session import Settings
+from android_tests.device.lane_phone import switches_of
+from android_tests.device.quoting import quote
+from android_tests.device.state import FilePin, Pin, ZramPin, ZramState, pins_for
+
+_INDENT: Final = "    "
+
+
+def commands_text(settings: Settings, plan: Plan) -> list[str]:
+    """Lines of a dry run: what each block sets. UsageError for a variant that no phone can be.
+
+    A value that is right already is not written; every other is read back, and put back in
+    reverse after the block. The workload and the recorder only add files and processes.
+    """
+    address = [f"--serial {settings.lane.serial}"] if settings.lane.serial else []
+    address += [f"--role {settings.lane.role}"] if settings.lane.role else []
+    lines = [f"sent to the phone ({' '.join(address) or 'the only one attached'}), and put back:"]
+    if settings.lane.reboot_between:
+        lines.append(f"{_INDENT}adb reboot, before every block but the first")
+    for variant in plan.variants:
+        for pin in switches_of(variant):
+            lines += [f"{_INDENT}{text}    # {variant.name}" for text in _commands(pin)]
+    for pinned in pins_for(plan.profile.device):
+        lines += [f"{_INDENT}{text}" for text in _commands(pinned)]
+    return lines
+
+
+def _commands(pin: Pin) -> list[str]:
+    """How `Pin.write` gets to the value that is wanted; nothing for what is only recorded."""
+    if pin.wanted is None or not pin.drifts:
+        return []
+    if isinstance(pin, FilePin):
+        return [f"echo {quote(pin.wanted)} > {quote(pin.path)}"]
+    if isinstance(pin, ZramPin):
+        return _zram(pin)
+    return [f"{pin.name}: {pin.wanted}"]
+
+
+def _zram(pin: ZramPin) -> list[str]:
+    state = ZramState.parse(pin.wanted)
+    node, base = f"/dev/block/{pin.device_name}", f"/sys/block/{pin.device_name}"
+    return [
+        f"swapoff {node}",
+        f"echo 1 > {base}/reset",
+        f"echo {quote(state.algorithm)} > {base}/comp_algorithm",
+        f"echo {state.disksize} > {base}/disksize",
+        f"mkswap {node}",
+        f"swapon {node}",
+    ]

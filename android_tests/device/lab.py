@@ -1,0 +1,216 @@
+"""``lab.toml``: which devices stand in a lab, what each is for, and what may be done to it.
+
+Nothing destructive happens without two keys that different people hold: the option on the
+command line, and an entry in this file that fits the device's serial, model and build.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from foundation.errors import LabError, UsageError
+from foundation.toml_table import Table
+
+FILE_NAME: Final = "lab.toml"
+
+
+class Act(enum.Enum):
+    """What may be done to a device; the values are the words of ``allow`` in the file."""
+
+    FLASH = "flash"
+    FASTBOOT_BOOT = "fastboot-boot"
+    REBOOT = "reboot"
+    REBOOT_BOOTLOADER = "reboot-bootloader"
+    WIPE = "wipe"
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it leaves Android, or writes to a partition; a restart does neither."""
+        return self is not Act.REBOOT
+
+
+@dataclass(frozen=True)
+class LabDevice:
+    """One ``[[device]]``: serial of adb, ``ro.product.model``, ``ro.build.fingerprint``.
+
+    A ``build`` that ends in ``*`` stands for every build that begins so.
+    """
+
+    serial: str
+    model: str
+    build: str
+    role: str | None
+    allow: frozenset[Act]
+
+    def differences(self, *, model: str, build: str) -> list[str]:
+        """Why a device with this serial is not the one that was meant; empty if it is."""
+        found = []
+        if model != self.model:
+            found.append(f"model is {model or 'unknown'}, listed is {self.model}")
+        prefix = self.build.removesuffix("*")
+        fits = build.startswith(prefix) if prefix != self.build else build == self.build
+        if not build or not fits:
+            found.append(f"build is {build or 'unknown'}, listed is {self.build}")
+        return found
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the file says; ``path`` is None where there is no file, and then nothing is allowed."""
+
+    path: Path | None = None
+    devices: tuple[LabDevice, ...] = ()
+
+    def device(self, serial: str) -> LabDevice | None:
+        """The entry of that serial."""
+        return next((listed for listed in self.devices if listed.serial == serial), None)
+
+
+NO_LAB: Final = Lab()
+
+
+def find_lab(given: Path | None, folder: Path | None = None) -> Lab:
+    """The lab of ``--lab FILE``, else of ``lab.toml`` in ``folder`` (default: here), else `NO_LAB`.
+
+    UsageError of one line for a file that cannot be read or has a mistake.
+    """
+    if given is not None:
+        return load_lab(given)
+    path = (folder or Path()) / FILE_NAME
+    return load_lab(path) if path.exists() else NO_LAB
+
+
+def load_lab(path: Path) -> Lab:
+    """Read ``path``. UsageError for whatever is wrong with it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"no lab file {path}", next_step="see docs/phones.md for one to copy") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"lab file {path} cannot be read: {error}") from error
+    top = Table(path, "", content)
+    listed = top.take(
+        "device",
+        list,
+        lambda v: bool(v) and all(isinstance(entry, dict) for entry in v),
+        "a list of tables [[device]]",
+    )
+    top.done()
+    devices = [
+        _device(Table(path, f"[[device]] {number}: ", entry)) for number, entry in enumerate(listed, 1)
+    ]
+    serials = [device.serial for device in devices]
+    for serial in serials:
+        if serials.count(serial) > 1:
+            raise UsageError(
+                f"{path}: two devices have the serial {serial}", next_step="remove one of them"
+            )
+    return Lab(path, tuple(devices))
+
+
+def _device(table: Table) -> LabDevice:
+    serial = table.take("serial", str, _is_word, "the serial that 'adb devices' prints")
+    model = table.take("model", str, _is_text, "what 'getprop ro.product.model' prints")
+    build = table.take(
+        "build", str, _is_build, "what 'getprop ro.build.fingerprint' prints, or its beginning and a *"
+    )
+    role = table.take_if("role", str, _is_word, "one word")
+    words = {act.value: act for act in Act}
+    allow = table.take_or(
+        "allow",
+        list,
+        [],
+        lambda v: all(isinstance(word, str) and word in words for word in v),
+        f"a list of {', '.join(words)}",
+    )
+    table.done()
+    return LabDevice(serial, model, build, role, frozenset(words[word] for word in allow))
+
+
+def _is_text(value: str) -> bool:
+    return bool(value) and value == value.strip()
+
+
+def _is_word(value: str) -> bool:
+    return bool(value) and not any(char.isspace() for char in value)
+
+
+def _is_build(value: str) -> bool:
+    # A star alone, or after a brand alone, would fit nearly every phone there is.
+    if "*" in value:
+        return value.index("*") == len(value) - 1 and value.count("/") >= 2 and _is_word(value)
+    return _is_word(value)
+
+
+def permit(act: Act, *, serial: str, model: str, build: str, opted_in: bool, lab: Lab) -> None:
+    """Return if ``act`` may be done to this device, else say why not.
+
+    ``model`` and ``build`` are read from the device itself, in the state in which it still
+    could tell; what is not known fits nothing. ``opted_in`` is the option of the command
+    line: ``--allow-flash``, and for a plain restart ``--reboot-between``.
+
+    Every act needs ``opted_in`` (UsageError). A destructive one also needs an entry in
+    ``lab`` with this serial, model and build that allows it (LabError). A restart is allowed
+    where the lab says nothing of the device, and not where its entry leaves it out.
+    """
+    if not opted_in:
+        option = "--allow-flash" if act.destructive else "--reboot-between"
+        raise UsageError(
+            f"[{serial}] {act.value} was not asked for", next_step=f"give {option} if you mean it"
+        )
+    entry = lab.device(serial)
+    if entry is None:
+        if not act.destructive:
+            return
+        where = f"{lab.path} does not list this device" if lab.path else f"there is no {FILE_NAME}"
+        raise LabError(
+            f"{act.value} is not allowed: {where}",
+            device=serial,
+            next_step=f"list its serial, model and build, with allow = ['{act.value}'], in {FILE_NAME}",
+        )
+    if act.destructive and (differences := entry.differences(model=model, build=build)):
+        raise LabError(
+            f"{act.value} is not allowed: this is not the device that {lab.path} lists: "
+            + "; ".join(differences),
+            device=serial,
+            next_step="check which device is attached; if it is the right one, correct its entry",
+        )
+    if act not in entry.allow:
+        allowed = ", ".join(sorted(known.value for known in entry.allow)) or "nothing"
+        raise LabError(
+            f"{act.value} is not allowed: {lab.path} allows {allowed} for this device",
+            device=serial,
+            next_step=f"add '{act.value}' to its allow list if that is meant",
+        )
+
+
+def serial_of_role(lab: Lab, role: str, attached: Collection[str]) -> str:
+    """The serial of the one attached device with this role. LabError, UsageError naming the choices."""
+    if lab.path is None:
+        raise UsageError(
+            f"--role {role} needs a lab file", next_step=f"write a {FILE_NAME}, or give --serial"
+        )
+    having = [device.serial for device in lab.devices if device.role == role]
+    if not having:
+        known = sorted({device.role for device in lab.devices if device.role})
+        raise UsageError(
+            f"{lab.path} has no device with the role {role}",
+            next_step=f"roles are: {', '.join(known) or 'none'}",
+        )
+    present = [serial for serial in having if serial in attached]
+    if len(present) == 1:
+        return present[0]
+    if not present:
+        raise LabError(
+            f"no device with the role {role} is attached ({', '.join(having)})",
+            next_step="plug it in, and see 'adb devices'",
+        )
+    raise LabError(
+        f"{len(present)} devices with the role {role} are attached: {', '.join(present)}",
+        next_step=f"choose one, such as --serial {present[0]}",
+    )

@@ -1,0 +1,32 @@
+"""``python -m android_tests restore``: undo what a killed run left on a phone."""
+
+from __future__ import annotations
+
+import argparse
+
+from android_tests.device.attach import attach_phone
+from android_tests.device.lab import find_lab
+from android_tests.device.state import left_behind, undo_left
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--su", action="store_true", help="write as root, through the phone's su")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be put back, and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Put it back and say what; 0. SuiteError for what is in the way or could not be put back."""
+    server, device = attach_phone(
+        serial=args.serial, adb_port=args.adb_port, su=args.su, role=args.role, lab=find_lab(args.lab)
+    )
+    try:
+        if args.dry_run:
+            lines = [f"{note.pin.name}: would be {note.before}" for note in left_behind(device.serial)]
+        else:
+            lines = undo_left(device)
+    finally:
+        server.stop()
+    for line in lines or ["nothing was left behind"]:
+        print(f"[{device.serial}] {line}")
+    return 0

@@ -1,0 +1,26 @@
+"""Doctor on a virtual device, as a user types it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analysis.metrics import light_metrics
+from android_tests.__main__ import main
+
+
+def test_a_virtual_device_can_measure_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--device", "virtual", "--json"]) == 0
+    read = json.loads(capsys.readouterr().out)
+    lost = {
+        name: read["metrics"][name]["why"] for name in light_metrics() if not read["metrics"][name]["ok"]
+    }
+    assert lost == {}
+    facts = read["facts"]
+    assert (facts["emulated"], facts["root"], facts["recorder"]) == (True, "shell", "ftrace")
+    assert facts["threads"] == ["kswapd0"]
+    assert facts["zram_disk"] == "zram0"
+    # The queue is another kernel's: the stock one has no compression thread.
+    assert read["metrics"]["queue_wait_p99_us"]["why"]
+    assert "--device=virtual" in read["next"][-1]
