@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a campaign file, which says what is compared: a path, or the name of one of the suite's",
     )
     group.addoption("--leg", metavar="NAME", help="which leg of the campaign file")
-    group.addoption("--scenario", help="CPU conditions, of idle and busy (default: idle,busy)")
+    group.addoption("--scenario", help="CPU conditions, of idle, busy and rt-busy (default: idle,busy)")
     group.addoption(
         "--pairs", type=int, help="pairs of blocks a scenario (default: 8; 7 can show a change)"
     )

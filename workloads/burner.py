@@ -1,9 +1,10 @@
-"""The CPU burner: the condition "all CPUs busy"."""
+"""The CPU burner: the conditions "all CPUs busy" and "all CPUs taken by real-time threads"."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -18,17 +19,52 @@ _CHECK_S: Final = 0.5
 _ATTEMPTS: Final = 6
 
 
+@dataclass(frozen=True)
+class RealTime:
+    """Threads of policy SCHED_FIFO that take all CPUs for ``busy_ms`` of each ``every_ms``.
+
+    They do so at the same time on all CPUs: meanwhile no thread of a lower priority or of the
+    normal policy runs anywhere. The rest of the time is left to the device, which else would
+    not even answer; it is more than the kernel's own limit for real-time threads leaves
+    (sched_rt_runtime_us of sched_rt_period_us, 95 % by default), which is not touched.
+    """
+
+    priority: int = 1
+    busy_ms: int = 80
+    every_ms: int = 100
+
+    @property
+    def share(self) -> float:
+        """Of each CPU's time."""
+        return self.busy_ms / self.every_ms
+
+    def argv(self) -> list[str]:
+        """Options of the burner."""
+        return [
+            *("--fifo", str(self.priority)),
+            *("--busy-ms", str(self.busy_ms), "--every-ms", str(self.every_ms)),
+        ]
+
+
 class CpuBurner:
     """Keeps every CPU of a device busy while the ``with`` block runs.
 
-    One spinning thread pinned to each CPU, at normal nice, as a program of the user would
-    be. Side effects: one process and one file in /data/local/tmp, both gone at the end.
-    Needs no root. DeviceError if a CPU stays idle, since then the condition is not met.
+    One spinning thread pinned to each CPU: at normal nice, as a program of the user would be,
+    or as ``realtime`` says. Side effects: one process and one file in /data/local/tmp, both
+    gone at the end. Needs no root, but for real-time threads. DeviceError if a CPU stays idle,
+    since then the condition is not met.
     """
 
-    def __init__(self, device: Device, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        device: Device,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        realtime: RealTime | None = None,
+    ) -> None:
         self._device = device
         self._sleep = sleep
+        self._realtime = realtime
         self._process: RemoteProcess | None = None
 
     def __enter__(self) -> Self:
@@ -49,7 +85,9 @@ class CpuBurner:
 
     def _start(self) -> None:
         self._device.push(binary("burner", arch_of(self._device)), REMOTE, mode=0o755)
-        self._process = self._device.spawn([REMOTE, "--all-cpus"])
+        realtime = self._realtime
+        share_min = BUSY_SHARE_MIN * (realtime.share if realtime else 1.0)
+        self._process = self._device.spawn([REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())])
         shares: dict[str, float] = {}
         before = self._idle_ticks()
         for _ in range(_ATTEMPTS):
@@ -57,11 +95,13 @@ class CpuBurner:
             ended = self._process.poll()
             if ended is not None:
                 raise DeviceError(
-                    f"the CPU burner ended with exit status {ended}", device=self._device.serial
+                    f"the CPU burner ended with exit status {ended}",
+                    device=self._device.serial,
+                    next_step="real-time threads need a root shell" if realtime else None,
                 )
             after = self._idle_ticks()
             shares = busy_shares(before, after)
-            if shares and min(shares.values()) >= BUSY_SHARE_MIN:
+            if shares and min(shares.values()) >= share_min:
                 return
             before = after
         text = ", ".join(f"{cpu} {share:.0%}" for cpu, share in sorted(shares.items()))

@@ -20,6 +20,7 @@ _PLAIN: Final = {
 _CONDITION: Final = {
     "idle": "With CPU time to spare (idle)",
     "busy": "With every CPU kept busy (busy)",
+    "rt-busy": "With every CPU taken by real-time threads 80 % of the time (rt-busy)",
 }
 
 

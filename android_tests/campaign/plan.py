@@ -20,7 +20,7 @@ from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
 from workloads.profile import Profile
 
-SCENARIOS = ("idle", "busy")
+SCENARIOS = ("idle", "busy", "rt-busy")
 ALPHA = 0.05
 
 _TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "scipy", "pytest")

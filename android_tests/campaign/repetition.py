@@ -16,7 +16,7 @@ from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
 from android_tests.device.protocol import Device, Lane
-from workloads.burner import CpuBurner
+from workloads.burner import CpuBurner, RealTime
 from workloads.protocol import Cycle, Workload
 
 # The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
@@ -32,8 +32,13 @@ class Measured:
 
 
 def condition(scenario: str, device: Device) -> contextlib.AbstractContextManager[object]:
-    """The CPU condition of a scenario: nothing for ``idle``, a burner on every CPU for ``busy``."""
-    return CpuBurner(device) if scenario == "busy" else contextlib.nullcontext()
+    """The CPU condition of a scenario.
+
+    Nothing for ``idle``; a burner on every CPU for ``busy``, one of real-time threads for ``rt-busy``.
+    """
+    if scenario == "idle":
+        return contextlib.nullcontext()
+    return CpuBurner(device, realtime=RealTime() if scenario == "rt-busy" else None)
 
 
 def measure(

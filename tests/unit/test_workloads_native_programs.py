@@ -80,8 +80,27 @@ def test_the_eater_refuses_what_it_cannot_do(options: tuple[str, ...], words: st
 
 
 @pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "usage: burner"),
+        (("--all-cpus", "--busy-ms", "5"), "usage: burner"),
+        (("--all-cpus", "--every-ms", "5"), "usage: burner"),
+        (("--all-cpus", "--busy-ms", "6", "--every-ms", "5"), "usage: burner"),
+        (("--all-cpus", "--fifo", "0"), "'0' is not a number from 1 to 99"),
+    ],
+)
+def test_the_burner_refuses_what_it_cannot_do(options: tuple[str, ...], words: str) -> None:
+    done = subprocess.run(
+        [program("burner"), *options], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
     "command",
     [
+        ("burner", "--threads", "1", "--busy-ms", "1", "--every-ms", "50"),
         ("burner", "--threads", "1"),
         ("eater", "--mb", "64", "--rate-mb-s", "1", "--content", CONTENT),
     ],

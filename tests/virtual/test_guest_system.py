@@ -15,6 +15,7 @@ from android_tests.device.adb_device import AdbDevice
 from android_tests.device.variant import Variant
 from android_tests.virtual.lane import VirtualLane
 from foundation.errors import CommandFailed, DeviceError, DeviceLost
+from workloads.burner import REMOTE, CpuBurner, RealTime
 
 STOCK = Variant("baseline", "stock")
 
@@ -89,6 +90,19 @@ def test_what_a_measurement_needs_is_there(device: AdbDevice) -> None:
 
 
 # What the suite itself keeps on the device must not appear in its swap counters.
+def test_real_time_burners_take_every_cpu_and_the_device_still_answers(device: AdbDevice) -> None:
+    with CpuBurner(device, realtime=RealTime()):
+        (pid,) = device.shell(["pidof", REMOTE.rpartition("/")[2]]).stdout.split()
+        # Fields 40 and 41 of man 5 proc: priority and policy, 1 is SCHED_FIFO.
+        found = sorted(
+            tuple(line.rpartition(")")[2].split()[37:39])
+            for line in device.script(f"cat /proc/{pid}/task/*/stat").stdout.splitlines()
+        )
+        assert found == [("0", "0"), ("1", "1"), ("1", "1")]
+    assert device.shell(["pidof", REMOTE.rpartition("/")[2]], check=False).stdout == ""
+    assert device.shell(["test", "-e", REMOTE], check=False).exit_status != 0
+
+
 def test_the_devices_own_files_are_not_swappable(device: AdbDevice) -> None:
     kinds = device.script("stat -f -c %T / /data/local/tmp").stdout.split()
     assert kinds == ["ramfs", "ramfs"]
