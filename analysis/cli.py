@@ -55,10 +55,12 @@ def _run(words: list[str]) -> int:
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
         epilog="metrics: print the figures of traces; report: judge a results folder; open: the traces of"
-        " a pair in Perfetto's UI; mail: the finding as plain text for a mailing list; pack: a small copy"
-        " without traces; reference: all metrics as Markdown. Each has --help.",
+        " a pair in Perfetto's UI; notebook: a notebook on them; mail: the finding as plain text for a mailing list; pack: a small copy"
+        " without traces; reference: metrics, SQL modules or data columns as Markdown. Each has --help.",
     )
-    parser.add_argument("command", choices=("metrics", "report", "open", "mail", "pack", "reference"))
+    parser.add_argument(
+        "command", choices=("metrics", "report", "open", "notebook", "mail", "pack", "reference")
+    )
     # Only the first word is read here: the commands' own parsers let options and files mix,
     # which subparsers do not.
     command = parser.parse_args(words[:1]).command
@@ -66,6 +68,8 @@ def _run(words: list[str]) -> int:
         return _metrics(_metrics_parser().parse_intermixed_args(words[1:]))
     if command == "open":
         return _open(_open_parser().parse_intermixed_args(words[1:]))
+    if command == "notebook":
+        return _notebook(_notebook_parser().parse_intermixed_args(words[1:]))
     if command == "mail":
         return _mail(_mail_parser().parse_intermixed_args(words[1:]))
     if command == "reference":
@@ -120,6 +124,19 @@ def _open_parser() -> argparse.ArgumentParser:
         "--save", type=Path, metavar="FOLDER", help="write the traces with their added tracks, and end"
     )
     _add_engine(parser)
+    return parser
+
+
+def _notebook_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{_PROGRAM} notebook",
+        description="Write a notebook on one trace, one results folder or several, and open it in Jupyter.",
+    )
+    parser.add_argument("what", nargs="+", type=Path, metavar="RESULTS|TRACE", help="what it is about")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="an .ipynb, or with --run an .md (default: here)"
+    )
+    parser.add_argument("--run", action="store_true", help="run it instead of opening it")
     return parser
 
 
@@ -252,6 +269,16 @@ def _open(options: argparse.Namespace) -> int:
     return _OK
 
 
+def _notebook(options: argparse.Namespace) -> int:
+    from analysis.notebooks.command import make, open_in_jupyter
+
+    file = make(options.what, options.into, execute=options.run)
+    if options.run:
+        print(file)
+        return _OK
+    return open_in_jupyter(file, print)
+
+
 def _mail(options: argparse.Namespace) -> int:
     from analysis.engine import EngineChoice
     from analysis.pipeline import judge
@@ -274,8 +301,12 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _reference(words: list[str]) -> int:
+    from analysis.data.reference import data_reference
     from analysis.reference import reference
+    from analysis.sql.reference import sql_reference
 
-    _Parser(prog=f"{_PROGRAM} reference", description="Print all metrics as Markdown.").parse_args(words)
-    print(reference(all_metrics()), end="")
+    pages = {"metrics": lambda: reference(all_metrics()), "sql": sql_reference, "data": data_reference}
+    parser = _Parser(prog=f"{_PROGRAM} reference", description="Print a page of the reference as Markdown.")
+    parser.add_argument("page", nargs="?", choices=tuple(pages), default="metrics")
+    print(pages[parser.parse_args(words).page](), end="")
     return _OK

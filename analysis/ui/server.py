@@ -60,6 +60,8 @@ class UiServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, traces: Mapping[str, Path], port: int = 0) -> None:
+        if port == _TAKEN:
+            raise HostError(f"port {_TAKEN} belongs to trace processors", next_step="take another --port")
         self.ui = ui_folder()
         index, self.ui_policy = index_page(self.ui)
         self.pages: dict[str, Page] = {
