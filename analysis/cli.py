@@ -55,8 +55,9 @@ def _run(words: list[str]) -> int:
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
         epilog="metrics: print the figures of traces; report: judge a results folder; open: the traces of"
-        " a pair in Perfetto's UI; notebook: a notebook on them; mail: the finding as plain text for a mailing list; pack: a small copy"
-        " without traces; reference: metrics, SQL modules or data columns as Markdown. Each has --help.",
+        " a pair in Perfetto's UI; notebook: a notebook on results or a trace; mail: the finding as plain"
+        " text for a mailing list; pack: a small copy without traces; reference: metrics, SQL modules or"
+        " data columns as Markdown. Each has --help.",
     )
     parser.add_argument(
         "command", choices=("metrics", "report", "open", "notebook", "mail", "pack", "reference")

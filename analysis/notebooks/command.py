@@ -36,10 +36,10 @@ def make(what: Sequence[Path], into: Path | None, *, execute: bool) -> Path:
 
 
 def open_in_jupyter(file: Path, say: Callable[[str], None]) -> int:
-    """Start JupyterLab or Jupyter Notebook on ``file`` and wait for its end; say how, where there is none."""
+    """Start Jupyter on ``file`` and wait for its end; ``say`` what to do where there is none."""
     for module in ("jupyterlab", "notebook"):
         if importlib.util.find_spec(module) is not None:
             return subprocess.run([sys.executable, "-m", module, str(file)], check=False).returncode
-    say(f"{file} ({NOTEBOOKS[file.stem] if file.stem in NOTEBOOKS else 'a notebook'})")
+    say(f"{file} ({NOTEBOOKS.get(file.stem, 'a notebook')})")
     say("Jupyter is not installed here: pip install jupyterlab, or open the file in an editor that can")
     return 0

@@ -23,11 +23,7 @@ def as_markdown(book: Any, into: Path) -> str:
             parts.append(f"```python\n{cell.source}\n```")
         for output in cell.outputs:
             data = output.get("data", {})
-            if (
-                _PLOTLY in data
-                or "<div" in data.get("text/html", "")[:200]
-                and "plotly" in data["text/html"]
-            ):
+            if _PLOTLY in data:
                 figures += 1
                 parts.append(f"![figure {figures}]({into.stem}-{figures}.png)")
                 continue

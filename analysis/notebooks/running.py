@@ -41,7 +41,7 @@ def notebook_for(what: Sequence[Path]) -> tuple[str, dict[str, object]]:
 
 
 def filled(name: str, parameters: Mapping[str, object]) -> Any:
-    """The notebook of that name with a cell of ``parameters`` behind its own. HostError without nbformat."""
+    """The notebook of that name, with a cell of ``parameters`` behind its own."""
     nbformat = _module("nbformat")
     book = nbformat.read(_HERE / f"{name}.ipynb", as_version=4)
     place = next(
