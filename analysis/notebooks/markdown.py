@@ -31,5 +31,6 @@ def as_markdown(book: Any, into: Path) -> str:
             if "text/markdown" in data:
                 parts.append(str(text).strip())
             elif text:
-                parts.append(f"```text\n{str(text).rstrip()}\n```")
+                lines = "\n".join(line.rstrip() for line in str(text).rstrip().splitlines())
+                parts.append(f"```text\n{lines}\n```")
     return "\n\n".join(parts) + "\n"

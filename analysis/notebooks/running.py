@@ -60,14 +60,19 @@ def run(book: Any) -> None:
     HostError without nbclient or a kernel; UsageError with the last line of what a cell said.
     """
     client = _module("nbclient")
-    missing = _module("jupyter_client").kernelspec.NoSuchKernel
+    jupyter = _module("jupyter_client")
     with tempfile.TemporaryDirectory(prefix="reclaim-suite-notebook-") as folder:
+        # Sockets in a folder of our own: over TCP others on this machine could listen in.
+        config = _module("traitlets.config").Config(
+            {"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}}
+        )
+        resources = {"metadata": {"path": folder}}
         runner = client.NotebookClient(
-            book, timeout=_CELL_S, kernel_name="python3", resources={"metadata": {"path": folder}}
+            book, kernel_name="python3", config=config, timeout=_CELL_S, resources=resources
         )
         try:
             runner.execute()
-        except missing as error:
+        except jupyter.kernelspec.NoSuchKernel as error:
             raise HostError(f"there is no kernel: {error}", next_step="install requirements.txt") from error
         except client.exceptions.CellTimeoutError as error:
             raise HostError(f"a cell did not end within {_CELL_S} s") from error

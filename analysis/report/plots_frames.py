@@ -20,6 +20,8 @@ _VERDICTS: Final = {
     "SAME": (_GREY, "circle-open"),
     "UNDECIDED": (_GREY, "x-thin-open"),
 }
+#: Ratios that are labelled, as relative changes.
+_TICKS: Final = (0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 
 def switch_times(switches: pd.DataFrame) -> go.Figure:
@@ -69,17 +71,17 @@ def timeline(switches: pd.DataFrame, awake: pd.DataFrame, stalls: pd.DataFrame) 
 def queue_depth(queue: pd.DataFrame) -> go.Figure:
     """Pages in the compression queue over time; ``queue`` as `TraceFrames.queue`."""
     figure = go.Figure()
-    for column, colour in (("in_flight", _BLUE), ("waiting", _ORANGE)):
-        figure.add_scatter(
-            x=queue["start_s"],
-            y=queue[column],
-            mode="lines",
-            line={"shape": "hv", "width": 1, "color": colour},
-            name=column.replace("_", " "),
-        )
+    figure.add_scatter(
+        x=queue["start_s"],
+        y=queue["waiting"],
+        mode="lines",
+        line={"shape": "hv", "width": 1, "color": _BLUE},
+        fill="tozeroy",
+        name="waiting",
+    )
     figure.update_xaxes(title_text="time in the repetition [s]")
     figure.update_yaxes(title_text="pages")
-    return _styled(figure, "Pages on their way through the compression queue", 320)
+    return _styled(figure, "Pages that wait for the compression thread", 320)
 
 
 def effects(verdicts: pd.DataFrame) -> go.Figure:
@@ -111,7 +113,12 @@ def effects(verdicts: pd.DataFrame) -> go.Figure:
             },
         )
     figure.add_vline(x=1, line_width=1, line_color=_GREY)
-    figure.update_xaxes(type="log", title_text="variant / baseline, with its interval")
+    figure.update_xaxes(
+        type="log",
+        title_text="change against the baseline, with its interval",
+        tickvals=_TICKS,
+        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+,.0f} %" for tick in _TICKS],
+    )
     figure.update_yaxes(categoryorder="array", categoryarray=list(labels)[::-1], automargin=True)
     return _styled(figure, "Effects", 140 + 26 * len(rows))
 

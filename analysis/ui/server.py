@@ -142,8 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(page.content)
         elif path.startswith(TRACE_PREFIX):
             name = path.removeprefix(TRACE_PREFIX)
-            self._file(self.server.traces.get(name))
             self.server.sign_of_life(trace=name)
+            self._file(self.server.traces.get(name))
+            self.server.sign_of_life()
         elif path.startswith(UI_PREFIX):
             self._file(self._of_ui(path.removeprefix(UI_PREFIX)))
         else:
