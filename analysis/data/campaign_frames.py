@@ -32,7 +32,7 @@ def repetitions(judgement: Judgement) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise ResultsError(f"{path} cannot be read", next_step="judge the folder again") from error
     if list(frame.columns) != list(METRICS):
@@ -99,7 +99,6 @@ def _pair(pair: Pair, metric: Metric) -> dict[str, Any]:
         for side in (pair.baseline, pair.variant)
     ]
     first, second = (None if figure is None else figure.value for figure in figures)
-    known = first is not None and second is not None
     reasons = [figure.reason for figure in figures if figure is not None and figure.value is None]
     return {
         "pair": pair.number,
@@ -108,8 +107,8 @@ def _pair(pair: Pair, metric: Metric) -> dict[str, Any]:
         "variant_block": None if pair.variant is None else pair.variant.block.name,
         "baseline_value": first,
         "variant_value": second,
-        "difference": second - first if known else None,
-        "ratio": second / first if known and first else None,
+        "difference": None if first is None or second is None else second - first,
+        "ratio": second / first if first and second is not None else None,
         "reason": next(iter((*pair.reasons, *reasons)), None),
     }
 

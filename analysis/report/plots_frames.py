@@ -20,8 +20,10 @@ _VERDICTS: Final = {
     "SAME": (_GREY, "circle-open"),
     "UNDECIDED": (_GREY, "x-thin-open"),
 }
-#: Ratios that are labelled, as relative changes.
-_TICKS: Final = (0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0, 20.0, 50.0)
+#: Ratios that are labelled, as relative changes; the far ones where the axis is wide.
+_NEAR: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0)
+_FAR: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+_WIDE: Final = 5.0
 
 
 def switch_times(switches: pd.DataFrame) -> go.Figure:
@@ -113,11 +115,14 @@ def effects(verdicts: pd.DataFrame) -> go.Figure:
             },
         )
     figure.add_vline(x=1, line_width=1, line_color=_GREY)
+    wide = len(rows) > 0 and rows["ci_high"].max() / rows["ci_low"].min() > _WIDE
+    ticks = _FAR if wide else _NEAR
     figure.update_xaxes(
         type="log",
         title_text="change against the baseline, with its interval",
-        tickvals=_TICKS,
-        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+,.0f} %" for tick in _TICKS],
+        tickvals=ticks,
+        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+,.0f} %" for tick in ticks],
+        tickangle=0,
     )
     figure.update_yaxes(categoryorder="array", categoryarray=list(labels)[::-1], automargin=True)
     return _styled(figure, "Effects", 140 + 26 * len(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(trace: Path) -> TraceSession:
+def session(trace: Path) -> Iterator[TraceSession]:
     with open_trace(trace) as opened:
         yield opened
 

@@ -136,7 +136,12 @@ def test_it_ends_after_the_page_is_closed(server: UiServer, monkeypatch: pytest.
     monkeypatch.setattr(serving, "_CLOSED_S", 0.0)
     ended = threading.Event()
     shutdown = server.shutdown
-    monkeypatch.setattr(server, "shutdown", lambda: (ended.set(), shutdown()))
+
+    def note() -> None:
+        ended.set()
+        shutdown()
+
+    monkeypatch.setattr(server, "shutdown", note)
     # A page whose trace was not fetched yet may still be loading.
     assert _ask(server, "/closed")[0] == 204
     assert not ended.wait(0.7)

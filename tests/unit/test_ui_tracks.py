@@ -160,7 +160,10 @@ def test_a_trace_in_windows_is_sorted_as_a_whole(trace: Path, tmp_path: Path) ->
     engine = find_engine(EngineChoice(kind="wasm"), 0)
     instance = WasmInstance(engine.path)
     arguments = messages.message("ResetTraceProcessorArgs")(ingest_ftrace_in_raw_table=True)
-    ask = lambda request: messages.replies(instance.request(request))  # noqa: E731
+
+    def ask(request: bytes) -> list[messages.Reply]:
+        return messages.replies(instance.request(request))
+
     ask(messages.request(messages.RESET, "reset_trace_processor_args", arguments))
     ask(messages.request(messages.APPEND, "append_trace_data", copy.read_bytes()))
     ask(messages.request(messages.FINALIZE))
