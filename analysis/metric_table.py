@@ -19,6 +19,7 @@ _HERE: Final = Path(__file__).parent
 #: What decides a figure besides the trace and the engine.
 _DEFINING: Final = (
     "metrics",
+    "sql",
     "validity.py",
     "schedstat.py",
     "framing.py",
