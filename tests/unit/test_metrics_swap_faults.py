@@ -71,10 +71,10 @@ def test_each_fault_belongs_to_what_it_finds(tmp_path: Path) -> None:
     builder = with_thread()
     builder.thread(71, "com.example.other", tgid=71)
     one, two, three = PAGE, PAGE + 64, PAGE + 128
-    # Handed over at 0, 10, 20; stored from 100 to 150, 150 to 200, 200 to 250.
+    # Handed over at 0, 10, 20; stored from 100 to 149, 150 to 199, 200 to 249.
     for number, page in enumerate((one, two, three)):
         hand_over(builder, 10 * number, 5, page)
-        store(builder, 100 + 50 * number, 150 + 50 * number, page)
+        store(builder, 100 + 50 * number, 149 + 50 * number, page)
     fault(builder, 60, 30, two)  # waiting
     fault(builder, 95, 50, three)  # waiting
     fault(builder, 110, 40, one, tid=71)  # being stored
