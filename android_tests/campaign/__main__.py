@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from android_tests.campaign.campaign_file import load_campaign, shipped
 from android_tests.campaign.dry_run import dry_run_text
 from android_tests.campaign.options import CommandLine, settings_of_all
 from android_tests.campaign.runner import run_all, runs_of
+from foundation.arguments import OneLineParser
 from foundation.errors import SuiteError
 
 _USAGE = 4
@@ -21,15 +21,14 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # Not argparse's 2, which here says interrupted.
-        self.exit(_USAGE, f"{self.prog}: {message}\n")
+class _Parser(OneLineParser):
+    #: Not argparse's 2, which here says interrupted.
+    status = _USAGE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m android_tests.campaign", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run")
     commands.add_parser("list", help="the campaigns that come with the suite, and what each asks")
     run = commands.add_parser("run", help="run all legs of a campaign file, or go on with them")
     run.add_argument("file", metavar="FILE", help="a path, or the name of one that comes with the suite")
@@ -50,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="when resuming: also measure pairs with a void block again, each as a whole",
     )
+    run.add_argument("-v", "--verbose", action="count", default=0, help="show each device command")
     run.add_argument("--dry-run", action="store_true", help="print the schedule of every leg and stop")
     return parser
 
@@ -79,9 +79,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _say(dry_run_text(settings_of_all(line)))
         return 0
-    return run_all(
-        runs_of(line, ["--fail-on", options.fail_on, *(["--redo-void"] if options.redo_void else [])]), _say
-    )
+    more = ["--fail-on", options.fail_on, *["-v"] * options.verbose]
+    more += ["--redo-void"] if options.redo_void else []
+    return run_all(runs_of(line, more), _say)
 
 
 def main(words: Sequence[str]) -> int:

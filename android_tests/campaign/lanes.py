@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from foundation.errors import UsageError
 if TYPE_CHECKING:
     from android_tests.campaign.plan import Plan
     from android_tests.device.protocol import Lane
+    from android_tests.device.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,29 @@ class LaneSettings:
     modules: Path | None = None
 
 
+def check_lane(settings: LaneSettings, variants: Sequence[Variant]) -> None:
+    """What can be known to be wrong before anything is opened, built or booted. UsageError."""
+    if settings.adb_port is not None and not 1 <= settings.adb_port <= 65535:
+        raise UsageError(
+            f"{settings.adb_port} is not a port", next_step="give the port of the adb server, 1 to 65535"
+        )
+    if settings.device_kind != "virtual":
+        return
+    from android_tests.virtual.lane import check_sizes
+    from android_tests.virtual.recipes import check_recipe
+
+    check_sizes(settings.cpus, settings.memory_mb)
+    kernel = _kernel(settings)
+    for variant in variants:
+        check_recipe(variant, kernel)
+
+
+def _kernel(settings: LaneSettings) -> tuple[Path, Path] | None:
+    if (settings.kernel is None) != (settings.modules is None):
+        raise UsageError("--virtual-kernel and --virtual-modules go together", next_step="give both")
+    return (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
+
+
 def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] = print) -> Lane:
     """Open the lane; nothing boots yet, but kernels that are not built are built now.
 
@@ -43,11 +67,11 @@ def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] =
     if settings.device_kind == "virtual":
         from android_tests.virtual.lane import VirtualLane
 
-        if (settings.kernel is None) != (settings.modules is None):
-            raise UsageError("--virtual-kernel and --virtual-modules go together", next_step="give both")
-        kernel = (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
         lane = VirtualLane(
-            name=plan.lanes[0], cpus=settings.cpus, memory_mb=settings.memory_mb, kernel=kernel
+            name=plan.lanes[0],
+            cpus=settings.cpus,
+            memory_mb=settings.memory_mb,
+            kernel=_kernel(settings),
         )
         lane.make_ready(plan.variants, write)
         return lane

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from android_tests.campaign.campaign_file import CampaignFile, FileSettings, Leg, load_campaign
 from android_tests.campaign.lanes import LaneSettings
 from android_tests.campaign.session import Settings
+from android_tests.campaign.variants import nearest
 from android_tests.campaign.workloads import DEFAULT, workload_named
 from foundation.errors import UsageError
 
@@ -154,6 +156,23 @@ def _refuse_phone_options(line: CommandLine) -> None:
     for option, is_given in given.items():
         if is_given:
             raise UsageError(f"{option} is for a phone", next_step="add --device=phone, or leave it out")
+
+
+def whole(option: str, text: str | None) -> int | None:
+    """The number that was typed; None where the option was not given. UsageError."""
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is no whole number", next_step=f"such as {option} 8") from None
+
+
+def chosen(option: str, word: str, words: Sequence[str]) -> str:
+    """``word``, which must be one of ``words``. UsageError with the nearest."""
+    if word not in words:
+        raise UsageError(f"{option} cannot be {word!r}", next_step=nearest(word, words))
+    return word
 
 
 def _first(*values: int | None) -> int:
