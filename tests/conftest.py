@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-_KINDS = ("unit", "fake", "virtual", "hardware")
+_KINDS = ("unit", "fake", "browser", "virtual", "hardware")
 _HERE = Path(__file__).parent
 
 
