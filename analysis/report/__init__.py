@@ -41,4 +41,5 @@ def render(judgement: Judgement) -> str:
         **context(judgement),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         plotly_js=Markup(get_plotlyjs()),
+        page_js=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
     )

@@ -1,293 +1,321 @@
-"""The figures of the page. Each is a fragment that needs the plotly.js the page holds once."""
+"""Figures of a campaign: each from a tidy frame of `analysis.report.frames` to a plotly figure.
+
+They carry no colours of a page but those of their marks, so that the page (light, dark, print)
+and a notebook show the same figure.
+"""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
 from typing import Any, Final
 
+import pandas as pd
 import plotly.graph_objects as go
-from markupsafe import Markup
-from plotly.subplots import make_subplots
 
-from analysis.judgement import Judgement, VerdictRow
-from analysis.report.terminal import COMPANIONS
-from analysis.stats.pairing import Pair
-
-#: Okabe and Ito's palette: told apart with every common colour vision, and by shape as well.
-_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _SKY, _GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#808080",
-)
-_VERDICT: Final = {
-    "IMPROVED": (_GREEN, "circle"),
-    "REGRESSED": (_RED, "square"),
-    "CHANGED": (_BLUE, "diamond"),
-    "SAME": (_GREY, "circle-open"),
-    "UNDECIDED": (_GREY, "x-thin-open"),
+#: After Okabe and Ito: told apart with every common colour vision, by shape as well, and 3:1
+#: against a white and a dark page.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#3d85c6", "#d55e00", "#009e73", "#b5659a", "#808080"
+GRID: Final = "rgba(128,128,128,0.25)"
+_BAND: Final = "rgba(128,128,128,0.22)"
+VERDICTS: Final = {
+    "IMPROVED": (GREEN, "circle"),
+    "REGRESSED": (ORANGE, "square"),
+    "CHANGED": (BLUE, "diamond"),
+    "SAME": (GREY, "circle-open"),
+    "UNDECIDED": (GREY, "x-thin-open"),
 }
-_SPLIT: Final = (
-    ("kswapd_cpu_ms", "kswapd", _SKY),
-    ("compression_cpu_ms", "compression threads", _ORANGE),
-    ("direct_reclaim_cpu_ms", "direct reclaim", _GREEN),
-    ("vendor_reclaim_cpu_ms", "vendor reclaim threads", _PURPLE),
-)
-#: Ratios that are labelled on the forest plot's axis, as relative changes.
-_TICKS: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
-#: Metrics in one figure of pairs.
-_PANELS: Final = 4
-_GRID: Final = "rgba(128,128,128,0.25)"
+#: Ratios that are labelled, as relative changes: near where the axis is short, far where it is long.
+_NEAR: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
+_FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+_NEAR_SPAN: Final = 3.0
+#: A forest's axis goes no further; what lies beyond is named at its edge.
+_WIDEST: Final = 50.0
+#: Multiples of the practical threshold that are labelled.
+_MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
+_PART_COLOURS: Final = (BLUE, GREEN, ORANGE, PURPLE)
 
 
-def forest(judgement: Judgement, scenario: str, variant: str) -> Markup | None:
-    """Every metric with a ratio: estimate, 95 % interval, and the band that does not matter."""
-    rows = [
-        row
-        for row in judgement.rows
-        if row.scenario == scenario
-        and row.variant == variant
-        and row.ratio is not None
-        and row.ci_low is not None
-    ]
-    if not rows:
+def forest(effects: pd.DataFrame) -> go.Figure | None:
+    """Relative changes of one comparison with 95 % intervals; None if no metric has one.
+
+    ``effects`` as `frames.effects`. Bands show the practical thresholds, brackets what two
+    boots of one kernel differ by. An estimate without an interval (few pairs) is a mark alone.
+    """
+    rows = effects[effects["ratio"].gt(0)]
+    if rows.empty:
         return None
+    edges = rows[["ratio", "ci_low", "ci_high", "floor"]].to_numpy().ravel()
+    known = [edge for edge in edges if edge > 0 and math.isfinite(edge)]
+    low = max(1 / _WIDEST, min(0.9, *known))
+    high = min(_WIDEST, max(1.1, *known))
+    wanted = _NEAR if high / low < _NEAR_SPAN else _FAR
+    ticks = [tick for tick in wanted if low * 0.9 <= tick <= high * 1.1]
+    figure = _forest(
+        rows,
+        middle=rows["ratio"],
+        ends=(rows["ci_low"], rows["ci_high"]),
+        band=(1 / (1 + rows["threshold"]), 1 + rows["threshold"]),
+        floor=(1 / rows["floor"], rows["floor"]),
+        limits=(low, high),
+    )
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(low) - 0.02, math.log10(high) + 0.02],
+        tickvals=ticks,
+        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+,.0f} %" for tick in ticks],
+        tickangle=0,
+    )
+    figure.add_vline(x=1, line_width=1, line_color=GREY)
+    return figure
+
+
+def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
+    """Changes of the metrics that can be 0, in multiples of the practical threshold; None without one.
+
+    ``effects`` as `frames.effects`. The axis is the inverse hyperbolic sine: straight near 0,
+    logarithmic further out.
+    """
+    chosen = effects["ratio"].isna() & effects["difference"].notna() & effects["threshold_value"].gt(0)
+    rows = effects[chosen]
+    if rows.empty:
+        return None
+    unit = rows["threshold_value"]
+
+    def place(values: pd.Series) -> pd.Series:
+        return (values / unit).map(math.asinh)
+
+    far = max(math.asinh(2), min(math.asinh(1000), place(rows["difference"]).abs().max() * 1.1))
+    figure = _forest(
+        rows,
+        middle=place(rows["difference"]),
+        ends=(place(rows["difference_ci_low"]), place(rows["difference_ci_high"])),
+        band=(place(-unit), place(unit)),
+        floor=(place(-rows["floor"]), place(rows["floor"])),
+        limits=(-far, far),
+    )
+    ticks = [tick for tick in _MULTIPLES if abs(math.asinh(tick)) <= far]
+    figure.update_xaxes(
+        range=[-far * 1.05, far * 1.05],
+        tickvals=[math.asinh(tick) for tick in ticks],
+        ticktext=["no change" if tick == 0 else f"{tick:+d}×" for tick in ticks],
+        tickangle=0,
+        title_text="change, in practical thresholds",
+        title_standoff=6,
+    )
+    figure.add_vline(x=0, line_width=1, line_color=GREY)
+    return figure
+
+
+def _forest(
+    rows: pd.DataFrame,
+    *,
+    middle: pd.Series,
+    ends: tuple[pd.Series, pd.Series],
+    band: tuple[pd.Series, pd.Series],
+    floor: tuple[pd.Series, pd.Series],
+    limits: tuple[float, float],
+) -> go.Figure:
+    """Marks, intervals, bands and brackets at the places given, a line for each row."""
+    places = pd.Series(range(len(rows)), index=rows.index)
     figure = go.Figure()
-    for place, row in enumerate(rows):
-        band = 1.0 + row.threshold
+    for left, right, place in zip(*band, places, strict=True):
         figure.add_shape(
             type="rect",
-            x0=1 / band,
-            x1=band,
-            y0=place - 0.4,
-            y1=place + 0.4,
-            fillcolor="rgba(128,128,128,0.18)",
+            x0=max(left, limits[0]),
+            x1=min(right, limits[1]),
+            y0=place - 0.38,
+            y1=place + 0.38,
+            fillcolor=_BAND,
             line_width=0,
             layer="below",
         )
-    for verdict, (colour, symbol) in _VERDICT.items():
-        chosen = [(place, row) for place, row in enumerate(rows) if row.verdict == verdict]
-        if chosen:
-            figure.add_trace(_points(chosen, verdict, colour, symbol))
-    edges = [edge for row in rows for edge in (row.ci_low, row.ci_high) if edge]
-    low, high = max(0.05, min(0.9, *edges)), min(20.0, max(1.1, *edges))
-    ticks = [tick for tick in _TICKS if low * 0.8 <= tick <= high * 1.25]
-    figure.update_xaxes(
-        type="log",
-        range=[math.log10(low) - 0.03, math.log10(high) + 0.03],
-        tickvals=ticks,
-        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+.0f} %" for tick in ticks],
-        gridcolor=_GRID,
-        zeroline=False,
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name="too small to matter",
+        marker={"symbol": "square", "size": 12, "color": _BAND},
     )
-    figure.add_vline(x=1, line_width=1, line_color=_GREY)
+    if floor[1].notna().any():
+        figure.add_scatter(
+            x=[value for pair in zip(*floor, strict=True) for value in pair],
+            y=[place for place in places for _ in range(2)],
+            mode="markers",
+            name="A/A noise floor",
+            marker={"symbol": "line-ns-open", "size": 13, "color": PURPLE, "line": {"width": 2}},
+            hoverinfo="skip",
+        )
+    for verdict, (colour, symbol) in VERDICTS.items():
+        chosen = rows.index[(rows["verdict"] == verdict) & middle.between(*limits)]
+        if len(chosen):
+            below, above = ends[0][chosen], ends[1][chosen]
+            figure.add_scatter(
+                x=middle[chosen],
+                y=places[chosen],
+                mode="markers",
+                name=verdict,
+                marker={
+                    "color": colour,
+                    "symbol": symbol,
+                    "size": 9,
+                    "line": {"width": 2, "color": colour},
+                },
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (above - middle[chosen]).fillna(0),
+                    "arrayminus": (middle[chosen] - below).fillna(0),
+                    "color": colour,
+                    "thickness": 2,
+                    "width": 4,
+                },
+                text=[_effect_hover(rows.loc[index]) for index in chosen],
+                hoverinfo="text",
+            )
+    for index in rows.index[~middle.between(*limits)]:
+        right = middle[index] > limits[1]
+        figure.add_annotation(
+            x=1 if right else 0,
+            xref="paper",
+            y=places[index],
+            xanchor="right" if right else "left",
+            showarrow=False,
+            text=f"{rows.loc[index, 'change']} →" if right else f"← {rows.loc[index, 'change']}",
+        )
     figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[f"<b>{row.metric}</b>" if row.primary else row.metric for row in rows],
+        tickvals=list(places),
+        ticktext=[
+            f"<b>{name}</b>" if primary else name
+            for name, primary in zip(rows["metric"], rows["primary"], strict=True)
+        ],
         range=[len(rows) - 0.4, -0.6],
-        showgrid=False,
-        zeroline=False,
         automargin=True,
     )
-    return _html(figure, f"forest-{scenario}-{variant}", height=110 + 24 * len(rows))
+    return styled(figure, height=110 + 22 * len(rows))
 
 
-def _points(chosen: Sequence[tuple[int, VerdictRow]], verdict: str, colour: str, symbol: str) -> go.Scatter:
-    rows = [row for _, row in chosen]
-    return go.Scatter(
-        x=[row.ratio for row in rows],
-        y=[place for place, _ in chosen],
-        mode="markers",
-        name=verdict,
-        marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [(row.ci_high or 0) - (row.ratio or 0) for row in rows],
-            "arrayminus": [(row.ratio or 0) - (row.ci_low or 0) for row in rows],
-            "color": colour,
-            "thickness": 1.5,
-            "width": 4,
-        },
-        text=[f"{row.metric}: {row.change_text()}" for row in rows],
-        hoverinfo="text",
-    )
+def _effect_hover(row: pd.Series) -> str:
+    lines = [f"<b>{row['metric']}</b> {row['verdict']}", str(row["change"])]
+    if pd.isna(row["difference_ci_low"]):
+        lines.append(f"no interval from {row['pairs']} pairs")
+    if not pd.isna(row["floor"]):
+        floor = row["floor"]
+        size = f"{(floor - 1) * 100:.1f} %" if not pd.isna(row["ratio"]) else f"{floor:,.3g} {row['unit']}"
+        lines.append(f"A/A noise floor {size}")
+    return "<br>".join(lines)
 
 
-def paired(judgement: Judgement, scenario: str, variant: str) -> tuple[Markup, ...]:
-    """Block values in run order; a line joins the two blocks of a pair, dotted for a void one.
+def paired(pairs: pd.DataFrame, baseline: str) -> go.Figure | None:
+    """Both blocks of each pair of one metric in the order in which they ran, joined by a line.
 
-    Primaries first, a few metrics a figure, so that each fits a printed page.
+    ``pairs`` as `frames.pairs`, of one comparison and metric. A void pair's line is dotted.
+    Pairs with a kernel failure and values that are not known are left out; None without any.
     """
-    pairs = judgement.pairs[scenario, variant]
-    wanted = [name for name in (*judgement.campaign.primaries, *COMPANIONS) if name in judgement.metrics]
-    shown = [
-        name for name in dict.fromkeys(wanted) if _segments(judgement, pairs, name, ("valid", "void"))[0]
-    ]
-    return tuple(
-        _paired(judgement, scenario, variant, shown[start : start + _PANELS], start)
-        for start in range(0, len(shown), _PANELS)
-    )
-
-
-def _paired(judgement: Judgement, scenario: str, variant: str, shown: Sequence[str], start: int) -> Markup:
-    pairs = judgement.pairs[scenario, variant]
-    columns = 2 if len(shown) > 1 else 1
-    lines = math.ceil(len(shown) / columns)
-    titles = [f"{name} [{judgement.metrics[name].unit}]" for name in shown]
-    figure = make_subplots(
-        rows=lines,
-        cols=columns,
-        subplot_titles=titles,
-        vertical_spacing=0.26 / lines if lines > 1 else 0.1,
-        horizontal_spacing=0.08,
-    )
-    for number, name in enumerate(shown):
-        where = {"row": number // columns + 1, "col": number % columns + 1}
-        for states, colour, dash in ((("valid",), _GREY, "solid"), (("void",), _RED, "dot")):
-            x, y = _segments(judgement, pairs, name, states)
-            figure.add_trace(
-                go.Scatter(
-                    x=x,
-                    y=y,
-                    mode="lines",
-                    line={"color": colour, "dash": dash, "width": 1.5},
-                    name=f"{states[0]} pair",
-                    legendgroup=states[0],
-                    showlegend=number == 0 and bool(x),
-                    hoverinfo="skip",
-                ),
-                **where,
+    rows = pairs[pairs["state"].isin(["valid", "void"])]
+    known = rows[rows["baseline_value"].notna() | rows["variant_value"].notna()]
+    if known.empty:
+        return None
+    figure = go.Figure()
+    for state, dash in (("valid", "solid"), ("void", "dot")):
+        x, y = _segments(known[known["state"] == state])
+        if x:
+            figure.add_scatter(
+                x=x,
+                y=y,
+                mode="lines",
+                line={"color": GREY, "dash": dash, "width": 1.5},
+                name="pair" if state == "valid" else "void pair",
+                hoverinfo="skip",
+                showlegend=state == "void",
             )
-        for side, colour, symbol in (("baseline", _BLUE, "circle-open"), ("variant", _ORANGE, "diamond")):
-            at, values, text = _markers(judgement, pairs, name, side)
-            figure.add_trace(
-                go.Scatter(
-                    x=at,
-                    y=values,
-                    mode="markers",
-                    marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2}},
-                    name=judgement.campaign.baseline.name if side == "baseline" else variant,
-                    legendgroup=side,
-                    showlegend=number == 0,
-                    text=text,
-                    hoverinfo="text",
-                ),
-                **where,
-            )
-    figure.update_xaxes(gridcolor=_GRID, zeroline=False, title_text="block, in run order", title_standoff=4)
-    figure.update_yaxes(gridcolor=_GRID, rangemode="tozero", zeroline=False)
-    return _html(figure, f"paired-{scenario}-{variant}-{start}", height=120 + 250 * lines, head=80)
+    variant = str(known["variant"].iloc[0])
+    for side, name, colour, symbol in (
+        ("baseline", baseline, BLUE, "circle"),
+        ("variant", variant, ORANGE, "diamond"),
+    ):
+        shown = known[known[f"{side}_value"].notna()]
+        figure.add_scatter(
+            x=shown[f"{side}_index"],
+            y=shown[f"{side}_value"],
+            mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            name=name,
+            text=[_pair_hover(row, side) for _, row in shown.iterrows()],
+            hoverinfo="text",
+        )
+    figure.update_xaxes(title_text="block, in run order", title_standoff=4, nticks=8, tickformat="d")
+    figure.update_yaxes(rangemode="tozero", nticks=6)
+    return styled(figure, height=250)
 
 
-def _segments(
-    judgement: Judgement, pairs: Sequence[Pair], name: str, states: Sequence[str]
-) -> tuple[list[float | None], list[float | None]]:
+def _segments(pairs: pd.DataFrame) -> tuple[list[float | None], list[float | None]]:
     """Lines from block to block, with a gap after each pair."""
     x: list[float | None] = []
     y: list[float | None] = []
-    metric = judgement.metrics[name]
-    for pair in pairs:
-        if pair.state not in states or pair.baseline is None or pair.variant is None:
-            continue
-        both = sorted((pair.baseline, pair.variant), key=lambda side: side.block.index)
-        values = [side.value(metric, with_voids=pair.state == "void").value for side in both]
-        if None in values:
-            continue
-        x += [*(float(side.block.index) for side in both), None]
-        y += [*values, None]
+    both = pairs[pairs["baseline_value"].notna() & pairs["variant_value"].notna()]
+    for _, row in both.iterrows():
+        x += [row["baseline_index"], row["variant_index"], None]
+        y += [row["baseline_value"], row["variant_value"], None]
     return x, y
 
 
-def _markers(
-    judgement: Judgement, pairs: Sequence[Pair], name: str, side: str
-) -> tuple[list[int], list[float], list[str]]:
-    x: list[int] = []
-    y: list[float] = []
-    text: list[str] = []
-    for pair in pairs:
-        figures = pair.baseline if side == "baseline" else pair.variant
-        if figures is None or pair.state == "kernel_failure":
-            continue
-        value = figures.value(judgement.metrics[name], with_voids=bool(figures.void_reasons)).value
-        if value is None:
-            continue
-        x.append(figures.block.index)
-        y.append(value)
-        text.append(f"{figures.block.name}, pair {pair.number} ({pair.state}): {value:,.4g}")
-    return x, y, text
+def _pair_hover(row: pd.Series, side: str) -> str:
+    change = "" if pd.isna(row["ratio"]) else f"<br>pair: {(row['ratio'] - 1) * 100:+,.1f} %"
+    state = "" if row["state"] == "valid" else f" ({row['state']})"
+    return (
+        f"{row[f'{side}_block']}, {row['lane']}<br>pair {row['pair']}{state}:"
+        f" <b>{row[f'{side}_value']:,.4g} {row['unit']}</b>{change}"
+    )
 
 
-def cpu_split(judgement: Judgement) -> Markup | None:
-    """CPU time of reclaim by who spent it: mean over the valid blocks, so that the parts add up."""
-    campaign = judgement.campaign
-    bars: list[tuple[str, str]] = [
-        (scenario, variant.name) for scenario in campaign.scenarios for variant in campaign.variants
-    ]
-    figure = go.Figure()
-    known = False
-    for metric, label, colour in _SPLIT:
-        if metric not in judgement.metrics:
-            continue
-        heights = [_mean(judgement, scenario, variant, metric) for scenario, variant in bars]
-        if not any(height for height in heights):
-            continue
-        known = True
-        figure.add_trace(
-            go.Bar(
-                x=[[scenario for scenario, _ in bars], [variant for _, variant in bars]],
-                y=heights,
-                name=label,
-                marker={"color": colour, "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
-                text=[f"{label} {height:,.0f}" if height else "" for height in heights],
-                textposition="auto",
-                insidetextfont={"color": "#111"},
-                hovertemplate=f"{label}: %{{y:,.0f}} ms<extra></extra>",
-            )
-        )
-    if not known:
+def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
+    """CPU time of reclaim, a bar for each scenario and variant, stacked by who spent it.
+
+    ``parts`` as `frames.cpu_parts`. None if nothing is known.
+    """
+    known = parts[parts["cpu_ms"].notna()]
+    if known.empty:
         return None
-    figure.update_layout(barmode="stack", bargap=0.45)
-    figure.update_yaxes(title_text="CPU time in a repetition [ms]", gridcolor=_GRID)
-    return _html(figure, "cpu-split", height=380)
+    figure = go.Figure()
+    for (part, rows), colour in zip(known.groupby("part", sort=False), _PART_COLOURS, strict=False):
+        figure.add_bar(
+            y=[list(rows["scenario"]), list(rows["variant"])],
+            x=rows["cpu_ms"],
+            orientation="h",
+            name=str(part),
+            marker={"color": colour, "line": {"width": 1, "color": "#fff"}},
+            text=[f"{value:,.0f}" if value else "" for value in rows["cpu_ms"]],
+            textposition="inside",
+            insidetextanchor="middle",
+            insidetextfont={"color": "#fff"},
+            hovertext=[
+                f"{row.scenario}, {row.variant}<br>{part}: <b>{row.cpu_ms:,.1f} ms</b>"
+                f" (mean of {row.blocks} blocks)"
+                for row in rows.itertuples()
+            ],
+            hoverinfo="text",
+        )
+    bars = len(known[["scenario", "variant"]].drop_duplicates())
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(title_text="CPU time in a repetition [ms]", title_standoff=6)
+    figure.update_yaxes(autorange="reversed", automargin=True, dividerwidth=1, dividercolor=GRID)
+    return styled(figure, height=110 + 44 * bars)
 
 
-def _mean(judgement: Judgement, scenario: str, variant: str, name: str) -> float | None:
-    values = [
-        value
-        for figures in judgement.blocks.values()
-        if figures.block.place.scenario == scenario
-        and figures.block.place.variant == variant
-        and figures.block.outcome == "valid"
-        and not figures.void_reasons
-        and (value := figures.value(judgement.metrics[name]).value) is not None
-    ]
-    return sum(values) / len(values) if values else None
-
-
-def _html(figure: go.Figure, name: str, *, height: int, head: int = 50) -> Markup:
+def styled(figure: go.Figure, *, height: int) -> go.Figure:
+    """What all figures have in common; the height in CSS pixels."""
+    plain: dict[str, Any] = {"gridcolor": GRID, "zeroline": False, "linecolor": GREY}
+    figure.update_xaxes(**plain)
+    figure.update_yaxes(**plain)
     figure.update_layout(
-        template="none",
+        template=go.layout.Template(),
         height=height,
-        margin={"l": 60, "r": 20, "t": head, "b": 50},
+        margin={"l": 56, "r": 16, "t": 34, "b": 44},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13},
+        font={"family": "system-ui, sans-serif", "size": 12},
         legend={"orientation": "h", "yref": "container", "y": 1.0, "yanchor": "top", "x": 0},
         showlegend=True,
-        hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
+        hoverlabel={"bgcolor": "#222", "bordercolor": "#222", "font": {"color": "#fff"}, "align": "left"},
     )
-    config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "displaylogo": False}
-    text: str = figure.to_html(
-        include_plotlyjs=False,
-        full_html=False,
-        div_id=re.sub(r"[^A-Za-z0-9]+", "-", name),
-        config=config,
-        include_mathjax=False,
-    )
-    return Markup(text)
+    return figure

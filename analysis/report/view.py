@@ -6,47 +6,54 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from analysis.judgement import Judgement, VerdictRow, number, percent
-from analysis.report import plots
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
+from analysis.report.figures import cpu_split, forests, pair_figures
 from analysis.report.floor import floor_text
+from analysis.report.fragment import PageFigure
 from analysis.report.one_sided import one_sided
+from analysis.stats.compare import same_kernel
 from analysis.stats.pairing import RepetitionFigures
 
 
 @dataclass(frozen=True)
 class Section:
-    """One scenario of one comparison: its rows and its figures."""
+    """One scenario of one comparison: its rows and its figures.
 
+    ``paired`` holds the primaries' figures under an empty name, then those of each family.
+    """
+
+    id: str
     scenario: str
     variant: str
     baseline: str
     state: str
     primaries: tuple[VerdictRow, ...]
     families: tuple[tuple[str, tuple[VerdictRow, ...]], ...]
-    forest: Markup | None
-    paired: tuple[Markup, ...]
+    forests: tuple[PageFigure, ...]
+    paired: tuple[tuple[str, tuple[PageFigure, ...]], ...]
 
 
 def context(judgement: Judgement) -> dict[str, Any]:
     """Everything the template names."""
     campaign = judgement.campaign
     properties = facts(campaign)
+    # The question first; an A/A comparison is looked at after it.
+    compared = sorted(campaign.variants[1:], key=lambda variant: same_kernel(campaign, variant))
     return {
         "campaign": campaign,
         "judgement": judgement,
         "question": question(judgement),
         "answers": answers(judgement),
         "sections": [
-            _section(judgement, scenario, variant.name)
-            for variant in campaign.variants[1:]
-            for scenario in campaign.scenarios
+            _section(judgement, f"comparison-{number}", scenario, variant)
+            for number, (variant, scenario) in enumerate(
+                ((variant.name, scenario) for variant in compared for scenario in campaign.scenarios), 1
+            )
         ],
         "one_sided": one_sided(judgement),
-        "cpu_split": plots.cpu_split(judgement),
+        "cpu_split": cpu_split(judgement),
         "differing": [fact for fact in properties if fact.differs or fact.unsteady],
         "common": [fact for fact in properties if not (fact.differs or fact.unsteady)],
         "repetitions": [
@@ -70,21 +77,22 @@ def context(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _section(judgement: Judgement, scenario: str, variant: str) -> Section:
+def _section(judgement: Judgement, id: str, scenario: str, variant: str) -> Section:
     rows = [row for row in judgement.rows if row.scenario == scenario and row.variant == variant]
     families: dict[str, list[VerdictRow]] = {}
     for row in rows:
         if not row.primary:
             families.setdefault(row.family, []).append(row)
     return Section(
+        id=id,
         scenario=scenario,
         variant=variant,
         baseline=judgement.campaign.baseline.name,
         state=_state(rows),
         primaries=tuple(row for row in rows if row.primary),
         families=tuple((family, tuple(found)) for family, found in families.items()),
-        forest=plots.forest(judgement, scenario, variant),
-        paired=plots.paired(judgement, scenario, variant),
+        forests=forests(judgement, id, scenario, variant),
+        paired=pair_figures(judgement, id, scenario, variant),
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import tempfile
+import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from analysis.results import load
@@ -101,9 +105,12 @@ def serve(
     """Show ``view`` until its page is closed; ``say`` is told the address first.
 
     Copies of the traces are kept in a temporary folder meanwhile. HostError if nothing can be
-    served, TraceError for a trace that cannot be read. Ctrl-C passes through.
+    served, TraceError for a trace that cannot be read, KeyboardInterrupt at Ctrl-C and SIGTERM.
     """
-    with tempfile.TemporaryDirectory(prefix="reclaim-suite-ui-") as folder:
+    with (
+        _terminated_as_interrupted(),
+        tempfile.TemporaryDirectory(prefix="reclaim-suite-ui-") as folder,
+    ):
         shown: list[Shown] = []
         files: dict[str, Path] = {}
         for number, source in enumerate(view.sources):
@@ -118,6 +125,23 @@ def serve(
             say("no browser was found here: open the address in one")
         server.serve_until_idle()
     say("the page was closed" if server.read else "nobody opened the page")
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM unwinds as Ctrl-C does: the copies are large and must not stay."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _file_name(number: int, source: Source) -> str:

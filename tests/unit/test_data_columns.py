@@ -21,6 +21,7 @@ from analysis.data.columns import Columns
 from analysis.data.reference import data_reference
 from analysis.judgement import Judgement, Sensitivity, VerdictRow
 from analysis.pipeline import judge
+from analysis.report import frames as of_page
 from tests.unit.golden.builder import MS
 from tests.unit.golden.reading import of_suite, write
 
@@ -135,6 +136,14 @@ def test_frames_of_a_campaign(judgement: Judgement) -> None:
     both = data.together({"one": rows, "two": rows})
     assert list(both.columns[:2]) == ["campaign", "scenario"]
     assert both["campaign"].value_counts().to_dict() == {"one": len(rows), "two": len(rows)}
+
+
+def test_pairs_are_those_of_the_page(judgement: Judgement) -> None:
+    shared = [name for name in columns.PAIRS if name != "reason"]
+    for (scenario, variant), metric in zip(judgement.pairs, ("allocstall", "pswpout") * 2, strict=True):
+        mine = data.pairs(judgement, [metric]).query("scenario == @scenario and variant == @variant")
+        page = of_page.pairs(judgement, scenario, variant, metric)
+        assert mine[shared].reset_index(drop=True).equals(page[shared])
 
 
 def test_frames_of_a_trace(trace: Path) -> None:

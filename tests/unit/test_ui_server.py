@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +22,10 @@ from analysis.ui.derived import Derived, Moment, Switch
 from analysis.ui.page import Shown, moments_of, pages
 from analysis.ui.server import UiServer
 from foundation.errors import HostError
+from tests.unit.golden.reading import of_suite, write
 
 _S = 1_000_000_000
+_ROOT = Path(__file__).parents[2]
 
 
 def _derived(switches: tuple[Switch, ...], stall: Moment | None = None) -> Derived:
@@ -156,6 +162,29 @@ def test_it_ends_after_the_page_is_closed(server: UiServer, monkeypatch: pytest.
         except OSError:
             return
     pytest.fail("it still answers")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_server_leaves_no_copies(number: signal.Signals, tmp_path: Path) -> None:
+    trace = write(tmp_path, of_suite().build())
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words = [sys.executable, "-m", "analysis", "open", str(trace), "--no-browser"]
+    with subprocess.Popen(
+        words,
+        cwd=_ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        assert list(temporary.iterdir())
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said.strip()) == (130, "interrupted")
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_one_line(server: UiServer) -> None:

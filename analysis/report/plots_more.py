@@ -1,4 +1,4 @@
-"""Figures from tidy frames: of one trace, and of effects across scenarios and campaigns.
+"""Figures that the page of one campaign has no place for: of one trace, and of several campaigns.
 
 Each function takes a frame of `analysis.data` and returns a plotly figure, whatever shows it.
 """
@@ -10,16 +10,9 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-#: Okabe and Ito's palette: told apart with every common colour vision.
-_BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#808080"
-_STATES: Final = {"HOT": _GREEN, "WARM": _ORANGE, "COLD": _RED}
-_VERDICTS: Final = {
-    "IMPROVED": (_GREEN, "circle"),
-    "REGRESSED": (_RED, "square"),
-    "CHANGED": (_BLUE, "diamond"),
-    "SAME": (_GREY, "circle-open"),
-    "UNDECIDED": (_GREY, "x-thin-open"),
-}
+from analysis.report.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERDICTS
+
+_STATES: Final = {"HOT": GREEN, "WARM": PURPLE, "COLD": ORANGE}
 #: Ratios that are labelled, as relative changes; the far ones where the axis is wide.
 _NEAR: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0)
 _FAR: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -36,7 +29,7 @@ def switch_times(switches: pd.DataFrame) -> go.Figure:
             ],
             y=rows["total_time_ms"],
             name=str(state),
-            marker_color=_STATES.get(str(state), _GREY),
+            marker_color=_STATES.get(str(state), GREY),
         )
     order = [f"#{index} {name}" for index, name in zip(switches["index"], switches["package"], strict=True)]
     figure.update_xaxes(categoryorder="array", categoryarray=order, title_text="switch")
@@ -48,9 +41,9 @@ def timeline(switches: pd.DataFrame, awake: pd.DataFrame, stalls: pd.DataFrame) 
     """Who reclaims while apps are switched: frames of `TraceFrames`, on one time axis."""
     own = stalls[~stalls["role"].isin(["reclaim", "compression"]) & stalls["dur_ms"].notna()]
     lanes = (
-        ("app switch", switches["start_s"], switches["command_ms"], switches["package"], _BLUE),
-        ("kswapd awake", awake["start_s"], awake["dur_ms"], awake["comm"], _ORANGE),
-        ("direct reclaim", own["start_s"], own["dur_ms"], own["comm"], _RED),
+        ("app switch", switches["start_s"], switches["command_ms"], switches["package"], BLUE),
+        ("kswapd awake", awake["start_s"], awake["dur_ms"], awake["comm"], ORANGE),
+        ("direct reclaim", own["start_s"], own["dur_ms"], own["comm"], PURPLE),
     )
     figure = go.Figure()
     for name, start, length, text, colour in lanes:
@@ -77,7 +70,7 @@ def queue_depth(queue: pd.DataFrame) -> go.Figure:
         x=queue["start_s"],
         y=queue["waiting"],
         mode="lines",
-        line={"shape": "hv", "width": 1, "color": _BLUE},
+        line={"shape": "hv", "width": 1, "color": BLUE},
         fill="tozeroy",
         name="waiting",
     )
@@ -86,7 +79,7 @@ def queue_depth(queue: pd.DataFrame) -> go.Figure:
     return _styled(figure, "Pages that wait for the compression thread", 320)
 
 
-def effects(verdicts: pd.DataFrame) -> go.Figure:
+def across(verdicts: pd.DataFrame) -> go.Figure:
     """Relative changes with their intervals, a line for each row that has one.
 
     ``verdicts`` as `analysis.data.verdicts`, of one campaign or of several (`together`).
@@ -96,7 +89,7 @@ def effects(verdicts: pd.DataFrame) -> go.Figure:
     several = [name for name in parts if name == "metric" or rows[name].nunique() > 1]
     labels = rows[several].agg(", ".join, axis="columns") if len(rows) else pd.Series(dtype=str)
     figure = go.Figure()
-    for verdict, (colour, symbol) in _VERDICTS.items():
+    for verdict, (colour, symbol) in VERDICTS.items():
         chosen = rows[rows["verdict"] == verdict]
         if chosen.empty:
             continue
@@ -114,7 +107,7 @@ def effects(verdicts: pd.DataFrame) -> go.Figure:
                 "thickness": 1.5,
             },
         )
-    figure.add_vline(x=1, line_width=1, line_color=_GREY)
+    figure.add_vline(x=1, line_width=1, line_color=GREY)
     wide = len(rows) > 0 and rows["ci_high"].max() / rows["ci_low"].min() > _WIDE
     ticks = _FAR if wide else _NEAR
     figure.update_xaxes(
@@ -126,26 +119,6 @@ def effects(verdicts: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(categoryorder="array", categoryarray=list(labels)[::-1], automargin=True)
     return _styled(figure, "Effects", 140 + 26 * len(rows))
-
-
-def pair_values(pairs: pd.DataFrame, metric: str) -> go.Figure:
-    """Both blocks of each pair, joined; ``pairs`` as `analysis.data.pairs`, of one comparison."""
-    rows = pairs[
-        (pairs["metric"] == metric) & pairs["baseline_value"].notna() & pairs["variant_value"].notna()
-    ]
-    figure = go.Figure()
-    for _, row in rows.iterrows():
-        valid = row["state"] == "valid"
-        figure.add_scatter(
-            x=["baseline", row["variant"]],
-            y=[row["baseline_value"], row["variant_value"]],
-            mode="lines+markers",
-            line={"color": _BLUE if valid else _GREY, "dash": "solid" if valid else "dot"},
-            name=f"pair {row['pair']}" + ("" if valid else f" ({row['state']})"),
-        )
-    unit = next(iter(rows["unit"]), "")
-    figure.update_yaxes(title_text=f"{metric} [{unit}]", rangemode="tozero")
-    return _styled(figure, f"{metric}, pair by pair", 360)
 
 
 def _styled(figure: go.Figure, title: str, height: int) -> go.Figure:
