@@ -84,6 +84,7 @@ PYTEST: list[tuple[tuple[str, ...], str]] = [
     (("--results", "NOT-JSON"), "cannot be read"),
     (("--results", "A-LIST"), "schema version"),
     (("--results", "NO-PLAN"), "not the plan of a campaign"),
+    (("--results", ""), "holds other files"),
     (("--results", "/proc/results"), "cannot be written"),
 ]
 
@@ -111,6 +112,13 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("analysis", ("pack", "GOOD", "FILE/below"), "FILE"),
     ("analysis", ("pack", "NONE", "out"), "NONE"),
     ("analysis", ("reference", "x"), "x"),
+    ("analysis", ("open",), "see "),
+    ("analysis", ("open", "NONE", "--no-browser"), "NONE"),
+    ("analysis", ("open", "GARBAGE-TRACE", "--no-browser"), "GARBAGE-TRACE"),
+    ("analysis", ("open", "EMPTY", "--no-browser"), "EMPTY"),
+    ("analysis", ("notebook",), "see "),
+    ("analysis", ("notebook", "NONE"), "NONE"),
+    ("analysis", ("notebook", "NOT-JSON", "--run", "--into", "out.md"), "campaign.json"),
     ("analysis", ("metrics",), "no trace was given"),
     ("analysis", ("metrics", "NONE"), "NONE"),
     ("analysis", ("metrics", "EMPTY"), "EMPTY"),
