@@ -36,7 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--allow-flash",
         action="store_true",
-        help="let the phone's partitions be written, if the lab file allows it for this very device",
+        help="let variants boot: and flash: bring kernels, if the lab file allows it for this very device",
+    )
+    group.addoption(
+        "--known-good",
+        metavar="SET",
+        help="what a flashed phone is rolled back to: images that are on it now, or the word slot",
+    )
+    group.addoption("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
+    group.addoption(
+        "--boot-deadline-s",
+        type=float,
+        metavar="S",
+        help="how long a kernel may take to boot (default: 300)",
     )
     group.addoption(
         "--variant",
@@ -121,6 +133,9 @@ def _command_line(config: pytest.Config) -> CommandLine:
         su=option("su"),
         reboot_between=option("reboot_between"),
         allow_flash=option("allow_flash"),
+        known_good=option("known_good"),
+        fastboot_serial=option("fastboot_serial"),
+        boot_deadline_s=option("boot_deadline_s"),
         workload=workload_of_files(_paths(config)),
         campaign=option("campaign"),
         leg=option("leg"),

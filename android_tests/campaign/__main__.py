@@ -26,6 +26,20 @@ class _Parser(OneLineParser):
     status = _USAGE
 
 
+def _add_phone_arguments(run: argparse.ArgumentParser) -> None:
+    """As conftest.py has them for pytest."""
+    run.add_argument("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
+    run.add_argument("--role", help="the attached phone that has this role in the lab file")
+    run.add_argument("--su", action="store_true", help="be root on the phone through its su")
+    run.add_argument("--reboot-between", action="store_true", help="restart the phone between blocks")
+    run.add_argument("--allow-flash", action="store_true", help="let variants bring kernels to the phone")
+    run.add_argument("--known-good", metavar="SET", help="images to roll back to, or the word slot")
+    run.add_argument("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
+    run.add_argument(
+        "--boot-deadline-s", type=float, metavar="S", help="how long a kernel may take to boot"
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m android_tests.campaign", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="list|run")
@@ -39,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--device", choices=("virtual", "phone"), default="virtual")
     run.add_argument("--serial", help="which phone, if several are attached")
     run.add_argument("--adb-port", type=int, help="port of the adb server that holds the phone")
+    _add_phone_arguments(run)
     run.add_argument("--scenario", help="CPU conditions, instead of the file's")
     run.add_argument("--pairs", type=int, help="pairs of blocks a scenario, instead of the file's")
     run.add_argument("--reps", type=int, help="measured repetitions a block, instead of the file's")
@@ -75,6 +90,14 @@ def _run(options: argparse.Namespace) -> int:
         reps=options.reps,
         seed=options.seed,
         results=options.results,
+        lab=options.lab,
+        role=options.role,
+        su=options.su,
+        reboot_between=options.reboot_between,
+        allow_flash=options.allow_flash,
+        known_good=options.known_good,
+        fastboot_serial=options.fastboot_serial,
+        boot_deadline_s=options.boot_deadline_s,
     )
     if options.dry_run:
         _say(dry_run_text(settings_of_all(line)))

@@ -11,6 +11,7 @@ from foundation.errors import UsageError
 
 if TYPE_CHECKING:
     from android_tests.campaign.plan import Plan
+    from android_tests.device.fastboot.opening import FlashOptions
     from android_tests.device.protocol import Lane
     from android_tests.device.variant import Variant
 
@@ -30,10 +31,25 @@ class LaneSettings:
     su: bool = False
     reboot_between: bool = False
     allow_flash: bool = False
+    known_good: str | None = None
+    fastboot_serial: str | None = None
+    boot_deadline_s: float | None = None
     cpus: int = 2
     memory_mb: int = 256
     kernel: Path | None = None
     modules: Path | None = None
+
+    def flash_options(self) -> FlashOptions:
+        """What is said about kernels on a phone."""
+        from android_tests.device.fastboot.opening import FlashOptions
+        from android_tests.device.fastboot.phone_kernels import BOOT_DEADLINE_S
+
+        return FlashOptions(
+            allowed=self.allow_flash,
+            known_good=self.known_good,
+            serial=self.fastboot_serial,
+            boot_deadline_s=self.boot_deadline_s or BOOT_DEADLINE_S,
+        )
 
 
 def check_lane(settings: LaneSettings, variants: Sequence[Variant]) -> None:
@@ -62,7 +78,7 @@ def _kernel(settings: LaneSettings) -> tuple[Path, Path] | None:
 def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] = print) -> Lane:
     """Open the lane; nothing boots yet, but kernels that are not built are built now.
 
-    ``write`` takes the lines of that. UsageError, LabError, HostError.
+    ``write`` takes the lines of that, and of images that are written. UsageError, LabError, HostError.
     """
     if settings.device_kind == "virtual":
         from android_tests.virtual.lane import VirtualLane
@@ -86,4 +102,7 @@ def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] =
         reboot_between=settings.reboot_between,
         role=settings.role,
         lab=find_lab(settings.lab),
+        variants=plan.variants,
+        flash=settings.flash_options(),
+        say=lambda text: write(f"           {text}"),
     )

@@ -37,6 +37,9 @@ class CommandLine:
     su: bool = False
     reboot_between: bool = False
     allow_flash: bool = False
+    known_good: str | None = None
+    fastboot_serial: str | None = None
+    boot_deadline_s: float | None = None
     workload: str | None = None
     campaign: str | None = None
     leg: str | None = None
@@ -108,6 +111,10 @@ def _settings(
 ) -> Settings:
     """The command line before the file, the file before the defaults."""
     _refuse_phone_options(line)
+    if line.boot_deadline_s is not None and not 1 <= line.boot_deadline_s <= 3600:
+        raise UsageError(
+            f"--boot-deadline-s {line.boot_deadline_s:g} is no time for a boot", next_step="give 1 to 3600"
+        )
     scenarios = ",".join(file.scenarios) if file.scenarios else SCENARIOS
     return Settings(
         device_kind=line.device,
@@ -120,6 +127,9 @@ def _settings(
             su=line.su,
             reboot_between=line.reboot_between,
             allow_flash=line.allow_flash,
+            known_good=line.known_good,
+            fastboot_serial=line.fastboot_serial,
+            boot_deadline_s=line.boot_deadline_s,
             cpus=_first(line.cpus, file.cpus, CPUS),
             memory_mb=_first(line.memory_mb, file.memory_mb, MEMORY_MB),
             kernel=line.kernel,
@@ -152,6 +162,9 @@ def _refuse_phone_options(line: CommandLine) -> None:
         "--su": line.su,
         "--reboot-between": line.reboot_between,
         "--allow-flash": line.allow_flash,
+        "--known-good": line.known_good is not None,
+        "--fastboot-serial": line.fastboot_serial is not None,
+        "--boot-deadline-s": line.boot_deadline_s is not None,
     }
     for option, is_given in given.items():
         if is_given:

@@ -19,6 +19,7 @@ from android_tests.campaign.rules import VOID_RULES
 from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.store import Store
 from android_tests.campaign.variants import parse_variants, pin_contents
+from android_tests.device.fastboot.choice import hashes_of
 from android_tests.device.protocol import Lane
 from foundation.errors import SuiteError, UsageError
 from workloads.profile import Changes, load_profile
@@ -111,6 +112,7 @@ def plan_of(settings: Settings) -> Plan:
         profile=load_profile(settings.profile, settings.changes),
         scenarios=parse_scenarios(settings.scenarios),
         variants=variants,
+        images=hashes_of(variants),
         pairs=settings.pairs,
         reps=settings.reps,
         seed=seed,

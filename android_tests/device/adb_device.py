@@ -191,13 +191,16 @@ class AdbDevice:
         with self._sync(deadline_s, f"stat of {remote}") as sync:
             return sync.stat(remote)
 
-    def reboot(self, *, deadline_s: float = 30.0) -> None:
-        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`."""
+    def reboot(self, to: str = "", *, deadline_s: float = 30.0) -> None:
+        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`.
+
+        ``to`` is ``bootloader``, ``fastboot`` (fastbootd) or empty for Android.
+        """
         deadline = Deadline(deadline_s)
         with (
             contextlib.suppress(DeviceLost),
-            noting(self.serial, "reboot"),
-            self._stream("reboot:", deadline, "restarting") as stream,
+            noting(self.serial, f"reboot {to}".rstrip()),
+            self._stream(f"reboot:{to}", deadline, "restarting") as stream,
         ):
             # The daemon closes the stream, or just goes away.
             while stream.read_some():
