@@ -60,12 +60,18 @@ def assemble(
     records: Mapping[str, int] = {}
     run_times = RunTimes(raw.begin.threads, raw.window_ns)
     missing = raw.missing_events
+    not_set_up: tuple[str, ...] = ()
     with PacketWriter(out) as writer:
         if raw.backend == "ftrace":
             loss, records = _ftrace_trace(writer, raw, switches, run_times)
         else:
             loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
             missing = tuple(sorted({*missing, *failed}))
+            # What was known to be closed beforehand was not asked for: this is a surprise, and
+            # the next repetition may have it.
+            not_set_up = tuple(
+                f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
+            )
             # In front of the service's packets: the trace processor sorts those in parts,
             # and would throw away older ones that come behind.
             _suite_packets(writer, raw, switches, loss, missing)
@@ -83,6 +89,7 @@ def assemble(
         loss=loss,
         void_reasons=(
             *raw.troubles,
+            *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
             # With switches missing the two differ anyway, and the loss is the better reason.
             *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
