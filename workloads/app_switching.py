@@ -17,6 +17,8 @@ from workloads.launches import Launch, LaunchState, start
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
+#: A start that takes its time, seconds.
+_START_S: Final = 3.0
 _HOME: Final = ("input", "keyevent", "HOME")
 
 
@@ -111,6 +113,12 @@ class AppSwitching:
         self._logs = AppLogs(device, synthetic, sleep)
         self._has_logs = bool(synthetic)
         self._last: CycleResult | None = None
+
+    @property
+    def usual_s(self) -> float:
+        profile = self._profile
+        each_s = profile.dwell_s + profile.gap_s + _START_S
+        return profile.rounds * len(profile.apps) * each_s
 
     def install(self) -> None:
         """Make every app of the profile startable. UsageError naming all that are missing."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from android_tests.device.state.wanted import PhoneWanted
 from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
+from workloads.phone_table import phone_wanted
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
 #: Table of a profile -> key -> value that takes the place of the profile's own.
 Changes = Mapping[str, Mapping[str, Any]]
-CHANGEABLE: Final = ("device", "workload", "defaults", "eater")
+CHANGEABLE: Final = ("device", "phone", "workload", "defaults", "eater")
+#: Tables that a profile may leave out, and that can be changed all the same.
+_OPTIONAL: Final = ("phone",)
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class Profile:
     With ``apps``: ``rounds`` passes over them, in fixed or shuffled (seeded) order; ``dwell_s``
     is the time an app stays in front, ``gap_s`` the time between leaving it and the next
     start. With ``eater``: the memory eater, and the keys of app switching mean nothing.
+    ``phone`` is what a phone has to be like while it is measured; a virtual device ignores it.
     ``source`` is the TOML text, stored with the results.
     """
 
@@ -117,6 +122,7 @@ class Profile:
     seed: int
     apps: tuple[App, ...]
     eater: Eater | None = None
+    phone: PhoneWanted = field(default_factory=PhoneWanted)
 
     @property
     def workload(self) -> str:
@@ -156,7 +162,7 @@ def load_profile(name: str, changes: Changes | None = None) -> Profile:
 def _changed(path: Path, content: dict[str, Any], changes: Changes) -> tuple[dict[str, Any], str]:
     """The profile with ``changes``; a table that it does not have cannot be changed."""
     for table, keys in changes.items():
-        there = content.get(table)
+        there = content.get(table, {} if table in _OPTIONAL else None)
         if not isinstance(there, dict):
             tables = [name for name in CHANGEABLE if isinstance(content.get(name), dict)]
             raise UsageError(
@@ -193,8 +199,9 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         else None,
     )
     device.done()
+    phone = phone_wanted(path, content.get("phone", {}))
     if "eater" in content:
-        return _eating(path, text, content, pins)
+        return _eating(path, text, content, pins, phone)
     work = Table(path, "[workload] ", _sub(path, content, "workload"))
     order = work.take("order", str, lambda v: v in ("fixed", "shuffled"), "'fixed' or 'shuffled'")
     rounds = work.take("rounds", int, lambda v: 1 <= v <= 10000, "1 to 10000")
@@ -221,10 +228,13 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         gap_s=gap_s,
         seed=seed,
         apps=apps,
+        phone=phone,
     )
 
 
-def _eating(path: Path, text: str, content: Mapping[str, Any], pins: DevicePins) -> Profile:
+def _eating(
+    path: Path, text: str, content: Mapping[str, Any], pins: DevicePins, phone: PhoneWanted
+) -> Profile:
     """A profile of the memory eater, which has no apps."""
     for other in ("workload", "defaults", "apps"):
         if other in content:
@@ -241,7 +251,7 @@ def _eating(path: Path, text: str, content: Mapping[str, Any], pins: DevicePins)
         seed=table.take("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31"),
     )
     table.done()
-    return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater)
+    return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater, phone)
 
 
 def _is_package(value: str) -> bool:

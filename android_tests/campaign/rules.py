@@ -21,6 +21,10 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
     f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each one planned; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
+    "on a phone, a repetition is void as throttled if a CPU's highest allowed frequency changed in it, if "
+    "the thermal status at its end is above the profile's limit, or if a CPU that is held at one frequency "
+    "ran at others for more than 1 % of the time",
+    "a repetition in which an ftrace event that was asked for could not be switched on is void",
     "a block whose pinned settings drifted is void",
 )
 
