@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from android_tests.device.state.wanted import PhoneWanted
 from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
+from workloads.app_actions import Action, take_action
 from workloads.phone_table import phone_wanted
 
 PROFILES: Final = Path(__file__).parent / "profiles"
@@ -94,11 +95,15 @@ class SyntheticApp:
 
 @dataclass(frozen=True)
 class App:
-    """One app: a package to start, and its memory where the device has synthetic apps."""
+    """One app: a package to start, what is done in it, and its memory where apps are synthetic.
+
+    ``activity`` None: the one that the launcher starts. ``action`` is for a phone.
+    """
 
     package: str
-    activity: str
+    activity: str | None
     synthetic: SyntheticApp | None
+    action: Action | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,13 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
     defaults = content.get("defaults", {})
     apps = tuple(_app(path, number, {**defaults, **entry}) for number, entry in enumerate(listed))
     packages = [app.package for app in apps]
+    for app in apps:
+        if app.action is not None and app.action.dur_s > dwell_s:
+            raise UsageError(
+                f"{path}: the action of {app.package} takes {app.action.dur_s:g} s,"
+                f" and the dwell is {dwell_s:g}",
+                next_step="give it fewer times, or a longer dwell_s",
+            )
     for package in packages:
         if packages.count(package) > 1:
             raise UsageError(f"{path}: package {package} is listed twice")
@@ -261,7 +273,8 @@ def _is_package(value: str) -> bool:
 def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
     table = Table(path, f"[[apps]] {number + 1}: ", content)
     package = table.take("package", str, _is_package, "a package name")
-    activity = table.take_or("activity", str, ".Main", lambda v: bool(v), "an activity's name")
+    activity = table.take_if("activity", str, lambda v: bool(v), "an activity's name")
+    action = take_action(table)
     synthetic = None
     if "anon_mb" in content:
         synthetic = SyntheticApp(
@@ -275,7 +288,7 @@ def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
             pace_ms=table.take("pace_ms", int, lambda v: 0 <= v <= 1000, "0 to 1000 ms"),
         )
     table.done()
-    return App(package, activity, synthetic)
+    return App(package, activity, synthetic, action)
 
 
 def _content(table: Table) -> tuple[Content, ...]:

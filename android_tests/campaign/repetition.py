@@ -20,6 +20,7 @@ from android_tests.capture.capture import LONGEST_S
 from android_tests.capture.validity import throttle_reasons
 from android_tests.device.protocol import Device, Lane
 from workloads.burner import CpuBurner, RealTime
+from workloads.launches import trace_doubts
 from workloads.protocol import Cycle, Workload
 
 # The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
@@ -80,16 +81,19 @@ def measure(
             throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        contradicted, unseen = trace_doubts(cycle.switches, report.births)
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
         reasons = (
             *report.loss,
             *report.void_reasons,
             *host_reasons(host, emulated=lane.emulated),
             *throttled,
+            *contradicted,
             *cycle.void_reasons(),
         )
         record = _record_json(index, started, reasons, report, host, cycle)
-        repetition.commit({**record, **conditions.record()})
+        seen = {"cold_starts_unseen": unseen} if report.births else {}
+        repetition.commit({**record, **conditions.record(), **seen})
     except BaseException:
         repetition.abandon()
         raise

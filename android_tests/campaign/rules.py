@@ -15,6 +15,8 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "on an emulated device, a repetition is void if other programs used more than "
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition in which an app switch failed or could not be classified is void",
+    "a repetition is void in whose trace a process begins during a start that am and the process ids call "
+    "warm or hot (a cold start whose process the trace has not seen begin is counted in rep.json)",
     "a repetition in which every switch found its app killed is void: it measured app starts",
     "a repetition in which the memory eater was killed is void: it did less work",
     "a repetition that swapped nothing out is void: there was no reclaim to measure",

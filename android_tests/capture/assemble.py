@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ class CaptureReport:
     ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
     the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
     counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
-    host time that `assemble` took.
+    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns.
     """
 
     path: Path
@@ -46,6 +46,7 @@ class CaptureReport:
     missing_events: tuple[str, ...]
     records: Mapping[str, int]
     seconds: float
+    births: Mapping[int, int] = field(default_factory=dict)
 
 
 def assemble(
@@ -98,6 +99,7 @@ def assemble(
         missing_events=missing,
         records=records,
         seconds=time.monotonic() - started,
+        births=run_times.births,
     )
 
 

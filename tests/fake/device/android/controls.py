@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.fake.device.tree import Attribute
@@ -60,7 +61,7 @@ class Controls:
             steps = [cluster.min_khz + n * step for n in range(self.steps - 1)] + [cluster.max_khz]
             self.ticks[policy] = dict.fromkeys(steps, 1000)
             phone.files.put(f"{base}/scaling_available_frequencies", " ".join(map(str, steps)) + " \n")
-            phone.files.put(f"{base}/stats/time_in_state", Attribute(lambda p=policy: self._ticks(p)))
+            phone.files.put(f"{base}/stats/time_in_state", Attribute(partial(self._ticks, policy)))
         return self
 
     def run(self, seconds: float) -> None:
