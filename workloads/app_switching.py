@@ -20,8 +20,6 @@ from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
-#: A start that takes its time, seconds.
-_START_S: Final = 3.0
 _HOME: Final = ("input", "keyevent", "HOME")
 
 
@@ -133,12 +131,6 @@ class AppSwitching:
         self._logs = AppLogs(device, synthetic, sleep)
         self._has_logs = bool(synthetic)
         self._last: CycleResult | None = None
-
-    @property
-    def usual_s(self) -> float:
-        profile = self._profile
-        each_s = profile.dwell_s + profile.gap_s + _START_S
-        return profile.rounds * len(profile.apps) * each_s
 
     def install(self) -> None:
         """Make every app of the profile startable. UsageError naming all that are missing."""

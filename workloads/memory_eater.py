@@ -105,10 +105,6 @@ class MemoryEater:
         self._process: RemoteProcess | None = None
         self._pswpout_before = 0
 
-    @property
-    def usual_s(self) -> float:
-        return CYCLE_DEADLINE_S
-
     def install(self) -> None:
         """Bring the program to the device."""
         self._device.push(binary("eater", arch_of(self._device)), REMOTE, mode=0o755)

@@ -20,6 +20,8 @@ PROFILES: Final = Path(__file__).parent / "profiles"
 #: Table of a profile -> key -> value that takes the place of the profile's own.
 Changes = Mapping[str, Mapping[str, Any]]
 CHANGEABLE: Final = ("device", "phone", "workload", "defaults", "eater")
+#: A start that takes its time, seconds.
+_START_S: Final = 3.0
 #: Tables that a profile may leave out, and that can be changed all the same.
 _OPTIONAL: Final = ("phone",)
 
@@ -128,6 +130,11 @@ class Profile:
     apps: tuple[App, ...]
     eater: Eater | None = None
     phone: PhoneWanted = field(default_factory=PhoneWanted)
+
+    @property
+    def switching_s(self) -> float:
+        """How long a cycle of app switching takes, roughly, seconds; 0 without apps."""
+        return self.rounds * len(self.apps) * (self.dwell_s + self.gap_s + _START_S)
 
     @property
     def workload(self) -> str:

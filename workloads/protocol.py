@@ -44,11 +44,6 @@ class Cycle(Protocol):
 class Workload(Protocol):
     """One workload on one device; `remove` undoes what it did there, on every way out."""
 
-    @property
-    def usual_s(self) -> float:
-        """How long a cycle takes where nothing is amiss, roughly, seconds."""
-        ...
-
     def install(self) -> None:
         """Bring to the device what it runs. UsageError for what the profile lacks."""
         ...

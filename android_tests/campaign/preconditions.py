@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from android_tests.capture.capture import LONGEST_S
 from android_tests.device.protocol import Device
 from android_tests.device.state import PinnedState, pins_for
 from android_tests.device.state.condition import Condition, read_condition
@@ -17,6 +18,7 @@ from foundation.errors import CommandFailed, DeviceError, StateError
 from workloads.profile import Profile
 
 _POLL_S: Final = 10.0
+LONGEST_FACTOR: Final = 2.0
 #: Share of a repetition that a CPU whose frequency is fixed may run at other ones: none, but for
 #: the ticks in which the two readings are taken.
 OTHER_FREQUENCY_SHARE_MAX: Final = 0.01
@@ -113,6 +115,11 @@ class Preconditions:
                 "end": None if self._end is None else self._end.to_json(),
             },
         }
+
+    @property
+    def longest_s(self) -> float:
+        """When a recording ends that nobody stops: well after the workload does."""
+        return max(LONGEST_S, LONGEST_FACTOR * self._profile.switching_s)
 
     @property
     def watches_throttling(self) -> bool:

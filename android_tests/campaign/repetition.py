@@ -16,7 +16,6 @@ from android_tests.campaign.preconditions import Preconditions
 from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
-from android_tests.capture.capture import LONGEST_S
 from android_tests.capture.validity import throttle_reasons
 from android_tests.device.protocol import Device, Lane
 from workloads.burner import CpuBurner, RealTime
@@ -25,8 +24,6 @@ from workloads.protocol import Cycle, Workload
 
 # The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
 SETTLE_S: Final = 1.0
-#: A recording that nobody stops lasts so many times as long as the workload usually does.
-LONGEST_FACTOR: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,9 @@ def measure(
         conditions.before()
         phase(Phase.CAPTURE, f"repetition {index}: {scenario}")
         workload.reset()
-        raw, host = _record(lane, device, scenario, workload, needs, folder, phase, room)
+        raw, host = _record(
+            lane, device, scenario, workload, needs, folder, phase, room, conditions.longest_s
+        )
         phase(Phase.VERIFY)
         throttled = [*conditions.after()]
         if conditions.watches_throttling:
@@ -111,11 +110,11 @@ def _record(
     folder: Path,
     phase: Tell,
     room: TraceRoom | None,
+    longest_s: float,
 ) -> tuple[RawCapture, dict[str, float | None]]:
     def say(text: str) -> None:
         phase(Phase.PULL, text)
 
-    longest_s = max(LONGEST_S, LONGEST_FACTOR * workload.usual_s)
     capture = Capture(device, needs, folder, room=room, longest_s=longest_s, say=say)
     load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
     # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which is
