@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from android_tests.capture.validity import throttle_reasons
 from android_tests.device.state.condition import Condition
 from android_tests.device.state.cpufreq import CpufreqPin, sustainable_khz
 from android_tests.device.state.gates import unmet
-from android_tests.device.state.wanted import PhoneWanted, parse_suppressed
+from android_tests.device.state.wanted import PRECONDITIONS, PhoneWanted, parse_suppressed
 from foundation.errors import UsageError
 from workloads.profile import PROFILES, load_profile
 
@@ -55,6 +56,16 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, words: str) -> None:
         load_profile(str(path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
+    page = (PROFILES.parents[1] / "docs" / "phone-measuring.md").read_text()
+    table = page[page.index("[phone]\n") :].partition("```")[0]
+    path = tmp_path / "own.toml"
+    path.write_text(f"{GOOD}\n{table}")
+    assert load_profile(str(path)).phone == PhoneWanted()
+    assert all(field.name in table for field in fields(PhoneWanted))
+    assert all(f"`{name}`" in page for name in PRECONDITIONS)
 
 
 def test_names_to_suppress() -> None:

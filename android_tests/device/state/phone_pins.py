@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from android_tests.device.protocol import Device
@@ -30,6 +31,9 @@ _CHARGE_SWITCHES: Final = (
     ("/sys/devices/platform/google,charger/charge_disable", "1"),
     ("/sys/devices/platform/soc/soc:google,charger/charge_disable", "1"),
 )
+
+#: They decide when kswapd wakes.
+_RECORDED: Final = ("vm.watermark_scale_factor", "vm.min_free_kbytes")
 
 _BY_NAME: Final = {
     "transparent_hugepage": "huge-pages",
@@ -71,8 +75,7 @@ def phone_pins(device: Device, wanted: PhoneWanted, names: Collection[str] = ())
         *_charging(device, wanted),
         *cpufreq_pins(device, wanted.cpufreq_share if fixed else None),
         LmkdSettings(),
-        Observed(sysctl("vm.watermark_scale_factor", None)),
-        Observed(sysctl("vm.min_free_kbytes", None)),
+        *(Observed(replace(sysctl(key, None), optional=True)) for key in _RECORDED),
     ]
     return suppressed(pins, names)
 
