@@ -260,6 +260,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
+def _close(session: CampaignSession) -> None:
+    """A device that could not be put back is one line, with what to do."""
+    try:
+        session.close()
+    except SuiteError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
 @pytest.fixture(scope="session")
 def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, None]:
     """The campaign of this command line; SIGTERM unwinds it as Ctrl-C does."""
@@ -273,7 +281,7 @@ def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, No
     try:
         yield session
     finally:
-        session.close()
+        _close(session)
         if main:
             signal.signal(signal.SIGTERM, before)
 
