@@ -66,10 +66,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     eater = (root / "workloads" / "profiles" / "eater.toml").read_text(encoding="utf-8")
     (root / "phone.toml").write_text(eater, encoding="utf-8")
     for name in ("baseline", "patched", "factory"):
-        folder = root / "kernels" / name
-        folder.mkdir(parents=True)
-        (folder / "boot.img").write_bytes(boot_image(FakeKernel(f"6.6.30-{name}")))
-        (folder / "images.toml").write_text('product = "shiba"\n', encoding="utf-8")
+        kernel_set = root / "kernels" / name
+        kernel_set.mkdir(parents=True)
+        (kernel_set / "boot.img").write_bytes(boot_image(FakeKernel(f"6.6.30-{name}")))
+        (kernel_set / "images.toml").write_text('product = "shiba"\n', encoding="utf-8")
     return root
 
 
