@@ -15,12 +15,13 @@ from foundation.errors import DeviceError, UsageError
 from workloads.app_actions import act
 from workloads.app_log import APP_DIR, AppLogs
 from workloads.kills import Kill, by_reason
-from workloads.launches import Launch, LaunchState, start
+from workloads.launches import Launch, LaunchState, start, stop_argv
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
-_HOME: Final = ("input", "keyevent", "HOME")
+#: Leaves the app in front, where there is a gap.
+HOME_ARGV: Final = ("input", "keyevent", "HOME")
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class AppSwitching:
         """
         before = pswpout(self._device)
         for app in self._profile.apps:
-            self._device.shell(["am", "force-stop", app.package])
+            self._device.shell(stop_argv(app.package))
         switches = [self._switch(app, 0) for app in self._profile.apps]
         result = self._finish(switches)
         if pswpout(self._device) == before:
@@ -222,7 +223,7 @@ class AppSwitching:
             act(self._device, [app.action], app.package, self._phone.size, self._sleep)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(_HOME)
+            self._device.shell(HOME_ARGV)
             self._sleep(self._profile.gap_s)
         return switch
 
@@ -271,7 +272,7 @@ class AppSwitching:
         if self._phone is not None:
             self._phone.watch.stop()
         for app in self._profile.apps:
-            self._device.shell(["am", "force-stop", app.package], check=False)
+            self._device.shell(stop_argv(app.package), check=False)
         if self._device.emulated:
             folders = " ".join(quote(f"{APP_DIR}/{app.package}") for app in self._profile.apps)
             self._device.script(f"rm -rf {folders}")

@@ -40,6 +40,8 @@ _EXIT: Final = re.compile(
     r"\bpid=(?P<pid>\d+)\b.*?\breason=(?P<number>\d+) \((?P<reason>[^)]*\)?)\)", re.DOTALL
 )
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
+#: What follows the log.
+LOG_ARGV: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ class KillWatch:
         """Follow what is logged from now on; a watch that runs already begins anew."""
         self.stop()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        argv = ["logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S"]
-        self._process = self._device.spawn(argv)
+        self._process = self._device.spawn(LOG_ARGV)
 
     def stop(self) -> tuple[list[Kill], str | None]:
         """End it: the kills since `start`, and why some may be missing, or None."""
@@ -143,8 +144,13 @@ def _joined(one: Kill, other: Kill) -> Kill:
 
 def exit_reasons(device: Device, package: str) -> Mapping[int, str]:
     """Reason by pid of a package's processes that ended; empty before Android 11."""
-    answer = device.shell(["dumpsys", "activity", "exit-info", package], check=False, deadline_s=60.0)
+    answer = device.shell(exit_info_argv(package), check=False, deadline_s=60.0)
     return parse_exit_info(answer.stdout)
+
+
+def exit_info_argv(package: str) -> list[str]:
+    """Asks why processes of a package ended."""
+    return ["dumpsys", "activity", "exit-info", package]
 
 
 def parse_exit_info(text: str) -> dict[int, str]:

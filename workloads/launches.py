@@ -70,6 +70,11 @@ def launch_script(package: str, activity: str) -> str:
     )
 
 
+def stop_argv(package: str) -> list[str]:
+    """Ends all processes of an app."""
+    return ["am", "force-stop", package]
+
+
 def start(device: Device, package: str, activity: str) -> Launch:
     """Bring an app to the front and wait until it has drawn. DeviceError if Android refuses."""
     answer = device.script(launch_script(package, activity), deadline_s=LAUNCH_DEADLINE_S).stdout

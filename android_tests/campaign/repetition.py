@@ -41,7 +41,12 @@ def condition(scenario: str, device: Device) -> contextlib.AbstractContextManage
     """
     if scenario == "idle":
         return contextlib.nullcontext()
-    return CpuBurner(device, realtime=RealTime() if scenario == "rt-busy" else None)
+    return CpuBurner(device, realtime=real_time(scenario))
+
+
+def real_time(scenario: str) -> RealTime | None:
+    """The real-time threads of a scenario with a burner; None for one at normal nice."""
+    return RealTime() if scenario == "rt-busy" else None
 
 
 def measure(
