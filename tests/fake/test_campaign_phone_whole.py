@@ -19,6 +19,7 @@ from tests.fake.device.android.apps import Apps
 from tests.fake.device.android.controls import Controls
 from tests.fake.device.android.tracing import TracingService
 from tests.fake.suite_programs import SuitePrograms
+from tests.fake.unshown import unshown
 from tests.unit.capture_raw import service_trace
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +112,10 @@ def lab(adb: AdbServer, tmp_path: Path) -> Iterator[Lab]:
 
 def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     before = lab.state()
-    done = lab.run("--suppress", "battery,rotation")
+    words = ("--suppress", "battery,rotation", "--scenario", "busy", "--seed", "1")
+    shown = lab.run(*words, "--dry-run").stdout
+    assert (lab.phone.ran, lab.phone.files.written) == ([], []), "a dry run touches nothing"
+    done = lab.run(*words)
     assert "Traceback" not in done.stdout + done.stderr
     records = lab.records()
     assert [record["void_reasons"] for record in records] == [[], []], done.stdout
@@ -131,6 +135,15 @@ def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     assert left_behind(lab.phone.serial) == []
     assert lab.phone.files.listing("/data/misc/perfetto-traces") == []
     assert [one for one in lab.apps.inputs if one.startswith("input swipe")]
+    assert unshown(lab.phone, shown) == []
+    # What a dry run of half of it would hide.
+    without = "\n".join(line for line in shown.splitlines() if "burner" not in line and "am " not in line)
+    assert unshown(lab.phone, without) == [
+        "/data/local/tmp/reclaim-suite-burner",
+        "/data/local/tmp/reclaim-suite-burner --all-cpus",
+        "am force-stop",
+        "am start",
+    ]
 
 
 def test_throttling_is_told_loudly_and_the_block_is_void(lab: Lab) -> None:
