@@ -21,7 +21,7 @@ from workloads.profile import Profile, load_profile
 FIXED = PhoneWanted(cpufreq="fixed")
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
 #: What can only be set by root.
-OF_ROOT = ("cpufreq", "huge-pages", "mglru", "page-cluster", "swappiness", "zram")
+OF_ROOT = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
 
 
 def profile(wanted: PhoneWanted) -> Profile:
@@ -157,14 +157,18 @@ def test_a_phone_without_root_is_measured_with_what_it_lacks_suppressed(
         with pytest.raises(StateError) as caught, PinnedState(device) as state:
             Preconditions(device, profile(FIXED)).establish(state)
         (names,) = str(caught.value).rpartition("--suppress ")[2:]
-        # An LRU that nobody asks for is only recorded, where it can be.
-        assert set(names.split(",")) <= set(OF_ROOT)
-        assert {"cpufreq", "swappiness", "zram"} <= set(names.split(","))
+        assert set(names.split(",")) == set(OF_ROOT)
         with PinnedState(device) as state:
             conditions = Preconditions(device, profile(FIXED), names.split(","))
             conditions.establish(state)
             rows = {row["name"]: row["before"] for row in state.record()}
             assert str(rows["zram0"]).startswith("unknown: ")
+            # The files are there, and closed: nothing is said of them that nobody has read.
+            assert "Permission denied" in rows["transparent_hugepage"]
+            # An LRU that nobody asks for is only recorded, and stands in nobody's way.
+            assert rows["lru_gen"].startswith("unknown: ")
+            assert "Permission denied" in rows["lru_gen"]
+            assert [line for line in state.drifted() if "lru_gen" in line] == []
             conditions.before()
             assert conditions.after() == ()
             assert conditions.record()["suppressed"] == names.split(",")

@@ -91,7 +91,7 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
     assert eater[0] == "adb push eater /data/local/tmp/reclaim-suite-eater"
     assert eater[-2].startswith("/data/local/tmp/reclaim-suite-eater --mb ")
     assert eater[-1] == "rm -f /data/local/tmp/reclaim-suite-eater"
-    assert not [title for title in sections if "beside it" in title]
+    assert [title for title in sections if "beside it" in title] == ["run beside it by scenario busy:"]
     assert "neither set nor checked: animations, dexopt, rotation" in text
 
 
@@ -104,7 +104,7 @@ def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> 
         su=True,
         scenarios="idle,rt-busy",
         profile="phone-apps",
-        trace_queue=True,
+        trace_faults=True,
         results=tmp_path / "results",
     )
     text = dry_run_text([settings_of(line)])
