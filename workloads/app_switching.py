@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from android_tests.device.quoting import quote
 from foundation.errors import DeviceError, UsageError
 from workloads.app_actions import act
 from workloads.app_log import APP_DIR, AppLogs
-from workloads.kills import Kill, by_reason
+from workloads.kills import Kill, KillMark, by_reason, with_marks
 from workloads.launches import Launch, LaunchState, start, stop_argv
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
@@ -56,6 +56,7 @@ class CycleResult:
     starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
     exists, since a wrong page is raised as DataCorruption. ``killed`` are all processes that the
     phone killed meanwhile, with reasons; ``versions`` the version codes of the phone's packages.
+    ``kills_marked`` is how many of them lmkd marked in the trace, None without one.
     """
 
     switches: tuple[Switch, ...]
@@ -67,6 +68,13 @@ class CycleResult:
     killed: tuple[Kill, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     log_trouble: str | None = None
+    kills_marked: int | None = None
+
+    def with_marks(self, marks: Sequence[KillMark]) -> CycleResult:
+        """Joined with the kills that a trace tells."""
+        return replace(
+            self, killed=tuple(with_marks(self.killed, marks)), kills_marked=len({m.pid for m in marks})
+        )
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line a switch, then one with the sums."""
@@ -86,6 +94,7 @@ class CycleResult:
                 "kept_alive_share": 1 - self.kills / len(self.switches) if self.switches else None,
                 "package_versions": dict(self.versions),
                 "log_trouble": self.log_trouble,
+                "kills_marked": self.kills_marked,
             }
         return facts
 

@@ -10,7 +10,7 @@ from typing import Final
 from android_tests.device.quoting import quote_argv
 from workloads.app_actions import SIZE_ARGV, argv_of, shares
 from workloads.app_switching import HOME_ARGV
-from workloads.kills import LOG_ARGV, exit_info_argv
+from workloads.kills import LOG_ARGV, dump_argv, exit_info_argv
 from workloads.launches import launch_script, stop_argv
 from workloads.phone_apps import LIST_ARGV, resolve_argv
 from workloads.profile import App, Profile
@@ -32,7 +32,8 @@ def switching_commands(profile: Profile) -> list[str]:
         lines.append(f"{quote_argv(SIZE_ARGV)}    # WIDTH and HEIGHT")
     lines += [
         f"{stop}    # of each app, before the warm-up starts it, and at the end",
-        f"{quote_argv(LOG_ARGV)} &    # in each repetition; of what it does not explain:",
+        f"{quote_argv(LOG_ARGV)} &    # in each repetition, and after it:",
+        f"{quote_argv(dump_argv('SECOND'))}    # of what they do not explain:",
         quote_argv(exit_info_argv(_PACKAGE)),
         f"{switches} switches a repetition, {profile.rounds} rounds of {len(profile.apps)} apps"
         f" {order}, in front for {profile.dwell_s:g} s:",

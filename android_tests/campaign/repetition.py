@@ -18,6 +18,7 @@ from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
 from android_tests.capture.validity import throttle_reasons
 from android_tests.device.protocol import Device, Lane
+from workloads.app_switching import CycleResult
 from workloads.burner import CpuBurner, RealTime
 from workloads.launches import trace_doubts
 from workloads.protocol import Cycle, Workload
@@ -85,6 +86,8 @@ def measure(
             throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        if report.marks is not None and isinstance(cycle, CycleResult):
+            cycle = cycle.with_marks(report.marks)
         contradicted, unseen = trace_doubts(cycle.switches, report.births)
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
         reasons = (

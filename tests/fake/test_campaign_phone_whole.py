@@ -99,7 +99,7 @@ class Lab:
 
 @pytest.fixture
 def lab(adb: AdbServer, tmp_path: Path) -> Iterator[Lab]:
-    service_trace(tmp_path / "trace")
+    service_trace(tmp_path / "trace", ["C|612|kill_one_process|4711\n", "C|612|kill_one_process|0\n"])
     with android_phone(34, "userdebug", SAMSUNG, root=True) as phone:
         programs = SuitePrograms(phone)
         controls = Controls(phone).install()
@@ -126,6 +126,8 @@ def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
         assert record["condition"]["end"]["thermal_status"] == 0
         assert record["trace"]["backend"] == "perfetto"
         assert (record["switches"], record["kills"], record["kept_alive_share"]) == (6, 0, 1.0)
+        # Nobody but the trace says it: the log has no kill.
+        assert (record["kills_marked"], record["kills_by_reason"]) == (1, {"lmkd: not told": 1})
         assert record["package_versions"] == dict.fromkeys(NAMES, "42")
     page = (lab.results / "report.html").read_text()
     assert "Neither set nor checked on the phone: battery, rotation" in page
