@@ -26,19 +26,29 @@ _VERDICTS: Final = {
 }
 #: Ratios that are labelled, as relative changes: near where the axis is short, far where it is long.
 _NEAR: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
+_MIDDLE: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0)
 _FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-_NEAR_SPAN: Final = 3.0
+_NEAR_SPAN, _MIDDLE_SPAN = 3.0, 16.0
 #: A forest's axis goes no further; what lies beyond is named at its edge.
 _WIDEST: Final = 50.0
 #: Multiples of the practical threshold that are labelled.
 _MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
-_PART_COLOURS: Final = (BLUE, GREEN, ORANGE, PURPLE)
+_YELLOW, _SKY = "#a07800", "#2a7ab8"
+_PART_COLOURS: Final = {
+    "kswapd: scan, and what it compresses itself": _SKY,
+    "kswapd: scan": _SKY,
+    "kswapd: compress": _YELLOW,
+    "direct reclaim": "#00805d",
+    "compression thread": "#c25400",
+    "vendor reclaim threads": "#a04e88",
+}
 
 
 def forest(effects: pd.DataFrame) -> go.Figure | None:
     """Relative changes of one comparison with 95 % intervals; None if no metric has one.
 
-    ``effects`` as `frames.effects`. Bands show the practical thresholds, brackets what two
+    ``effects`` as `frames.effects`, with an optional column ``label`` in place of the metric's
+    name. Bands show the practical thresholds, brackets what two
     boots of one kernel differ by. An estimate without an interval (few pairs) is a mark alone.
     """
     rows = effects[effects["ratio"].gt(0)]
@@ -137,12 +147,19 @@ def _forest(
         marker={"symbol": "square", "size": 12, "color": _BAND},
     )
     if floor[1].notna().any():
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for left, right, place in zip(*floor, places, strict=True):
+            if right > left:
+                x += [max(left, limits[0]), min(right, limits[1]), None]
+                y += [place, place, None]
         figure.add_scatter(
-            x=[value for pair in zip(*floor, strict=True) for value in pair],
-            y=[place for place in places for _ in range(2)],
-            mode="markers",
+            x=x,
+            y=y,
+            mode="lines",
             name="A/A noise floor",
-            marker={"symbol": "line-ns-open", "size": 13, "color": PURPLE, "line": {"width": 2}},
+            line={"color": PURPLE, "width": 7},
+            opacity=0.45,
             hoverinfo="skip",
         )
     for verdict, (colour, symbol) in _VERDICTS.items():
@@ -186,7 +203,7 @@ def _forest(
         tickvals=list(places),
         ticktext=[
             f"<b>{name}</b>" if primary else name
-            for name, primary in zip(rows["metric"], rows["primary"], strict=True)
+            for name, primary in zip(rows.get("label", rows["metric"]), rows["primary"], strict=True)
         ],
         range=[len(rows) - 0.4, -0.6],
         automargin=True,
@@ -277,15 +294,17 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
     if known.empty:
         return None
     figure = go.Figure()
-    for (part, rows), colour in zip(known.groupby("part", sort=False), _PART_COLOURS, strict=False):
+    for part, rows in known.groupby("part", sort=False):
         figure.add_bar(
             y=[list(rows["scenario"]), list(rows["variant"])],
             x=rows["cpu_ms"],
             orientation="h",
             name=str(part),
-            marker={"color": colour, "line": {"width": 1, "color": "#fff"}},
+            marker={"color": _PART_COLOURS[str(part)], "line": {"width": 1, "color": "#fff"}},
             text=[f"{value:,.0f}" if value else "" for value in rows["cpu_ms"]],
             textposition="inside",
+            textangle=0,
+            constraintext="none",
             insidetextanchor="middle",
             insidetextfont={"color": "#fff"},
             hovertext=[
