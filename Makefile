@@ -7,7 +7,7 @@ REPS ?= 1
 RESULTS ?= results/demo-$(PAIRS)-pairs
 PY := .venv/bin/python
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint docs clean
 
 setup:
 	@setup/setup.sh
@@ -25,5 +25,9 @@ lint:
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
+# The documentation as a site, in site/.
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis site

@@ -23,9 +23,10 @@ _QUESTIONS = Path(__file__).parent / "android_tests"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("reclaim suite", "kernels under test, devices, and the campaign")
-    group.addoption("--device", choices=("virtual", "phone"), default="virtual", help="what to measure on")
+    # Numbers and choices are read with the rest: pytest would tell a mistake in three lines.
+    group.addoption("--device", default="virtual", metavar="virtual|phone", help="what to measure on")
     group.addoption("--serial", help="which phone, if several are attached")
-    group.addoption("--adb-port", type=int, help="port of the adb server that holds the phone")
+    group.addoption("--adb-port", metavar="N", help="port of the adb server that holds the phone")
     group.addoption("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
     group.addoption("--role", help="the attached phone that has this role in the lab file")
     group.addoption("--su", action="store_true", help="be root on the phone through its su")
@@ -35,7 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--allow-flash",
         action="store_true",
-        help="let the phone's partitions be written, if the lab file allows it for this very device",
+        help="let variants boot: and flash: bring kernels, if the lab file allows it for this very device",
+    )
+    group.addoption(
+        "--known-good",
+        metavar="SET",
+        help="what a flashed phone is rolled back to: images that are on it now, or the word slot",
+    )
+    group.addoption("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
+    group.addoption(
+        "--boot-deadline-s",
+        type=float,
+        metavar="S",
+        help="how long a kernel may take to boot (default: 300)",
     )
     group.addoption(
         "--variant",
@@ -52,13 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--leg", metavar="NAME", help="which leg of the campaign file")
     group.addoption("--scenario", help="CPU conditions, of idle, busy and rt-busy (default: idle,busy)")
     group.addoption(
-        "--pairs", type=int, help="pairs of blocks a scenario (default: 8; 7 can show a change)"
+        "--pairs", metavar="N", help="pairs of blocks a scenario (default: 8; 7 can show a change)"
     )
-    group.addoption("--reps", type=int, help="measured repetitions a block (default: 2)")
+    group.addoption("--reps", metavar="N", help="measured repetitions a block (default: 2)")
     group.addoption(
         "--profile", help="workload profile: a name or a TOML file (default: phone-like, or eater)"
     )
-    group.addoption("--seed", type=int, help="seed of the block order (default: drawn, and recorded)")
+    group.addoption("--seed", metavar="N", help="seed of the block order (default: drawn, and recorded)")
     group.addoption("--results", type=Path, help="results folder (default: results/<workload or campaign>)")
     group.addoption(
         "--trace-queue",
@@ -86,12 +99,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
     group.addoption(
         "--fail-on",
-        choices=("regressed", "none"),
+        metavar="regressed|none",
         default="regressed",
         help="whether a REGRESSED verdict fails its item",
     )
-    group.addoption("--virtual-cpus", type=int, help="CPUs of the virtual device (default: 2)")
-    group.addoption("--virtual-memory-mb", type=int, help="memory of the virtual device (default: 256)")
+    group.addoption("--virtual-cpus", metavar="N", help="CPUs of the virtual device (default: 2)")
+    group.addoption("--virtual-memory-mb", metavar="N", help="memory of the virtual device (default: 256)")
     group.addoption("--virtual-kernel", type=Path, metavar="IMAGE", help="boot this kernel as 'stock'")
     group.addoption("--virtual-modules", type=Path, metavar="DIR", help="modules of that kernel")
 
@@ -106,56 +119,53 @@ def _asks_a_question(config: pytest.Config) -> bool:
 
 
 def _command_line(config: pytest.Config) -> CommandLine:
-    from android_tests.campaign.options import CommandLine
+    from android_tests.campaign.options import CommandLine, chosen, whole
     from android_tests.campaign.workloads import workload_of_files
 
     option = config.getoption
+    chosen("--fail-on", option("fail_on"), ("regressed", "none"))
     return CommandLine(
-        device=option("device"),
+        device=chosen("--device", option("device"), ("virtual", "phone")),
         serial=option("serial"),
-        adb_port=option("adb_port"),
+        adb_port=whole("--adb-port", option("adb_port")),
         lab=option("lab"),
         role=option("role"),
         su=option("su"),
         reboot_between=option("reboot_between"),
         allow_flash=option("allow_flash"),
+        known_good=option("known_good"),
+        fastboot_serial=option("fastboot_serial"),
+        boot_deadline_s=option("boot_deadline_s"),
         workload=workload_of_files(_paths(config)),
         campaign=option("campaign"),
         leg=option("leg"),
         variants=tuple(option("variant")),
         scenarios=option("scenario"),
-        pairs=option("pairs"),
-        reps=option("reps"),
+        pairs=whole("--pairs", option("pairs")),
+        reps=whole("--reps", option("reps")),
         profile=option("profile"),
-        seed=option("seed"),
+        seed=whole("--seed", option("seed")),
         results=option("results"),
         trace_queue=option("trace_queue"),
         redo_void=option("redo_void"),
         trace_reclaim=option("trace_reclaim"),
         trace_faults=option("trace_faults"),
-        cpus=option("virtual_cpus"),
-        memory_mb=option("virtual_memory_mb"),
+        cpus=whole("--virtual-cpus", option("virtual_cpus")),
+        memory_mb=whole("--virtual-memory-mb", option("virtual_memory_mb")),
         kernel=option("virtual_kernel"),
         modules=option("virtual_modules"),
     )
 
 
 def _session(config: pytest.Config) -> CampaignSession:
+    from android_tests.campaign.beside_pytest import view_of
     from android_tests.campaign.options import settings_of
     from android_tests.campaign.session import CampaignSession, plan_of
 
     settings = settings_of(_command_line(config))
-
-    def write(text: str) -> None:
-        capture = config.pluginmanager.getplugin("capturemanager")
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        if capture is None or reporter is None:
-            return
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
-            reporter.write_line(text)
-
-    return CampaignSession(settings, plan_of(settings), write)
+    # The plan first: what is wrong with a command line must be said before anything is set up.
+    plan = plan_of(settings)
+    return CampaignSession(settings, plan, view_of(config))
 
 
 @pytest.hookimpl(tryfirst=True)

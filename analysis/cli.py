@@ -54,16 +54,23 @@ def _run(words: list[str]) -> int:
     parser = _Parser(
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
-        epilog="metrics: print the figures of traces; report: judge a results folder; mail: the finding as"
-        " plain text for a mailing list; pack: a small copy without traces; reference: all metrics"
-        " as Markdown. Each has --help.",
+        epilog="metrics: print the figures of traces; report: judge a results folder; open: the traces of"
+        " a pair in Perfetto's UI; notebook: a notebook on results or a trace; mail: the finding as plain"
+        " text for a mailing list; pack: a small copy without traces; reference: metrics, SQL modules or"
+        " data columns as Markdown. Each has --help.",
     )
-    parser.add_argument("command", choices=("metrics", "report", "mail", "pack", "reference"))
+    parser.add_argument(
+        "command", choices=("metrics", "report", "open", "notebook", "mail", "pack", "reference")
+    )
     # Only the first word is read here: the commands' own parsers let options and files mix,
     # which subparsers do not.
     command = parser.parse_args(words[:1]).command
     if command == "metrics":
         return _metrics(_metrics_parser().parse_intermixed_args(words[1:]))
+    if command == "open":
+        return _open(_open_parser().parse_intermixed_args(words[1:]))
+    if command == "notebook":
+        return _notebook(_notebook_parser().parse_intermixed_args(words[1:]))
     if command == "mail":
         return _mail(_mail_parser().parse_intermixed_args(words[1:]))
     if command == "reference":
@@ -92,6 +99,45 @@ def _report_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=f"{_PROGRAM} report", description="Judge a results folder and write its report.")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
     _add_engine(parser)
+    return parser
+
+
+def _open_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{_PROGRAM} open",
+        description="Show the traces of a pair in Perfetto's UI, served on this machine.",
+        epilog="It ends when the page is closed, or with Ctrl-C.",
+    )
+    parser.add_argument(
+        "what", nargs="+", type=Path, metavar="RESULTS|TRACE", help="a results folder, or one or two traces"
+    )
+    parser.add_argument("--scenario", help="which CPU condition (default: any)")
+    parser.add_argument("--variant", help="which variant beside the baseline (default: the first)")
+    parser.add_argument(
+        "--pair", type=int, metavar="N", help="which pair (default: the first, or the slowest)"
+    )
+    parser.add_argument(
+        "--slowest", choices=("switch", "stall"), help="go to the slowest app switch or direct reclaim"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--port", type=int, default=0, help="where to listen (default: a free port)")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="write the traces with their added tracks, and end"
+    )
+    _add_engine(parser)
+    return parser
+
+
+def _notebook_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{_PROGRAM} notebook",
+        description="Write a notebook on one trace, one results folder or several, and open it in Jupyter.",
+    )
+    parser.add_argument("what", nargs="+", type=Path, metavar="RESULTS|TRACE", help="what it is about")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="an .ipynb, or with --run an .md (default: here)"
+    )
+    parser.add_argument("--run", action="store_true", help="run it instead of opening it")
     return parser
 
 
@@ -195,6 +241,45 @@ def _report(options: argparse.Namespace) -> int:
     return _OK
 
 
+def _open(options: argparse.Namespace) -> int:
+    from analysis.engine import EngineChoice
+    from analysis.ui.command import save, serve, view_of
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    if not 0 <= options.port <= 65535:
+        raise UsageError(f"there is no port {options.port}", next_step="give one from 1 to 65535")
+    view = view_of(
+        options.what,
+        scenario=options.scenario,
+        variant=options.variant,
+        pair=options.pair,
+        slowest=options.slowest,
+        engine=engine,
+    )
+    if options.save is not None:
+        for file in save(view, options.save, engine):
+            print(file)
+        return _OK
+    serve(
+        view,
+        port=options.port,
+        browser=not options.no_browser,
+        engine=engine,
+        say=lambda text: print(text, flush=True),
+    )
+    return _OK
+
+
+def _notebook(options: argparse.Namespace) -> int:
+    from analysis.notebooks.command import make, open_in_jupyter
+
+    file = make(options.what, options.into, execute=options.run)
+    if options.run:
+        print(file)
+        return _OK
+    return open_in_jupyter(file, print)
+
+
 def _mail(options: argparse.Namespace) -> int:
     from analysis.engine import EngineChoice
     from analysis.pipeline import judge
@@ -217,8 +302,12 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _reference(words: list[str]) -> int:
+    from analysis.data.reference import data_reference
     from analysis.reference import reference
+    from analysis.sql.reference import sql_reference
 
-    _Parser(prog=f"{_PROGRAM} reference", description="Print all metrics as Markdown.").parse_args(words)
-    print(reference(all_metrics()), end="")
+    pages = {"metrics": lambda: reference(all_metrics()), "sql": sql_reference, "data": data_reference}
+    parser = _Parser(prog=f"{_PROGRAM} reference", description="Print a page of the reference as Markdown.")
+    parser.add_argument("page", nargs="?", choices=tuple(pages), default="metrics")
+    print(pages[parser.parse_args(words).page](), end="")
     return _OK

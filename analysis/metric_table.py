@@ -21,6 +21,7 @@ _HERE: Final = Path(__file__).parent
 _DEFINING: Final = (
     "metrics",
     "detail",
+    "sql",
     "validity.py",
     "schedstat.py",
     "framing.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,32 @@ from foundation.errors import HostError, ResultsError
 if TYPE_CHECKING:
     from analysis.engine import EngineChoice
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["CampaignFigures", "Judgement", "figures_of", "judge"]
+
+
+@dataclass(frozen=True)
+class CampaignFigures:
+    """The figures of what is finished: by block index, and paired by (scenario, variant)."""
+
+    campaign: Campaign
+    metrics: dict[str, Metric]
+    blocks: dict[int, BlockFigures]
+    pairs: dict[tuple[str, str], tuple[Pair, ...]]
+
+
+def figures_of(
+    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+) -> CampaignFigures:
+    """Read what is finished of a campaign, and write metrics.parquet; errors as of `judge`."""
+    campaign = load(results)
+    metrics = _metrics_of(campaign)
+    blocks = _measure(campaign, metrics, engine, progress or (lambda _: None))
+    pairs = {
+        (scenario, variant.name): pairs_of(campaign, blocks, scenario, variant.name)
+        for scenario in campaign.scenarios
+        for variant in campaign.variants[1:]
+    }
+    return CampaignFigures(campaign, metrics, blocks, pairs)
 
 
 def judge(
@@ -37,14 +62,8 @@ def judge(
     read. The same folder and engine give the same bytes. ResultsError for a folder that is
     none or is damaged, HostError without an engine or where the files cannot be written.
     """
-    campaign = load(results)
-    metrics = _metrics_of(campaign)
-    blocks = _measure(campaign, metrics, engine, progress or (lambda _: None))
-    pairs = {
-        (scenario, variant.name): pairs_of(campaign, blocks, scenario, variant.name)
-        for scenario in campaign.scenarios
-        for variant in campaign.variants[1:]
-    }
+    found = figures_of(results, engine, progress=progress)
+    campaign, metrics, blocks, pairs = found.campaign, found.metrics, found.blocks, found.pairs
     engines = {one.measured.engine for figures in blocks.values() for one in figures.repetitions}
     made_by = {
         one.measured.definitions

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from android_tests.device import restore_command
 from android_tests.doctor import command as doctor
+from foundation.arguments import OneLineParser
 from foundation.errors import SuiteError, UsageError
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m android_tests", description=__doc__)
-    device = argparse.ArgumentParser(add_help=False)
+    parser = OneLineParser(prog="python -m android_tests", description=__doc__)
+    device = OneLineParser(add_help=False)
     device.add_argument("--serial", help="which phone, if several are attached")
     device.add_argument("--adb-port", type=int, help="port of the adb server that holds the phone")
     device.add_argument("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
     device.add_argument("--role", help="the attached phone that has this role in the lab file")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore")
     for name, module, summary in (
         ("doctor", doctor, "what this device can measure and what not, and what to type next"),
         ("restore", restore_command, "undo the settings that a killed run left on a phone"),

@@ -39,12 +39,12 @@ fi
 python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
     fail "Python 3.11 is wanted, python3 here is $(python3 -V 2>&1)"
 
-stamp=$(sha256sum requirements.txt | cut -d' ' -f1)
+stamp=$(cat requirements.txt requirements-docs.txt | sha256sum | cut -d' ' -f1)
 if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" != "$stamp" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     say "making .venv from requirements.txt"
     rm -rf .venv
     python3 -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.txt
+    .venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.txt -r requirements-docs.txt
     echo "$stamp" > .venv/.requirements.sha256
 fi
 

@@ -7,6 +7,7 @@ copy of every byte. The bytes of the protocol are the same in both (`analysis.en
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.engine import messages
@@ -35,6 +36,10 @@ class LocalEngine:
         content = messages.message("QueryArgs")(sql_query=sql)
         parts = self._ask(messages.request(messages.QUERY, "query_args", content))
         return messages.rows_of(messages.query_result([part.query_result for part in parts]), sql)
+
+    def register(self, package: str, modules: Mapping[str, str]) -> None:
+        """Make SQL modules known by name. HostError if the engine refuses them."""
+        messages.check_registered(self._ask(messages.register_request(package, modules)))
 
     def version(self) -> str:
         """The engine's own version text."""

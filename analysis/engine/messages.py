@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ QUERY: Final = 3
 COMPUTE_METRIC: Final = 5
 STATUS: Final = 10
 RESET: Final = 11
+REGISTER: Final = 13
 SUMMARIZE: Final = 15
 
 #: Kinds of cells in a QueryResult; 1 is NULL.
@@ -85,6 +87,25 @@ def reset_request(*, ftrace_in_raw: bool = True) -> bytes:
     """
     arguments = message("ResetTraceProcessorArgs")(ingest_ftrace_in_raw_table=ftrace_in_raw, sorting_mode=1)
     return request(RESET, "reset_trace_processor_args", arguments)
+
+
+def register_request(package: str, modules: Mapping[str, str]) -> bytes:
+    """Make SQL modules known under their full names (``package.module``), for INCLUDE PERFETTO MODULE."""
+    arguments = message("RegisterSqlPackageArgs")(package_name=package, allow_override=True)
+    for name, sql in modules.items():
+        arguments.modules.add(name=name, sql=sql)
+    return request(REGISTER, "register_sql_package_args", arguments)
+
+
+def check_registered(answers: list[Reply]) -> None:
+    """HostError if the engine did not take a package: it is of a version that we do not know."""
+    for answer in answers:
+        error = answer.register_sql_package_result.error
+        if error:
+            raise HostError(
+                f"the engine does not take the suite's SQL package: {_first_line(error)}",
+                next_step="use --engine wasm",
+            )
 
 
 def check_loaded(error: str, path: Path) -> None:

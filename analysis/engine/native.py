@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +67,11 @@ class NativeEngine:
         question = messages.message("QueryArgs")(sql_query=sql).SerializeToString()
         answer = messages.message("QueryResult").FromString(self._ask("POST", "/query", question))
         return messages.rows_of(answer, sql)
+
+    def register(self, package: str, modules: Mapping[str, str]) -> None:
+        """Make SQL modules known by name. HostError if the engine refuses them."""
+        answer = self._ask("POST", "/rpc", messages.register_request(package, modules))
+        messages.check_registered(messages.replies(answer))
 
     def version(self) -> str:
         """The engine's own version text."""

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from analysis.engine import messages
 from analysis.engine.choice import MEMORY64_FROM_BYTES, EngineChoice, find_engine
 from analysis.engine.wasm import CHUNK, WasmInstance
+from analysis.sql import PACKAGE, modules
 from foundation.errors import SuiteError, UsageError
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -38,6 +39,7 @@ class HttpEngine:
         self._lock = threading.Lock()
         self._load_error = ""
         instance.request(messages.reset_request(ftrace_in_raw=ftrace_in_raw))
+        instance.request(messages.register_request(PACKAGE, modules()))
 
     def status(self, body: bytes) -> bytes:
         return self._one(messages.request(messages.STATUS), "status")
@@ -79,6 +81,13 @@ class HttpEngine:
             messages.request(messages.SUMMARIZE, "trace_summary_args", arguments), "trace_summary_result"
         )
 
+    def rpc(self, body: bytes) -> bytes:
+        """Requests and replies as they are, in one stream each."""
+        with self._lock:
+            return b"".join(
+                self._instance.request(body[start : start + CHUNK]) for start in range(0, len(body), CHUNK)
+            )
+
     def _ask(self, request: bytes) -> list[messages.Reply]:
         with self._lock:
             return messages.replies(self._instance.request(request))
@@ -95,6 +104,7 @@ _ROUTES: Final = {
     ("POST", "/query"): HttpEngine.query,
     ("POST", "/compute_metric"): HttpEngine.compute_metric,
     ("POST", "/trace_summary"): HttpEngine.trace_summary,
+    ("POST", "/rpc"): HttpEngine.rpc,
 }
 
 

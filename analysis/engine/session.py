@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from analysis.engine.choice import MEMORY64_FROM_BYTES, EngineChoice, EngineFile
 from analysis.engine.local import LocalEngine
 from analysis.engine.native import NativeEngine
 from analysis.engine.wasm import WasmAborted
+from analysis.sql import PACKAGE, modules
 from analysis.trace_file import size_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Engine(Protocol):
 
     def query(self, sql: str) -> messages.Rows:
         """Answer one query. QueryError if the engine refuses it."""
+        ...
+
+    def register(self, package: str, modules: Mapping[str, str]) -> None:
+        """Make SQL modules known by name. HostError if the engine refuses them."""
         ...
 
     def version(self) -> str: ...
@@ -58,6 +63,8 @@ class TraceSession:
 def open_trace(path: Path, engine: EngineChoice | None = None) -> Iterator[TraceSession]:
     """Load a trace of any kind that the trace processor reads; closed on the way out.
 
+    The modules of `analysis.sql` can be included in its queries.
+
     TraceError if the file is missing, empty, or not a trace; HostError if there is no engine.
     """
     file = find_engine(engine or EngineChoice(), size_of(path))
@@ -72,6 +79,7 @@ def _loaded(path: Path, file: EngineFile, choice: EngineChoice | None) -> Engine
     backend = _engine(file)
     try:
         backend.load(path)
+        backend.register(PACKAGE, modules())
     except WasmAborted:
         backend.close()
         if file.kind != "wasm" or (choice is not None and choice.path is not None):

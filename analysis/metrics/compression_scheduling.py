@@ -74,7 +74,7 @@ def compute(recording: Recording) -> dict[str, Figure]:
     utids = [thread.utid for thread in recording.with_role("compression")]
     if not utids:
         return _without_thread(recording)
-    return {**_wakeups(recording, utids), **_preemptions(recording, utids)}
+    return {**_wakeups(recording, utids), **_preemptions(recording)}
 
 
 def _without_thread(recording: Recording) -> dict[str, Figure]:
@@ -111,16 +111,9 @@ def _pages(recording: Recording) -> Figure:
     return queued if queued.value is not None else recording.delta(names.vmstat("pswpout"))
 
 
-def _preemptions(recording: Recording, utids: list[int]) -> dict[str, Figure]:
+def _preemptions(recording: Recording) -> dict[str, Figure]:
     window = recording.window
-    query = sql_of(
-        "kswapd_preempted",
-        kswapd=sql_list([thread.utid for thread in recording.with_role("reclaim")]),
-        compression=sql_list(utids),
-        begin=window.begin,
-        end=window.end,
-        trace_end=recording.bounds[1],
-    )
+    query = sql_of("kswapd_preempted", begin=window.begin, end=window.end, trace_end=recording.bounds[1])
     waits = [whole(ns) for (ns,) in recording.session.rows(query)]
     return {
         "kswapd_preempted_by_compression": Figure(float(len(waits))),

@@ -21,7 +21,8 @@ class Probe:
     ``symbols`` are its names in different kernels, the first that exists is taken; a suffix
     that a compiler gives to its own copies (``.constprop.0``, ``.isra.0``) is accepted.
     ``arguments`` are recorded at entry and ``result`` at return, in the kernel's own syntax
-    (Documentation/trace/kprobetrace.rst). Unless ``everywhere`` only calls by threads that
+    (Documentation/trace/kprobetrace.rst); ``own_arguments`` are those of a symbol that has
+    others. Unless ``everywhere`` only calls by threads that
     reclaim or compress are recorded; the others cost time all the same.
     """
 
@@ -29,6 +30,7 @@ class Probe:
     symbols: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     result: tuple[str, ...] = ()
+    own_arguments: tuple[tuple[str, tuple[str, ...]], ...] = ()
     everywhere: bool = False
 
 

@@ -1,14 +1,8 @@
 -- Perfetto's own polled counters, under the suite's names; PSI is in ns there.
+INCLUDE PERFETTO MODULE reclaim.counters;
+
 WITH own AS (
-  SELECT
-    id,
-    CASE type
-      WHEN 'psi' THEN REPLACE(name, 'psi.mem.', 'psi.memory.') || '_total_us'
-      ELSE 'vmstat.' || name
-    END AS name,
-    IIF(type = 'psi', 1e-3, 1) AS factor
-  FROM track
-  WHERE type IN ('vmstat', 'psi')
+  SELECT track_id AS id, name, factor FROM reclaim_counter_track WHERE NOT of_suite
 ),
 first AS (
   SELECT track_id, MIN(ts) AS ts, value FROM counter

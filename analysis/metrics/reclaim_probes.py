@@ -34,13 +34,17 @@ FLUSH: Final = (
     Probe("try_to_unmap_flush_dirty", ("try_to_unmap_flush_dirty",)),
     Probe("try_to_unmap_flush", ("try_to_unmap_flush",)),
 )
-WRITE: Final = Probe("swap_writepage", ("swap_writepage", "swap_writeout"))
+WRITE: Final = Probe("swap_writepage", ("swap_writepage", "swap_writeout"), arguments=("page=$arg1:x64",))
 CLEAR: Final = Probe("remove_mapping", ("__remove_mapping",))
 
 #: zram stores one page: looks for one repeated word, compresses, allocates, copies. Whoever of
 #: kswapd and a compression thread does it, and in every kernel.
+#: ``page`` is the first word of its struct bio_vec, or an argument of its own.
 STORE: Final = Probe(
-    "zram_store", ("zram_bvec_rw", "zram_write_page", "zram_bvec_write", "__zram_bvec_write")
+    "zram_store",
+    ("zram_bvec_rw", "zram_write_page", "zram_bvec_write", "__zram_bvec_write"),
+    arguments=("page=+0($arg2):x64",),
+    own_arguments=(("zram_write_page", ("page=$arg2:x64",)),),
 )
 COST: Final = Probe(
     PROBE_COST, ("__x64_sys_getppid", "__arm64_sys_getppid", "sys_getppid"), everywhere=True

@@ -115,12 +115,9 @@ class Recording:
     @functools.cached_property
     def suite_slices(self) -> list[tuple[int, int, str, str, int | None]]:
         """The suite's own slices: (ts, dur, track name, slice name, arg set)."""
-        tracks = ", ".join(
-            f"'{name}'" for name in (names.SUITE_TRACK, names.CAPTURE_TRACK, names.SWITCH_TRACK)
-        )
         return [
             (whole(ts), whole(dur), str(track), str(name), None if args is None else whole(args))
-            for ts, dur, track, name, args in self.session.rows(sql_of("suite_slices", tracks=tracks))
+            for ts, dur, track, name, args in self.session.rows(sql_of("suite_slices"))
         ]
 
     @functools.cached_property

@@ -1,6 +1,8 @@
 -- The bare column beside max(ts) is the value of that row (SQLite's rule for min and max).
+INCLUDE PERFETTO MODULE reclaim.counters;
+
 WITH own AS (
-  SELECT id, name FROM track WHERE type = 'global_counter_track_event'
+  SELECT track_id AS id, name FROM reclaim_counter_track WHERE of_suite
 ),
 first AS (
   SELECT track_id, MAX(ts) AS ts, value FROM counter

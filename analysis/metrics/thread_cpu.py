@@ -177,13 +177,6 @@ def _wait(recording: Recording, role: Role) -> Figure:
 def _awake(recording: Recording) -> Figure:
     if not recording.event_recorded("mm_vmscan_kswapd_wake"):
         return unknown("the trace has no mm_vmscan_kswapd_wake events")
-    query = sql_of(
-        "kswapd_awake",
-        utids=sql_list([thread.utid for thread in recording.with_role("reclaim")]),
-        begin=recording.window.begin,
-        end=recording.window.end,
-        trace_begin=recording.bounds[0],
-        trace_end=recording.bounds[1],
-    )
+    query = sql_of("kswapd_awake", begin=recording.window.begin, end=recording.window.end)
     ((ns,),) = recording.session.rows(query)
     return Figure(whole(ns) / 1e6)

@@ -112,9 +112,9 @@ def cpu_split(judgement: Judgement) -> PageFigure | None:
     if figure is None:
         return None
     totals: dict[str, float] = {}
-    for row in parts[parts["cpu_ms"].notna()].itertuples():
-        bar = f"{row.scenario}, {row.variant}"
-        totals[bar] = totals.get(bar, 0.0) + float(row.cpu_ms)
+    for row in parts[parts["cpu_ms"].notna()].to_dict("records"):
+        bar = f"{row['scenario']}, {row['variant']}"
+        totals[bar] = totals.get(bar, 0.0) + float(row["cpu_ms"])
     words = "; ".join(f"{bar} {number(value)} ms" for bar, value in totals.items())
     return PageFigure(
         id="cpu-split",

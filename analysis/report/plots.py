@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#3d85c6", "#d55e00", "#009e73", "#b5659a", "#808080"
 GRID: Final = "rgba(128,128,128,0.25)"
 _BAND: Final = "rgba(128,128,128,0.22)"
-_VERDICTS: Final = {
+VERDICTS: Final = {
     "IMPROVED": (GREEN, "circle"),
     "REGRESSED": (ORANGE, "square"),
     "CHANGED": (BLUE, "diamond"),
@@ -162,7 +162,7 @@ def _forest(
             opacity=0.45,
             hoverinfo="skip",
         )
-    for verdict, (colour, symbol) in _VERDICTS.items():
+    for verdict, (colour, symbol) in VERDICTS.items():
         chosen = rows.index[(rows["verdict"] == verdict) & middle.between(*limits)]
         if len(chosen):
             below, above = ends[0][chosen], ends[1][chosen]

@@ -25,6 +25,10 @@ COMPANIONS: Final = (
     "model_serial_residual_share",
     "model_overlapped_residual_share",
     "model_split_residual_share",
+    "fault_read_p50_us",
+    "fault_unfinished_count",
+    "fault_unfinished_waiting_count",
+    "fault_unfinished_p50_us",
 )
 
 _HEAD: Final = ("scenario", "metric", "baseline", "variant", "change [95 %]", "p_holm", "verdict")

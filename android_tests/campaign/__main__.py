@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from android_tests.campaign.campaign_file import load_campaign, shipped
 from android_tests.campaign.dry_run import dry_run_text
 from android_tests.campaign.options import CommandLine, settings_of_all
 from android_tests.campaign.runner import run_all, runs_of
+from foundation.arguments import OneLineParser
 from foundation.errors import SuiteError
 
 _USAGE = 4
@@ -21,15 +21,28 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # Not argparse's 2, which here says interrupted.
-        self.exit(_USAGE, f"{self.prog}: {message}\n")
+class _Parser(OneLineParser):
+    #: Not argparse's 2, which here says interrupted.
+    status = _USAGE
+
+
+def _add_phone_arguments(run: argparse.ArgumentParser) -> None:
+    """As conftest.py has them for pytest."""
+    run.add_argument("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
+    run.add_argument("--role", help="the attached phone that has this role in the lab file")
+    run.add_argument("--su", action="store_true", help="be root on the phone through its su")
+    run.add_argument("--reboot-between", action="store_true", help="restart the phone between blocks")
+    run.add_argument("--allow-flash", action="store_true", help="let variants bring kernels to the phone")
+    run.add_argument("--known-good", metavar="SET", help="images to roll back to, or the word slot")
+    run.add_argument("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
+    run.add_argument(
+        "--boot-deadline-s", type=float, metavar="S", help="how long a kernel may take to boot"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m android_tests.campaign", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run")
     commands.add_parser("list", help="the campaigns that come with the suite, and what each asks")
     run = commands.add_parser("run", help="run all legs of a campaign file, or go on with them")
     run.add_argument("file", metavar="FILE", help="a path, or the name of one that comes with the suite")
@@ -40,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--device", choices=("virtual", "phone"), default="virtual")
     run.add_argument("--serial", help="which phone, if several are attached")
     run.add_argument("--adb-port", type=int, help="port of the adb server that holds the phone")
+    _add_phone_arguments(run)
     run.add_argument("--scenario", help="CPU conditions, instead of the file's")
     run.add_argument("--pairs", type=int, help="pairs of blocks a scenario, instead of the file's")
     run.add_argument("--reps", type=int, help="measured repetitions a block, instead of the file's")
@@ -50,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="when resuming: also measure pairs with a void block again, each as a whole",
     )
+    run.add_argument("-v", "--verbose", action="count", default=0, help="show each device command")
     run.add_argument("--dry-run", action="store_true", help="print the schedule of every leg and stop")
     return parser
 
@@ -75,13 +90,21 @@ def _run(options: argparse.Namespace) -> int:
         reps=options.reps,
         seed=options.seed,
         results=options.results,
+        lab=options.lab,
+        role=options.role,
+        su=options.su,
+        reboot_between=options.reboot_between,
+        allow_flash=options.allow_flash,
+        known_good=options.known_good,
+        fastboot_serial=options.fastboot_serial,
+        boot_deadline_s=options.boot_deadline_s,
     )
     if options.dry_run:
         _say(dry_run_text(settings_of_all(line)))
         return 0
-    return run_all(
-        runs_of(line, ["--fail-on", options.fail_on, *(["--redo-void"] if options.redo_void else [])]), _say
-    )
+    more = ["--fail-on", options.fail_on, *["-v"] * options.verbose]
+    more += ["--redo-void"] if options.redo_void else []
+    return run_all(runs_of(line, more), _say)
 
 
 def main(words: Sequence[str]) -> int:

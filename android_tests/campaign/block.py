@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from analysis.metrics.definition import Needs
 from analysis.threads import role_of
+from android_tests.campaign.phase import Phase, Tell
 from android_tests.campaign.plan import Plan
 from android_tests.campaign.repetition import condition, measure
 from android_tests.campaign.rules import RETRIES_PER_REPETITION
@@ -55,7 +55,7 @@ class BlockRecord:
 
 
 def run_block(
-    *, lane: Lane, plan: Plan, block: PlannedBlock, store: Store, needs: Needs, phase: Callable[[str], None]
+    *, lane: Lane, plan: Plan, block: PlannedBlock, store: Store, needs: Needs, phase: Tell
 ) -> BlockRecord:
     """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
 
@@ -78,7 +78,7 @@ def run_block(
                 break
             if not error.transient or attempt == BLOCK_ATTEMPTS:
                 raise
-            phase(f"{error}; trying this block once more")
+            phase(Phase.VERIFY, f"{error}; trying this block once more")
             record = BlockRecord(block, attempts=[*record.attempts, str(error)])
             store.discard_attempt(block, attempt)
     store.finish_block(block, record.to_json())
@@ -105,11 +105,11 @@ def _attempt(
     block: PlannedBlock,
     store: Store,
     needs: Needs,
-    phase: Callable[[str], None],
+    phase: Tell,
     record: BlockRecord,
 ) -> None:
     variant = plan.variant(block.variant)
-    phase(f"booting {variant.spec}")
+    phase(Phase.BOOT, f"booting {variant.spec}")
     device = lane.boot(variant)
     expectation = lane.expectation(variant)
     identity = read_identity(device, expectation)
@@ -117,15 +117,18 @@ def _attempt(
     record.boot_id = identity.boot_id
     record.identity = identity.to_json()
     record.gate("identity", True, f"{identity.release}, {', '.join(sorted(identity.thread_names))}")
+    phase(Phase.PINS)
     with PinnedState(device) as state:
         state.apply(pins_for(plan.profile.device))
         workload = workload_named(plan.workload).make(device, plan.profile)
+        phase(Phase.PREPARE)
         try:
             workload.install()
             with room_for(device, needs) as room:
                 _measure_all(
                     lane, device, plan, block, store, needs, phase, record, workload, expectation, room
                 )
+            phase(Phase.VERIFY)
             drifted = state.drifted()
             record.gate("pins", not drifted, "; ".join(drifted) or "as set")
             _alive_gate(device, identity, expectation)
@@ -146,14 +149,14 @@ def _measure_all(
     block: PlannedBlock,
     store: Store,
     needs: Needs,
-    phase: Callable[[str], None],
+    phase: Tell,
     record: BlockRecord,
     workload: Workload,
     expectation: Expectation,
     room: TraceRoom | None,
 ) -> None:
     before = read_identity(device, expectation)
-    phase(workload_named(plan.workload).warm_up)
+    phase(Phase.PREPARE, workload_named(plan.workload).warm_up)
     workload.prepare()
     workload.reset()
     with condition(block.scenario, device):

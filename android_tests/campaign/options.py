@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from android_tests.campaign.campaign_file import CampaignFile, FileSettings, Leg, load_campaign
 from android_tests.campaign.lanes import LaneSettings
 from android_tests.campaign.session import Settings
+from android_tests.campaign.variants import nearest
 from android_tests.campaign.workloads import DEFAULT, workload_named
 from foundation.errors import UsageError
 
@@ -35,6 +37,9 @@ class CommandLine:
     su: bool = False
     reboot_between: bool = False
     allow_flash: bool = False
+    known_good: str | None = None
+    fastboot_serial: str | None = None
+    boot_deadline_s: float | None = None
     workload: str | None = None
     campaign: str | None = None
     leg: str | None = None
@@ -106,6 +111,10 @@ def _settings(
 ) -> Settings:
     """The command line before the file, the file before the defaults."""
     _refuse_phone_options(line)
+    if line.boot_deadline_s is not None and not 1 <= line.boot_deadline_s <= 3600:
+        raise UsageError(
+            f"--boot-deadline-s {line.boot_deadline_s:g} is no time for a boot", next_step="give 1 to 3600"
+        )
     scenarios = ",".join(file.scenarios) if file.scenarios else SCENARIOS
     return Settings(
         device_kind=line.device,
@@ -118,6 +127,9 @@ def _settings(
             su=line.su,
             reboot_between=line.reboot_between,
             allow_flash=line.allow_flash,
+            known_good=line.known_good,
+            fastboot_serial=line.fastboot_serial,
+            boot_deadline_s=line.boot_deadline_s,
             cpus=_first(line.cpus, file.cpus, CPUS),
             memory_mb=_first(line.memory_mb, file.memory_mb, MEMORY_MB),
             kernel=line.kernel,
@@ -150,10 +162,30 @@ def _refuse_phone_options(line: CommandLine) -> None:
         "--su": line.su,
         "--reboot-between": line.reboot_between,
         "--allow-flash": line.allow_flash,
+        "--known-good": line.known_good is not None,
+        "--fastboot-serial": line.fastboot_serial is not None,
+        "--boot-deadline-s": line.boot_deadline_s is not None,
     }
     for option, is_given in given.items():
         if is_given:
             raise UsageError(f"{option} is for a phone", next_step="add --device=phone, or leave it out")
+
+
+def whole(option: str, text: str | None) -> int | None:
+    """The number that was typed; None where the option was not given. UsageError."""
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is no whole number", next_step=f"such as {option} 8") from None
+
+
+def chosen(option: str, word: str, words: Sequence[str]) -> str:
+    """``word``, which must be one of ``words``. UsageError with the nearest."""
+    if word not in words:
+        raise UsageError(f"{option} cannot be {word!r}", next_step=nearest(word, words))
+    return word
 
 
 def _first(*values: int | None) -> int:

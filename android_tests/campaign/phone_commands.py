@@ -6,23 +6,27 @@ from typing import Final
 
 from android_tests.campaign.plan import Plan
 from android_tests.campaign.session import Settings
-from android_tests.device.lane_phone import switches_of
+from android_tests.device.fastboot.dry_run import kernel_commands
 from android_tests.device.quoting import quote
 from android_tests.device.state import FilePin, Pin, ZramPin, ZramState, pins_for
+from android_tests.device.switches import switches_of
 
 _INDENT: Final = "    "
 
 
 def commands_text(settings: Settings, plan: Plan) -> list[str]:
-    """Lines of a dry run: what each block sets. UsageError for a variant that no phone can be.
+    """Lines of a dry run: how each block gets its kernel, and what it sets. UsageError.
 
     A value that is right already is not written; every other is read back, and put back in
     reverse after the block. The workload and the recorder only add files and processes.
     """
     address = [f"--serial {settings.lane.serial}"] if settings.lane.serial else []
     address += [f"--role {settings.lane.role}"] if settings.lane.role else []
-    lines = [f"sent to the phone ({' '.join(address) or 'the only one attached'}), and put back:"]
-    if settings.lane.reboot_between:
+    lane = settings.lane
+    blocks = [plan.variant(block.variant) for block in plan.blocks]
+    kernels = kernel_commands(blocks, plan.variants, lane.flash_options(), serial=lane.serial)
+    lines = [*kernels, f"sent to the phone ({' '.join(address) or 'the only one attached'}), and put back:"]
+    if lane.reboot_between and not kernels:
         lines.append(f"{_INDENT}adb reboot, before every block but the first")
     for variant in plan.variants:
         for pin in switches_of(variant):

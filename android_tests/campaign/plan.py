@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -28,7 +28,10 @@ _TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "s
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured, in which order, and how it will be judged."""
+    """What will be measured, in which order, and how it will be judged.
+
+    ``images`` maps a variant that brings images to their SHA-256 by partition.
+    """
 
     name: str
     workload: str
@@ -43,6 +46,7 @@ class Plan:
     trace_queue: bool = False
     trace_reclaim: bool = False
     trace_faults: bool = False
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def variant(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
@@ -75,6 +79,7 @@ class Plan:
             "scenarios": list(self.scenarios),
             "variants": [
                 {"name": v.name, "kind": v.kind, "options": dict(v.options), "spec": v.spec}
+                | ({"images": dict(self.images[v.name])} if v.name in self.images else {})
                 for v in self.variants
             ],
             "pairs": self.pairs,
@@ -137,6 +142,7 @@ def make_plan(
     trace_reclaim: bool = False,
     trace_faults: bool = False,
     name: str | None = None,
+    images: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Plan:
     """Fix the plan; UsageError if the numbers make no campaign, or the profile is of another workload."""
     if profile.workload != workload:
@@ -165,4 +171,5 @@ def make_plan(
         trace_queue=trace_queue,
         trace_reclaim=trace_reclaim,
         trace_faults=trace_faults,
+        images=images or {},
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from analysis.metrics.definition import Needs
+from android_tests.campaign.phase import Phase, Tell
 from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
@@ -50,7 +50,7 @@ def measure(
     needs: Needs,
     repetition: Repetition,
     index: int,
-    phase: Callable[[str], None],
+    phase: Tell,
     room: TraceRoom | None = None,
 ) -> Measured:
     """Run and store one repetition, recording in the memory that ``room`` holds.
@@ -62,9 +62,10 @@ def measure(
     folder = repetition.folder
     try:
         started = datetime.now(UTC)
-        phase(f"repetition {index}: {scenario}")
+        phase(Phase.CAPTURE, f"repetition {index}: {scenario}")
         workload.reset()
-        raw, host = _record(lane, device, scenario, workload, needs, folder, room)
+        raw, host = _record(lane, device, scenario, workload, needs, folder, phase, room)
+        phase(Phase.VERIFY)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
@@ -79,7 +80,7 @@ def measure(
         repetition.abandon()
         raise
     if reasons:
-        phase(f"repetition {index}: VOID: {'; '.join(reasons)}")
+        phase(Phase.VERIFY, f"repetition {index}: VOID: {'; '.join(reasons)}")
     return Measured(index, reasons)
 
 
@@ -90,6 +91,7 @@ def _record(
     workload: Workload,
     needs: Needs,
     folder: Path,
+    phase: Tell,
     room: TraceRoom | None,
 ) -> tuple[RawCapture, dict[str, float | None]]:
     capture = Capture(device, needs, folder, room=room)
@@ -108,6 +110,7 @@ def _record(
     except BaseException:
         capture.cancel()
         raise
+    phase(Phase.PULL)
     return capture.stop(), host
 
 

@@ -14,6 +14,8 @@ from typing import Final, Self
 from android_tests.campaign.legs_table import LegResult, legs_table
 from android_tests.campaign.options import CommandLine, settings_of_all
 from android_tests.campaign.session import Settings, plan_of
+from android_tests.device.fastboot.choice import THE_SLOT
+from android_tests.device.lab import find_lab
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -63,9 +65,23 @@ def _arguments(line: CommandLine, settings: Settings) -> list[str]:
         ("--pairs", line.pairs),
         ("--reps", line.reps),
         ("--seed", line.seed),
+        ("--role", line.role),
+        # The run looks for its lab file elsewhere.
+        ("--lab", find_lab(line.lab).path if line.device == "phone" else line.lab),
+        ("--known-good", line.known_good),
+        ("--fastboot-serial", line.fastboot_serial),
+        ("--boot-deadline-s", line.boot_deadline_s),
     ):
         if value is not None:
-            words += [option, str(value)]
+            there = option == "--lab" or (option == "--known-good" and value != THE_SLOT)
+            words += [option, str(Path(str(value)).absolute() if there else value)]
+    for option, is_given in (
+        ("--su", line.su),
+        ("--reboot-between", line.reboot_between),
+        ("--allow-flash", line.allow_flash),
+    ):
+        if is_given:
+            words.append(option)
     return words
 
 

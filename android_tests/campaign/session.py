@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from analysis.interim import interim
 from analysis.metrics import needs_of
 from analysis.pipeline import Judgement, judge
 from android_tests.campaign.block import run_block
-from android_tests.campaign.lanes import LaneSettings, open_lane
+from android_tests.campaign.lanes import LaneSettings, check_lane, open_lane
 from android_tests.campaign.plan import Plan, make_plan, parse_scenarios
-from android_tests.campaign.progress import Progress
+from android_tests.campaign.progress import Progress, View
 from android_tests.campaign.rules import VOID_RULES
 from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.store import Store
 from android_tests.campaign.variants import parse_variants, pin_contents
+from android_tests.device.fastboot.choice import hashes_of
 from android_tests.device.protocol import Lane
 from foundation.errors import SuiteError, UsageError
 from workloads.profile import Changes, load_profile
@@ -93,7 +95,9 @@ def plan_of(settings: Settings) -> Plan:
             "no variants given",
             next_step="such as --variant baseline=as-is --variant on=sysctl:vm.kcompressd=24",
         )
-    stored = Store(settings.results).stored_campaign()
+    store = Store(settings.results)
+    store.check_place()
+    stored = store.stored_campaign()
     seed = settings.seed
     if seed is None:
         seed = int(stored["seed"]) if stored else secrets.randbelow(2**31)
@@ -102,11 +106,13 @@ def plan_of(settings: Settings) -> Plan:
             f"{settings.results} was begun with seed {stored['seed']}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
-    return make_plan(
+    variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind))
+    plan = make_plan(
         workload=settings.workload,
         profile=load_profile(settings.profile, settings.changes),
         scenarios=parse_scenarios(settings.scenarios),
-        variants=pin_contents(parse_variants(texts, device_kind=settings.device_kind)),
+        variants=variants,
+        images=hashes_of(variants),
         pairs=settings.pairs,
         reps=settings.reps,
         seed=seed,
@@ -116,16 +122,19 @@ def plan_of(settings: Settings) -> Plan:
         trace_faults=settings.trace_faults,
         name=settings.name,
     )
+    check_lane(settings.lane, variants)
+    return plan
 
 
 class CampaignSession:
     """Runs blocks on demand and judges what is on disk. Opened once, closed always."""
 
-    def __init__(self, settings: Settings, plan: Plan, write: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, plan: Plan, view: View) -> None:
         self.settings = settings
         self.plan = plan
         self.store = Store(settings.results)
-        self.progress = Progress(len(plan.blocks), write)
+        self.view = view
+        self.progress = Progress(plan.blocks, view, plan.name, plan.lanes[0])
         self.needs = needs_of(plan.metrics)
         self._lane: Lane | None = None
         self._broken: SuiteError | None = None
@@ -141,12 +150,12 @@ class CampaignSession:
         if self.store.stored_campaign() is not None:
             self.store.begin({}, self.plan.identity())
         moved = self.store.set_aside_broken_pairs(self.plan.blocks, redo_void=self.settings.redo_void)
-        done = sum(self.store.finished(block) for block in self.plan.blocks)
-        if done or moved:
-            self.progress.write(
-                f"resuming {self.store.root}: {done} of {len(self.plan.blocks)} blocks are finished"
-                + (f", {len(moved)} of broken pairs set aside" if moved else "")
-            )
+        done = [block for block in self.plan.blocks if self.store.finished(block)]
+        for block in done:
+            dur_s = self.store.block_dur_s(block)
+            if dur_s is not None:
+                self.progress.time_left.block(block.scenario, dur_s)
+        self.progress.resume([block.index for block in done], len(moved), str(self.store.root))
 
     def run(self, block: PlannedBlock) -> Outcome:
         """Run a block, or read back how it ended if it is finished already."""
@@ -161,26 +170,37 @@ class CampaignSession:
         if self._broken is not None:
             raise LaneBroke(f"not run: {block.lane} broke earlier: {self._broken}")
         self._judgement = None
-        remaining = [b for b in self.plan.blocks[block.index :] if not self.store.finished(b)]
         try:
             lane = self._lane_ready()
-            self.progress.begin(block, remaining)
+            self.progress.begin(block)
             record = run_block(
                 lane=lane,
                 plan=self.plan,
                 block=block,
                 store=self.store,
                 needs=self.needs,
-                phase=self.progress.phase,
+                phase=partial(self.progress.phase, block),
             )
-            self.progress.end(record.outcome)
+            self.progress.end(block, record.outcome)
         except SuiteError as error:
             self._broken = error
+            self.progress.broke(block, str(error))
             raise
+        if self.store.pair_finished(block, self.plan.blocks):
+            self._estimate(block)
+
+    def _estimate(self, block: PlannedBlock) -> None:
+        """Between two pairs, where it disturbs no measurement; a failure here is not the campaign's."""
+        try:
+            found = interim(self.store.root, progress=partial(self.progress.reading, block))
+        except SuiteError as error:
+            self.progress.line(f"  no running estimate: {error}")
+            found = ()
+        self.progress.judged(block, found)
 
     def _lane_ready(self) -> Lane:
         if self._lane is None:
-            self._lane = open_lane(self.settings.lane, self.plan, self.progress.write)
+            self._lane = open_lane(self.settings.lane, self.plan, self.progress.line)
             campaign = self.plan.to_json(
                 emulated=self._lane.emulated,
                 lanes={self._lane.name: self._lane.describe()},
@@ -192,7 +212,7 @@ class CampaignSession:
     def judge(self) -> Judgement | None:
         """Judge what is on disk; None while there is nothing to judge."""
         if self._judgement is None and self.store.campaign_file.exists():
-            self._judgement = judge(self.store.root)
+            self._judgement = judge(self.store.root, progress=self.view.line)
         return self._judgement
 
     def answer(self, question: Question) -> Answer:
@@ -213,6 +233,7 @@ class CampaignSession:
             if lane is not None:
                 lane.close()
         finally:
+            self.view.close()
             with suppress(OSError):
                 self.store.close()
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,17 +61,25 @@ class Store:
     def campaign_file(self) -> Path:
         return self.root / "campaign.json"
 
-    def open(self) -> None:
-        """Create the folder and lock it. UsageError if held, ResultsError if it is something else."""
-        if self.root.exists() and not self.root.is_dir():
+    def check_place(self) -> None:
+        """ResultsError, HostError if this cannot be, or become, a folder of ours. Makes nothing."""
+        there = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        if not there.is_dir():
             raise ResultsError(
-                f"{self.root} is a file, not a results folder", next_step="give --results another path"
+                f"{there} is a file, not a results folder", next_step="give --results another path"
             )
-        if self.root.is_dir() and any(self.root.iterdir()) and not self._looks_ours():
+        if there == self.root and any(self.root.iterdir()) and not self._looks_ours():
             raise ResultsError(
                 f"{self.root} holds other files and no campaign.json",
                 next_step="give --results an empty folder",
             )
+        # /proc and /sys say that root may write, and then refuse it.
+        if not os.access(there, os.W_OK) or str(there.resolve()).startswith(("/proc", "/sys")):
+            raise HostError(f"{there} cannot be written", next_step="give --results another path")
+
+    def open(self) -> None:
+        """Create the folder and lock it. UsageError if held, ResultsError if it is something else."""
+        self.check_place()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -112,6 +121,11 @@ class Store:
                 f"{self.campaign_file} has schema version {found}, this suite writes {SCHEMA_VERSION}",
                 next_step="give --results a new folder, or use the suite version that wrote it",
             )
+        if not isinstance(content.get("seed"), int):
+            raise ResultsError(
+                f"{self.campaign_file} is not the plan of a campaign: it has no seed",
+                next_step="give --results a new folder",
+            )
         return content
 
     def begin(self, campaign: dict[str, Any], identity: dict[str, Any]) -> None:
@@ -132,6 +146,20 @@ class Store:
 
     def finished(self, block: PlannedBlock) -> bool:
         return (self.block_folder(block) / "block.json").exists()
+
+    def pair_finished(self, block: PlannedBlock, blocks: Sequence[PlannedBlock]) -> bool:
+        """Whether ``block`` and all the others of its pair are finished."""
+        place = (block.scenario, block.pair)
+        return all(self.finished(other) for other in blocks if (other.scenario, other.pair) == place)
+
+    def block_dur_s(self, block: PlannedBlock) -> float | None:
+        """Seconds that a finished block took (its last attempt), None if it does not say so."""
+        record = self.block_record(block)
+        try:
+            begin, end = (datetime.fromisoformat(record[key]) for key in ("started_utc", "ended_utc"))
+        except (KeyError, TypeError, ValueError):
+            return None
+        return (end - begin).total_seconds()
 
     def set_aside_broken_pairs(
         self, blocks: Sequence[PlannedBlock], *, redo_void: bool = False

@@ -14,7 +14,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 
 KINDS: dict[str, tuple[str, ...]] = {
     "virtual": ("stock", "kcompressd", "built", "kcompressd-page-io", "patch", "kernel", "as-is"),
-    "phone": ("as-is", "sysctl", "param"),
+    "phone": ("as-is", "sysctl", "param", "boot", "flash"),
 }
 
 OPTIONS: dict[str, tuple[str, ...] | None] = {
@@ -35,6 +35,8 @@ OPTIONS: dict[str, tuple[str, ...] | None] = {
     "kernel": ("image", "modules"),
     "sysctl": None,
     "param": None,
+    "boot": ("image", "release"),
+    "flash": ("set", "slot", "release"),
 }
 
 
@@ -80,6 +82,9 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
         options[key] = value
     if kind == "kernel" and set(options) != {"image", "modules"}:
         raise UsageError(f"variant '{name}': kind 'kernel' needs image=FILE and modules=DIR")
+    for phone_kind, needed, example in (("boot", "image", "FILE"), ("flash", "set", "DIR")):
+        if kind == phone_kind and needed not in options:
+            raise UsageError(f"variant '{name}': kind '{kind}' needs {needed}={example}")
     if kind == "patch" and "file" not in options:
         raise UsageError(
             f"variant '{name}': kind 'patch' needs its file", next_step=f"write {name}=patch:FILE"

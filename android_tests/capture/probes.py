@@ -181,8 +181,10 @@ class ProbeSet:
     def _add(self, probe: Probe, symbol: str) -> str | None:
         """Put both events in; the reason if the kernel refuses."""
         enter, leave = probe_events(probe.name)
+        function = symbol.rpartition(":")[2].partition(".")[0]
+        arguments = dict(probe.own_arguments).get(function, probe.arguments)
         lines = (
-            " ".join((f"p:{PROBE_GROUP}/{enter}", symbol, *probe.arguments)),
+            " ".join((f"p:{PROBE_GROUP}/{enter}", symbol, *arguments)),
             " ".join((f"r{_CALLS_AT_ONCE}:{PROBE_GROUP}/{leave}", symbol, *probe.result)),
         )
         text = " && ".join(f"echo {quote(line)} >> {self._file}" for line in lines)

@@ -17,6 +17,7 @@ from adbutils.errors import AdbError
 from android_tests.device import shell_v2, sync_service
 from android_tests.device.adb_link import AdbStream, error_from_adb
 from android_tests.device.adb_server import AdbServer
+from android_tests.device.command_log import noting
 from android_tests.device.deadline import Deadline, wait_until
 from android_tests.device.protocol import CommandResult
 from android_tests.device.quoting import quote, quote_argv
@@ -105,13 +106,16 @@ class AdbDevice:
         """
         command = quote_argv(argv)
         deadline = Deadline(deadline_s)
-        shell, stdin = self._open_shell(f"exec {command}", None, deadline, doing=shorten(command))
-        try:
-            shell.feed(stdin)
-            return AdbProcess(shell, command, self._kill_runner, deadline)
-        except BaseException:
-            shell.stream.close()
-            raise
+        with noting(self.serial, f"{command} &") as noted:
+            shell, stdin = self._open_shell(f"exec {command}", None, deadline, doing=shorten(command))
+            try:
+                shell.feed(stdin)
+                process = AdbProcess(shell, command, self._kill_runner, deadline)
+            except BaseException:
+                shell.stream.close()
+                raise
+            noted.outcome = f"runs as pid {process.pid}"
+        return process
 
     def push(
         self,
@@ -187,10 +191,17 @@ class AdbDevice:
         with self._sync(deadline_s, f"stat of {remote}") as sync:
             return sync.stat(remote)
 
-    def reboot(self, *, deadline_s: float = 30.0) -> None:
-        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`."""
+    def reboot(self, to: str = "", *, deadline_s: float = 30.0) -> None:
+        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`.
+
+        ``to`` is ``bootloader``, ``fastboot`` (fastbootd) or empty for Android.
+        """
         deadline = Deadline(deadline_s)
-        with contextlib.suppress(DeviceLost), self._stream("reboot:", deadline, "restarting") as stream:
+        with (
+            contextlib.suppress(DeviceLost),
+            noting(self.serial, f"reboot {to}".rstrip()),
+            self._stream(f"reboot:{to}", deadline, "restarting") as stream,
+        ):
             # The daemon closes the stream, or just goes away.
             while stream.read_some():
                 pass
@@ -236,17 +247,19 @@ class AdbDevice:
 
     def _run(self, text: str, *, deadline_s: float, check: bool, stdin: bytes | None) -> CommandResult:
         deadline = Deadline(deadline_s)
-        shell, fed = self._open_shell(text, stdin, deadline, doing=f"'{shorten(text)}'")
-        with shell.stream:
-            try:
-                shell.feed(fed)
-                status = shell.read_to_end()
-            except CommandTimeout as error:
-                stopped = self._stop_late(shell.pid)
-                raise shell_v2.timed_out(text, deadline_s, self.serial, stopped=stopped) from error
-            except KeyboardInterrupt:
-                self._stop_late(shell.pid)
-                raise
+        with noting(self.serial, text) as noted:
+            shell, fed = self._open_shell(text, stdin, deadline, doing=f"'{shorten(text)}'")
+            with shell.stream:
+                try:
+                    shell.feed(fed)
+                    status = shell.read_to_end()
+                except CommandTimeout as error:
+                    stopped = self._stop_late(shell.pid)
+                    raise shell_v2.timed_out(text, deadline_s, self.serial, stopped=stopped) from error
+                except KeyboardInterrupt:
+                    self._stop_late(shell.pid)
+                    raise
+            noted.outcome = f"exit {status}"
         result = CommandResult(status, shell.text("stdout"), shell.text("stderr"), shell.dur_s)
         if check and status != 0:
             said = (result.stderr.strip() or result.stdout.strip())[-300:]
@@ -304,9 +317,13 @@ class AdbDevice:
             sync.quit()
 
     def _push(self, content: BinaryIO, remote: str, mode: int, deadline_s: float, *, sha256: bool) -> None:
-        with self._sync(deadline_s, f"pushing {remote}") as sync:
+        with (
+            noting(self.serial, f"push to {quote(remote)}") as noted,
+            self._sync(deadline_s, f"pushing {remote}") as sync,
+        ):
             sent = sync.send(content, remote, mode, None)
             there = sync.stat(remote)
+            noted.outcome = f"{sent} bytes"
         if there is None or there.size != sent:
             size = "nothing" if there is None else f"{there.size} bytes"
             raise DeviceError(
@@ -327,7 +344,10 @@ class AdbDevice:
     ) -> str:
         digest = hashlib.sha256()
         got = 0
-        with self._sync(deadline_s, f"pulling {remote}") as sync:
+        with (
+            noting(self.serial, f"pull of {quote(remote)}") as noted,
+            self._sync(deadline_s, f"pulling {remote}") as sync,
+        ):
             before = sync.stat(remote)
             if before is None:
                 raise DeviceError(f"{remote} does not exist", device=self.serial)
@@ -340,6 +360,7 @@ class AdbDevice:
                 if progress is not None:
                     progress(got)
             after = sync.stat(remote)
+            noted.outcome = f"{got} bytes"
         largest = max(before.size, after.size if after else 0)
         if not remote.startswith(_SIZES_LIE) and not before.size <= got <= largest:
             raise DeviceError(

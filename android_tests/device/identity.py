@@ -175,9 +175,15 @@ def _build_id(answer: Answer) -> str | None:
 
 
 def _release_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    if expectation.release is None or identity.release == expectation.release:
-        return []
-    return [f"release is {identity.release or 'unknown'}, expected {expectation.release}"]
+    pairs = (
+        ("release", identity.release, expectation.release),
+        ("version", identity.version, expectation.version),
+    )
+    return [
+        f"{name} is {got or 'unknown'}, expected {wanted}"
+        for name, got, wanted in pairs
+        if wanted is not None and got != wanted
+    ]
 
 
 def _build_id_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:

@@ -1,10 +1,9 @@
-"""A phone as it is, with runtime switches: nothing is flashed, all that is set is put back."""
+"""A phone: as it is, with runtime switches, or with kernels of its own; all of it is put back."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from android_tests.device import phone_facts
@@ -13,20 +12,17 @@ from android_tests.device.adb_server import AdbServer
 from android_tests.device.attach import attach_phone
 from android_tests.device.crash import find_crash
 from android_tests.device.deadline import Deadline, wait_until
+from android_tests.device.fastboot.choice import Kernel, kernel_of
+from android_tests.device.fastboot.opening import FlashOptions, open_kernels
+from android_tests.device.fastboot.phone_kernels import PhoneKernels
 from android_tests.device.lab import NO_LAB, Act, Lab, permit
 from android_tests.device.protocol import Expectation
-from android_tests.device.state import FilePin, PinnedState, sysctl, sysfs, undo_left
+from android_tests.device.state import PinnedState, undo_left
+from android_tests.device.switches import switches_of
 from android_tests.device.variant import Variant
 from foundation.errors import BootFailed, SuiteError, UsageError
 
-KINDS: Final = ("as-is", "sysctl", "param")
 BOOT_DEADLINE_S: Final = 300.0
-
-#: Kinds that would write to the phone's partitions or load code into its kernel.
-_DESTRUCTIVE: Final = re.compile(
-    r"flash|fastboot|boot|image|kernel|kcompressd|stock|module|insmod|erase|wipe"
-)
-_SYSCTL_KEY: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
 
 
 def open_phone(
@@ -38,8 +34,15 @@ def open_phone(
     reboot_between: bool = False,
     role: str | None = None,
     lab: Lab = NO_LAB,
+    variants: Sequence[Variant] = (),
+    flash: FlashOptions | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> PhoneLane:
-    """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError."""
+    """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
+
+    ``variants`` are those of the campaign: kernels are only taken from these, and only as
+    ``flash`` and ``lab`` allow. ``say`` is told how far the writing of an image is.
+    """
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
         if reboot_between:
@@ -52,7 +55,8 @@ def open_phone(
                 opted_in=True,
                 lab=lab,
             )
-        return PhoneLane(name, device, server, reboot_between=reboot_between)
+        kernels = open_kernels(device, variants, flash or FlashOptions(), lab, say=say)
+        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=kernels)
     except BaseException:
         server.stop()
         raise
@@ -62,30 +66,47 @@ class PhoneLane:
     """The suite's Lane on one phone.
 
     ``boot`` restarts nothing unless ``reboot_between``: it undoes the switches of the
-    variant before and sets those of the next, which needs root. ``close`` undoes them too.
+    variant before and sets those of the next, which needs root. With ``kernels`` every `boot`
+    is a restart, also one into the kernel that the phone was found with. ``close`` undoes
+    switches and kernels.
     """
 
     emulated = False
 
     def __init__(
-        self, name: str, device: AdbDevice, server: AdbServer, *, reboot_between: bool = False
+        self,
+        name: str,
+        device: AdbDevice,
+        server: AdbServer,
+        *,
+        reboot_between: bool = False,
+        kernels: PhoneKernels | None = None,
     ) -> None:
         self.name = name
         self._device = device
         self._server = server
         self._reboot_between = reboot_between
+        self._kernels = kernels
         self._switches: PinnedState | None = None
         self._boot_id = ""
         self._log_from_s = 0.0
         self._booted = False
 
     def boot(self, variant: Variant) -> AdbDevice:
-        """Put the switches of ``variant`` in place of those before. UsageError, StateError, BootFailed."""
+        """Put the kernel and the switches of ``variant`` in place of those before.
+
+        UsageError, StateError, BootFailed (the phone is back on its known-good kernel then),
+        and what `PhoneKernels.boot` raises.
+        """
         pins = switches_of(variant)
+        kernel = self._kernel(variant)
         self._undo()
         # Of a run that was killed, or of a block that lost the phone and could not undo it then.
         undo_left(self._device)
-        if self._reboot_between and self._booted:
+        if self._kernels is not None:
+            self._booted = False
+            self._kernels.boot(kernel)
+        elif self._reboot_between and self._booted:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
@@ -97,8 +118,14 @@ class PhoneLane:
         return self._device
 
     def expectation(self, variant: Variant) -> Expectation:
-        """The switches must read as set; which kernel it is cannot be known beforehand."""
-        return Expectation(parameters={pin.path: pin.wanted or "" for pin in switches_of(variant)})
+        """The switches must read as set, and the kernel must be the variant's.
+
+        Of a phone that is left as it is it cannot be known beforehand which kernel that is.
+        """
+        parameters = {pin.path: pin.wanted or "" for pin in switches_of(variant)}
+        if self._kernels is None:
+            return Expectation(parameters=parameters)
+        return replace(self._kernels.expectation(self._kernel(variant)), parameters=parameters)
 
     def crash_log(self) -> str | None:
         """Signs of a crash since `boot`: in the kernel log, or a restart that nobody asked for.
@@ -133,16 +160,36 @@ class PhoneLane:
         return {
             "serial": self._device.serial,
             "adb_port": str(self._server.port),
-            "rebooted_between_blocks": "yes" if self._reboot_between else "no",
+            "rebooted_between_blocks": "yes" if self._reboot_between or self._kernels else "no",
             **phone_facts.describe(self._device),
+            **(self._kernels.describe() if self._kernels else {}),
         }
 
     def close(self) -> None:
-        """Undo the switches and end an own adb server; may be called twice."""
+        """Undo switches and kernels, and end an own adb server; may be called twice.
+
+        StateError if the phone could not be put back.
+        """
+        kernels, self._kernels = self._kernels, None
         try:
             self._undo()
         finally:
-            self._server.stop()
+            try:
+                if kernels is not None:
+                    kernels.put_back()
+            finally:
+                self._server.stop()
+
+    def _kernel(self, variant: Variant) -> Kernel | None:
+        """UsageError for a kernel that the lane was not opened for."""
+        kernel = kernel_of(variant)
+        if kernel is not None and self._kernels is None:
+            raise UsageError(
+                f"variant '{variant.name}' brings a kernel, and this lane was opened for none",
+                device=self._device.serial,
+                next_step="name it among the variants of the campaign",
+            )
+        return kernel
 
     def _undo(self) -> None:
         switches, self._switches = self._switches, None
@@ -182,58 +229,3 @@ class PhoneLane:
                 device=self._device.serial,
                 next_step="look at its screen, and at 'adb logcat'",
             )
-
-
-def switches_of(variant: Variant) -> list[FilePin]:
-    """The switches that make up ``variant``; UsageError for kinds a phone lane refuses."""
-    if variant.kind == "as-is":
-        _refuse_options(variant)
-        return []
-    if variant.kind == "sysctl":
-        return [_sysctl(variant, key, value) for key, value in _options(variant).items()]
-    if variant.kind == "param":
-        return [_param(variant, path, value) for path, value in _options(variant).items()]
-    if _DESTRUCTIVE.search(variant.kind.lower()):
-        raise UsageError(
-            f"variant '{variant.name}': kind '{variant.kind}' would write to the phone or its kernel; "
-            "a phone lane never does",
-            next_step="flash it yourself and use as-is, or use a virtual device",
-        )
-    near = difflib.get_close_matches(variant.kind, KINDS, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(KINDS)}"
-    raise UsageError(f"variant '{variant.name}': a phone has no kind '{variant.kind}'", next_step=hint)
-
-
-def _options(variant: Variant) -> Mapping[str, str]:
-    if not variant.options:
-        example = "vm.kcompressd=0" if variant.kind == "sysctl" else "/sys/module/NAME/parameters/KEY=0"
-        raise UsageError(
-            f"variant '{variant.name}': kind '{variant.kind}' switches nothing",
-            next_step=f"write {variant.name}={variant.kind}:{example}",
-        )
-    return variant.options
-
-
-def _refuse_options(variant: Variant) -> None:
-    if variant.options:
-        raise UsageError(
-            f"variant '{variant.name}': kind 'as-is' takes no options, got {', '.join(variant.options)}",
-            next_step="use sysctl:KEY=VALUE or param:PATH=VALUE for switches",
-        )
-
-
-def _sysctl(variant: Variant, key: str, value: str) -> FilePin:
-    if not _SYSCTL_KEY.fullmatch(key):
-        raise UsageError(
-            f"variant '{variant.name}': '{key}' is not a sysctl", next_step="write it as in vm.kcompressd=0"
-        )
-    return sysctl(key, value)
-
-
-def _param(variant: Variant, path: str, value: str) -> FilePin:
-    if not path.startswith(("/sys/", "/proc/sys/")) or "/../" in path or path.endswith("/.."):
-        raise UsageError(
-            f"variant '{variant.name}': '{path}' is not a file of /sys or /proc/sys",
-            next_step="write the whole path, such as /sys/module/NAME/parameters/KEY=0",
-        )
-    return sysfs(path, value)

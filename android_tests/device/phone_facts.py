@@ -47,6 +47,23 @@ def kernel_log(device: Device, *, since_s: float) -> str:
     return ""
 
 
+def last_words(device: Device) -> str:
+    """What the kernel before this boot left in /sys/fs/pstore, or /proc/last_kmsg on old phones.
+
+    Needs root, and a phone that keeps them; says so where there is nothing.
+    """
+    answers = ask_all(
+        device,
+        {
+            "reason": "getprop sys.boot.reason",
+            "pstore": "cat /sys/fs/pstore/*ramoops* /proc/last_kmsg 2>/dev/null; true",
+        },
+        deadline_s=60.0,
+    )
+    kept = answers["pstore"].text or "(nothing in /sys/fs/pstore that may be read)"
+    return f"reason of the restart: {answers['reason'].text or 'unknown'}\n{kept}"
+
+
 def restart_log(device: Device) -> str | None:
     """What is known of the boot before this one, or None if the restart was asked for.
 

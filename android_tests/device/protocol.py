@@ -24,10 +24,10 @@ class CommandResult:
 class Expectation:
     """What must be seen on a device for a variant to be proved live.
 
-    ``release`` is ``uname -r``; ``build_ids`` maps a module (or ``vmlinux``) to its GNU
-    build id in hex; ``compression_thread`` says whether a thread of that role must exist
-    (None: not known beforehand); ``live_counter`` is a file whose number only this
-    variant raises; ``parameters`` maps files to their required content.
+    ``release`` is ``uname -r``, ``version`` ``uname -v``; ``build_ids`` maps a module (or
+    ``vmlinux``) to its GNU build id in hex; ``compression_thread`` says whether a thread of
+    that role must exist (None: not known beforehand); ``live_counter`` is a file whose
+    number only this variant raises; ``parameters`` maps files to their required content.
     """
 
     release: str | None = None
@@ -35,6 +35,7 @@ class Expectation:
     compression_thread: bool | None = None
     live_counter: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
 
 
 class RemoteProcess(Protocol):

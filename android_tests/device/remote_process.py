@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
+from android_tests.device.command_log import noting
 from android_tests.device.deadline import Deadline
 from android_tests.device.protocol import CommandResult
 from android_tests.device.shell_v2 import ShellStream, kill_text, shorten
@@ -69,7 +70,12 @@ class AdbProcess:
         The process is really gone afterwards, or this raises: CommandTimeout when even
         SIGKILL does not end it, DeviceLost when the device cannot be reached.
         """
-        deadline = Deadline(deadline_s)
+        with noting(self._shell.serial, f"end of {self._command}") as noted:
+            result = self._stop(Deadline(deadline_s))
+            noted.outcome = f"exit {result.exit_status} after {result.dur_s:.3f} s"
+        return result
+
+    def _stop(self, deadline: Deadline) -> CommandResult:
         if self.poll() is None:
             self._signal("TERM", deadline)
             self._reader.join(deadline.left_s * _TERM_SHARE)

@@ -15,8 +15,8 @@ class Variant:
 
     ``name`` is the user's word (``baseline``, ``patched``). ``kind`` says how the
     kernel gets onto the device (``stock``, ``kcompressd``, ``built``, ``patch``,
-    ``kcompressd-page-io``, ``kernel``, ``as-is``, ``sysctl``, ``param``); ``options``
-    are the kind's own settings, as text.
+    ``kcompressd-page-io``, ``kernel``, ``as-is``, ``sysctl``, ``param``, ``boot``,
+    ``flash``); ``options`` are the kind's own settings, as text.
     """
 
     name: str

@@ -15,6 +15,7 @@ from android_tests.virtual.initramfs import build_initramfs
 from android_tests.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
 from android_tests.virtual.lane import VirtualLane
 from android_tests.virtual.qemu import find_qemu
+from foundation.arguments import OneLineParser
 from foundation.errors import SuiteError, UsageError
 
 
@@ -69,8 +70,8 @@ def _boot(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; the exit status (2 for a wrong request, 1 for what went wrong)."""
-    parser = argparse.ArgumentParser(prog="python -m android_tests.virtual", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = OneLineParser(prog="python -m android_tests.virtual", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="prepare|boot")
     commands.add_parser("prepare", help="download and build what the virtual device needs")
     boot = commands.add_parser("boot", help="boot one and wait for Ctrl-C")
     boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")

@@ -19,10 +19,31 @@ from android_tests.virtual.kernels import stock_bundle
 from android_tests.virtual.kernels.products import Progress
 from android_tests.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
 from android_tests.virtual.recipes import recipe
-from foundation.errors import BootFailed, KernelCrash, LabError, UsageError
+from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
 
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
+_MEMORY_MAX_MB: Final = 1024 * 1024
+
+
+def check_sizes(cpus: int, memory_mb: int) -> None:
+    """UsageError for a machine that cannot be made."""
+    if not 1 <= cpus <= _CPUS_MAX:
+        raise UsageError(f"{cpus} CPUs for a virtual device", next_step=f"give 1 to {_CPUS_MAX}")
+    if not _MEMORY_MIN_MB <= memory_mb <= _MEMORY_MAX_MB:
+        raise UsageError(
+            f"{memory_mb} MB for a virtual device",
+            next_step=f"give {_MEMORY_MIN_MB} or more, at most {_MEMORY_MAX_MB}",
+        )
+
+
+def _make_folder(workdir: Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"{workdir} cannot be made: {error.strerror}", next_step="give a folder for the consoles"
+        ) from error
 
 
 class VirtualLane:
@@ -46,12 +67,7 @@ class VirtualLane:
         accel: str | None = None,
         boot_deadline_s: float = 120.0,
     ) -> None:
-        if not 1 <= cpus <= _CPUS_MAX:
-            raise UsageError(f"{cpus} CPUs for a virtual device", next_step=f"give 1 to {_CPUS_MAX}")
-        if memory_mb < _MEMORY_MIN_MB:
-            raise UsageError(
-                f"{memory_mb} MB for a virtual device", next_step=f"give {_MEMORY_MIN_MB} or more"
-            )
+        check_sizes(cpus, memory_mb)
         self.name = name
         self._cpus = cpus
         self._memory_mb = memory_mb
@@ -63,6 +79,8 @@ class VirtualLane:
             workdir = Path(
                 self._closing.enter_context(tempfile.TemporaryDirectory(prefix="virtual-device-"))
             )
+        else:
+            _make_folder(workdir)
         self._workdir = workdir
         self._boots = 0
         self._machine: VirtualMachine | None = None

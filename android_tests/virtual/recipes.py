@@ -91,6 +91,20 @@ def recipe(
     )
 
 
+def check_recipe(variant: Variant, user_kernel: tuple[Path, Path] | None = None) -> None:
+    """What `recipe` would find wrong with the words and files of ``variant``, without building anything.
+
+    UsageError.
+    """
+    options = dict(variant.options)
+    if variant.kind == "kcompressd":
+        _reject_unknown(variant, options, tuple(_KCOMPRESSD_OPTIONS))
+        for key, text in options.items():
+            _number(variant, key, text)
+    elif variant.kind == "kernel" or (user_kernel and variant.kind in ("stock", "as-is")):
+        recipe(variant, user_kernel)
+
+
 def _of_stock() -> Recipe:
     bundle = stock_bundle()
     return Recipe(

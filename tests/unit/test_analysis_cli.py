@@ -100,6 +100,16 @@ def test_a_lossy_trace_prints_with_its_reasons(
         ["metrics", "--engine", "/nonexistent/engine", "/nonexistent/trace"],
         ["report"],
         ["report", "/nonexistent/results"],
+        ["open"],
+        ["open", "/nonexistent/results"],
+        ["open", "docs/findings/zram-level"],
+        ["open", "docs/findings/zram-level", "--port", "99999"],
+        ["open", "docs/findings/zram-level", "--port", "9001"],
+        ["open", "docs/findings.md"],
+        ["open", "docs/findings/zram-level", "--slowest", "moment"],
+        ["notebook"],
+        ["notebook", "/nonexistent/results"],
+        ["reference", "nonsense"],
     ],
 )
 def test_bad_input_is_one_line_and_status_2(words: list[str]) -> None:

@@ -43,7 +43,7 @@ set.defaults.content = { zero = 0.5, random = 0.5 }
 
 # What a campaign compares with, where that is not the kernel as Debian builds it.
 BASELINES = {"queue": "kcompressd", "forward-progress": "kcompressd", "page-io": "built"}
-MEMORY_MB = {"page-io": 228, "reclaim-cycle": 272}
+MEMORY_MB = {"page-io": 228, "reclaim-cycle": 272, "refault": 272}
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
         "page-io",
         "queue",
         "reclaim-cycle",
+        "refault",
         "reviewers",
         "threads-depth",
     ]

@@ -11,8 +11,8 @@ from android_tests.device.adb_server import ListedDevice
 from android_tests.device.deadline import Deadline, wait_until
 from android_tests.device.discovery import choose_from
 from android_tests.device.identity import thread_names
-from android_tests.device.lane_phone import switches_of
 from android_tests.device.shell_v2 import FROM_STDIN, MAX_INLINE, Kind, inline, kill_text, pack, shorten
+from android_tests.device.switches import switches_of
 from android_tests.device.variant import Variant
 from foundation.errors import DeviceError, DeviceLost, LabError, UsageError
 
@@ -111,6 +111,7 @@ def test_deadlines() -> None:
 
 def test_switches() -> None:
     assert switches_of(Variant("a", "as-is")) == []
+    assert switches_of(Variant("a", "boot", {"image": "boot.img"})) == []
     (pin,) = switches_of(Variant("a", "sysctl", {"vm.kcompressd": "0"}))
     assert (pin.path, pin.wanted) == ("/proc/sys/vm/kcompressd", "0")
     path = "/sys/module/kcompressd/parameters/kcompressd_enabled"
@@ -121,12 +122,9 @@ def test_switches() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "said"),
     [
-        ("flash", {"image": "boot.img"}, "would write to the phone or its kernel"),
-        ("boot", {}, "a phone lane never does -> flash it yourself and use as-is"),
-        ("kernel", {}, "a phone lane never does"),
-        ("kcompressd", {}, "a phone lane never does"),
+        ("kernel", {}, "a phone has no kind 'kernel' -> known: as-is, sysctl, param, boot, flash"),
+        ("flahs", {"set": "x"}, "did you mean 'flash'?"),
         ("sysclt", {"vm.x": "1"}, "did you mean 'sysctl'?"),
-        ("zzz", {}, "known: as-is, sysctl, param"),
         ("as-is", {"a": "b"}, "takes no options, got a"),
         ("sysctl", {}, "switches nothing -> write v=sysctl:vm.kcompressd=0"),
         ("sysctl", {"../../x": "1"}, "is not a sysctl"),

@@ -23,7 +23,7 @@ def copied(campaign: Path, folder: Path) -> Path:
 
 
 def test_there_are_findings() -> None:
-    assert {path.name for path in CAMPAIGNS} >= {"zram-level", "page-io-level", "handicap"}
+    assert {path.name for path in CAMPAIGNS} >= {"zram-level", "page-io-level", "throughput", "handicap"}
 
 
 @pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda path: path.name)

@@ -16,12 +16,13 @@ DEADLINE_S = 600
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One pair of blocks, CPUs idle, with touches and rewrites after the filling."""
+    """One pair of blocks, CPUs idle, with touches and rewrites after the filling, every fault timed."""
     folder = tmp_path_factory.mktemp("eater")
     file = folder / "short.toml"
     file.write_text(
         'workload = "memory-eater"\nvariants = ["baseline=stock", "patched=kcompressd"]\n'
         'scenarios = ["idle"]\npairs = 1\nreps = 2\nseed = 4\n'
+        "trace_faults = true\nvirtual.memory_mb = 272\n"
         "set.eater.touches = 2000\nset.eater.rewrite_share = 0.3\n"
     )
     done = subprocess.run(
@@ -96,6 +97,20 @@ def test_what_needs_app_switches_is_unknown_with_its_reason(results: Path) -> No
     rows = table[table["metric"].isin(["switch_latency_hot_p50_ms", "kills", "cold_relaunches"])]
     assert rows["value"].isna().all()
     assert set(rows["reason"]) == {"the trace holds no app switches in the window"}
+
+
+def test_every_fault_on_a_swapped_out_page_is_told(results: Path) -> None:
+    import pandas as pd
+
+    table = pd.read_parquet(results / "metrics.parquet")
+    for _, rows in table.groupby(["block", "rep"]):
+        value = rows.set_index("metric")["value"]
+        # The kernel's own count; the counters are read a moment before and after the window.
+        assert value["fault_read_count"] == pytest.approx(value["pswpin"], abs=5)
+        assert value["fault_read_count"] > 500
+        assert value["fault_read_p50_us"] > 0
+        parts = value[["fault_read_count", "fault_unfinished_count", "fault_cached_count"]]
+        assert value["fault_count"] == parts.sum()
 
 
 def test_repetitions_start_from_the_same_empty_swap(results: Path) -> None:

@@ -43,12 +43,12 @@ class Note:
     @property
     def is_ours(self) -> bool:
         """Whether this process wrote it."""
-        return self.owner == _process(os.getpid())
+        return self.owner == process_of(os.getpid())
 
     @property
     def is_held(self) -> bool:
         """Whether the process that wrote it still runs."""
-        return _process(self.owner[0]) == self.owner
+        return process_of(self.owner[0]) == self.owner
 
     def done(self) -> None:
         """The setting is as it was: forget it. May be called twice."""
@@ -67,7 +67,7 @@ class Journal:
         module = type(pin).__module__
         if not module.startswith(f"{_PACKAGE}."):
             raise TypeError(f"{module}.{type(pin).__name__} could not be made again from a file")
-        owner = _process(os.getpid())
+        owner = process_of(os.getpid())
         content = {
             "format": _FORMAT,
             "serial": self._serial,
@@ -133,7 +133,7 @@ def _load(path: Path) -> Note:
         ) from error
 
 
-def _process(pid: int) -> tuple[int, str]:
+def process_of(pid: int) -> tuple[int, str]:
     """A pid and when it started: a pid alone is given to others (proc(5), field 22 of stat)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
+from android_tests.device.interrupts import interrupts_held
 from android_tests.device.protocol import Device
 from android_tests.device.state.journal import Journal, Note
 from android_tests.device.state.pins import Pin
@@ -136,7 +134,7 @@ class PinnedState:
         left_behind: list[str] = []
         self._unreachable = False
         try:
-            with _interrupts_held():
+            with interrupts_held():
                 if self._device_restarted():
                     self._forget()
                 else:
@@ -276,24 +274,3 @@ def undo_left(device: Device) -> list[str]:
         *(f"{note.pin.name}: gone with a restart" for note in earlier),
         *(f"{row['name']}: {row['restored']}" for row in reversed(state.record())),
     ]
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back, and deliver them afterwards. Main thread only, as signals are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        held.append(number)
-
-    former = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-        for late in held:
-            signal.raise_signal(late)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -61,6 +62,7 @@ class FakeDevice:
         self.su = su
         self.adb_root = adb_root
         self.boots = 0
+        self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
         self._shell: Shell = shell or TreeShell(self.files, self.faults, self.programs)
         self._features = features
         self._listener: socket.socket | None = None
@@ -257,7 +259,8 @@ class FakeDevice:
             self.drop()
             return
         if service.startswith("reboot:"):
-            threading.Thread(target=self.restart, kwargs={"down_s": 0.3}, daemon=True).start()
+            to = service.removeprefix("reboot:")
+            threading.Thread(target=self.on_reboot, args=(to,), name="fake-reboot", daemon=True).start()
             return
         known = service.startswith(("sync:", "root:", "unroot:")) or (
             service.startswith("shell,v2") and ":" in service

@@ -1,0 +1,15 @@
+"""Results and traces as tidy data frames, for notebooks and for other people's tools."""
+
+from analysis.data.campaign_frames import blocks, pairs, repetitions, together, verdicts
+from analysis.data.trace_frames import TraceFrames, figures, open_frames
+
+__all__ = [
+    "TraceFrames",
+    "blocks",
+    "figures",
+    "open_frames",
+    "pairs",
+    "repetitions",
+    "together",
+    "verdicts",
+]

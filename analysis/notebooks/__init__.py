@@ -1,0 +1,1 @@
+"""Notebooks on one trace, one campaign, several campaigns: thin, the logic is in `analysis`."""

@@ -1,0 +1,50 @@
+-- Which kernel thread plays which role in reclaim.
+
+-- Role of a thread by its comm: reclaim (kswapd), compression (kcompressd and its ports),
+-- vendor_reclaim, writeback, or NULL. The same patterns as in analysis/threads.py.
+CREATE PERFETTO FUNCTION reclaim_role_of(
+  -- Name of the thread as the kernel cuts it, at 15 characters.
+  comm STRING
+)
+-- The role, or NULL for a thread without one.
+RETURNS STRING
+AS
+SELECT
+  CASE
+    WHEN $comm REGEXP '^kswapd[0-9]+(:[0-9]+)?$' THEN 'reclaim'
+    WHEN $comm REGEXP '^(kcompressd:?[0-9]+|akcompressd:[0-9]+|zram_comp)$' THEN 'compression'
+    WHEN $comm REGEXP '^(hybridswapd:?[0-9]*|zswapd[0-9]+|kshrinkd.*|mi_reclaim|rtmm_(reclaim|pool))$' THEN 'vendor_reclaim'
+    WHEN $comm REGEXP '^(zram[0-9]+_(wbd|prefetchd)|zram_wb_flush)$' THEN 'writeback'
+    ELSE NULL
+  END;
+
+-- Every thread with a name, but for the idle ones. Perfetto's own process tree lists a kernel
+-- thread as a process: where it never ran, only that has its name.
+CREATE PERFETTO TABLE reclaim_thread (
+  -- Number of the thread in this trace.
+  utid JOINID(thread.id),
+  -- Number of the thread on the device.
+  tid LONG,
+  -- Name of the thread as the kernel cuts it, at 15 characters.
+  comm STRING,
+  -- 1 for kthreadd (pid 2) and its children.
+  kernel LONG,
+  -- Role in reclaim, as reclaim_role_of says it; NULL for most threads.
+  role STRING
+)
+AS
+WITH named AS (
+  SELECT
+    t.utid,
+    t.tid,
+    COALESCE(t.name, IIF(t.is_main_thread, p.name, NULL)) AS comm,
+    COALESCE(p.pid = 2 OR parent.pid = 2, 0) AS kernel
+  FROM thread AS t
+  LEFT JOIN process AS p ON t.upid = p.upid
+  LEFT JOIN process AS parent ON p.parent_upid = parent.upid
+  WHERE NOT t.is_idle AND t.tid != 0
+)
+SELECT utid, tid, comm, kernel, reclaim_role_of(comm) AS role
+FROM named
+WHERE comm IS NOT NULL
+ORDER BY utid;

@@ -1,0 +1,27 @@
+"""The phases of a block, as a person who watches a campaign knows them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+
+class Phase(StrEnum):
+    """In the order of a block; CAPTURE, PULL and VERIFY come once a repetition."""
+
+    BOOT = "boot"
+    PINS = "pins"
+    PREPARE = "prepare"
+    CAPTURE = "capture"
+    PULL = "pull"
+    VERIFY = "verify"
+    JUDGE = "judge"
+
+
+class Tell(Protocol):
+    """Says that a phase begins, or with the phase of the moment that something happened in it.
+
+    ``text`` is for people and logs; a phase without one is shown only where a screen is drawn.
+    """
+
+    def __call__(self, phase: Phase, text: str | None = None) -> None: ...

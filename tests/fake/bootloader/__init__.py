@@ -1,0 +1,1 @@
+"""A fake bootloader that speaks fastboot to the real client, and a fake phone that boots from it."""
