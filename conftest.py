@@ -120,10 +120,11 @@ def _asks_a_question(config: pytest.Config) -> bool:
 
 def _command_line(config: pytest.Config) -> CommandLine:
     from android_tests.campaign.options import CommandLine, chosen, whole
-    from android_tests.campaign.workloads import workload_of_files
+    from android_tests.campaign.questions import asked_by, campaign_of
 
     option = config.getoption
     chosen("--fail-on", option("fail_on"), ("regressed", "none"))
+    asked = asked_by(_paths(config))
     return CommandLine(
         device=chosen("--device", option("device"), ("virtual", "phone")),
         serial=option("serial"),
@@ -136,8 +137,8 @@ def _command_line(config: pytest.Config) -> CommandLine:
         known_good=option("known_good"),
         fastboot_serial=option("fastboot_serial"),
         boot_deadline_s=option("boot_deadline_s"),
-        workload=workload_of_files(_paths(config)),
-        campaign=option("campaign"),
+        workload=asked.workload if asked else None,
+        campaign=campaign_of(asked, option("campaign")),
         leg=option("leg"),
         variants=tuple(option("variant")),
         scenarios=option("scenario"),
@@ -205,10 +206,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     session = config.stash.get(SESSION, None)
     if session is None or collection_path.parent != _QUESTIONS:
         return None
+    from android_tests.campaign.questions import asked_by, question_files
     from android_tests.campaign.workloads import WORKLOADS
 
-    others = {kind.file for kind in WORKLOADS.values() if kind.name != session.plan.workload}
-    return True if collection_path.name in others else None
+    asked = asked_by(_paths(config))
+    file = asked.file if asked else WORKLOADS[session.plan.workload].file
+    return True if collection_path.name in question_files().keys() - {file} else None
 
 
 def pytest_report_teststatus(
@@ -260,6 +263,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
+def _close(session: CampaignSession) -> None:
+    """A device that could not be put back is one line, with what to do."""
+    try:
+        session.close()
+    except SuiteError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
 @pytest.fixture(scope="session")
 def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, None]:
     """The campaign of this command line; SIGTERM unwinds it as Ctrl-C does."""
@@ -273,7 +284,7 @@ def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, No
     try:
         yield session
     finally:
-        session.close()
+        _close(session)
         if main:
             signal.signal(signal.SIGTERM, before)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from analysis.judgement import Judgement, VerdictRow, percent, short
 from analysis.report.answers import answers, question
 from analysis.report.floor import floor_text
 from analysis.report.one_sided import one_sided
+from analysis.report.side_by_side import side_by_side
 
 WIDTH: Final = 72
+
+_COLUMNS: Final = 4
 
 #: Shown after the primaries, in this order, where they are known on both sides.
 COMPANIONS: Final = (
@@ -25,6 +29,14 @@ COMPANIONS: Final = (
     "pgsteal_anon_per_s",
     "reclaim_efficiency",
     "switch_latency_hot_p50_ms",
+    "queue_wait_p50_us",
+    "queue_wait_p99_us",
+    "queue_fallback_share",
+    "queue_inflight_mean_pages",
+    "queue_stall_max_ms",
+    "queue_same_filled_trip_us",
+    "compression_wakeups_per_page",
+    "compression_wake_to_run_p99_us",
     "kills",
 )
 
@@ -42,6 +54,7 @@ def mail_text(judgement: Judgement) -> str:
         for variant in judgement.campaign.variants[1:]:
             parts.append(_figures(judgement, scenario, variant.name))
     parts += _queues(judgement)
+    parts += _side_by_side(judgement)
     parts.append(_filled(_limits(judgement)))
     parts.append("Recompute, with the results folder:\n  python -m analysis report RESULTS")
     return "\n\n".join(parts)
@@ -139,6 +152,26 @@ def _queues(judgement: Judgement) -> list[str]:
                 cells = (short(value) for value in row.medians.values())
                 lines.append(f"  {name:<{width}} " + "".join(f"{cell:>12}" for cell in cells))
         parts.append("\n".join(lines))
+    return parts
+
+
+def _side_by_side(judgement: Judgement) -> list[str]:
+    """A table for each family and scenario, variants in columns as far as they have room."""
+    parts = []
+    for (title, scenario), group in groupby(side_by_side(judgement), lambda row: (row.title, row.scenario)):
+        rows = list(group)
+        variants = list(rows[0].medians)
+        for first in range(0, len(variants), _COLUMNS):
+            shown = variants[first : first + _COLUMNS]
+            width = WIDTH - 3 - 9 * len(shown)
+            head = "".join(f"{name[:8]:>9}" for name in shown)
+            lines = [f"{title}, {scenario}, median of blocks", f"  {'':{width}} {head}"]
+            for row in rows:
+                name = f"{row.metric.name} [{row.metric.unit}]"
+                name = name if len(name) <= width else row.metric.name[:width]
+                cells = "".join(f"{short(row.medians[one]):>9}" for one in shown)
+                lines.append(f"  {name:<{width}} {cells}")
+            parts.append("\n".join(lines))
     return parts
 
 

@@ -35,7 +35,7 @@ def one_sided(judgement: Judgement) -> tuple[OneSided, ...]:
                 variant.name,
                 metric,
                 {
-                    scenario: _median(judgement, scenario, variant.name, metric)
+                    scenario: median_of_blocks(judgement, scenario, variant.name, metric)
                     for scenario in campaign.scenarios
                 },
             )
@@ -48,7 +48,8 @@ def one_sided(judgement: Judgement) -> tuple[OneSided, ...]:
     return tuple(found)
 
 
-def _median(judgement: Judgement, scenario: str, variant: str, metric: Metric) -> float | None:
+def median_of_blocks(judgement: Judgement, scenario: str, variant: str, metric: Metric) -> float | None:
+    """Over the valid blocks of a variant that know the metric; None if there are none."""
     values = [
         figures.value(metric).value
         for figures in judgement.blocks.values()

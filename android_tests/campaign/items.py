@@ -1,4 +1,7 @@
-"""What a block and a verdict are as pytest items; the same for every question."""
+"""What a block and a verdict are as pytest items; the same for every question.
+
+A test file below android_tests takes both into itself, which is how pytest finds them there.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from android_tests.campaign.schedule import PlannedBlock
 from android_tests.campaign.session import CampaignSession, Question
 
 
-def run_block_item(campaign: CampaignSession, block: PlannedBlock) -> None:
-    """Run the block: a void one is skipped, a kernel failure fails."""
+def test_block(campaign: CampaignSession, block: PlannedBlock) -> None:
+    """Boot the variant, prove it, measure it, restore the device.
+
+    A void block is skipped, a kernel failure fails.
+    """
     outcome = campaign.run(block)
     if outcome.kind == "void":
         pytest.skip(f"VOID: {outcome.reason}")
@@ -17,8 +23,11 @@ def run_block_item(campaign: CampaignSession, block: PlannedBlock) -> None:
         pytest.fail(f"the kernel under test failed: {outcome.reason}", pytrace=False)
 
 
-def verdict_item(campaign: CampaignSession, question: Question, fail_on: str) -> None:
-    """Judge what is there: UNDECIDED is skipped, REGRESSED fails unless ``fail_on`` is none."""
+def test_verdict(campaign: CampaignSession, question: Question, fail_on: str) -> None:
+    """The paired statistics over the finished blocks.
+
+    UNDECIDED is skipped, REGRESSED fails unless ``fail_on`` is none.
+    """
     answer = campaign.answer(question)
     if answer.gates and answer.verdict == "REGRESSED" and fail_on == "regressed":
         pytest.fail(answer.sentence, pytrace=False)

@@ -59,6 +59,12 @@ def check_lane(settings: LaneSettings, variants: Sequence[Variant]) -> None:
             f"{settings.adb_port} is not a port", next_step="give the port of the adb server, 1 to 65535"
         )
     if settings.device_kind != "virtual":
+        from android_tests.device.fastboot.opening import kernels_of
+        from android_tests.device.switches import switches_of
+
+        kernels_of(variants, settings.flash_options())
+        for variant in variants:
+            switches_of(variant)
         return
     from android_tests.virtual.lane import check_sizes
     from android_tests.virtual.recipes import check_recipe

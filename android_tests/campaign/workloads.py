@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from analysis.metrics import PRIMARIES
@@ -15,8 +14,6 @@ from workloads.app_switching import AppSwitching
 from workloads.memory_eater import MemoryEater
 from workloads.profile import Profile
 from workloads.protocol import Workload
-
-FOLDER: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -64,20 +61,3 @@ def workload_named(name: str) -> WorkloadKind:
     if kind is None:
         raise UsageError(f"unknown workload '{name}'", next_step=nearest(name, list(WORKLOADS)))
     return kind
-
-
-def workload_of_files(paths: Iterable[Path]) -> str | None:
-    """Which workload the test files of a command line ask with; None if none of them asks.
-
-    A folder asks nothing by itself. UsageError for two questions: a run is one campaign.
-    """
-    by_file = {kind.file: kind.name for kind in WORKLOADS.values()}
-    asked = {
-        path.name: by_file[path.name] for path in paths if path.parent == FOLDER and path.name in by_file
-    }
-    if len(asked) > 1:
-        raise UsageError(
-            f"{' and '.join(sorted(asked))} are two questions, and a run is one campaign",
-            next_step="run them one after another, each with its own --results",
-        )
-    return next(iter(asked.values()), None)

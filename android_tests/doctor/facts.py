@@ -47,7 +47,8 @@ class DeviceFacts:
 
     ``events`` are those that the metrics need. ``vmstat`` and ``meminfo`` (kB) hold the keys of
     those files. ``psi`` maps a resource to its file. ``threads`` are comms of kernel threads
-    with a role. What may not be read is None, with the reason beside it.
+    with a role. ``kprobe_events``: calls of kernel functions can be recorded, which takes root.
+    What may not be read is None, with the reason beside it.
     """
 
     serial: str
@@ -59,6 +60,7 @@ class DeviceFacts:
     service: str
     recorder: Recorder | None
     tracefs: str | None
+    kprobe_events: bool
     events: Mapping[str, EventAccess]
     threads: tuple[str, ...]
     thread_cpu: Readable

@@ -127,9 +127,9 @@ def _zram(facts: DeviceFacts) -> list[str]:
 
 
 def _calls(facts: DeviceFacts) -> list[str]:
-    if facts.is_root and facts.tracefs is not None:
-        return []
-    return ["calls of kernel functions are recorded with a root shell and ftrace only"]
+    if not facts.is_root or facts.tracefs is None:
+        return ["calls of kernel functions are recorded with a root shell and ftrace only"]
+    return [] if facts.kprobe_events else ["the kernel has no kprobe events, or lets nobody set them"]
 
 
 def _short(events: list[str]) -> str:

@@ -90,6 +90,7 @@ def read_facts(
         service=properties["traced"],
         recorder=recorder,
         tracefs=root_dir,
+        kprobe_events=root_dir is not None and second["kprobe events"].ok,
         events={
             event: _access(event, second, plain, recorder, by_mode=by_mode) for event in sorted(events)
         },
@@ -160,6 +161,8 @@ def _second_questions(
     root: str | None, events: Collection[str], policies: Collection[str], switches: Collection[str]
 ) -> dict[str, str]:
     questions = _event_questions(root, events)
+    if root:
+        questions["kprobe events"] = f"test -w {root}/kprobe_events"
     for policy in policies:
         base = f"{_CPUFREQ}/{quote(policy)}"
         questions[f"cpus {policy}"] = f"cat {base}/related_cpus"

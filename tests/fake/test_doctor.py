@@ -72,7 +72,7 @@ def test_what_the_plain_shell_can_measure(
     assert ("compression_wakeups" in found) == (api >= 31 or build == "userdebug")
     # Before Linux 5.8 anonymous and file pages are not told apart.
     assert ("pgsteal_anon" in found) == (api >= 33)
-    assert not {"psi_memory_some_ms", "zram_compression_ratio"} & found
+    assert not {"psi_memory_some_ms", "zram_compression_ratio", "t1_scan_unmap_ms"} & found
     why = read["metrics"]["psi_memory_some_ms"]["why"]
     assert why == ["/proc/pressure: Permission denied"]
     assert read["facts"]["root"] == ("none" if build == "user" else "adb root")
@@ -84,6 +84,8 @@ def test_root_opens_the_rest(adb: AdbServer, capsys: pytest.CaptureFixture[str],
     assert {*PRIMARIES, "psi_memory_some_ms", "compression_wakeups"} <= known(read)
     assert read["metrics"]["zram_compression_ratio"]["ok"]
     assert read["facts"]["threads"] == ["kswapd0:0"]
+    # Kernel functions can be probed where the kernel was built with kprobes, and only by root.
+    assert ("t1_scan_unmap_ms" in known(read)) == (api >= 33)
 
 
 def test_su(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:

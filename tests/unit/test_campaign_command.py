@@ -63,6 +63,18 @@ def test_a_campaign_file_brings_its_question_with_it(tmp_path: Path) -> None:
     ]
 
 
+def test_a_campaign_runs_by_the_test_file_of_its_name(tmp_path: Path) -> None:
+    done = run(
+        *("android_tests/test_forward_progress.py", "--collect-only", "-q"),
+        *("--pairs", "1", "--scenario", "rt-busy", "--results", str(tmp_path / "r")),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    items = [line for line in done.stdout.splitlines() if "::" in line]
+    assert all(item.startswith("android_tests/test_forward_progress.py::") for item in items)
+    blocks = [item for item in items if "test_block[app-switching-rt-busy-" in item]
+    assert sorted(item.rsplit("-", 1)[1] for item in blocks) == ["first]", "niced]", "patched]"]
+
+
 def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
     done = run("--dry-run", "--campaign", "algorithms", "--pairs", "1", "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
@@ -100,6 +112,10 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
             ["android_tests/test_app_switching.py", "--campaign", "content", "--leg", "zero"],
             "of memory-eater",
         ),
+        (["android_tests/test_queue.py", "--campaign", "page-io"], "asks for campaign queue"),
+        (["android_tests/test_queue.py", "android_tests/test_lru.py"], "are two questions"),
+        (["android_tests/test_cpus.py"], "choose one with --leg, or run all"),
+        (["android_tests/test_queue.py", "--variant", "a=stock"], "said by the campaign file"),
     ],
 )
 def test_bad_input_is_one_line_and_a_non_zero_exit(

@@ -10,9 +10,10 @@ import pytest
 from analysis.metrics import PRIMARIES, all_metrics
 from android_tests.campaign.campaign_file import FILES, load_campaign, shipped
 from android_tests.campaign.options import CommandLine, settings_of, settings_of_all
+from android_tests.campaign.questions import FOLDER, asked_by, question_files
 from android_tests.campaign.runner import runs_of
 from android_tests.campaign.session import plan_of, questions_of
-from android_tests.campaign.workloads import FOLDER, WORKLOADS, WorkloadKind, workload_of_files
+from android_tests.campaign.workloads import WORKLOADS, WorkloadKind
 from foundation.errors import UsageError
 
 GOOD = """\
@@ -214,7 +215,9 @@ def test_a_profile_beside_the_file_is_found_from_anywhere(good: Path) -> None:
 def test_every_workload_has_its_question_and_at_most_three_primaries(kind: WorkloadKind) -> None:
     path = FOLDER / kind.file
     assert path.is_file()
-    assert workload_of_files([path]) == kind.name
+    asked = asked_by([path])
+    assert asked is not None
+    assert (asked.workload, asked.campaign) == (kind.name, None)
     assert set(kind.primaries) <= all_metrics().keys()
     assert len(kind.primaries) <= 3
 
@@ -233,5 +236,14 @@ def test_two_questions_are_two_runs() -> None:
     with pytest.raises(
         UsageError, match=r"test_app_switching\.py and test_throughput\.py are two questions"
     ):
-        workload_of_files([FOLDER / kind.file for kind in WORKLOADS.values()])
-    assert workload_of_files([FOLDER, Path("elsewhere") / "test_throughput.py"]) is None
+        asked_by([FOLDER / kind.file for kind in WORKLOADS.values()])
+    assert asked_by([FOLDER, Path("elsewhere") / "test_throughput.py"]) is None
+
+
+def test_every_campaign_of_the_suite_has_its_test_file_and_every_file_a_campaign() -> None:
+    there = {path.name for path in FOLDER.glob("test_*.py")}
+    assert there == question_files().keys()
+    assert {one.campaign for one in question_files().values() if one.campaign} == set(shipped())
+    # Each says its question and holds what the others hold.
+    bodies = {(FOLDER / name).read_text().partition('"""\n\n')[2] for name in there}
+    assert len(bodies) == 1

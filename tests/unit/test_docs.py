@@ -14,6 +14,7 @@ import pytest
 
 from android_tests.campaign.campaign_file import load_campaign
 from android_tests.virtual.kernels import stock_bundle
+from tests.fake.bootloader.images import FakeKernel, boot_image
 from tests.unit.docs_pages import SHELLS, Fence, Reader, fences_of
 from tests.unit.golden.builder import MS
 from tests.unit.golden.reading import of_suite
@@ -64,6 +65,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "own-kernel" / "modules").symlink_to(stock.image.parent / "modules")
     eater = (root / "workloads" / "profiles" / "eater.toml").read_text(encoding="utf-8")
     (root / "phone.toml").write_text(eater, encoding="utf-8")
+    for name in ("baseline", "patched", "factory"):
+        kernel_set = root / "kernels" / name
+        kernel_set.mkdir(parents=True)
+        (kernel_set / "boot.img").write_bytes(boot_image(FakeKernel(f"6.6.30-{name}")))
+        (kernel_set / "images.toml").write_text('product = "shiba"\n', encoding="utf-8")
     return root
 
 

@@ -25,6 +25,7 @@ FACTS = DeviceFacts(
     service="running",
     recorder="perfetto",
     tracefs="/sys/kernel/tracing",
+    kprobe_events=True,
     events=dict.fromkeys(_ALL.ftrace_events, "open"),
     threads=("kcompressd0", "kswapd0"),
     thread_cpu=Readable("1 2 3"),
@@ -64,6 +65,7 @@ def test_every_need_is_asked_for() -> None:
     bare = replace(
         FACTS,
         recorder=None,
+        kprobe_events=False,
         vmstat=None,
         vmstat_why="Permission denied",
         psi=dict.fromkeys(FACTS.psi, _GONE),
@@ -130,3 +132,13 @@ def test_the_page_stays_narrow_whatever_it_is_told() -> None:
     )
     text = page(facts, findings(facts, all_metrics().values()), ["vm.swappiness"] * 9, [])
     assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_calls_need_kprobes_and_root() -> None:
+    probed = {name for name, metric in all_metrics().items() if metric.needs.probes}
+    assert probed
+    assert not probed & lost(FACTS).keys()
+    without = lost(replace(FACTS, kprobe_events=False))
+    assert without.keys() >= probed
+    assert all("no kprobe events" in " ".join(without[name]) for name in probed)
+    assert "with a root shell" in " ".join(lost(replace(FACTS, root="none"))[min(probed)])

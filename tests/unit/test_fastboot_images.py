@@ -100,6 +100,14 @@ def test_the_build_id_of_the_vdso_is_not_the_kernels() -> None:
     assert fingerprint_of(bytes(twice)) == KernelFingerprint(KERNEL.release, KERNEL.version, None)
 
 
+def test_a_banner_without_a_number_is_the_weak_copy() -> None:
+    weak = KERNEL.banner().replace(b" #1 ", b" # ")
+    assert fingerprint_of(weak) == KernelFingerprint(KERNEL.release)
+    assert fingerprint_of(weak + KERNEL.banner()).version == KERNEL.version
+    other = FakeKernel("6.1.99", version="#2 SMP").banner()
+    assert fingerprint_of(KERNEL.banner() + other) == KernelFingerprint()
+
+
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, KERNEL.payload("gzip")[:100], b"\x02\x21\x4c\x18\xff"])
 def test_nothing_is_invented(data: bytes) -> None:
     assert fingerprint_of(data) == KernelFingerprint()

@@ -97,6 +97,36 @@ def test_a_campaign_without_a_thread_has_no_such_part(tmp_path: Path) -> None:
     assert 'id="queue"' not in render(judgement)
 
 
+def test_what_was_recorded_on_request_stands_side_by_side(tmp_path: Path) -> None:
+    def parts(scenario: str, variant: str, pair: int, rep: int) -> Mapping[str, float | None]:
+        slower = variant == "patched"
+        return dict(model(scenario, variant, pair, rep)) | {
+            "t1_scan_unmap_ms": 300.0 + pair if slower else 500.0 + pair,
+            "t2_compress_ms": None if scenario == "busy" and slower else 200.0,
+            "t3_file_ms": None,
+        }
+
+    names = ("t1_scan_unmap_ms", "t2_compress_ms", "t3_file_ms")
+    variants = (BASELINE, SAME, PATCHED)
+    folder = ResultsFolder(
+        tmp_path / "r",
+        scenarios=("idle", "busy"),
+        variants=variants,
+        metrics=("kswapd_cpu_ms", "reclaim_cpu_us_per_page", "allocstall", *names),
+    ).fill(parts)
+    found = mail_text(judge(folder.save())).split("\n\n")
+    idle, busy = (
+        part.splitlines() for part in found if part.startswith("Parts of kswapd's reclaim cycles")
+    )
+    assert idle[0].endswith("idle, median of blocks")
+    assert idle[1].split() == ["baseline", "same", "patched"]
+    # Pairs are counted from 0: the median of eight is 3.5.
+    assert idle[2].split() == ["t1_scan_unmap_ms", "[ms]", "504", "504", "304"]
+    assert busy[3].split() == ["t2_compress_ms", "[ms]", "200", "200", "-"]
+    # Known of no variant: left out, not shown as a row of nothing.
+    assert len(idle) == len(busy) == 4
+
+
 def test_what_is_wrong_is_said_before_any_figure(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r").fill(model, until=6)
     folder.block(folder.blocks[6], [], outcome="kernel_failure", failure="KernelCrash: oops " + "x " * 90)

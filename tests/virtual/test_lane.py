@@ -188,7 +188,7 @@ def test_an_image_that_is_none(tmp_path: Path, lane: VirtualLane) -> None:
 
 
 def test_too_much_memory_is_the_hosts_error(tmp_path: Path) -> None:
-    lane = VirtualLane(memory_mb=10_000_000, workdir=tmp_path)
+    lane = VirtualLane(memory_mb=1_000_000, workdir=tmp_path)
     try:
         with pytest.raises(HostError, match="QEMU ended"):
             lane.boot(STOCK)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from android_tests.device.command_log import noting
 from android_tests.device.deadline import Deadline
 from android_tests.device.fastboot.sockets import closed_by_device
 from foundation.errors import CommandFailed, CommandTimeout, DeviceError, DeviceLost, HostError
@@ -64,7 +65,6 @@ class Fastboot:
         self, serial: str, *, program: Path | None = None, say: Callable[[str], None] = lambda text: None
     ) -> None:
         self.serial = serial
-        self.journal: list[str] = []
         self._program = program
         self._say = say
 
@@ -166,10 +166,6 @@ class Fastboot:
         appear_s = FASTBOOTD_S if to == "fastbootd" else APPEAR_S
         self.run(["reboot", *_REBOOT_TO[to]], deadline_s=appear_s + QUICK_DEADLINE_S, appear_s=appear_s)
 
-    def command(self, words: Sequence[str]) -> str:
-        """A call as one would type it."""
-        return shlex.join(["fastboot", "-s", self.serial, *words])
-
     def run(
         self,
         words: Sequence[str],
@@ -184,9 +180,10 @@ class Fastboot:
         refusal is an answer), DeviceLost if the device is not there within ``appear_s`` or the
         link breaks, CommandTimeout, HostError.
         """
-        self.journal.append(self.command(words))
-        said = self._run(["-s", self.serial, *words], deadline_s, appear_s)
         doing = shlex.join(words)
+        with noting(self.serial, f"fastboot {doing}") as noted:
+            said = self._run(["-s", self.serial, *words], deadline_s, appear_s)
+            noted.outcome = f"exit status {said.exit_status}"
         refused = _REMOTE.search(said.text)
         if refused and (remote_failures or said.exit_status):
             raise CommandFailed(

@@ -24,6 +24,7 @@ _LZ4_LEGACY_BLOCK: Final = 8 << 20
 # linux_banner of init/version.c (version-timestamp.c since 6.1): "Linux version RELEASE (USER@HOST)
 # (COMPILER) VERSION\n". The compiler's own text holds parentheses, the version begins with #.
 _BANNER: Final = re.compile(rb"Linux version ([\x21-\x7e]+) \([^\n\0]*?\) (#[^\n\0]+)\n")
+_NUMBERED: Final = re.compile(r"#\d")
 #: Header of the note that holds the build id, of whatever length.
 _NOTE: Final = re.compile(rb"\x04\0\0\0[\x08-\x20]\0\0\0\x03\0\0\0GNU\0")
 _ELF64: Final = b"\x7fELF\x02\x01\x01"
@@ -61,11 +62,21 @@ def fingerprint_of(payload: bytes) -> KernelFingerprint:
     Nothing is invented: what is not found is None.
     """
     for image in _unpacked(payload):
-        found = _BANNER.search(image)
-        if found is not None:
-            release, version = (found[number].decode("ascii", "replace") for number in (1, 2))
-            return KernelFingerprint(release, version, _kernel_build_id(image))
+        banners = {
+            (release.decode(), version.decode("ascii", "replace"))
+            for release, version in _BANNER.findall(image)
+        }
+        # Since 6.1 (init/version.c) a weak copy without the number of the build is in the image as well.
+        numbered = {banner for banner in banners if _NUMBERED.match(banner[1])} or banners
+        if banners:
+            releases = {release for release, _ in numbered}
+            versions = {version for _, version in numbered if _NUMBERED.match(version)}
+            return KernelFingerprint(_only(releases), _only(versions), _kernel_build_id(image))
     return KernelFingerprint()
+
+
+def _only(found: set[str]) -> str | None:
+    return found.pop() if len(found) == 1 else None
 
 
 def _unpacked(payload: bytes) -> Iterator[bytes]:

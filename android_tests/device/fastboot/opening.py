@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from android_tests.device.adb_device import AdbDevice
 from android_tests.device.batch import ask_all
@@ -23,8 +22,6 @@ from android_tests.device.fastboot.unfinished import AsFound
 from android_tests.device.lab import Act, Lab, permit
 from android_tests.device.variant import Variant
 from foundation.errors import LabError, UsageError
-
-RESTORE: Final = "python -m android_tests restore --allow-flash"
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def open_kernels(
             raise LabError(
                 f"a run that was killed has left another kernel on it: it was found with {owed.kernel}",
                 device=device.serial,
-                next_step=f"put it back: {RESTORE}",
+                next_step=f"put it back: {unfinished.RESTORE}",
             )
         known_good = _same_known_good(owed, known_good, device.serial)
     if not kernels:
@@ -156,7 +153,7 @@ def _same_known_good(owed: AsFound, given: KnownGood | None, device: str) -> Kno
         raise UsageError(
             f"[{device}] a run that was killed has left this phone to be rolled back to {known_good},"
             f" not to {given}",
-            next_step=f"give --known-good {known_good}, or first restore the phone: {RESTORE}",
+            next_step=f"give --known-good {known_good}, or first restore the phone: {unfinished.RESTORE}",
         )
     return known_good
 

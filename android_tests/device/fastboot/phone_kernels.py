@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -115,7 +114,8 @@ class PhoneKernels:
         try:
             self._go(kernel)
         except BootFailed as failure:
-            log = self._after_failure(failure)
+            assert kernel is not None
+            log = self._after_failure(failure, kernel)
             raise BootFailed(
                 failure.what, log=log, device=self._device.serial, next_step=failure.next_step
             ) from failure
@@ -142,7 +142,8 @@ class PhoneKernels:
                 raise StateError(
                     f"the phone could not be put back: {error.what}",
                     device=self._device.serial,
-                    next_step=f"run: {'; '.join(self.by_hand()) or 'fastboot reboot'}",
+                    next_step=f"run: {'; '.join(self.by_hand()) or 'fastboot reboot'}; or, once the cause"
+                    f" is mended, {unfinished.RESTORE}",
                 ) from error
             unfinished.clear(self._serialno)
             self._changed = False
@@ -337,20 +338,41 @@ class PhoneKernels:
             f"'{name}' was started {how}, but {what}", device=serial, next_step="read kernel.log"
         )
 
-    def _after_failure(self, failure: BootFailed) -> str:
+    def _after_failure(self, failure: BootFailed, kernel: Kernel) -> str:
         """Bring the phone back; what the kernel that failed has said, as far as it is known."""
         parts = [str(failure), "--- commands", *self._lines]
-        if self.on_android:
-            with contextlib.suppress(SuiteError):
-                parts += ["--- kernel log", phone_facts.kernel_log(self._device, since_s=0.0)]
         with interrupts_held():
             try:
                 self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
-                self._go(None)
-                parts += ["--- rolled back; what the kernel before this one left", self._last_words()]
+                words, its_own = self._words_of(kernel)
+                parts += words
+                if its_own and is_as_found(self._now, self._names, self._known_good, running=True):
+                    self._found_runs = True
+                else:
+                    self._go(None)
+                parts.append("--- rolled back to the kernel that it was found with")
+                # One restart more, and the phone would keep the words of another kernel.
+                parts += [] if its_own else ["--- what the kernel before this one left", self._last_words()]
             except SuiteError as error:
                 parts.append(f"--- not rolled back: {error}")
         return "\n".join(parts) + "\n"
+
+    def _words_of(self, kernel: Kernel) -> tuple[list[str], bool]:
+        """What ``kernel`` says, or has left if the phone's own kernel runs again; whether that is so."""
+        if not self.on_android:
+            return [], False
+        running = self._running()
+        if not running.differs_from(kernel.fingerprint):
+            return ["--- its kernel log", self._kernel_log()], False
+        if running.differs_from(self.found):
+            return [f"--- the phone runs {running}"], False
+        return ["--- what the kernel before this one left", self._last_words()], True
+
+    def _kernel_log(self) -> str:
+        try:
+            return phone_facts.kernel_log(self._device, since_s=0.0)
+        except SuiteError as error:
+            return f"(could not be read: {error.what})"
 
     def _last_words(self) -> str:
         try:

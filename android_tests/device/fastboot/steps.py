@@ -183,9 +183,11 @@ def steps_back(now: Situation, phone: PhoneNames, known_good: KnownGood | None) 
     return _restarted(_put_back(now, phone, known_good, set(now.written)), now, phone)
 
 
-def is_as_found(now: Situation, phone: PhoneNames, known_good: KnownGood | None) -> bool:
-    """Whether slot and images are those that the phone was found with."""
-    return not _put_back(now, phone, known_good, set(now.written))
+def is_as_found(
+    now: Situation, phone: PhoneNames, known_good: KnownGood | None, *, running: bool = False
+) -> bool:
+    """Whether slot and images are those that the phone was found with; ``running``: only of that slot."""
+    return not _put_back(now, phone, known_good, _in_the_way(now, phone) if running else set(now.written))
 
 
 def _restarted(steps: list[Step], now: Situation, phone: PhoneNames) -> list[Step]:

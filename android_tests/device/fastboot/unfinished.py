@@ -7,11 +7,14 @@ import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from android_tests.device.fastboot.kernel_payload import KernelFingerprint
 from android_tests.device.state.journal import process_of
 from foundation.cache import cache_dir
 from foundation.errors import HostError, LabError
+
+RESTORE: Final = "python -m android_tests restore --allow-flash"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def load(serialno: str) -> AsFound | None:
     if found.owner[0] != os.getpid() and process_of(found.owner[0]) == found.owner:
         raise LabError(
             f"process {found.owner[0]} of this machine gives phone {serialno} its kernels",
-            next_step="let it end, or end it; then run: python -m android_tests restore",
+            next_step=f"let it end, or end it; then run: {RESTORE}",
         )
     return found
 

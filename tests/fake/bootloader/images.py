@@ -48,6 +48,8 @@ class FakeKernel:
         """An uncompressed Image of 2 MiB, and what packs it."""
         image = bytearray(2 << 20)
         image[0x38:0x3C] = b"ARM\x64"
+        weak = self.banner().replace(b" #1 ", b" # ")
+        image[0x8000 : 0x8000 + len(weak)] = weak
         image[0x10000 : 0x10000 + len(self.banner())] = self.banner()
         image[0x20000 : 0x20000 + len(self.note)] = self.note
         if vdso:

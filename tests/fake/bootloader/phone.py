@@ -39,6 +39,7 @@ class FlashablePhone:
         self.changes: list[str] = []
         self.running_slot = self.bootloader.storage.active
         self._over = False
+        self._last_words = ""
         self._lock = threading.Lock()
         self.bootloader.on_leave = self._left_bootloader
         self.android.on_reboot = self._left_android
@@ -157,12 +158,15 @@ class FlashablePhone:
     def _crash(self, said: str) -> None:
         self._down()
         self.android.properties["sys.boot.reason"] = "kernel_panic"
-        self.android.files.put("/sys/fs/pstore/console-ramoops-0", said)
+        self._last_words = said
 
     # What it says once it runs.
 
     def _run(self, kernel: FakeKernel, slot: str) -> None:
         self.kernel, self.running_slot = kernel, slot
+        # The console of the boot before this one, whichever way that ended.
+        self.android.files.put("/sys/fs/pstore/console-ramoops-0", self._last_words)
+        self._last_words = f"[    0.000000] {kernel.banner().decode().rstrip()}\n"
         self.android.release = kernel.release
         self.android.kernel_log = f"[    0.000000] {kernel.banner().decode().rstrip()}\n"
         self.android.files.put("/sys/kernel/notes", kernel.note)

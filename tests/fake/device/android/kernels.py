@@ -86,7 +86,8 @@ class Parameter:
 @dataclass(frozen=True)
 class Kernel:
     """``lru_gen`` is what /sys/kernel/mm/lru_gen/enabled holds, None without it; ``threads`` are
-    kernel threads beyond kswapd; ``parameters`` map paths to what is there."""
+    kernel threads beyond kswapd; ``parameters`` map paths to what is there; ``kprobes``:
+    CONFIG_KPROBES, set in gki_defconfig since android12-5.10."""
 
     release: str
     version: str
@@ -95,14 +96,15 @@ class Kernel:
     vmstat: tuple[str, ...] = _VMSTAT_5_10
     threads: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    kprobes: bool = True
 
 
 _BUILT: Final = "#1 SMP PREEMPT Thu Mar 14 02:21:05 UTC 2024"
 
 _STOCK: Final = {
-    29: Kernel("4.14.117-g0123456789ab-ab6345363", _BUILT, None, vmstat=_VMSTAT_OLD),
-    30: Kernel("4.19.113-g1a2b3c4d5e6f-ab7194541", _BUILT, None, vmstat=_VMSTAT_OLD),
-    31: Kernel("5.4.147-android11-2-gb5c3d2e1f0a9", _BUILT, None, vmstat=_VMSTAT_OLD),
+    29: Kernel("4.14.117-g0123456789ab-ab6345363", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
+    30: Kernel("4.19.113-g1a2b3c4d5e6f-ab7194541", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
+    31: Kernel("5.4.147-android11-2-gb5c3d2e1f0a9", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
     33: Kernel("5.10.157-android13-4-00003-gdd4d3bbc2ca3-ab9915337", _BUILT, "0x0000"),
     34: Kernel("5.15.110-android14-11-00098-g0a1b2c3d4e5f-ab11017535", _BUILT, "0x0007"),
     35: Kernel("6.1.75-android14-11-g6a1b5c4d3e2f-ab12077835", _BUILT, "0x0007"),

@@ -193,6 +193,8 @@ class AndroidPhone(FakeDevice):
         for name in ("trace", "trace_clock", "tracing_on", "buffer_size_kb"):
             self.files.put(f"{TRACEFS}/{name}", Node(b"0\n", 0o666))
         self.files.make_folder(f"{TRACEFS}/instances")
+        if self.kernel.kprobes:
+            self.files.put(f"{TRACEFS}/kprobe_events", Node(b"", 0o640))
         self.files.make_folder("/data/misc/perfetto-traces")
 
 
