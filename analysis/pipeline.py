@@ -57,10 +57,11 @@ def judge(
     """Judge what is finished of a campaign; write its figures and verdicts.
 
     Written are metrics.parquet, verdicts.json and judgement.json, and of traces that could be
-    read distributions.parquet and timelines.parquet. Figures of traces that have not changed are used again; with ``engine`` None whichever
-    engine made them, else only that engine's. ``progress`` is told of each trace that is
-    read. The same folder and engine give the same bytes. ResultsError for a folder that is
-    none or is damaged, HostError without an engine or where the files cannot be written.
+    read distributions.parquet and timelines.parquet. Figures of traces that have not changed
+    are used again; with ``engine`` None whichever engine made them, else only that engine's.
+    ``progress`` is told of each trace that is read. The same folder and engine give the same
+    bytes. ResultsError for a folder that is none or is damaged, HostError without an engine or
+    where the files cannot be written.
     """
     found = figures_of(results, engine, progress=progress)
     campaign, metrics, blocks, pairs = found.campaign, found.metrics, found.blocks, found.pairs
@@ -126,8 +127,7 @@ def _measure(
     path = campaign.root / METRICS_FILE
     details = detail_tables.read(campaign.root)
     stored = {
-        digest: replace(one, detail=details.get(digest))
-        for digest, one in metric_table.read(path).items()
+        digest: replace(one, detail=details.get(digest)) for digest, one in metric_table.read(path).items()
     }
     measuring = Measuring(tuple(metrics), stored, engine)
     todo = [(block, repetition) for block in campaign.blocks for repetition in block.repetitions]

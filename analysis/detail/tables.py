@@ -79,7 +79,14 @@ def write(root: Path, measured: Iterable[tuple[RowKey, bool, Measured]]) -> None
         root / DISTRIBUTIONS_FILE,
         _DISTRIBUTIONS,
         [
-            (about, "distribution", one.name, one.unit, one.reason, {"value": one.values, "count": one.counts})
+            (
+                about,
+                "distribution",
+                one.name,
+                one.unit,
+                one.reason,
+                {"value": one.values, "count": one.counts},
+            )
             for about, detail in known
             for one in detail.distributions
         ],

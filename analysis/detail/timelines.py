@@ -76,7 +76,8 @@ def _time_before(times: Numbers, edges: Numbers) -> Numbers:
     """For each edge, the sum over ``times`` (ascending) of how long each lies before it."""
     sums = np.concatenate([[0.0], np.cumsum(times)])
     earlier = np.searchsorted(times, edges, "right")
-    return earlier * edges - sums[earlier]
+    passed: Numbers = earlier * edges - sums[earlier]
+    return passed
 
 
 def _series(name: str, times_s: Numbers, values: Numbers) -> Series:

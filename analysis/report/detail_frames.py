@@ -172,9 +172,7 @@ def _first(figures: BlockFigures) -> RepetitionFigures | None:
 def _change(judgement: Judgement, pair: Pair, name: str, *, as_ratio: bool) -> float | None:
     """A pair's change: log ratio or difference; None where a value is not known."""
     metric = judgement.metrics[name]
-    values = [
-        None if side is None else side.value(metric).value for side in (pair.baseline, pair.variant)
-    ]
+    values = [None if side is None else side.value(metric).value for side in (pair.baseline, pair.variant)]
     first, second = values
     if first is None or second is None:
         return None

@@ -26,9 +26,9 @@ VERDICTS: Final = {
 }
 #: Ratios that are labelled, as relative changes: near where the axis is short, far where it is long.
 _NEAR: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
-_MIDDLE: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0)
+_MIDDLE: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-_NEAR_SPAN, _MIDDLE_SPAN = 3.0, 16.0
+_NEAR_SPAN, _MIDDLE_SPAN = 3.0, 20.0
 #: A forest's axis goes no further; what lies beyond is named at its edge.
 _WIDEST: Final = 50.0
 #: Multiples of the practical threshold that are labelled.
@@ -58,7 +58,8 @@ def forest(effects: pd.DataFrame) -> go.Figure | None:
     known = [edge for edge in edges if edge > 0 and math.isfinite(edge)]
     low = max(1 / _WIDEST, min(0.9, *known))
     high = min(_WIDEST, max(1.1, *known))
-    wanted = _NEAR if high / low < _NEAR_SPAN else _FAR
+    span = high / low
+    wanted = _NEAR if span < _NEAR_SPAN else _MIDDLE if span < _MIDDLE_SPAN else _FAR
     ticks = [tick for tick in wanted if low * 0.9 <= tick <= high * 1.1]
     figure = _forest(
         rows,
@@ -294,6 +295,8 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
     if known.empty:
         return None
     figure = go.Figure()
+    # A number stands in its part where it fits.
+    smallest = known.groupby(["scenario", "variant"])["cpu_ms"].sum().max() * 0.03
     for part, rows in known.groupby("part", sort=False):
         figure.add_bar(
             y=[list(rows["scenario"]), list(rows["variant"])],
@@ -301,7 +304,7 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
             orientation="h",
             name=str(part),
             marker={"color": _PART_COLOURS[str(part)], "line": {"width": 1, "color": "#fff"}},
-            text=[f"{value:,.0f}" if value else "" for value in rows["cpu_ms"]],
+            text=[f"{value:,.0f}" if value > smallest else "" for value in rows["cpu_ms"]],
             textposition="inside",
             textangle=0,
             constraintext="none",
@@ -315,10 +318,11 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
             hoverinfo="text",
         )
     bars = len(known[["scenario", "variant"]].drop_duplicates())
-    figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(title_text="CPU time in a repetition [ms]", title_standoff=6)
     figure.update_yaxes(autorange="reversed", automargin=True, dividerwidth=1, dividercolor=GRID)
-    return styled(figure, height=110 + 44 * bars)
+    styled(figure, height=110 + 44 * bars)
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
+    return figure
 
 
 def styled(figure: go.Figure, *, height: int) -> go.Figure:

@@ -40,7 +40,7 @@ def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
     positive = events.loc[events["value"] > 0, "value"]
     low = float(positive.min()) if len(positive) else 0.1
     high = max(float(events["value"].max()), low * 1.5)
-    for variant, colour, dash in _sides(events, baseline):
+    for variant, colour, _ in _sides(events, baseline):
         rows = events[events["variant"] == variant]
         x: list[float | None] = []
         y: list[float | None] = []

@@ -39,12 +39,13 @@ class ResultsFolder:
     metrics: Sequence[str] = (*PRIMARIES, "compression_cpu_ms", "pswpout")
     primaries: Sequence[str] = PRIMARIES
     seed: int = 7
+    lanes: Sequence[str] = ("virtual-0",)
     blocks: list[PlannedBlock] = field(init=False)
     rows: list[tuple[RowKey, bool, Measured]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = [variant["name"] for variant in self.variants]
-        self.blocks = list(schedule(names, self.scenarios, self.pairs, self.seed, ("virtual-0",)))
+        self.blocks = list(schedule(names, self.scenarios, self.pairs, self.seed, tuple(self.lanes)))
         self.root.mkdir(parents=True, exist_ok=True)
         self.campaign()
 
@@ -71,7 +72,10 @@ class ResultsFolder:
             "suite_version": "0.0.test",
             "tools": {"pytest": "0"},
             "emulated": True,
-            "lanes": {"virtual-0": {"model": "synthetic", "accelerator": "none", "memory_mb": "256"}},
+            "lanes": {
+                lane: {"model": "synthetic", "accelerator": "none", "memory_mb": "256"}
+                for lane in self.lanes
+            },
             "host": {"machine": "synthetic"},
             "void_rules": ["a repetition whose trace lost data is void"],
         }
