@@ -8,17 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from analysis import conventions as names
+from analysis import conventions
+from analysis.detail.names import DIRECT_RECLAIM, SWITCHES
 from analysis.detail.records import Distribution, no_distribution
 from analysis.metrics.recording import Recording, real, sql_list
-
-DIRECT_RECLAIM: Final = "direct_reclaim_ms"
-SWITCHES: Final = {
-    "hot": "switch_latency_hot_ms",
-    "warm": "switch_latency_warm_ms",
-    "cold": "switch_latency_cold_ms",
-}
-NAMES: Final = (DIRECT_RECLAIM, *SWITCHES.values())
 
 #: Up to so many events each is kept; of more, ranks at even steps and the largest ones.
 _EXACT: Final = 500
@@ -30,7 +23,7 @@ _DIRECT_SQL: Final = (Path(__file__).parent / "direct_reclaim_lengths.sql").read
 
 
 def distributions(recording: Recording) -> tuple[Distribution, ...]:
-    """A distribution for each of `NAMES`, in ms."""
+    """Direct reclaim and each class of app switch, in ms."""
     return (_direct_reclaim(recording), *_switches(recording))
 
 
@@ -63,15 +56,15 @@ def _switches(recording: Recording) -> list[Distribution]:
     slices = [
         args
         for ts, _, track, _, args in recording.suite_slices
-        if track == names.SWITCH_TRACK and args is not None and window.begin <= ts < window.end
+        if track == conventions.SWITCH_TRACK and args is not None and window.begin <= ts < window.end
     ]
     if not slices:
         why = "the trace holds no app switches in the window"
         return [no_distribution(name, "ms", why) for name in SWITCHES.values()]
     found: dict[str, list[float]] = {launch_class: [] for launch_class in SWITCHES}
     for facts in recording.annotations(slices).values():
-        launch_class = str(facts.get(names.SWITCH_LAUNCH_STATE, "")).lower()
-        latency = facts.get(names.SWITCH_TOTAL_TIME_MS)
+        launch_class = str(facts.get(conventions.SWITCH_LAUNCH_STATE, "")).lower()
+        latency = facts.get(conventions.SWITCH_TOTAL_TIME_MS)
         if launch_class in found and isinstance(latency, int | float):
             found[launch_class].append(float(latency))
     return [stepped(SWITCHES[launch_class], "ms", values) for launch_class, values in found.items()]

@@ -14,19 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis import conventions as names
+from analysis.detail.names import SERIES
 from analysis.detail.records import Numbers, Series, no_series
 from analysis.metrics.recording import Recording, Window, real, sql_list
 from analysis.threads import Role
-
-#: Name -> unit, in the order of reports.
-UNITS: Final = {
-    "kswapd_cpu_share": "% of a CPU",
-    "compression_cpu_share": "% of a CPU",
-    "queue_pages": "pages",
-    "direct_reclaim_tasks": "tasks",
-    "free_memory_mb": "MiB",
-    "psi_memory_some_share": "% of time",
-}
 
 #: A window is cut into at most so many steps.
 _MOST_STEPS: Final = 400
@@ -37,18 +28,20 @@ _HERE: Final = Path(__file__).parent
 _QUEUED: Final = "/queued"
 _DONE: Final = "/done"
 
+_NO_THREAD: Final[dict[Role, str]] = {"reclaim": "no kswapd", "compression": "no compression thread"}
+
 Nanoseconds = npt.NDArray[np.int64]
 
 
 def timelines(recording: Recording) -> tuple[Series, ...]:
-    """A series for each of `UNITS` over the window."""
+    """A series for each of `SERIES` over the window."""
     return (
         _cpu(recording, "kswapd_cpu_share", "reclaim"),
         _cpu(recording, "compression_cpu_share", "compression"),
         _queue(recording),
-        _direct_reclaim(recording),
         _free_memory(recording),
         _psi(recording),
+        _direct_reclaim(recording),
     )
 
 
@@ -82,11 +75,11 @@ def _time_before(times: Numbers, edges: Numbers) -> Numbers:
 
 def _series(name: str, times_s: Numbers, values: Numbers) -> Series:
     rounded = np.array([float(f"{value:.{_DIGITS}g}") for value in values], dtype=np.float64)
-    return Series(name, UNITS[name], np.round(times_s, 6), rounded)
+    return Series(name, SERIES[name], np.round(times_s, 6), rounded)
 
 
 def _unknown(name: str, reason: str) -> Series:
-    return no_series(name, UNITS[name], reason)
+    return no_series(name, SERIES[name], reason)
 
 
 def _table(recording: Recording, query: str, columns: int, **values: object) -> Nanoseconds:
@@ -100,7 +93,7 @@ def _cpu(recording: Recording, name: str, role: Role) -> Series:
         return _unknown(name, "the trace has no sched_switch events in the window")
     threads = recording.with_role(role)
     if not threads:
-        return _unknown(name, f"no thread has the role {role}")
+        return _unknown(name, _NO_THREAD[role])
     window = recording.window
     ran = _table(
         recording,
@@ -151,8 +144,8 @@ def _queue(recording: Recording) -> Series:
         depth = _at(recording, place + _QUEUED, times) - _at(recording, place + _DONE, times)
         return _series(name, times, np.maximum(depth, 0.0))
     if not recording.with_role("compression"):
-        return _unknown(name, "there is no compression thread")
-    return _unknown(name, "the queue was not traced, and the kernel has no counters of it")
+        return _unknown(name, "no compression thread")
+    return _unknown(name, "not traced (--trace-queue), not counted")
 
 
 def _free_memory(recording: Recording) -> Series:
@@ -165,11 +158,22 @@ def _free_memory(recording: Recording) -> Series:
 
 def _psi(recording: Recording) -> Series:
     name, counter = "psi_memory_some_share", names.psi_total_us("memory", "some")
-    times = _sample_times(recording)
+    times = _apart(_sample_times(recording))
     if counter not in recording.counters or len(times) < 2:
         return _unknown(name, "PSI of memory is not in the trace")
     stalled_us = np.diff(_at(recording, counter, times))
-    return _series(name, times[:-1], stalled_us / (np.diff(times) * 1e6) * 100)
+    share = stalled_us / (np.diff(times) * 1e6) * 100
+    return _series(name, times, np.append(share, share[-1]))
+
+
+def _apart(times_s: Numbers) -> Numbers:
+    """Of these times those at half the usual distance or more, and the last: a rate needs some time."""
+    if len(times_s) < 3:
+        return times_s
+    least = float(np.median(np.diff(times_s))) / 2
+    kept = [times_s[0]]
+    kept += [time for time in times_s[1:-1] if time - kept[-1] >= least and times_s[-1] - time >= least]
+    return np.array([*kept, times_s[-1]])
 
 
 def _sample_times(recording: Recording) -> Numbers:
@@ -183,7 +187,7 @@ def _at(recording: Recording, counter: str, times_s: Numbers) -> Numbers:
     """What a counter stood at, at each time. A value that did not change is not in the trace again."""
     window = recording.window
     query = (_HERE / "counter_samples.sql").read_text(encoding="utf-8")
-    rows = recording.session.rows(query.format(name=counter, begin=window.begin, end=window.end))
+    rows = recording.session.rows(query.format(name=counter, end=window.end))
     table = np.array([[real(cell) for cell in row] for row in rows]).reshape(-1, 2)
     place = np.searchsorted((table[:, 0] - window.begin) / 1e9, times_s, "right") - 1
     values: Numbers = table[np.maximum(place, 0), 1]

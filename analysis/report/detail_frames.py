@@ -22,7 +22,8 @@ NOT_READ: Final = (
 _NO_PAIR: Final = "No pair of this comparison is valid."
 _LATENCIES: Final = ("variant", "block", "index", "pair", "rep", "value", "count")
 _COURSE: Final = ("variant", "block", "rep", "series", "unit", "t_s", "value", "reason")
-_STEPS: Final = 500
+_STEPS: Final = 400
+_BLOCK_STEPS: Final = 40
 
 
 def latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> pd.DataFrame:
@@ -44,31 +45,38 @@ def latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> p
     return pd.DataFrame(rows, columns=pd.Index(_LATENCIES)).astype({"value": "float64", "count": "int64"})
 
 
-def pooled(events: pd.DataFrame) -> pd.DataFrame:
-    """The cumulative distribution of each variant over all its repetitions; ``events`` as `latencies`.
+def cumulative(events: pd.DataFrame) -> pd.DataFrame:
+    """The cumulative distribution of each variant, and of each of its blocks; ``events`` as `latencies`.
 
-    Columns: variant, value, share (of the events up to this value), events (of the variant). At
-    most `_STEPS` rows a variant, the largest events all among them.
+    Columns: variant, block (None: all of them together), value, share (of the events up to this
+    value) and events (how many there are). At most `_STEPS` rows a variant and `_BLOCK_STEPS` a
+    block, the largest event always among them.
     """
     parts = []
     for variant, rows in events.groupby("variant", sort=False):
-        ordered = rows.sort_values("value", kind="stable")
-        total = int(ordered["count"].sum())
-        steps = pd.DataFrame(
-            {
-                "variant": variant,
-                "value": ordered["value"],
-                "share": ordered["count"].cumsum() / total,
-                "events": total,
-            }
-        )
-        last = steps.drop_duplicates("value", keep="last")
-        if len(last) > _STEPS:
-            stride = math.ceil((len(last) - _STEPS // 5) / (_STEPS * 4 // 5))
-            last = pd.concat([last.iloc[: -_STEPS // 5 : stride], last.iloc[-_STEPS // 5 :]])
-        parts.append(last)
-    empty = pd.DataFrame(columns=pd.Index(["variant", "value", "share", "events"]))
-    return pd.concat(parts, ignore_index=True) if parts else empty
+        parts.append(_steps(rows, _STEPS).assign(variant=variant, block=None))
+        parts += [
+            _steps(own, _BLOCK_STEPS).assign(variant=variant, block=block)
+            for block, own in rows.groupby("block", sort=False)
+        ]
+    columns = ["variant", "block", "value", "share", "events"]
+    return (
+        pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=pd.Index(columns))
+    )
+
+
+def _steps(events: pd.DataFrame, most: int) -> pd.DataFrame:
+    """value, share, events; of more than ``most`` values some of the smaller ones."""
+    ordered = events.sort_values("value", kind="stable")
+    total = int(ordered["count"].sum())
+    steps = pd.DataFrame({"value": ordered["value"], "share": ordered["count"].cumsum() / total})
+    steps = steps.drop_duplicates("value", keep="last").assign(events=total)
+    if len(steps) > most:
+        # The tail is what such a figure is looked at for.
+        tail = most // 4
+        stride = math.ceil((len(steps) - tail) / (most - tail))
+        steps = pd.concat([steps.iloc[:-tail:stride], steps.iloc[-tail:]])
+    return steps
 
 
 def why_no_latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> str:
@@ -81,7 +89,7 @@ def why_no_latencies(judgement: Judgement, scenario: str, variant: str, name: st
         return why_no_detail(found)
     reasons = {one.reason for detail in details for one in detail.distributions if one.name == name}
     told = sorted(reason for reason in reasons if reason)
-    return f"{told[0]}." if told else "There was none in any valid repetition."
+    return f"{told[0][0].upper()}{told[0][1:]}." if told else "There was none in any valid repetition."
 
 
 def why_no_detail(repetitions: list[RepetitionFigures]) -> str:
@@ -133,7 +141,7 @@ def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
     else:
         shown = f"{number(change, sign=True)} {row.unit}"
     words = (
-        f"pair {pair.number} of {len(judgement.pairs[scenario, variant])}: of all valid pairs its change"
+        f"pair {pair.number}: of {len(pairs)} valid pairs its change"
         f" in {name} ({shown}) is nearest to the estimate over all ({row.change_text()})"
     )
     return Typical(pair, first, second, words)
@@ -142,7 +150,7 @@ def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
 def course(found: Typical) -> pd.DataFrame:
     """Timelines of a typical pair, a row for each value.
 
-    Columns: variant, block, rep, series (as `detail.timelines.UNITS`), unit, t_s (from the begin of
+    Columns: variant, block, rep, series (as `detail.names.SERIES`), unit, t_s (from the begin of
     the measured window), value (holds until the next one) and reason. A series that is not known is
     one row with a reason and no value.
     """

@@ -31,6 +31,8 @@ _FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _NEAR_SPAN, _MIDDLE_SPAN = 3.0, 20.0
 #: A forest's axis goes no further; what lies beyond is named at its edge.
 _WIDEST: Final = 50.0
+#: Nor does it go further than this for the end of an interval alone: one wild metric would crush the rest.
+_FAR_END: Final = 4.0
 #: Multiples of the practical threshold that are labelled.
 _MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
 _YELLOW, _SKY = "#a07800", "#2a7ab8"
@@ -54,10 +56,7 @@ def forest(effects: pd.DataFrame) -> go.Figure | None:
     rows = effects[effects["ratio"].gt(0)]
     if rows.empty:
         return None
-    edges = rows[["ratio", "ci_low", "ci_high", "floor"]].to_numpy().ravel()
-    known = [edge for edge in edges if edge > 0 and math.isfinite(edge)]
-    low = max(1 / _WIDEST, min(0.9, *known))
-    high = min(_WIDEST, max(1.1, *known))
+    low, high = _reach(rows)
     span = high / low
     wanted = _NEAR if span < _NEAR_SPAN else _MIDDLE if span < _MIDDLE_SPAN else _FAR
     ticks = [tick for tick in wanted if low * 0.9 <= tick <= high * 1.1]
@@ -80,6 +79,17 @@ def forest(effects: pd.DataFrame) -> go.Figure | None:
     return figure
 
 
+def _reach(rows: pd.DataFrame) -> tuple[float, float]:
+    """Ends of a forest's axis: all estimates, and of the intervals what is not far off."""
+
+    def known(*names: str) -> list[float]:
+        return [edge for edge in rows[list(names)].to_numpy().ravel() if edge > 0 and math.isfinite(edge)]
+
+    ends = [min(max(edge, 1 / _FAR_END), _FAR_END) for edge in known("ci_low", "ci_high", "floor")]
+    places = [*known("ratio"), *ends]
+    return max(1 / _WIDEST, min(0.9, *places)), min(_WIDEST, max(1.1, *places))
+
+
 def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     """Changes of the metrics that can be 0, in multiples of the practical threshold; None without one.
 
@@ -95,7 +105,9 @@ def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     def place(values: pd.Series) -> pd.Series:
         return (values / unit).map(math.asinh)
 
-    far = max(math.asinh(2), min(math.asinh(1000), place(rows["difference"]).abs().max() * 1.1))
+    names = ["difference", "difference_ci_low", "difference_ci_high"]
+    widest = max(place(rows[name]).abs().max() for name in names if rows[name].notna().any())
+    far = max(math.asinh(2), min(math.asinh(1000), widest * 1.05))
     figure = _forest(
         rows,
         middle=place(rows["difference"]),
@@ -108,7 +120,7 @@ def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     figure.update_xaxes(
         range=[-far * 1.05, far * 1.05],
         tickvals=[math.asinh(tick) for tick in ticks],
-        ticktext=["no change" if tick == 0 else f"{tick:+d}×" for tick in ticks],
+        ticktext=["0" if tick == 0 else f"{tick:+d}×" for tick in ticks],
         tickangle=0,
         title_text="change, in practical thresholds",
         title_standoff=6,

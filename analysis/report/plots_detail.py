@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from analysis.report.detail_frames import pooled
+from analysis.report.detail_frames import cumulative
 from analysis.report.plots import BLUE, GREY, ORANGE, styled
 
 #: Titles of the lanes of a timeline, in their order.
@@ -17,11 +16,15 @@ LANES: Final = {
     "kswapd_cpu_share": "kswapd on a CPU",
     "compression_cpu_share": "compression thread on a CPU",
     "queue_pages": "pages queued",
-    "direct_reclaim_tasks": "stalled in direct reclaim",
     "free_memory_mb": "free memory",
     "psi_memory_some_share": "memory pressure (PSI some)",
+    "direct_reclaim_tasks": "stalled in direct reclaim",
 }
-_LANE_PX: Final = 96
+#: Levels, which are polled; a queue can be known from its events as well, and then in many steps.
+_LEVELS: Final = ("free_memory_mb", "queue_pages")
+_FEW: Final = 100
+#: Of a lane, and of that its title and what is free below it.
+_LANE_PX, _TITLE_PX, _GAP_PX = 100, 22, 8
 _QUANTILES: Final = (0.5, 0.95, 0.99)
 #: Ends of decades that are labelled on an axis of ms.
 _TICKS: Final = tuple(base * 10.0**power for power in range(-4, 6) for base in (1, 2, 5))
@@ -36,18 +39,18 @@ def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
     """
     if events.empty:
         return None
-    figure = go.Figure()
-    positive = events.loc[events["value"] > 0, "value"]
+    steps = cumulative(events)
+    positive = steps.loc[steps["value"] > 0, "value"]
     low = float(positive.min()) if len(positive) else 0.1
-    high = max(float(events["value"].max()), low * 1.5)
+    high = max(float(steps["value"].max()), low * 1.5)
+    figure = go.Figure()
     for variant, colour, _ in _sides(events, baseline):
-        rows = events[events["variant"] == variant]
+        rows = steps[(steps["variant"] == variant) & steps["block"].notna()]
         x: list[float | None] = []
         y: list[float | None] = []
-        for _, block in rows.groupby("index"):
-            steps = pooled(block)
-            x += [low, *steps["value"].clip(lower=low), None]
-            y += [0.0, *(steps["share"] * 100), None]
+        for _, block in rows.groupby("block", sort=False):
+            x += [low, *block["value"].clip(lower=low), None]
+            y += [0.0, *(block["share"] * 100).round(2), None]
         figure.add_scatter(
             x=x,
             y=y,
@@ -60,23 +63,15 @@ def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
             hoverinfo="skip",
         )
     for variant, colour, dash in _sides(events, baseline):
-        steps = pooled(events[events["variant"] == variant])
-        total = int(steps["events"].iloc[0])
+        rows = steps[(steps["variant"] == variant) & steps["block"].isna()]
         figure.add_scatter(
-            x=[low, *steps["value"].clip(lower=low)],
-            y=[0.0, *(steps["share"] * 100)],
+            x=[low, *rows["value"].clip(lower=low)],
+            y=[0.0, *(rows["share"] * 100).round(2)],
             mode="lines",
             line={"color": colour, "width": 2.5, "dash": dash, "shape": "hv"},
-            name=f"{variant} ({total:,} events)",
+            name=f"{variant} ({rows['events'].iloc[0]:,})",
             legendgroup=variant,
-            text=[
-                "",
-                *(
-                    f"{variant}: <b>{share * 100:.1f} %</b> up to <b>{value:,.4g} ms</b>"
-                    for share, value in zip(steps["share"], steps["value"], strict=True)
-                ),
-            ],
-            hoverinfo="text",
+            hovertemplate=f"{variant}: <b>%{{y:.1f}} %</b> up to <b>%{{x:,.4g}} ms</b><extra></extra>",
         )
     ticks = _ticks(low, high)
     figure.update_xaxes(
@@ -93,23 +88,25 @@ def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
 
 
 def quantiles(events: pd.DataFrame) -> dict[str, tuple[float, ...]]:
-    """p50, p95 and p99 of each variant: the smallest event that so many are not above."""
-    steps = pooled(events)
+    """p50, p95 and p99 of each variant: the smallest kept event that so many are not above."""
     return {
         str(variant): tuple(
-            float(rows.loc[rows["share"] >= share - 1e-12, "value"].iloc[0]) for share in _QUANTILES
+            float(
+                rows.loc[(rows["count"].cumsum() / rows["count"].sum()) >= share - 1e-12, "value"].iloc[0]
+            )
+            for share in _QUANTILES
         )
-        for variant, rows in steps.groupby("variant", sort=False)
+        for variant, rows in events.sort_values("value", kind="stable").groupby("variant", sort=False)
     }
 
 
 def _ticks(low: float, high: float) -> list[float]:
     inside = [tick for tick in _TICKS if low * 0.97 <= tick <= high * 1.03]
-    if len(inside) < 3:
-        step = (high - low) / 4
-        digits = max(0, 1 - math.floor(math.log10(step)))
-        inside = sorted({round(low + step * place, digits) for place in range(5)})
-        return [tick for tick in inside if tick > 0]
+    if len(inside) < 4:
+        step = next(tick for tick in _TICKS if (high - low) / tick < 6)
+        return [
+            step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1) if place
+        ]
     if len(inside) > _MOST_TICKS:
         decades = [tick for tick in inside if math.isclose(math.log10(tick) % 1, 0, abs_tol=1e-9)]
         return decades if len(decades) > 2 else inside[::2]
@@ -126,11 +123,15 @@ def timelines(course: pd.DataFrame, baseline: str) -> go.Figure | None:
     if known.empty:
         return None
     lanes = [name for name in LANES if (course["series"] == name).any()]
-    figure = make_subplots(rows=len(lanes), cols=1, shared_xaxes=True, vertical_spacing=0.26 / len(lanes))
-    length = float(known["t_s"].max())
-    for line, name in enumerate(lanes, 1):
+    drawn = [name for name in lanes if (known["series"] == name).any()]
+    height = _LANE_PX * len(drawn) + _TITLE_PX * (len(lanes) - len(drawn))
+    figure = go.Figure()
+    named: set[str] = set()
+    upper = 1.0
+    for name in lanes:
         rows = course[course["series"] == name]
         unit = str(rows["unit"].iloc[0])
+        axis = str(drawn.index(name) + 1) if name in drawn[1:] else ""
         missing = []
         for variant, colour, _ in _sides(course, baseline):
             side = rows[rows["variant"] == variant]
@@ -139,43 +140,77 @@ def timelines(course: pd.DataFrame, baseline: str) -> go.Figure | None:
                 missing.append(f"{variant}: {side['reason'].iloc[0] if len(side) else 'not recorded'}")
                 continue
             figure.add_scatter(
-                x=shown["t_s"],
+                x=shown["t_s"].round(3),
                 y=shown["value"],
-                mode="lines",
-                line={"color": colour, "width": 1.5, "shape": "hv"},
+                # One time axis under all lanes: the pointer reads all of them at once.
+                xaxis="x",
+                yaxis=f"y{axis}",
+                **_drawn_as(name, len(shown), colour),
                 name=variant,
                 legendgroup=variant,
-                showlegend=line == 1,
-                hovertemplate=f"%{{y:,.4g}} {unit}<extra>{variant}</extra>",
-                row=line,
-                col=1,
+                showlegend=variant not in named,
+                hovertemplate=f"{variant}: <b>%{{y:,.4g}}</b> {unit}<extra>{LANES[name]}</extra>",
             )
-        domain = figure.get_subplot(line, 1).yaxis.domain
+            named.add(variant)
+        top = upper - _TITLE_PX / height
         note = f"   <i>{'; '.join(missing)}</i>" if missing else ""
         figure.add_annotation(
             text=f"<b>{LANES[name]}</b> [{unit}]{note}",
             xref="paper",
             yref="paper",
             x=0,
-            y=domain[1],
+            y=top,
             xanchor="left",
             yanchor="bottom",
             showarrow=False,
             font={"size": 12},
         )
-        top = float(rows["value"].max()) if rows["value"].notna().any() else 0.0
-        figure.update_yaxes(range=[0, top * 1.08 if top > 0 else 1], nticks=4, row=line, col=1)
-    figure.update_xaxes(range=[0, length], showspikes=True, spikemode="across", spikethickness=1)
-    figure.update_xaxes(title_text="s from the begin of the repetition", title_standoff=4, row=len(lanes))
-    figure.update_layout(hovermode="x unified", spikedistance=-1)
-    figure = styled(figure, height=90 + _LANE_PX * len(lanes))
-    figure.update_xaxes(spikecolor=GREY, spikedash="dot")
-    return figure.update_layout(margin={"t": 52})
+        if name not in drawn:
+            upper = top
+            continue
+        largest = float(rows["value"].max())
+        upper -= _LANE_PX / height
+        figure.update_layout(
+            {
+                f"yaxis{axis}": {
+                    "domain": [max(0.0, upper + _GAP_PX / height), top],
+                    "range": [0, largest * 1.08 if largest > 0 else 1],
+                    "nticks": 4,
+                    "anchor": "x",
+                    "fixedrange": True,
+                }
+            }
+        )
+    last = "" if len(drawn) == 1 else str(len(drawn))
+    figure.update_xaxes(
+        range=[0, float(known["t_s"].max())],
+        anchor=f"y{last}",
+        title_text="s from the begin of the repetition",
+        title_standoff=4,
+    )
+    styled(figure, height=90 + height)
+    figure.update_xaxes(
+        showspikes=True, spikemode="across", spikethickness=1, spikecolor=GREY, spikedash="dot"
+    )
+    return figure.update_layout(
+        hovermode="x unified", hoversubplots="axis", spikedistance=-1, dragmode="zoom"
+    )
+
+
+def _drawn_as(name: str, points: int, colour: str) -> dict[str, Any]:
+    """Steps; what was polled a few times is a level at each point, and unknown between them."""
+    if name in _LEVELS and points < _FEW:
+        return {
+            "mode": "lines+markers",
+            "line": {"color": colour, "width": 1.4},
+            "marker": {"color": colour, "size": 5},
+        }
+    return {"mode": "lines", "line": {"color": colour, "width": 1.4, "shape": "hv"}}
 
 
 def _sides(frame: pd.DataFrame, baseline: str) -> list[tuple[str, str, str]]:
     """Variants of a comparison with colour and dash, the baseline first."""
     present = set(frame["variant"])
     others = [str(variant) for variant in frame["variant"].unique() if variant != baseline]
-    named = [(baseline, BLUE, "solid"), *((other, ORANGE, "solid") for other in others)]
+    named = [(baseline, BLUE, "solid"), *((other, ORANGE, "dash") for other in others)]
     return [side for side in named if side[0] in present]

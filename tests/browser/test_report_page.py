@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
+from analysis.detail import Detail, Series
+from analysis.detail.distributions import stepped
+from analysis.detail.names import DIRECT_RECLAIM, SERIES, SWITCHES
+from analysis.detail.records import no_series
 from analysis.metrics import all_metrics
 from analysis.report import write
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
@@ -32,6 +37,22 @@ def everything(scenario: str, variant: str, pair: int, rep: int) -> Mapping[str,
     return {**more, "kills": float(wobble % 3), "oom_kill": 0.0, **own}
 
 
+def detail(scenario: str, variant: str, pair: int, rep: int) -> Detail:
+    """Events and courses of one repetition, the patched ones longer; no switch is warm."""
+    draw = np.random.default_rng([len(scenario), len(variant), pair, rep])
+    longer = 1.3 if variant == "patched" else 1.0
+    reclaims = stepped(DIRECT_RECLAIM, "ms", draw.lognormal(1, 1, 900) * longer)
+    switches = [
+        stepped(name, "ms", draw.normal(500, 40, 12) * longer if launch != "warm" else [])
+        for launch, name in SWITCHES.items()
+    ]
+    times = np.arange(350) * 0.02
+    series = [Series(name, unit, times, draw.gamma(2, 10, 350)) for name, unit in SERIES.items()]
+    if variant == "baseline":
+        series[1] = no_series("compression_cpu_share", "% of a CPU", "no compression thread")
+    return Detail((reclaims, *switches), tuple(series))
+
+
 def _empty(root: Path) -> ResultsFolder:
     folder = ResultsFolder(root, pairs=2)
     for block in folder.blocks:
@@ -46,12 +67,13 @@ def _many(root: Path) -> ResultsFolder:
     variants = (BASELINE, PATCHED, AGAIN)
     scenarios = ("idle", "busy")
     folder = ResultsFolder(root, scenarios=scenarios, variants=variants, metrics=tuple(all_metrics()))
+    folder.detail = detail
     return folder.fill(everything)
 
 
 def _devices(root: Path) -> ResultsFolder:
     lanes = tuple(f"device-{number:02}" for number in range(16))
-    return ResultsFolder(root, pairs=16, scenarios=("idle", "busy"), lanes=lanes).fill(model)
+    return ResultsFolder(root, pairs=16, scenarios=("idle", "busy"), lanes=lanes, detail=detail).fill(model)
 
 
 MAKERS: Mapping[str, Callable[[Path], ResultsFolder]] = {
@@ -140,8 +162,44 @@ def test_the_data_of_a_figure_is_saved_as_csv(browser: Browser, pages: Mapping[s
     assert float(rows[0]["baseline_value"]) == pytest.approx(first, rel=1e-5)
 
 
+def test_a_page_is_small_enough_to_mail(pages: Mapping[str, Path]) -> None:
+    assert max(path.stat().st_size for path in pages.values()) < 8e6
+    assert pages["one-pair"].stat().st_size < 5.2e6
+
+
+def test_the_pointer_reads_all_timelines_at_once(browser: Browser, pages: Mapping[str, Path]) -> None:
+    with opened(browser, pages["sixteen-devices"]) as page:
+        figure = page.locator("#comparison-1-course")
+        figure.scroll_into_view_if_needed()
+        figure.locator(".main-svg").first.wait_for(state="attached")
+        figure.locator(".nsewdrag").nth(2).hover()
+        said = figure.locator(".hoverlayer")
+        said.locator("text").first.wait_for(state="attached")
+        for lane in ("kswapd on a CPU", "free memory", "stalled in direct reclaim"):
+            assert lane in said.inner_text() or lane in str(said.text_content())
+
+
+def test_a_figure_that_is_missing_says_why(browser: Browser, pages: Mapping[str, Path]) -> None:
+    with opened(browser, pages["one-pair"]) as page:
+        text = page.locator("#main").inner_text()
+        assert "move metrics.parquet away and judge it again" in text
+        assert page.locator("[id$=-course]").count() == 0
+    with opened(browser, pages["empty"]) as page:
+        assert "No pair of this comparison is valid" in page.locator("#main").inner_text()
+    with opened(browser, pages["many-metrics"]) as page:
+        words = page.locator("#main").inner_text()
+        assert "Not drawn: Warm app switch. There was none in any valid repetition." in words
+
+
 @pytest.mark.parametrize(
-    "name", ["comparison-1-effects-ratios", "comparison-1-pairs-allocstall", "cpu-split"]
+    "name",
+    [
+        "comparison-1-effects-ratios",
+        "comparison-1-pairs-allocstall",
+        "comparison-1-latency-direct_reclaim_ms",
+        "cpu-split",
+        "comparison-1-course",
+    ],
 )
 def test_a_figure_is_saved_as_a_picture(browser: Browser, pages: Mapping[str, Path], name: str) -> None:
     with opened(browser, pages["many-metrics"], color_scheme="dark") as page:
