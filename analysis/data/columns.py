@@ -116,8 +116,8 @@ DISTRIBUTIONS: Final = _columns(
     distribution=(
         "text",
         "`direct_reclaim_ms`: every direct reclaim that begins in the window and ends in the trace,"
-        " without the compression thread's own; `switch_latency_hot_ms`, `_warm_`, `_cold_`: each app switch"
-        " of that class, as the launch command timed it",
+        " without the compression thread's own; `switch_latency_hot_ms`, `_warm_`, `_cold_`: each app"
+        " switch of that class, as the launch command timed it",
     ),
     unit=("text", "unit of `value`"),
     value=("number?", "length of an event; ascending within a repetition; empty if there was none"),

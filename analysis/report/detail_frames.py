@@ -121,10 +121,10 @@ def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
     drawn = [(pair, *sides) for pair in pairs if (sides := _both(pair)) is not None]
     if not drawn:
         return why_no_detail([one for _, _, one in _repetitions(judgement, scenario, variant)])
-    name = judgement.campaign.primaries[0]
-    row = judgement.row(scenario, name, variant)
-    estimate = row.ratio if row.ratio is not None else row.difference
-    if estimate is None:
+    name = next(iter((*judgement.campaign.primaries, *judgement.metrics)), "")
+    row = judgement.row(scenario, name, variant) if name else None
+    estimate = None if row is None else row.ratio if row.ratio is not None else row.difference
+    if row is None or estimate is None:
         pair, first, second = drawn[0]
         return Typical(pair, first, second, f"pair {pair.number}, the first valid one")
 
@@ -151,7 +151,7 @@ def course(found: Typical) -> pd.DataFrame:
     """Timelines of a typical pair, a row for each value.
 
     Columns: variant, block, rep, series (as `detail.names.SERIES`), unit, t_s (from the begin of
-    the measured window), value (holds until the next one) and reason. A series that is not known is
+    the measured window), value (as timelines.parquet has it) and reason. A series that is not known is
     one row with a reason and no value.
     """
     rows: list[tuple[Any, ...]] = []

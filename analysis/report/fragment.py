@@ -51,7 +51,7 @@ class PageFigure:
         )
 
     def _spec(self) -> Markup:
-        content = json.loads(self.figure.to_json())
+        content = _rounded(json.loads(self.figure.to_json()))
         content["table"] = {
             "columns": list(self.frame.columns),
             "runs": [_runs([_cell(value) for value in self.frame[name]]) for name in self.frame.columns],
@@ -68,6 +68,17 @@ def script_json(content: object) -> str:
 def figure_id(*parts: str) -> str:
     """An id of these parts that is a name of a file as well."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")
+
+
+def _rounded(content: Any) -> Any:
+    """Numbers with the digits that a figure can show: a third of the bytes."""
+    if isinstance(content, float):
+        return float(f"{content:.6g}")
+    if isinstance(content, list):
+        return [_rounded(one) for one in content]
+    if isinstance(content, dict):
+        return {key: _rounded(one) for key, one in content.items()}
+    return content
 
 
 def _runs(values: list[Any]) -> list[Any]:

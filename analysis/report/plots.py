@@ -35,6 +35,7 @@ _WIDEST: Final = 50.0
 _FAR_END: Final = 4.0
 #: Multiples of the practical threshold that are labelled.
 _MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
+_MOST_TICKS: Final = 8
 _YELLOW, _SKY = "#a07800", "#2a7ab8"
 _PART_COLOURS: Final = {
     "kswapd: scan, and what it compresses itself": _SKY,
@@ -273,7 +274,10 @@ def paired(pairs: pd.DataFrame, baseline: str) -> go.Figure | None:
             text=[_pair_hover(row, side) for _, row in shown.iterrows()],
             hoverinfo="text",
         )
-    figure.update_xaxes(title_text="block, in run order", title_standoff=4, nticks=8, tickformat="d")
+    places = known[["baseline_index", "variant_index"]].stack()
+    # Few blocks would be given ticks between them.
+    step = {"dtick": 1} if places.max() - places.min() < _MOST_TICKS else {"nticks": _MOST_TICKS}
+    figure.update_xaxes(title_text="block, in run order", title_standoff=4, tickformat="d", **step)
     figure.update_yaxes(rangemode="tozero", nticks=6)
     return styled(figure, height=250)
 
