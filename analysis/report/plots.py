@@ -51,8 +51,8 @@ def forest(effects: pd.DataFrame) -> go.Figure | None:
     """Relative changes of one comparison with 95 % intervals; None if no metric has one.
 
     ``effects`` as `frames.effects`, with an optional column ``label`` in place of the metric's
-    name. Bands show the practical thresholds, brackets what two
-    boots of one kernel differ by. An estimate without an interval (few pairs) is a mark alone.
+    name. Bands show the practical thresholds, violet bars what two boots of one kernel differ by.
+    An estimate without an interval (few pairs) is a mark alone.
     """
     rows = effects[effects["ratio"].gt(0)]
     if rows.empty:
@@ -139,7 +139,7 @@ def _forest(
     floor: tuple[pd.Series, pd.Series],
     limits: tuple[float, float],
 ) -> go.Figure:
-    """Marks, intervals, bands and brackets at the places given, a line for each row."""
+    """Marks, intervals, bands and bars of noise at the places given, a line for each row."""
     places = pd.Series(range(len(rows)), index=rows.index)
     figure = go.Figure()
     for left, right, place in zip(*band, places, strict=True):

@@ -130,7 +130,7 @@ def threshold_text(row: VerdictRow) -> str:
 def detectable_text(row: VerdictRow) -> str:
     """The smallest change that this many pairs would call one, 8 times of 10."""
     if row.detectable is None:
-        return "none, however large" if row.pairs else "-"
+        return "none, however large" if row.pairs else "not known without a valid pair"
     return (
         f"{row.detectable * 100:.1f} %" if row.scale == "ratio" else f"{number(row.detectable)} {row.unit}"
     )

@@ -10,16 +10,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from analysis.detail import Detail, Series
-from analysis.detail.distributions import stepped
-from analysis.detail.names import DIRECT_RECLAIM, SERIES, SWITCHES
-from analysis.detail.records import no_series
 from analysis.metrics import all_metrics
 from analysis.report import write
+from tests.unit.details import detail
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
 from tests.unit.test_pipeline_judge import model
 
@@ -35,22 +31,6 @@ def everything(scenario: str, variant: str, pair: int, rep: int) -> Mapping[str,
     wobble = (pair * 5 + rep + len(variant)) % 7
     more = {name: float(100 + 10 * wobble + len(name)) for name in all_metrics()}
     return {**more, "kills": float(wobble % 3), "oom_kill": 0.0, **own}
-
-
-def detail(scenario: str, variant: str, pair: int, rep: int) -> Detail:
-    """Events and courses of one repetition, the patched ones longer; no switch is warm."""
-    draw = np.random.default_rng([len(scenario), len(variant), pair, rep])
-    longer = 1.3 if variant == "patched" else 1.0
-    reclaims = stepped(DIRECT_RECLAIM, "ms", (draw.lognormal(1, 1, 900) * longer).tolist())
-    switches = [
-        stepped(name, "ms", [] if launch == "warm" else (draw.normal(500, 40, 12) * longer).tolist())
-        for launch, name in SWITCHES.items()
-    ]
-    times = np.linspace(0, 7, 350)
-    series = [Series(name, unit, times, draw.gamma(2, 10, 350)) for name, unit in SERIES.items()]
-    if variant == "baseline":
-        series[1] = no_series("compression_cpu_share", "% of a CPU", "no compression thread")
-    return Detail((reclaims, *switches), tuple(series))
 
 
 def _empty(root: Path) -> ResultsFolder:
