@@ -57,6 +57,7 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         variants=_VARIANTS,
         pairs=1,
         reboot_between=True,
+        suppress=("animations,rotation", "dexopt"),
         profile="eater",
         workload="memory-eater",
         results=tmp_path / "results",
@@ -67,6 +68,13 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "adb reboot, before every block but the first",
         "echo 0 > /proc/sys/vm/kcompressd    # off",
         "echo 24 > /proc/sys/vm/kcompressd    # on",
+        "settings put global stay_on_while_plugged_in 15",
+        "settings put system screen_off_timeout 2147483647",
+        "input keyevent 224 && wm dismiss-keyguard && sleep 1    # screen",
+        "settings put system screen_brightness_mode 0",
+        "settings put system screen_brightness 100",
+        "cmd connectivity airplane-mode enable    # airplane mode",
+        "dumpsys deviceidle disable    # device idle",
         "echo never > /sys/kernel/mm/transparent_hugepage/enabled",
         "echo 100 > /proc/sys/vm/swappiness",
         "echo 0 > /proc/sys/vm/page-cluster",
@@ -76,6 +84,7 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "echo 268435456 > /sys/block/zram0/disksize",
         "mkswap /dev/block/zram0",
         "swapon /dev/block/zram0",
+        "neither set nor checked: animations, dexopt, rotation",
     ]
 
 
