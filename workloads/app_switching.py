@@ -20,7 +20,7 @@ from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
-_HOME: Final = ("input", "keyevent", "HOME")
+HOME: Final = ("input", "keyevent", "HOME")
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class AppSwitching:
             act(self._device, [app.action], app.package, self._phone.size, self._sleep)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(_HOME)
+            self._device.shell(HOME)
             self._sleep(self._profile.gap_s)
         return switch
 

@@ -40,6 +40,8 @@ _EXIT: Final = re.compile(
     r"\bpid=(?P<pid>\d+)\b.*?\breason=(?P<number>\d+) \((?P<reason>[^)]*\)?)\)", re.DOTALL
 )
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
+#: Follows the log from its last line on.
+LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ class KillWatch:
         """Follow what is logged from now on; a watch that runs already begins anew."""
         self.stop()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        argv = ["logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S"]
-        self._process = self._device.spawn(argv)
+        self._process = self._device.spawn(list(LOGCAT))
 
     def stop(self) -> tuple[list[Kill], str | None]:
         """End it: the kills since `start`, and why some may be missing, or None."""

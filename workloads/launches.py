@@ -57,13 +57,18 @@ class Started(Protocol):
     def t_end_boot_ns(self) -> int: ...
 
 
+def start_text(package: str, activity: str) -> str:
+    """Shell text that brings an activity to the front and waits until it has drawn."""
+    return f"am start -W -n {quote(f'{package}/{activity}')}"
+
+
 def launch_script(package: str, activity: str) -> str:
-    """Shell text that starts an activity and tells pids and boot time before and after."""
-    component, name = quote(f"{package}/{activity}"), quote(package)
+    """`start_text`, with pids and boot time before and after."""
+    name = quote(package)
     return (
         "read up rest < /proc/uptime; "
         f'echo "before $up $(pidof {name})"; '
-        f"am start -W -n {component} 2>&1; "
+        f"{start_text(package, activity)} 2>&1; "
         'echo "status $?"; '
         "read up rest < /proc/uptime; "
         f'echo "after $up $(pidof {name})"'

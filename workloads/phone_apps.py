@@ -18,6 +18,20 @@ _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MU
 _COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$", re.MULTILINE)
 
 
+LIST_PACKAGES: Final = ("pm", "list", "packages", "--show-versioncode")
+
+
+def resolve_text(package: str) -> str:
+    """Shell text that asks for what a launcher would start.
+
+    Source: PackageManagerShellCommand.java, resolve-activity --brief.
+    """
+    return (
+        "cmd package resolve-activity --brief -a android.intent.action.MAIN"
+        f" -c android.intent.category.LAUNCHER {quote(package)}"
+    )
+
+
 class PhoneApps:
     """Apps of a profile on one phone; needs no root and changes nothing but a logcat.
 
@@ -34,7 +48,7 @@ class PhoneApps:
 
     def prepare(self, profile: str) -> None:
         """Find every app. UsageError naming all that are missing, and all that nothing can start."""
-        listed = self._device.shell(["pm", "list", "packages", "--show-versioncode"], deadline_s=60).stdout
+        listed = self._device.shell(list(LIST_PACKAGES), deadline_s=60).stdout
         present = {package: version or "unknown" for package, version in _LISTED.findall(listed)}
         missing = [app.package for app in self._apps if app.package not in present]
         unstartable = self._resolve([app.package for app in self._apps if app.package in present])
@@ -56,20 +70,13 @@ class PhoneApps:
             self.size = screen_size(self._device)
 
     def _resolve(self, packages: Sequence[str]) -> list[str]:
-        """Ask for launcher activities; the packages that have none.
-
-        Source: PackageManagerShellCommand.java, resolve-activity --brief.
-        """
+        """Ask for launcher activities; the packages that have none."""
         named = {app.package: app.activity for app in self._apps if app.activity is not None}
         self._activities = {package: named[package] for package in packages if package in named}
         asked = [package for package in packages if package not in named]
         answers = ask_all(
             self._device,
-            {
-                package: "cmd package resolve-activity --brief -a android.intent.action.MAIN"
-                f" -c android.intent.category.LAUNCHER {quote(package)}"
-                for package in asked
-            },
+            {package: resolve_text(package) for package in asked},
             deadline_s=120.0,
         )
         for package in asked:

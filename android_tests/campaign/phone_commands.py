@@ -21,7 +21,7 @@ def commands_text(settings: Settings, plan: Plan) -> list[str]:
     """Lines of a dry run: how each block gets its kernel, and what it sets. UsageError.
 
     A value that is right already is not written; every other is read back, and put back in
-    reverse after the block. The workload and the recorder only add files and processes.
+    reverse after the block.
     """
     address = [f"--serial {settings.lane.serial}"] if settings.lane.serial else []
     address += [f"--role {settings.lane.role}"] if settings.lane.role else []

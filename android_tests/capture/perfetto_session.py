@@ -51,6 +51,17 @@ def perfetto_version(device: Device) -> str | None:
     return None if service is None else service.text
 
 
+def remote_trace(key: str) -> str:
+    """Where the service writes a recording; ``key`` tells it from others."""
+    return f"{REMOTE_FOLDER}/{_NAME}-{key}.perfetto-trace"
+
+
+def perfetto_argv(remote: str, *, waits: bool) -> list[str]:
+    """The command line of a recording, whose config comes on standard input."""
+    wait = "--background-wait" if waits else "--background"
+    return ["perfetto", "-c", "-", "--txt", "-o", remote, wait]
+
+
 class PerfettoSession:
     """One recording by the service; needs no root for the events a user build allows.
 
@@ -82,7 +93,7 @@ class PerfettoSession:
         self._tracefs = tracefs
         self._power_rails = power_rails
         self._say = say
-        self._remote = f"{REMOTE_FOLDER}/{_NAME}-{secrets.token_hex(4)}.perfetto-trace"
+        self._remote = remote_trace(secrets.token_hex(4))
         self._pid: int | None = None
         self._started = False
         self._enabled_before: str | None = None
@@ -102,8 +113,7 @@ class PerfettoSession:
             power_rails=self._power_rails,
         )
         check_config(config)
-        argv = ["perfetto", "-c", "-", "--txt", "-o", self._remote]
-        argv.append("--background-wait" if self._service.waits else "--background")
+        argv = perfetto_argv(self._remote, waits=self._service.waits)
         self._started = True
         try:
             self._switch_on()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,6 +132,43 @@ def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     assert left_behind(lab.phone.serial) == []
     assert lab.phone.files.listing("/data/misc/perfetto-traces") == []
     assert [one for one in lab.apps.inputs if one.startswith("input swipe")]
+
+
+#: What only asks, or is a word of the shell. Whatever else a phone runs must stand in a dry run.
+READS = set(
+    """break cat cmd cut date device_config df dmesg done dumpsys echo esac exit false fi for getenforce
+    getprop grep head id ls pgrep
+    pidof printf ps read readlink return sed sha256sum stat tail test tr true uname wc""".split()  # noqa: SIM905
+)
+_PREFIXES = {"exec", "if", "then", "else", "elif", "do", "while", "until", "!", "set", "trap"}
+_PROGRAM = re.compile(r"(?:/[\w./-]+|[a-z][\w-]*)")
+
+
+def programs(services: list[str]) -> set[str]:
+    """Names of all programs that a phone was asked to run: the first word of each simple command."""
+    found = set()
+    for service in services:
+        kind, _, text = service.partition(":")
+        if not kind.startswith(("shell", "exec")):
+            continue
+        for part in re.split(r"[;\n|&(){}]+", re.sub(r"'[^']*'", "Q", text)):
+            words = part.split()
+            while words and (words[0] in _PREFIXES or "=" in words[0]):
+                del words[0]
+            if words and _PROGRAM.fullmatch(words[0]):
+                found.add(words[0])
+    return found
+
+
+def test_a_dry_run_names_every_program_that_a_campaign_runs(lab: Lab) -> None:
+    told = lab.run("--dry-run", "--suppress", "battery,rotation").stdout
+    assert lab.phone.commands == []
+    done = lab.run("--suppress", "battery,rotation")
+    assert [record["void_reasons"] for record in lab.records()] == [[], []], done.stdout
+    ran = programs(lab.phone.commands)
+    assert {"am", "input", "perfetto", "settings", "logcat"} <= ran
+    untold = sorted(program for program in ran - READS if program not in told)
+    assert untold == [], ", ".join(untold)
 
 
 def test_throttling_is_told_loudly_and_the_block_is_void(lab: Lab) -> None:

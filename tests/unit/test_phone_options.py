@@ -63,7 +63,8 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         results=tmp_path / "results",
     )
     text = dry_run_text([settings_of(line)])
-    sent = text[text.index("sent to the phone (--serial R5CT)") :].splitlines()[1:-1]
+    begin, end = text.index("sent to the phone (--serial R5CT)"), text.index("run on it by the workload")
+    sent = text[begin:end].splitlines()[1:]
     assert [command.strip() for command in sent] == [
         "adb reboot, before every block but the first",
         "echo 0 > /proc/sys/vm/kcompressd    # off",
@@ -86,6 +87,13 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "swapon /dev/block/zram0",
         "neither set nor checked: animations, dexopt, rotation",
     ]
+    driven = text[end:]
+    assert "(a warm-up and 2 measured cycles a block)" in driven
+    assert "    /data/local/tmp/reclaim-suite-eater --mb 200 --content " in driven
+    assert "run beside it in busy:\n" in driven
+    assert "    /data/local/tmp/reclaim-suite-burner --all-cpus\n" in driven
+    assert "run beside it in idle" not in driven
+    assert "perfetto -c - --txt -o /data/misc/perfetto-traces/" in driven
 
 
 def test_a_dry_run_of_a_virtual_device_sends_nothing(tmp_path: Path) -> None:
