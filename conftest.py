@@ -51,6 +51,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how long a kernel may take to boot (default: 300)",
     )
     group.addoption(
+        "--suppress",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a precondition of a phone that is neither set nor checked, such as thermal; every result"
+        " says so (several with commas)",
+    )
+    group.addoption(
         "--variant",
         action="append",
         default=[],
@@ -137,6 +145,7 @@ def _command_line(config: pytest.Config) -> CommandLine:
         known_good=option("known_good"),
         fastboot_serial=option("fastboot_serial"),
         boot_deadline_s=option("boot_deadline_s"),
+        suppress=tuple(option("suppress")),
         workload=asked.workload if asked else None,
         campaign=campaign_of(asked, option("campaign")),
         leg=option("leg"),

@@ -37,12 +37,13 @@ SWITCH_TRACK: Final = "app switches"
 #: Debug annotations; in the ``args`` table each key is ``debug.<name>``.
 ANNOTATION_PREFIX: Final = "debug."
 
-#: Of a switch slice: text, ms or absent, ms or absent, bool, int.
+#: Of a switch slice: text, ms or absent, ms or absent, bool, int, int.
 SWITCH_LAUNCH_STATE: Final = "launch_state"
 SWITCH_TOTAL_TIME_MS: Final = "total_time_ms"
 SWITCH_WAIT_TIME_MS: Final = "wait_time_ms"
 SWITCH_KILLED_SINCE_LAST: Final = "killed_since_last"
 SWITCH_INDEX: Final = "index"
+SWITCH_ROUND: Final = "round"
 
 #: Of the capture slice.
 CAPTURE_FORMAT_VERSION: Final = "format_version"

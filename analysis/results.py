@@ -126,7 +126,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Campaign:
-    """All that one results folder holds. ``blocks`` are the finished ones, in schedule order."""
+    """All that one results folder holds. ``suppressed`` names preconditions of a phone that were
+    neither set nor checked. ``blocks`` are the finished ones, in schedule order."""
 
     root: Path
     name: str
@@ -149,6 +150,7 @@ class Campaign:
     lanes: Mapping[str, Mapping[str, Any]]
     host: Mapping[str, Any]
     void_rules: tuple[str, ...]
+    suppressed: tuple[str, ...]
     blocks: tuple[Block, ...]
     unfinished: tuple[str, ...]
 
@@ -205,6 +207,8 @@ def load(root: Path) -> Campaign:
         lanes=record.mapping("lanes"),
         host=record.mapping("host"),
         void_rules=record.texts("void_rules"),
+        # Campaigns of before it had none.
+        suppressed=record.texts("suppressed") if record.raw("suppressed") is not None else (),
         blocks=blocks,
         unfinished=unfinished,
     )

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
 
 from android_tests.device.protocol import Device
 from android_tests.device.quoting import quote
 from foundation.errors import DeviceError, UsageError
+from workloads.app_actions import act
 from workloads.app_log import APP_DIR, AppLogs
+from workloads.kills import Kill, by_reason
 from workloads.launches import Launch, LaunchState, start
+from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
-_HOME: Final = ("input", "keyevent", "HOME")
+HOME: Final = ("input", "keyevent", "HOME")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Switch:
     """One switch to an app: who, when (CLOCK_BOOTTIME ns), how it was launched.
 
     ``killed_since_last``: the app had a process when it was left, and lost it since.
-    ``expected_state`` is what a device that kills nothing would show.
+    ``pid_lost`` is that process. ``expected_state`` is what a device that kills nothing would show.
     """
 
     index: int
@@ -41,6 +44,7 @@ class Switch:
     pid_before: int | None
     pid_after: int | None
     killed_since_last: bool
+    pid_lost: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class CycleResult:
 
     ``kills`` counts apps found without the process they had; ``relaunches`` the cold
     starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
-    exists, since a wrong page is raised as DataCorruption.
+    exists, since a wrong page is raised as DataCorruption. ``killed`` are all processes that the
+    phone killed meanwhile, with reasons; ``versions`` the version codes of the phone's packages.
     """
 
     switches: tuple[Switch, ...]
@@ -58,6 +63,9 @@ class CycleResult:
     pages_verified: int
     pages_rewritten: int
     mismatches: int = 0
+    killed: tuple[Kill, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    log_trouble: str | None = None
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line a switch, then one with the sums."""
@@ -65,9 +73,20 @@ class CycleResult:
         lines = [*(asdict(switch) for switch in self.switches), sums]
         return "".join(json.dumps(line) + "\n" for line in lines)
 
-    def facts(self) -> dict[str, int]:
-        """``relaunches``: cold starts of apps that had been killed."""
-        return {"relaunches": self.relaunches}
+    def facts(self) -> dict[str, Any]:
+        """``relaunches``: cold starts of apps that had been killed; of a phone also the kills by reason,
+        the share of switches that found their app alive, and the packages' versions."""
+        facts: dict[str, Any] = {"relaunches": self.relaunches}
+        if self.versions:
+            swap = [kill.swap_free_kb for kill in self.killed if kill.swap_free_kb is not None]
+            facts |= {
+                "kills_by_reason": by_reason(self.killed),
+                "swap_free_kb_at_kills": swap,
+                "kept_alive_share": 1 - self.kills / len(self.switches) if self.switches else None,
+                "package_versions": dict(self.versions),
+                "log_trouble": self.log_trouble,
+            }
+        return facts
 
     def void_reasons(self) -> list[str]:
         """Why these switches make a repetition void."""
@@ -107,6 +126,7 @@ class AppSwitching:
         self._sleep = sleep
         self._state = _State()
         self._draw = random.Random(profile.seed)
+        self._phone = None if device.emulated else PhoneApps(device, profile.apps)
         synthetic = [app.package for app in profile.apps if app.synthetic] if device.emulated else []
         self._logs = AppLogs(device, synthetic, sleep)
         self._has_logs = bool(synthetic)
@@ -114,8 +134,10 @@ class AppSwitching:
 
     def install(self) -> None:
         """Make every app of the profile startable. UsageError naming all that are missing."""
-        if self._device.emulated:
-            self._install_synthetic()
+        if self._phone is not None:
+            self._phone.prepare(self._profile.name)
+            return
+        self._install_synthetic()
         answer = self._device.shell(["pm", "list", "packages"], deadline_s=60).stdout
         present = {line.removeprefix("package:").strip() for line in answer.splitlines()}
         missing = [app.package for app in self._profile.apps if app.package not in present]
@@ -170,12 +192,18 @@ class AppSwitching:
         return self._last
 
     def reset(self) -> None:
-        """Nothing: a cycle goes on from where the one before it ended."""
+        """A cycle goes on from where the one before it ended; on a phone its kills are counted anew."""
+        if self._phone is not None:
+            self._phone.watch.start()
 
     def result(self) -> CycleResult:
-        """What the last `cycle` returned."""
+        """What the last `cycle` returned, with the kills of a phone."""
         assert self._last is not None
-        return self._last
+        if self._phone is None:
+            return self._last
+        lost = [(s.package, s.pid_lost) for s in self._last.switches if s.pid_lost is not None]
+        killed, trouble = self._phone.killed(lost)
+        return replace(self._last, killed=tuple(killed), versions=self._phone.versions, log_trouble=trouble)
 
     def _order(self) -> list[App]:
         apps = list(self._profile.apps)
@@ -184,11 +212,17 @@ class AppSwitching:
         return apps
 
     def _switch(self, app: App, number: int) -> Switch:
-        launch = start(self._device, app.package, app.activity)
+        activity = app.activity or ".Main"
+        if self._phone is not None:
+            activity = self._phone.activity(app)
+        launch = start(self._device, app.package, activity)
         switch = self._note(app.package, number, launch)
-        self._sleep(self._profile.dwell_s)
+        begun_s = time.monotonic()
+        if self._phone is not None and app.action is not None:
+            act(self._device, [app.action], app.package, self._phone.size, self._sleep)
+        self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(_HOME)
+            self._device.shell(HOME)
             self._sleep(self._profile.gap_s)
         return switch
 
@@ -209,6 +243,7 @@ class AppSwitching:
             pid_before=launch.pid_before,
             pid_after=launch.pid_after,
             killed_since_last=known is not None and launch.pid_before != known,
+            pid_lost=known if known is not None and launch.pid_before != known else None,
         )
         state.index += 1
         state.started.add(package)
@@ -233,6 +268,8 @@ class AppSwitching:
 
     def remove(self) -> None:
         """Stop the apps; on an emulated device delete their descriptors too."""
+        if self._phone is not None:
+            self._phone.watch.stop()
         for app in self._profile.apps:
             self._device.shell(["am", "force-stop", app.package], check=False)
         if self._device.emulated:

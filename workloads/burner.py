@@ -46,6 +46,11 @@ class RealTime:
         ]
 
 
+def burner_argv(realtime: RealTime | None) -> list[str]:
+    """The command line on the device."""
+    return [REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())]
+
+
 class CpuBurner:
     """Keeps every CPU of a device busy while the ``with`` block runs.
 
@@ -87,7 +92,7 @@ class CpuBurner:
         self._device.push(binary("burner", arch_of(self._device)), REMOTE, mode=0o755)
         realtime = self._realtime
         share_min = BUSY_SHARE_MIN * (realtime.share if realtime else 1.0)
-        self._process = self._device.spawn([REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())])
+        self._process = self._device.spawn(burner_argv(realtime))
         shares: dict[str, float] = {}
         before = self._idle_ticks()
         for _ in range(_ATTEMPTS):

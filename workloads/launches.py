@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from android_tests.device.protocol import Device
 from android_tests.device.quoting import quote
@@ -13,6 +14,8 @@ from foundation.errors import DeviceError
 LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
 
 LAUNCH_DEADLINE_S: Final = 90.0
+#: Resolution of /proc/uptime.
+_STAMP_NS: Final = 10_000_000
 
 _FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
 _STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT"}
@@ -37,13 +40,35 @@ class Launch:
     pid_after: int | None
 
 
+class Started(Protocol):
+    """An app start, as far as a trace can contradict it."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def package(self) -> str: ...
+    @property
+    def launch_state(self) -> LaunchState: ...
+    @property
+    def pid_after(self) -> int | None: ...
+    @property
+    def t_begin_boot_ns(self) -> int: ...
+    @property
+    def t_end_boot_ns(self) -> int: ...
+
+
+def start_text(package: str, activity: str) -> str:
+    """Shell text that brings an activity to the front and waits until it has drawn."""
+    return f"am start -W -n {quote(f'{package}/{activity}')}"
+
+
 def launch_script(package: str, activity: str) -> str:
-    """Shell text that starts an activity and tells pids and boot time before and after."""
-    component, name = quote(f"{package}/{activity}"), quote(package)
+    """`start_text`, with pids and boot time before and after."""
+    name = quote(package)
     return (
         "read up rest < /proc/uptime; "
         f'echo "before $up $(pidof {name})"; '
-        f"am start -W -n {component} 2>&1; "
+        f"{start_text(package, activity)} 2>&1; "
         'echo "status $?"; '
         "read up rest < /proc/uptime; "
         f'echo "after $up $(pidof {name})"'
@@ -111,6 +136,31 @@ def classify(
     if (state == "COLD") != new_process:
         return "UNKNOWN", f"am said {state}, but the process id went from {before} to {after}"
     return state, None
+
+
+def trace_doubts(switches: Sequence[Started], births: Mapping[int, int]) -> tuple[list[str], int]:
+    """What a trace says against the states that ``am`` and the process ids agreed on.
+
+    ``births`` is when each process began (task_newtask), by pid. A process that began during a
+    start makes it a cold one: contradictions are void reasons. A cold start whose process began
+    earlier is only counted: the zygote may have had it ready (USAP), or the event was lost.
+    """
+    if not births:
+        return [], 0
+    reasons, unseen = [], 0
+    for switch in switches:
+        born = births.get(switch.pid_after) if switch.pid_after is not None else None
+        inside = born is not None and (
+            switch.t_begin_boot_ns - _STAMP_NS <= born <= switch.t_end_boot_ns + _STAMP_NS
+        )
+        if switch.launch_state in ("WARM", "HOT") and inside:
+            reasons.append(
+                f"switch {switch.index} to {switch.package} was {switch.launch_state} by am, and the trace"
+                f" has its process begin in it"
+            )
+        elif switch.launch_state == "COLD" and not inside:
+            unseen += 1
+    return reasons, unseen
 
 
 def _pid(stamp: list[str]) -> int | None:

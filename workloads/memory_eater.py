@@ -82,6 +82,16 @@ class EaterCycle:
         ]
 
 
+def eater_argv(eater: Eater) -> list[str]:
+    """The command line of one cycle on the device."""
+    return [
+        REMOTE,
+        *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
+        *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
+        *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
+    ]
+
+
 class MemoryEater:
     """Fills memory of known content on a device; measured is the filling, and touches after it.
 
@@ -125,7 +135,7 @@ class MemoryEater:
 
         DeviceError if it fails by itself or does not come to its end.
         """
-        process = self._process = self._device.spawn(self.argv())
+        process = self._process = self._device.spawn(eater_argv(self._eater))
         limit = time.monotonic() + CYCLE_DEADLINE_S
         while not is_holding(process.said()):
             if process.poll() is not None:
@@ -137,16 +147,6 @@ class MemoryEater:
                     next_step="give the profile less memory or fewer touches, or look into the kernel log",
                 )
             self._sleep(_POLL_S)
-
-    def argv(self) -> list[str]:
-        """The command line on the device."""
-        eater = self._eater
-        return [
-            REMOTE,
-            *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
-            *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
-            *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
-        ]
 
     def result(self) -> EaterCycle:
         """Let the eater read all its pages, and end it.

@@ -5,18 +5,25 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from android_tests.device.state.wanted import PhoneWanted
 from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
+from workloads.app_actions import Action, take_action
+from workloads.phone_table import phone_wanted
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
 #: Table of a profile -> key -> value that takes the place of the profile's own.
 Changes = Mapping[str, Mapping[str, Any]]
-CHANGEABLE: Final = ("device", "workload", "defaults", "eater")
+CHANGEABLE: Final = ("device", "phone", "workload", "defaults", "eater")
+#: A start that takes its time, seconds.
+_START_S: Final = 3.0
+#: Tables that a profile may leave out, and that can be changed all the same.
+_OPTIONAL: Final = ("phone",)
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,15 @@ class SyntheticApp:
 
 @dataclass(frozen=True)
 class App:
-    """One app: a package to start, and its memory where the device has synthetic apps."""
+    """One app: a package to start, what is done in it, and its memory where apps are synthetic.
+
+    ``activity`` None: the one that the launcher starts. ``action`` is for a phone.
+    """
 
     package: str
-    activity: str
+    activity: str | None
     synthetic: SyntheticApp | None
+    action: Action | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class Profile:
     With ``apps``: ``rounds`` passes over them, in fixed or shuffled (seeded) order; ``dwell_s``
     is the time an app stays in front, ``gap_s`` the time between leaving it and the next
     start. With ``eater``: the memory eater, and the keys of app switching mean nothing.
+    ``phone`` is what a phone has to be like while it is measured; a virtual device ignores it.
     ``source`` is the TOML text, stored with the results.
     """
 
@@ -117,6 +129,12 @@ class Profile:
     seed: int
     apps: tuple[App, ...]
     eater: Eater | None = None
+    phone: PhoneWanted = field(default_factory=PhoneWanted)
+
+    @property
+    def switching_s(self) -> float:
+        """How long a cycle of app switching takes, roughly, seconds; 0 without apps."""
+        return self.rounds * len(self.apps) * (self.dwell_s + self.gap_s + _START_S)
 
     @property
     def workload(self) -> str:
@@ -156,7 +174,7 @@ def load_profile(name: str, changes: Changes | None = None) -> Profile:
 def _changed(path: Path, content: dict[str, Any], changes: Changes) -> tuple[dict[str, Any], str]:
     """The profile with ``changes``; a table that it does not have cannot be changed."""
     for table, keys in changes.items():
-        there = content.get(table)
+        there = content.get(table, {} if table in _OPTIONAL else None)
         if not isinstance(there, dict):
             tables = [name for name in CHANGEABLE if isinstance(content.get(name), dict)]
             raise UsageError(
@@ -193,8 +211,9 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         else None,
     )
     device.done()
+    phone = phone_wanted(path, content.get("phone", {}))
     if "eater" in content:
-        return _eating(path, text, content, pins)
+        return _eating(path, text, content, pins, phone)
     work = Table(path, "[workload] ", _sub(path, content, "workload"))
     order = work.take("order", str, lambda v: v in ("fixed", "shuffled"), "'fixed' or 'shuffled'")
     rounds = work.take("rounds", int, lambda v: 1 <= v <= 10000, "1 to 10000")
@@ -208,6 +227,13 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
     defaults = content.get("defaults", {})
     apps = tuple(_app(path, number, {**defaults, **entry}) for number, entry in enumerate(listed))
     packages = [app.package for app in apps]
+    for app in apps:
+        if app.action is not None and app.action.dur_s > dwell_s:
+            raise UsageError(
+                f"{path}: the action of {app.package} takes {app.action.dur_s:g} s,"
+                f" and the dwell is {dwell_s:g}",
+                next_step="give it fewer times, or a longer dwell_s",
+            )
     for package in packages:
         if packages.count(package) > 1:
             raise UsageError(f"{path}: package {package} is listed twice")
@@ -221,10 +247,13 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         gap_s=gap_s,
         seed=seed,
         apps=apps,
+        phone=phone,
     )
 
 
-def _eating(path: Path, text: str, content: Mapping[str, Any], pins: DevicePins) -> Profile:
+def _eating(
+    path: Path, text: str, content: Mapping[str, Any], pins: DevicePins, phone: PhoneWanted
+) -> Profile:
     """A profile of the memory eater, which has no apps."""
     for other in ("workload", "defaults", "apps"):
         if other in content:
@@ -241,7 +270,7 @@ def _eating(path: Path, text: str, content: Mapping[str, Any], pins: DevicePins)
         seed=table.take("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31"),
     )
     table.done()
-    return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater)
+    return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater, phone)
 
 
 def _is_package(value: str) -> bool:
@@ -251,7 +280,8 @@ def _is_package(value: str) -> bool:
 def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
     table = Table(path, f"[[apps]] {number + 1}: ", content)
     package = table.take("package", str, _is_package, "a package name")
-    activity = table.take_or("activity", str, ".Main", lambda v: bool(v), "an activity's name")
+    activity = table.take_if("activity", str, lambda v: bool(v), "an activity's name")
+    action = take_action(table)
     synthetic = None
     if "anon_mb" in content:
         synthetic = SyntheticApp(
@@ -265,7 +295,7 @@ def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
             pace_ms=table.take("pace_ms", int, lambda v: 0 <= v <= 1000, "0 to 1000 ms"),
         )
     table.done()
-    return App(package, activity, synthetic)
+    return App(package, activity, synthetic, action)
 
 
 def _content(table: Table) -> tuple[Content, ...]:

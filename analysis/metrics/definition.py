@@ -41,7 +41,8 @@ class Needs:
     ``ftrace_events`` are ``group/name``; ``vmstat`` and ``meminfo`` are keys of those files
     (a key that the kernel lacks is recorded as absent, never as 0); ``psi`` holds
     ``resource.line`` such as ``memory.some``; ``switches`` asks for the app-switch slices;
-    ``probes`` are calls of kernel functions.
+    ``probes`` are calls of kernel functions, ``power_rails`` the energy of each rail, which few
+    phones can tell.
     """
 
     ftrace_events: frozenset[str] = frozenset()
@@ -52,6 +53,7 @@ class Needs:
     zram: bool = False
     schedstat: bool = False
     switches: bool = False
+    power_rails: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -63,6 +65,7 @@ class Needs:
             zram=self.zram or other.zram,
             schedstat=self.schedstat or other.schedstat,
             switches=self.switches or other.switches,
+            power_rails=self.power_rails or other.power_rails,
         )
 
     @staticmethod

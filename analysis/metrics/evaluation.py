@@ -14,6 +14,7 @@ from analysis.metrics import (
     compression_queue,
     compression_scheduling,
     direct_reclaim,
+    energy,
     pressure,
     reclaim_cycle,
     reclaim_total,
@@ -41,6 +42,7 @@ _FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str,
     (pressure.METRICS, pressure.compute),
     (app_switches.METRICS, app_switches.compute),
     (zram.METRICS, zram.compute),
+    (energy.METRICS, energy.compute),
     (window.METRICS, window.compute),
 )
 

@@ -55,12 +55,16 @@ class Thread:
 
 @dataclass(frozen=True)
 class Counter:
-    """A counter over the window: first and last value and when they were read (ns)."""
+    """A counter over the window: first and last value and when they were read (ns).
+
+    ``exact`` is false where they were read up to a polling period before the window's edges.
+    """
 
     first: float
     last: float
     first_ns: int
     last_ns: int
+    exact: bool = True
 
 
 def sql_of(name: str, **values: object) -> str:
@@ -231,13 +235,19 @@ class Recording:
 
         In a trace of the suite from the value at the window's begin to the last one at or
         before its end; in another's, whose counters are Perfetto's own, from first to last.
+        What the suite's poller may not read (on a user build) Perfetto's own poller fills in.
         """
         window = self.window
-        query = "suite_counters" if window.of_suite else "foreign_counters"
-        rows = self.session.rows(sql_of(query, begin=window.begin, end=window.end))
+        if not window.of_suite:
+            return self._counters(sql_of("foreign_counters"), exact=True)
+        edges = {"begin": window.begin, "end": window.end}
+        filled = self._counters(sql_of("perfetto_counters", **edges), exact=False)
+        return filled | self._counters(sql_of("suite_counters", **edges), exact=True)
+
+    def _counters(self, query: str, *, exact: bool) -> dict[str, Counter]:
         return {
-            str(name): Counter(real(first), real(last), whole(first_ns), whole(last_ns))
-            for name, first, last, first_ns, last_ns in rows
+            str(name): Counter(real(first), real(last), whole(first_ns), whole(last_ns), exact)
+            for name, first, last, first_ns, last_ns in self.session.rows(query)
         }
 
     def delta(self, counter: str) -> Figure:
@@ -249,7 +259,8 @@ class Recording:
             return unknown(f"{counter} was read only once")
         if found.last < found.first:
             return unknown(f"{counter} fell from {found.first:.0f} to {found.last:.0f}")
-        return Figure(found.last - found.first)
+        caution = None if found.exact else f"{counter} was read by Perfetto, not at the window's edges"
+        return Figure(found.last - found.first, caution)
 
     def error(self, what: str, next_step: str) -> TraceError:
         """A TraceError that names the file."""

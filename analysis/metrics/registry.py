@@ -11,6 +11,7 @@ from analysis.metrics import (
     compression_queue,
     compression_scheduling,
     direct_reclaim,
+    energy,
     pressure,
     reclaim_cycle,
     reclaim_total,
@@ -40,6 +41,7 @@ _ALL: Final[dict[str, Metric]] = {
         pressure,
         app_switches,
         zram,
+        energy,
         window,
     )
     for metric in family.METRICS

@@ -34,7 +34,7 @@ def facts(campaign: Campaign) -> tuple[Fact, ...]:
     for block in campaign.blocks:
         for name, value in _of(block):
             seen.setdefault(name, {}).setdefault(block.place.variant, set()).add(value)
-    found = []
+    found = [_suppressed(campaign)] if campaign.suppressed else []
     for name, by_variant in sorted(seen.items()):
         sets = [by_variant.get(variant, set()) for variant in names]
         known = [values for values in sets if values]
@@ -47,6 +47,12 @@ def facts(campaign: Campaign) -> tuple[Fact, ...]:
             )
         )
     return tuple(found)
+
+
+def _suppressed(campaign: Campaign) -> Fact:
+    """First, and said of every variant: what was measured is not what the profile asks for."""
+    text = ", ".join(campaign.suppressed)
+    return Fact("preconditions suppressed", (text,) * len(campaign.variants), differs=False, unsteady=False)
 
 
 def _measured(campaign: Campaign) -> int:

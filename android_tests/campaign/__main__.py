@@ -60,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, help="seed of the block order, instead of the file's")
     run.add_argument("--fail-on", choices=("regressed", "none"), default="regressed")
     run.add_argument(
+        "--suppress",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a precondition of a phone that is neither set nor checked, and said so in every result",
+    )
+    run.add_argument(
         "--redo-void",
         action="store_true",
         help="when resuming: also measure pairs with a void block again, each as a whole",
@@ -98,6 +105,7 @@ def _run(options: argparse.Namespace) -> int:
         known_good=options.known_good,
         fastboot_serial=options.fastboot_serial,
         boot_deadline_s=options.boot_deadline_s,
+        suppress=tuple(options.suppress),
     )
     if options.dry_run:
         _say(dry_run_text(settings_of_all(line)))

@@ -10,6 +10,7 @@ from analysis.metrics.definition import Needs
 from analysis.threads import role_of
 from android_tests.campaign.phase import Phase, Tell
 from android_tests.campaign.plan import Plan
+from android_tests.campaign.preconditions import Preconditions
 from android_tests.campaign.repetition import condition, measure
 from android_tests.campaign.rules import RETRIES_PER_REPETITION
 from android_tests.campaign.schedule import PlannedBlock
@@ -18,7 +19,7 @@ from android_tests.campaign.workloads import workload_named
 from android_tests.capture import TraceRoom, room_for
 from android_tests.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from android_tests.device.protocol import Device, Expectation, Lane
-from android_tests.device.state import PinnedState, pins_for
+from android_tests.device.state import PinnedState
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
 from workloads.protocol import Workload
 
@@ -118,15 +119,32 @@ def _attempt(
     record.identity = identity.to_json()
     record.gate("identity", True, f"{identity.release}, {', '.join(sorted(identity.thread_names))}")
     phase(Phase.PINS)
+    conditions = Preconditions(
+        device, plan.profile, plan.suppressed, say=lambda text: phase(Phase.PINS, text)
+    )
     with PinnedState(device) as state:
-        state.apply(pins_for(plan.profile.device))
+        try:
+            conditions.establish(state)
+        finally:
+            record.pins = state.record()
         workload = workload_named(plan.workload).make(device, plan.profile)
         phase(Phase.PREPARE)
         try:
             workload.install()
             with room_for(device, needs) as room:
                 _measure_all(
-                    lane, device, plan, block, store, needs, phase, record, workload, expectation, room
+                    lane,
+                    device,
+                    plan,
+                    block,
+                    store,
+                    needs,
+                    phase,
+                    record,
+                    workload,
+                    expectation,
+                    room,
+                    conditions,
                 )
             phase(Phase.VERIFY)
             drifted = state.drifted()
@@ -154,6 +172,7 @@ def _measure_all(
     workload: Workload,
     expectation: Expectation,
     room: TraceRoom | None,
+    conditions: Preconditions,
 ) -> None:
     before = read_identity(device, expectation)
     phase(Phase.PREPARE, workload_named(plan.workload).warm_up)
@@ -176,6 +195,7 @@ def _measure_all(
             index=index,
             phase=phase,
             room=room,
+            conditions=conditions,
         )
         if measured.void_reasons:
             record.void_reps[str(index)] = list(measured.void_reasons)

@@ -40,6 +40,7 @@ class CommandLine:
     known_good: str | None = None
     fastboot_serial: str | None = None
     boot_deadline_s: float | None = None
+    suppress: tuple[str, ...] = ()
     workload: str | None = None
     campaign: str | None = None
     leg: str | None = None
@@ -144,6 +145,7 @@ def _settings(
         seed=line.seed if line.seed is not None else file.seed,
         trace_queue=line.trace_queue or bool(file.trace_queue),
         redo_void=line.redo_void,
+        suppress=line.suppress,
         trace_reclaim=line.trace_reclaim or bool(file.trace_reclaim),
         trace_faults=line.trace_faults or bool(file.trace_faults),
         workload=workload,
@@ -165,6 +167,7 @@ def _refuse_phone_options(line: CommandLine) -> None:
         "--known-good": line.known_good is not None,
         "--fastboot-serial": line.fastboot_serial is not None,
         "--boot-deadline-s": line.boot_deadline_s is not None,
+        "--suppress": bool(line.suppress),
     }
     for option, is_given in given.items():
         if is_given:

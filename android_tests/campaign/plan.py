@@ -47,6 +47,7 @@ class Plan:
     trace_reclaim: bool = False
     trace_faults: bool = False
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    suppressed: tuple[str, ...] = ()
 
     def variant(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
@@ -85,6 +86,7 @@ class Plan:
             "pairs": self.pairs,
             "reps": self.reps,
             "metrics": list(self.metrics),
+            "suppressed": list(self.suppressed),
         }
 
     def to_json(
@@ -141,6 +143,7 @@ def make_plan(
     trace_queue: bool = False,
     trace_reclaim: bool = False,
     trace_faults: bool = False,
+    suppressed: tuple[str, ...] = (),
     name: str | None = None,
     images: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Plan:
@@ -172,4 +175,5 @@ def make_plan(
         trace_reclaim=trace_reclaim,
         trace_faults=trace_faults,
         images=images or {},
+        suppressed=suppressed,
     )

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 from analysis.metrics.definition import Needs
 from android_tests.campaign.phase import Phase, Tell
+from android_tests.campaign.preconditions import Preconditions
 from android_tests.campaign.rules import host_reasons
 from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
+from android_tests.capture.validity import throttle_reasons
 from android_tests.device.protocol import Device, Lane
 from workloads.burner import CpuBurner, RealTime
+from workloads.launches import trace_doubts
 from workloads.protocol import Cycle, Workload
 
 # The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
@@ -52,8 +55,11 @@ def measure(
     index: int,
     phase: Tell,
     room: TraceRoom | None = None,
+    conditions: Preconditions,
 ) -> Measured:
     """Run and store one repetition, recording in the memory that ``room`` holds.
+
+    It begins when ``conditions`` hold, and is void if they did not until its end.
 
     Device side effects (burner, capture) are undone on every way out. On an exception
     nothing of the repetition stays; a repetition that ran to its end is always kept,
@@ -62,20 +68,31 @@ def measure(
     folder = repetition.folder
     try:
         started = datetime.now(UTC)
+        conditions.before()
         phase(Phase.CAPTURE, f"repetition {index}: {scenario}")
         workload.reset()
-        raw, host = _record(lane, device, scenario, workload, needs, folder, phase, room)
+        raw, host = _record(
+            lane, device, scenario, workload, needs, folder, phase, room, conditions.longest_s
+        )
         phase(Phase.VERIFY)
+        throttled = [*conditions.after()]
+        if conditions.watches_throttling:
+            throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        contradicted, unseen = trace_doubts(cycle.switches, report.births)
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
         reasons = (
             *report.loss,
             *report.void_reasons,
             *host_reasons(host, emulated=lane.emulated),
+            *throttled,
+            *contradicted,
             *cycle.void_reasons(),
         )
-        repetition.commit(_record_json(index, started, reasons, report, host, cycle))
+        record = _record_json(index, started, reasons, report, host, cycle)
+        seen = {"cold_starts_unseen": unseen} if report.births else {}
+        repetition.commit({**record, **conditions.record(), **seen})
     except BaseException:
         repetition.abandon()
         raise
@@ -93,8 +110,12 @@ def _record(
     folder: Path,
     phase: Tell,
     room: TraceRoom | None,
+    longest_s: float,
 ) -> tuple[RawCapture, dict[str, float | None]]:
-    capture = Capture(device, needs, folder, room=room)
+    def say(text: str) -> None:
+        phase(Phase.PULL, text)
+
+    capture = Capture(device, needs, folder, room=room, longest_s=longest_s, say=say)
     load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
     # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which is
     # safest while little runs, and the buffers are read faster by an idle device.

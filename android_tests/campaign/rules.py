@@ -15,12 +15,18 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "on an emulated device, a repetition is void if other programs used more than "
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition in which an app switch failed or could not be classified is void",
+    "a repetition is void in whose trace a process begins during a start that am and the process ids call "
+    "warm or hot (a cold start whose process the trace has not seen begin is counted in rep.json)",
     "a repetition in which every switch found its app killed is void: it measured app starts",
     "a repetition in which the memory eater was killed is void: it did less work",
     "a repetition that swapped nothing out is void: there was no reclaim to measure",
     "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
     f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each one planned; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
+    "on a phone, a repetition is void as throttled if a CPU's highest allowed frequency changed in it, if "
+    "the thermal status at its end is above the profile's limit, or if a CPU that is held at one frequency "
+    "ran at others for more than 1 % of the time",
+    "a repetition in which an ftrace event that was asked for could not be switched on is void",
     "a block whose pinned settings drifted is void",
 )
 

@@ -58,6 +58,8 @@ def _arguments(line: CommandLine, settings: Settings) -> list[str]:
         words += ["--leg", settings.results.name]
         results = settings.results.parent
     words += ["--results", str(results.absolute())]
+    for name in line.suppress:
+        words += ["--suppress", name]
     for option, value in (
         ("--serial", line.serial),
         ("--adb-port", line.adb_port),

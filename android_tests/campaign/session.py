@@ -21,6 +21,7 @@ from android_tests.campaign.store import Store
 from android_tests.campaign.variants import parse_variants, pin_contents
 from android_tests.device.fastboot.choice import hashes_of
 from android_tests.device.protocol import Lane
+from android_tests.device.state.wanted import parse_suppressed
 from foundation.errors import SuiteError, UsageError
 from workloads.profile import Changes, load_profile
 
@@ -50,6 +51,7 @@ class Settings:
     redo_void: bool = False
     trace_reclaim: bool = False
     trace_faults: bool = False
+    suppress: tuple[str, ...] = ()
     workload: str = "app-switching"
     changes: Changes = field(default_factory=dict)
     name: str | None = None
@@ -120,6 +122,7 @@ def plan_of(settings: Settings) -> Plan:
         trace_queue=settings.trace_queue,
         trace_reclaim=settings.trace_reclaim,
         trace_faults=settings.trace_faults,
+        suppressed=parse_suppressed(settings.suppress),
         name=settings.name,
     )
     check_lane(settings.lane, variants)

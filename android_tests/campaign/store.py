@@ -135,7 +135,8 @@ class Store:
             write_json(self.campaign_file, campaign)
             return
         for key, wanted in identity.items():
-            if stored.get(key) != wanted:
+            # A folder of before the key was begun without any.
+            if stored.get(key, []) != wanted:
                 raise UsageError(
                     f"{self.root} was begun with another {key}",
                     next_step="repeat the first command to resume it, or give --results a new folder",

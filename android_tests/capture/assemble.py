@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ class CaptureReport:
     ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
     the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
     counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
-    host time that `assemble` took.
+    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns.
     """
 
     path: Path
@@ -46,6 +46,7 @@ class CaptureReport:
     missing_events: tuple[str, ...]
     records: Mapping[str, int]
     seconds: float
+    births: Mapping[int, int] = field(default_factory=dict)
 
 
 def assemble(
@@ -60,12 +61,18 @@ def assemble(
     records: Mapping[str, int] = {}
     run_times = RunTimes(raw.begin.threads, raw.window_ns)
     missing = raw.missing_events
+    not_set_up: tuple[str, ...] = ()
     with PacketWriter(out) as writer:
         if raw.backend == "ftrace":
             loss, records = _ftrace_trace(writer, raw, switches, run_times)
         else:
             loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
             missing = tuple(sorted({*missing, *failed}))
+            # What was known to be closed beforehand was not asked for: this is a surprise, and
+            # the next repetition may have it.
+            not_set_up = tuple(
+                f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
+            )
             # In front of the service's packets: the trace processor sorts those in parts,
             # and would throw away older ones that come behind.
             _suite_packets(writer, raw, switches, loss, missing)
@@ -83,6 +90,7 @@ def assemble(
         loss=loss,
         void_reasons=(
             *raw.troubles,
+            *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
             # With switches missing the two differ anyway, and the loss is the better reason.
             *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
@@ -91,6 +99,7 @@ def assemble(
         missing_events=missing,
         records=records,
         seconds=time.monotonic() - started,
+        births=run_times.births,
     )
 
 

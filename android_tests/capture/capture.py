@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,7 +12,8 @@ from analysis.metrics.definition import Needs
 from android_tests.capture import events
 from android_tests.capture.facts import Facts, read_facts
 from android_tests.capture.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
-from android_tests.capture.perfetto_session import PerfettoSession, perfetto_version
+from android_tests.capture.perfetto_service import PerfettoService, read_service
+from android_tests.capture.perfetto_session import PerfettoSession
 from android_tests.capture.poller import EMULATED_PERIOD_MS, PERIOD_MS, Poller
 from android_tests.capture.probes import ProbeSet, measure_cost
 from android_tests.capture.process_tree import PROC_SCRIPT, Thread, parse_status
@@ -27,6 +28,9 @@ from foundation.errors import DeviceError, SuiteError, UsageError
 
 RAW_FOLDER: Final = "capture-raw"
 COUNTERS_FILE: Final = "counters.jsonl"
+
+#: A recording that nobody stops ends by itself after so long, seconds.
+LONGEST_S: Final = 30 * 60.0
 
 
 class Session(Protocol):
@@ -52,9 +56,10 @@ class Capture:
 
     Uses Perfetto where the device has it, else ftrace (which needs root); calls of kernel
     functions can be recorded with ftrace only, so with ``needs.probes`` it is ftrace wherever
-    there is root. Files go to ``workdir``. Side effects on the device (trace buffer, probes,
-    poller, a folder under /data/local/tmp) last until `stop` or `cancel`, and end also when a
-    call here raises.
+    there is root. Files go to ``workdir``. Perfetto's recording ends by itself after ``longest_s``;
+    ``say`` is told how far a large trace has come over. Side effects on the device (trace buffer,
+    probes, poller, a folder under /data/local/tmp) last until `stop` or `cancel`, and end also
+    when a call here raises.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class Capture:
         backend: Backend | None = None,
         buffer_kb_per_cpu: int | None = None,
         room: TraceRoom | None = None,
+        longest_s: float = LONGEST_S,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._device = device
         self._needs = needs
@@ -76,6 +83,8 @@ class Capture:
         self._backend: Backend | None = backend
         self._buffer_kb = buffer_kb_per_cpu
         self._room = room
+        self._longest_s = longest_s
+        self._say = say
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
         self._session: Session | None = None
@@ -202,15 +211,28 @@ class Capture:
     def _choose(self, facts: Facts) -> Session:
         asked = events.wanted(self._needs.ftrace_events)
         root = events.tracefs_root(self._device)
-        backend = self._backend or usual_backend(self._device, self._needs, root)
+        service = self._service(root)
         if self._needs.probes:
-            self._place_probes(root, backend)
+            self._place_probes(root, "ftrace" if service is None else "perfetto")
         if root is not None:
-            self._events, self._missing = events.split_present(self._device, root, asked)
+            self._events, self._missing = events.split_present(
+                self._device, root, asked, by_service=service is not None
+            )
         else:
             self._events = asked
-        if backend == "perfetto":
-            return PerfettoSession(self._device, self._events, self._period_ms)
+        if service is not None:
+            return PerfettoSession(
+                self._device,
+                self._events,
+                self._period_ms,
+                service=service,
+                mem_total_kb=mem_total_kb(self._device),
+                cpus=facts.cpus,
+                longest_s=self._longest_s,
+                tracefs=root,
+                power_rails=self._needs.power_rails,
+                say=self._say,
+            )
         if root is None:
             raise DeviceError(
                 "the device has neither perfetto nor a readable tracefs",
@@ -222,6 +244,16 @@ class Capture:
         filters = self._probes.filters(self._threads_begin) if self._probes is not None else {}
         self._events = (*self._events, *probes)
         return FtraceSession(self._device, self._remote, root, self._events, size, filters)
+
+    def _service(self, root: str | None) -> PerfettoService | None:
+        """The Perfetto to record with; None for ftrace."""
+        backend = self._backend or usual_backend(self._device, self._needs, root)
+        if backend == "ftrace":
+            return None
+        service = read_service(self._device)
+        if service is None:
+            raise DeviceError("the device has no perfetto", device=self._device.serial)
+        return service
 
     def _place_probes(self, root: str | None, backend: Backend) -> None:
         if backend == "ftrace" and root is not None:
@@ -237,13 +269,17 @@ def usual_backend(device: Device, needs: Needs, root: str | None) -> Backend:
     """Perfetto where the device has it, else ftrace; ``root`` is where tracefs can be read, if at all."""
     if needs.probes and root is not None and device.is_root:
         return "ftrace"
-    return "perfetto" if perfetto_version(device) else "ftrace"
+    return "perfetto" if read_service(device) else "ftrace"
+
+
+def mem_total_kb(device: Device) -> int:
+    """MemTotal of /proc/meminfo."""
+    return int(device.read_text("/proc/meminfo").partition("\n")[0].split()[1])
 
 
 def usual_buffer_kb(device: Device, needs: Needs, cpus: int) -> int:
     """What ftrace gets for each CPU, by the device's memory and by how much there is to record."""
-    mem_total = device.read_text("/proc/meminfo").partition("\n")[0]
-    return buffer_kb(int(mem_total.split()[1]), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
+    return buffer_kb(mem_total_kb(device), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
 
 
 def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[TraceRoom | None]:

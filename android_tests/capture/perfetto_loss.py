@@ -72,8 +72,14 @@ def _cut(path: Path, position: int) -> TraceError:
     )
 
 
+#: clone(2): the new task is a thread of its parent's process.
+_CLONE_THREAD: Final = 0x00010000
+
+
 def _count_switches(bundle: Any, run_times: RunTimes) -> None:
     for event in bundle.event:
+        if event.HasField("task_newtask") and not event.task_newtask.clone_flags & _CLONE_THREAD:
+            run_times.births[event.task_newtask.pid] = event.timestamp
         if event.HasField("sched_switch"):
             switch = event.sched_switch
             run_times.switch(bundle.cpu, event.timestamp, switch.prev_pid, switch.next_pid)

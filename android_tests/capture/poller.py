@@ -18,7 +18,11 @@ EMULATED_PERIOD_MS: Final = 1000
 ONCE_DEADLINE_S: Final = 30.0
 
 #: Files with one number each, polled where they exist.
-EXTRA_GLOBS: Final = ("/sys/kernel/zram_kcompressd/*",)
+EXTRA_GLOBS: Final = (
+    "/sys/kernel/zram_kcompressd/*",
+    # What throttling lowers.
+    "/sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq",
+)
 
 _PROGRAM: Final = "poller"
 _OUTPUT: Final = "samples.jsonl"

@@ -26,7 +26,8 @@ TOLERANCE_SLICE_NS: Final = 5_000
 class RunTimes:
     """Adds up the time on CPU of ``tids`` inside ``window_ns`` (CLOCK_BOOTTIME).
 
-    Switches of one CPU must come in time order, CPUs in any.
+    ``births`` is when each process that was seen to begin did so, ns by pid (Perfetto's traces
+    only). Switches of one CPU must come in time order, CPUs in any.
     """
 
     def __init__(self, tids: Collection[int], window_ns: tuple[int, int]) -> None:
@@ -34,6 +35,7 @@ class RunTimes:
         self._begin, self._end = window_ns
         self._running: dict[int, tuple[int, int]] = {}
         self._run_ns: dict[int, int] = dict.fromkeys(self._tids, 0)
+        self.births: dict[int, int] = {}
 
     def switch(self, cpu: int, t_ns: int, prev_pid: int | None, next_pid: int) -> None:
         """One context switch; ``prev_pid`` None where the trace does not say it."""

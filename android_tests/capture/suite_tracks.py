@@ -26,6 +26,8 @@ class SwitchEvent(Protocol):
     @property
     def index(self) -> int: ...
     @property
+    def round(self) -> int: ...
+    @property
     def package(self) -> str: ...
     @property
     def launch_state(self) -> str: ...
@@ -129,6 +131,7 @@ class SuiteTracks:
                 switch.t_end_boot_ns,
                 {
                     conventions.SWITCH_INDEX: switch.index,
+                    conventions.SWITCH_ROUND: switch.round,
                     conventions.SWITCH_LAUNCH_STATE: switch.launch_state,
                     conventions.SWITCH_TOTAL_TIME_MS: switch.total_time_ms,
                     conventions.SWITCH_WAIT_TIME_MS: switch.wait_time_ms,

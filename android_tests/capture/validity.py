@@ -85,6 +85,25 @@ def counter_reasons(
     return tuple(reasons)
 
 
+def throttle_reasons(begin: Sample, between: Sequence[Sample], end: Sample) -> tuple[str, ...]:
+    """Void reasons from the highest frequency that each CPU was allowed, sampled all the time.
+
+    Thermal and power limits show as a lower scaling_max_freq (kernel: freq_qos requests of
+    drivers/thermal/cpufreq_cooling.c). Empty on a device without cpufreq.
+    """
+    reasons = []
+    for name in begin.values:
+        if not name.endswith("/scaling_max_freq"):
+            continue
+        seen = [sample.values[name] for sample in (begin, *between, end) if name in sample.values]
+        if min(seen) < max(seen):
+            policy = name.rpartition("/")[0].rpartition("/")[2]
+            reasons.append(
+                f"{policy} was throttled: at most {min(seen):.0f} kHz at times, {max(seen):.0f} otherwise"
+            )
+    return tuple(reasons)
+
+
 def _is_cumulative(name: str) -> bool:
     return name.endswith(("_total_us", ".run_ns", ".wait_ns")) or name.startswith(
         (conventions.VMSTAT_PREFIX + "pgs", conventions.VMSTAT_PREFIX + "psw")

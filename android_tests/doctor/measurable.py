@@ -73,8 +73,16 @@ def _missing(facts: DeviceFacts, metric: Metric) -> list[str]:
         *_pressure(facts, needs.psi),
         *(_zram(facts) if needs.zram else []),
         *(_calls(facts) if needs.probes else []),
+        *(_rails(facts) if needs.power_rails else []),
         *(["there is no activity manager"] if needs.switches and not facts.activity_manager else []),
     ]
+
+
+def _rails(facts: DeviceFacts) -> list[str]:
+    """Never promised: whether a phone has them shows in its first trace."""
+    if facts.recorder != "perfetto":
+        return ["power rails are read by Perfetto only"]
+    return ["few phones measure their power rails; the first trace shows whether this one does"]
 
 
 def _events(facts: DeviceFacts, events: frozenset[str]) -> list[str]:

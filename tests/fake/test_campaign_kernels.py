@@ -62,6 +62,8 @@ class Desk:
             *("--profile", str(folder / "profile.toml"), "--pairs", "1", "--reps", "1", "--seed", "1"),
             *("--scenario", "idle", "--results", str(self.results), "--allow-flash"),
             *("--boot-deadline-s", "5"),
+            # A bootloader and a kernel are all that this phone has of Android.
+            *("--suppress", "airplane,animations,battery,brightness,doze,rotation,screen,thermal"),
         ]
 
     def image(self, name: str, kernel: FakeKernel) -> str:

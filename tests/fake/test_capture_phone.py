@@ -49,6 +49,8 @@ class Phone:
         self.swapped = 0
         for event in LISTED:
             fake.files.put(f"/sys/kernel/tracing/events/{event}/format", "")
+            fake.files.put(f"/sys/kernel/tracing/events/{event}/enable", "1")
+        fake.files.guard = lambda path, how: how != "write" or path.endswith("/enable")
         fake.files.make_folder(TRACES)
         self._kill = fake.programs["kill"]
         fake.programs |= {

@@ -69,6 +69,7 @@ class Switch:
     total_time_ms: float | None
     wait_time_ms: float | None
     killed_since_last: bool
+    round: int = 0
 
 
 @dataclass

@@ -43,7 +43,12 @@ set.defaults.content = { zero = 0.5, random = 0.5 }
 """
 
 # What a campaign compares with, where that is not the kernel as Debian builds it.
-BASELINES = {"queue": "kcompressd", "forward-progress": "kcompressd", "page-io": "built"}
+BASELINES = {
+    "phone-apps": "sysctl",
+    "queue": "kcompressd",
+    "forward-progress": "kcompressd",
+    "page-io": "built",
+}
 MEMORY_MB = {"page-io": 228, "reclaim-cycle": 272, "refault": 272}
 
 
@@ -54,13 +59,17 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
+ON_A_PHONE = ("phone-apps",)
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, tmp_path: Path) -> None:
     file = load_campaign(name)
     assert "?" in file.question
-    for settings in settings_of_all(CommandLine(campaign=name, results=tmp_path)):
+    device = "phone" if name in ON_A_PHONE else "virtual"
+    for settings in settings_of_all(CommandLine(campaign=name, results=tmp_path, device=device)):
         plan = plan_of(settings)
-        assert plan.pairs == 8
+        assert plan.pairs == (10 if name in ON_A_PHONE else 8)
         assert plan.profile.workload == plan.workload == file.workload
         assert settings.lane.memory_mb == MEMORY_MB.get(name, 256)
         assert plan.variants[0].kind == BASELINES.get(name, "stock")
@@ -74,6 +83,7 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
         "forward-progress",
         "lru",
         "page-io",
+        "phone-apps",
         "queue",
         "reclaim-cycle",
         "refault",

@@ -12,28 +12,91 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, Trace
 
 from android_tests.capture import events
 from android_tests.capture.packets import PacketWriter
-from android_tests.capture.perfetto_config import check_config, trace_config
+from android_tests.capture.perfetto_config import check_config, limits_for, trace_config
 from android_tests.capture.perfetto_loss import judge_perfetto
+from android_tests.capture.perfetto_service import OLD_PERFETTO, PerfettoService
 from android_tests.capture.run_times import RunTimes
 from foundation.errors import TraceError, UsageError
+from tests.fake.device.android.policy import labelled_events, writable_events
+
+#: What each release tells of its Perfetto; None: it tells no version.
+SERVICES = {
+    api: PerfettoService(text or OLD_PERFETTO, version, api, waits=api >= 33)
+    for api, text, version in (
+        (29, None, None),
+        (30, None, None),
+        (31, "Perfetto v15.0 (N/A)", (15, 0)),
+        (33, "Perfetto v25.0 (N/A)", (25, 0)),
+        (34, "Perfetto v33.0 (N/A)", (33, 0)),
+        (35, "Perfetto v43.2 (N/A)", (43, 2)),
+        (36, "Perfetto v49.0 (N/A)", (49, 0)),
+    )
+}
+ASKED = events.wanted({"sched/sched_switch", "sched/sched_waking", "vmscan/mm_vmscan_direct_reclaim_begin"})
 
 
-def test_config_holds_the_events_and_is_valid() -> None:
-    asked = events.wanted({"sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"})
-    text = trace_config(asked, period_ms=250)
+def parsed(text: str) -> Any:
     check_config(text)
-    config = text_format.Parse(text, TraceConfig())
-    sources = {source.config.name: source.config for source in config.data_sources}
-    assert tuple(sources["linux.ftrace"].ftrace_config.ftrace_events) == asked
-    assert set(events.LIFETIME_EVENTS) < set(asked)
-    assert sources["linux.sys_stats"].sys_stats_config.vmstat_period_ms == 250
+    return text_format.Parse(text, TraceConfig())
+
+
+def source(config: Any, name: str) -> Any:
+    (found,) = [source.config for source in config.data_sources if source.config.name == name]
+    return found
+
+
+@pytest.mark.parametrize("root", [False, True], ids=["user", "root"])
+@pytest.mark.parametrize("api", sorted(SERVICES))
+def test_config_of_every_version(api: int, root: bool) -> None:
+    """Valid, with the events that may be recorded there, and without a field that came later."""
+    open_ones = writable_events(api) & (writable_events(api) if root else labelled_events(api))
+    recorded = tuple(event for event in ASKED if event in open_ones)
+    text = trace_config(recorded, service=SERVICES[api], period_ms=250, power_rails=root)
+    config = parsed(text)
+    ftrace = source(config, "linux.ftrace").ftrace_config
+    stats = source(config, "linux.sys_stats").sys_stats_config
+    assert tuple(ftrace.ftrace_events) == recorded
+    assert "sched/sched_switch" in recorded
+    assert ftrace.HasField("compact_sched") == (api >= 30)
+    assert stats.psi_period_ms == (250 if api >= 35 else 0)
+    assert ("VMSTAT_PSWPOUT" in text) == (api < 30), "Android 10 polls only what is listed"
+    assert "VMSTAT_PGSTEAL_ANON" not in text, "a name that a service does not know is refused"
+    assert any(s.config.name == "android.power" for s in config.data_sources) == root
     assert config.write_into_file
-    assert config.flush_period_ms > 0
+    assert 0 < config.file_write_period_ms < config.flush_period_ms
+    assert config.duration_ms > 0
+    assert config.max_file_size_bytes > 0
 
 
-@pytest.mark.parametrize(("period_ms", "polled"), [(10, 100), (100, 100), (500, 500)])
-def test_polling_is_never_faster_than_services_take(period_ms: int, polled: int) -> None:
-    assert f"vmstat_period_ms: {polled} " in trace_config(["sched/sched_switch"], period_ms=period_ms)
+@pytest.mark.parametrize("period_ms", [10, 100, 250, 300, 700, 1000, 1700])
+def test_periods_are_multiples_of_the_shortest(period_ms: int) -> None:
+    """With any other ones the service polls nothing at all (sys_stats_data_source.cc)."""
+    stats = source(
+        parsed(trace_config(ASKED, service=SERVICES[36], period_ms=period_ms)), "linux.sys_stats"
+    ).sys_stats_config
+    assert stats.vmstat_period_ms == stats.psi_period_ms == max(period_ms, 100)
+    assert stats.meminfo_period_ms >= 1000
+    assert stats.meminfo_period_ms % stats.vmstat_period_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("mem_gib", "cpus", "cpu_kb", "kb"),
+    [(2, 4, 10485, 20971), (4, 8, 10485, 41943), (8, 8, 16384, 65536), (16, 10, 16384, 65536)],
+)
+def test_buffers_take_little_of_the_memory(mem_gib: int, cpus: int, cpu_kb: int, kb: int) -> None:
+    limits = limits_for(mem_gib << 20, cpus, 600.0, None)
+    assert (limits.cpu_buffer_kb, limits.buffer_kb) == (cpu_kb, kb)
+    assert limits.cpu_buffer_kb * cpus + limits.buffer_kb <= 0.03 * (mem_gib << 20) + 1
+    assert limits.duration_ms == 600_000
+
+
+def test_a_service_that_is_not_known_gets_what_all_know() -> None:
+    text = trace_config(
+        ASKED, service=PerfettoService(OLD_PERFETTO, None, None, waits=False), period_ms=250
+    )
+    config = parsed(text)
+    assert not source(config, "linux.ftrace").ftrace_config.HasField("compact_sched")
+    assert "VMSTAT_PSWPOUT" in text
 
 
 def test_mistake_in_a_config_is_told_with_its_line() -> None:

@@ -203,3 +203,17 @@ def test_a_switch_without_a_time_is_pointed_out(tmp_path: Path) -> None:
     found = figures(write(tmp_path, builder.build()), "switch_latency_hot_max_ms")
     assert found["switch_latency_hot_max_ms"].value == 8
     assert "1 hot switches have no time" in str(found["switch_latency_hot_max_ms"].reason)
+
+
+def test_what_the_suite_may_not_read_perfetto_fills_in(tmp_path: Path) -> None:
+    """On a user build: with a caution, since its polls are not at the window's edges."""
+    builder = of_suite()
+    builder.counter("vmstat.pswpin", BEGIN, 5)
+    builder.counter("vmstat.pswpin", END, 9)
+    for ts, pages in ((1150, 100), (1250, 300), (1750, 700), (1850, 9000)):
+        builder.sys_stats(ts * MS, vmstat={"PSWPIN": pages, "PSWPOUT": pages})
+    builder.capture()
+    found = figures(write(tmp_path, builder.build()), "pswpin", "pswpout")
+    assert (found["pswpin"].value, found["pswpin"].reason) == (4, None)
+    assert found["pswpout"].value == 600
+    assert "not at the window's edges" in str(found["pswpout"].reason)

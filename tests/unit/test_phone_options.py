@@ -57,16 +57,25 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         variants=_VARIANTS,
         pairs=1,
         reboot_between=True,
+        suppress=("animations,rotation", "dexopt"),
         profile="eater",
         workload="memory-eater",
         results=tmp_path / "results",
     )
     text = dry_run_text([settings_of(line)])
-    sent = text[text.index("sent to the phone (--serial R5CT)") :].splitlines()[1:-1]
+    begin, end = text.index("sent to the phone (--serial R5CT)"), text.index("run on it by the workload")
+    sent = text[begin:end].splitlines()[1:]
     assert [command.strip() for command in sent] == [
         "adb reboot, before every block but the first",
         "echo 0 > /proc/sys/vm/kcompressd    # off",
         "echo 24 > /proc/sys/vm/kcompressd    # on",
+        "settings put global stay_on_while_plugged_in 15",
+        "settings put system screen_off_timeout 2147483647",
+        "input keyevent 224 && wm dismiss-keyguard && sleep 1    # screen",
+        "settings put system screen_brightness_mode 0",
+        "settings put system screen_brightness 100",
+        "cmd connectivity airplane-mode enable    # airplane mode",
+        "dumpsys deviceidle disable    # device idle",
         "echo never > /sys/kernel/mm/transparent_hugepage/enabled",
         "echo 100 > /proc/sys/vm/swappiness",
         "echo 0 > /proc/sys/vm/page-cluster",
@@ -76,7 +85,15 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "echo 268435456 > /sys/block/zram0/disksize",
         "mkswap /dev/block/zram0",
         "swapon /dev/block/zram0",
+        "neither set nor checked: animations, dexopt, rotation",
     ]
+    driven = text[end:]
+    assert "(a warm-up and 2 measured cycles a block)" in driven
+    assert "    /data/local/tmp/reclaim-suite-eater --mb 200 --content " in driven
+    assert "run beside it in busy:\n" in driven
+    assert "    /data/local/tmp/reclaim-suite-burner --all-cpus\n" in driven
+    assert "run beside it in idle" not in driven
+    assert "perfetto -c - --txt -o /data/misc/perfetto-traces/" in driven
 
 
 def test_a_dry_run_of_a_virtual_device_sends_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,9 +23,9 @@ def program(name: str) -> str:
     return str(binary(name, cast(Arch, platform.machine())))
 
 
-def eat(*options: str) -> dict[str, dict[str, Any]]:
+def eat(*options: str, runner: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
-        [program("eater"), "--content", CONTENT, *options],
+        [*(runner or [program("eater")]), "--content", CONTENT, *options],
         capture_output=True,
         text=True,
         timeout=60,
@@ -118,3 +122,35 @@ def test_a_program_ends_with_the_reader_of_its_output(command: tuple[str, ...]) 
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.skipif(shutil.which("qemu-aarch64-static") is None, reason="qemu-user-static is not installed")
+def test_the_phones_programs_run_on_the_phones_processor() -> None:
+    """The aarch64 eater does the same work as this machine's, and the burner burns."""
+    qemu = ["qemu-aarch64-static"]
+    options = ["--mb", "4", "--touches", "300", "--rewrite-share", "0.25", "--verify", "--seed", "3"]
+    phases = eat(*options, runner=[*qemu, str(binary("eater", "aarch64"))])
+    assert [phases[name]["pages"] for name in ("fill", "touch", "verify")] == [1024, 300, 1024]
+    assert all(phase["mismatches"] == 0 for phase in phases.values())
+    assert phases["touch"]["rewritten"] == eat(*options)["touch"]["rewritten"]
+    burner = subprocess.Popen(
+        [*qemu, str(binary("burner", "aarch64")), "--all-cpus"],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+
+        def used_ticks() -> int:
+            fields = Path(f"/proc/{burner.pid}/stat").read_text().rpartition(")")[2].split()
+            return int(fields[11]) + int(fields[12])
+
+        deadline = time.monotonic() + 20
+        while used_ticks() < 20 and burner.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert burner.poll() is None
+        assert used_ticks() >= 20
+    finally:
+        burner.terminate()
+        assert burner.stdout is not None
+        burner.stdout.close()
+        burner.wait(timeout=10)

@@ -15,6 +15,11 @@ GOOD = (PROFILES / "phone-like.toml").read_text()
 def test_every_profile_of_the_suite_loads_and_needs_more_than_a_virtual_device_has_left(path: Path) -> None:
     profile = load_profile(path.stem)
     assert profile.source == path.read_text()
+    if not any(app.synthetic for app in profile.apps) and profile.eater is None:
+        # Real apps, for a phone.
+        assert 23 <= len(profile.apps) <= 30
+        assert 5 <= profile.dwell_s <= 15
+        return
     total_mb = sum(app.synthetic.anon_mb for app in profile.apps if app.synthetic)
     if profile.eater is not None:
         total_mb = profile.eater.mb

@@ -10,13 +10,14 @@ from analysis.metrics import light_metrics
 from android_tests.__main__ import main
 
 
-def test_a_virtual_device_can_measure_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_virtual_device_can_measure_everything_but_energy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--device", "virtual", "--json"]) == 0
     read = json.loads(capsys.readouterr().out)
     lost = {
         name: read["metrics"][name]["why"] for name in light_metrics() if not read["metrics"][name]["ok"]
     }
-    assert lost == {}
+    # A virtual machine has no power rails.
+    assert set(lost) == {name for name, metric in light_metrics().items() if metric.family == "energy"}
     facts = read["facts"]
     assert (facts["emulated"], facts["root"], facts["recorder"]) == (True, "shell", "ftrace")
     assert facts["threads"] == ["kswapd0"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 from android_tests.device.interrupts import interrupts_held
 from android_tests.device.protocol import Device
 from android_tests.device.state.journal import Journal, Note
-from android_tests.device.state.pins import Pin
+from android_tests.device.state.pins import Pin, survives_restart
 from foundation.errors import DeviceLost, LabError, StateError, SuiteError
 
 #: How long a restore waits for a lost device, seconds. A virtual one whose kernel died never returns.
@@ -49,8 +49,8 @@ class PinnedState:
     The restore runs on every way out, Ctrl-C and a lost device included; a failure of
     the restore is a StateError that says what was left behind. If something else was
     already raised, that stays the exception and the failure becomes a note on it.
-    After a restart of the device there is nothing to put back. What is changed on a phone is
-    in the journal on the host until it is put back, for `undo_left` after this process died.
+    After a restart of the device only settings that survive it are put back. What is changed on
+    a phone is in the journal on the host until it is put back, for `undo_left` after this process died.
     """
 
     def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
@@ -66,6 +66,7 @@ class PinnedState:
         self._boot_id: str | None = None
         self._restored = False
         self._unreachable = False
+        self._rebooted = False
 
     def apply(self, pins: Sequence[Pin]) -> None:
         """Set ``pins`` in order and read each back. May be called again with further pins.
@@ -76,7 +77,7 @@ class PinnedState:
         if boot_id != self._boot_id:
             # What was held in another boot is not there any more.
             self._forget()
-            self._held.clear()
+            self._held = [held for held in self._held if survives_restart(held.pin)]
         self._boot_id = boot_id
         for pin in pins:
             before = pin.read(self._device)
@@ -135,10 +136,11 @@ class PinnedState:
         self._unreachable = False
         try:
             with interrupts_held():
-                if self._device_restarted():
+                self._rebooted = self._device_restarted()
+                if self._rebooted:
                     self._forget()
-                else:
-                    for held in reversed(self._held):
+                for held in reversed(self._held):
+                    if not self._rebooted or survives_restart(held.pin):
                         left_behind += self._put_back(held)
         except KeyboardInterrupt as interrupt:
             if left_behind:
@@ -169,9 +171,9 @@ class PinnedState:
             error.add_note(f"And the restore failed: {failure}")
 
     def _forget(self) -> None:
-        """The device restarted: nothing is left of what was noted."""
+        """The device restarted: of what was noted only settings that survive it are left."""
         for held in self._held:
-            if held.note is not None:
+            if held.note is not None and not survives_restart(held.pin):
                 held.note.done()
 
     def _left(self, lines: Sequence[str]) -> StateError:
@@ -181,7 +183,7 @@ class PinnedState:
             next_step="set them by hand, or restart the device",
         )
 
-    def _put_back(self, held: _Held) -> list[str]:
+    def _put_back(self, held: _Held, *, once_more: bool = True) -> list[str]:
         """Why ``held`` could not be put back; empty if it was."""
         pin = held.pin
         if pin.wanted is None or not pin.drifts:
@@ -192,8 +194,13 @@ class PinnedState:
                 self._again_if_lost(lambda: pin.write(self._device, held.before))
                 now = self._again_if_lost(lambda: pin.read(self._device))
         except _Restarted:
+            self._rebooted = True
             self._forget()
-            return []
+            if not survives_restart(pin):
+                return []
+            if once_more:
+                return self._put_back(held, once_more=False)
+            return [f"{pin.name} (was {held.before}): the device restarts again and again"]
         except SuiteError as error:
             return [f"{pin.name} (was {held.before}): {error.what}"]
         held.restored = now
@@ -264,11 +271,11 @@ def undo_left(device: Device) -> list[str]:
                 next_step="let it end, or end it; then run: python -m android_tests restore",
             )
     boot_id = device.read_text(_BOOT_ID).strip() if notes else ""
-    earlier = [note for note in notes if note.boot_id != boot_id]
+    earlier = [note for note in notes if note.boot_id != boot_id and not survives_restart(note.pin)]
     for note in earlier:
         note.done()
     state = PinnedState(device)
-    state.resume([note for note in notes if note.boot_id == boot_id])
+    state.resume([replace(note, boot_id=boot_id) for note in notes if note not in earlier])
     state.restore()
     return [
         *(f"{note.pin.name}: gone with a restart" for note in earlier),

@@ -96,6 +96,14 @@ class FilePin:
         return " ".join(wanted.split()) == " ".join(got.split())
 
 
+def survives_restart(pin: Pin) -> bool:
+    """Whether its value outlives a restart of the device, and must be put back after one as well.
+
+    The kernel's settings do not; Android's own do, and have an attribute of this name.
+    """
+    return bool(getattr(pin, "survives_restart", False))
+
+
 def value_of(answer: Answer, name: str, path: str, device: Device) -> str:
     """The value in what ``cat path`` printed. StateError if it failed."""
     if not answer.ok:

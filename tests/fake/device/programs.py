@@ -103,13 +103,14 @@ def _ls(call: Call) -> int:
 
 
 def _stat(call: Call) -> int:
-    """``stat -c %a PATH``: the mode in octal."""
+    """``stat -c FORM PATH``: ``%a``, the mode in octal, or ``%s``, the size."""
     form, path = call.argv[2:]
-    if form != "%a":
+    if form not in ("%a", "%s"):
         raise refuse(errno.EINVAL)
     try:
         call.shell.tree.may(path, "stat", root=call.root)
-        return _print(call, f"{call.shell.tree.node(path).mode:o}\n")
+        node = call.shell.tree.node(path)
+        return _print(call, f"{node.mode:o}\n" if form == "%a" else f"{len(node.read())}\n")
     except OSError as error:
         call.io.fail(f"stat: '{path}': {error.strerror}")
         return 1

@@ -1,11 +1,13 @@
 """The part of the shell's grammar that the suite's own texts use.
 
 Lists, and-or lists, pipelines, ``!``, groups, redirections, quoting, ``$$``, ``$?``,
-``$(...)`` and globs. Anything else is a SyntaxError, so that no test passes by chance.
+``$(...)``, variables that ``read`` has set, and globs. Anything else is a SyntaxError, so that
+no test passes by chance.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -216,7 +218,10 @@ class _Parser:
                 raise SyntaxError("fake shell: a substitution without its end")
             self._at += 1
             return Substitution("(", quoted, self._text[start : self._at - 1])
-        if char.isalpha() or char in ("{", "_", "@", "*", "!") or char.isdigit():
+        if name := re.match(r"[A-Za-z_]\w*", self._text[self._at :]):
+            self._at += len(name[0])
+            return Substitution(name[0], quoted)
+        if char in ("{", "@", "*", "!") or char.isdigit():
             raise SyntaxError(f"fake shell: '${char}' is not supported")
         return Text("$", quoted)
 

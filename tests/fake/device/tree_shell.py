@@ -88,6 +88,7 @@ class _Run:
         self._process = process
         self._root = root
         self._status = 0
+        self._variables: dict[str, str] = {}
 
     def script(self, script: syntax.Script, io: Io) -> int:
         for joint, pipeline in script.steps:
@@ -135,6 +136,10 @@ class _Run:
             raise _Exit(self._call(argv[1:], io))
         if argv[0] == "exit":
             raise _Exit(int(argv[1]) if len(argv) > 1 else self._status)
+        if argv[0] == "read":
+            line = os.fsdecode(io.stdin()).partition("\n")[0].split(None, len(argv) - 2)
+            self._variables |= dict(zip(argv[1:], [*line, *[""] * len(argv)], strict=False))
+            return 0
         if argv[0] == "eval":
             return self.script(syntax.parse(" ".join(argv[1:])), io)
         return self._call(argv, io)
@@ -196,6 +201,10 @@ class _Run:
             return str(self._process.pid)
         if part.name == "?":
             return str(self._status)
+        if part.name != "(":
+            if part.name not in self._variables:
+                raise SyntaxError(f"fake shell: '${part.name}' was not read")
+            return self._variables[part.name]
         held = bytearray()
         self._shell.run(part.body, replace(io, out=held.extend), self._process, root=self._root)
         return os.fsdecode(bytes(held)).rstrip("\n")

@@ -216,6 +216,14 @@ class TraceBuilder:
             resource = SysStats.PsiSample.PsiResource.Value(f"PSI_RESOURCE_{line.upper()}")
             stats.psi.add(resource=resource, total_ns=total_ns)
 
+    def rails(self, ts: int, energies: Mapping[str, int], *, describe: bool = False) -> None:
+        """Energy of power rails since boot, uWs, measured at ``ts``; the first packet describes them."""
+        rails = self._packet(ts).power_rails
+        for index, (name, energy) in enumerate(energies.items()):
+            if describe:
+                rails.rail_descriptor.add(index=index, rail_name=name, subsys_name="x", sampling_rate=1000)
+            rails.energy_data.add(index=index, timestamp_ms=ts // MS, energy=energy)
+
     # Writing.
 
     def build(

@@ -1,0 +1,194 @@
+"""A whole campaign on a fake phone, as a user types it: pinned, recorded, judged, put back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from android_tests.device.adb_server import AdbServer
+from android_tests.device.state import left_behind
+from tests.fake.device.android import SAMSUNG, AndroidPhone, android_phone
+from tests.fake.device.android.apps import Apps
+from tests.fake.device.android.controls import Controls
+from tests.fake.device.android.tracing import TracingService
+from tests.fake.suite_programs import SuitePrograms
+from tests.unit.capture_raw import service_trace
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("com.one.a", "com.two.a", "com.three.a")
+PROFILE = """\
+[device]
+zram_mb = 2048
+zram_algorithm = "lz4"
+swappiness = 100
+page_cluster = 0
+
+[phone]
+cpufreq = "fixed"
+
+[workload]
+order = "fixed"
+rounds = 2
+dwell_s = 0.0
+gap_s = 0.0
+seed = 1
+"""
+
+
+@dataclass
+class Lab:
+    """One phone with three apps, and what it is made of."""
+
+    server: AdbServer
+    phone: AndroidPhone
+    controls: Controls
+    apps: Apps
+    programs: SuitePrograms
+    folder: Path
+
+    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+        profile = self.folder / "apps.toml"
+        listed = "".join(
+            f'\n[[apps]]\npackage = "{name}"\naction = "swipe"\nevery_s = 0.01\n' for name in NAMES
+        )
+        profile.write_text(PROFILE.replace("dwell_s = 0.0", "dwell_s = 0.01") + listed)
+        return subprocess.run(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "android_tests",
+                    "-p",
+                    "no:cacheprovider",
+                    "--device=phone",
+                ),
+                *("--serial", self.phone.serial, "--adb-port", str(self.server.port)),
+                *("--variant", "a=as-is", "--variant", "b=as-is", "--pairs", "1", "--reps", "1"),
+                *("--scenario", "idle", "--profile", str(profile), "--results", str(self.results), *more),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(path.read_text()) for path in sorted(self.results.glob("blocks/*/rep-*/rep.json"))
+        ]
+
+    def state(self) -> tuple[object, ...]:
+        settings = {space: dict(table) for space, table in self.phone.state.settings.items()}
+        zram = self.phone.zram.disksize, self.phone.zram.algorithm
+        return settings, zram, self.controls.idle_enabled, self.controls.dexopt_scheduled
+
+
+@pytest.fixture
+def lab(adb: AdbServer, tmp_path: Path) -> Iterator[Lab]:
+    service_trace(tmp_path / "trace")
+    with android_phone(34, "userdebug", SAMSUNG, root=True) as phone:
+        programs = SuitePrograms(phone)
+        controls = Controls(phone).install()
+        TracingService(phone, (tmp_path / "trace").read_bytes())
+        apps = Apps(phone, dict.fromkeys(NAMES, ".Main")).install()
+        adb.connect(phone.serial)
+        yield Lab(adb, phone, controls, apps, programs, tmp_path)
+        adb.disconnect(phone.serial)
+
+
+def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
+    before = lab.state()
+    done = lab.run("--suppress", "battery,rotation")
+    assert "Traceback" not in done.stdout + done.stderr
+    records = lab.records()
+    assert [record["void_reasons"] for record in records] == [[], []], done.stdout
+    campaign = json.loads((lab.results / "campaign.json").read_text())
+    assert campaign["suppressed"] == ["battery", "rotation"]
+    for record in records:
+        assert record["suppressed"] == ["battery", "rotation"]
+        assert record["condition"]["end"]["thermal_status"] == 0
+        assert record["trace"]["backend"] == "perfetto"
+        assert (record["switches"], record["kills"], record["kept_alive_share"]) == (6, 0, 1.0)
+        assert record["package_versions"] == dict.fromkeys(NAMES, "42")
+    page = (lab.results / "report.html").read_text()
+    assert "Neither set nor checked on the phone: battery, rotation" in page
+    assert "preconditions suppressed" in page
+    assert "cpufreq policy7" in page
+    assert lab.state() == before
+    assert left_behind(lab.phone.serial) == []
+    assert lab.phone.files.listing("/data/misc/perfetto-traces") == []
+    assert [one for one in lab.apps.inputs if one.startswith("input swipe")]
+
+
+#: What only asks, or is a word of the shell. Whatever else a phone runs must stand in a dry run.
+READS = set(
+    """break cat cmd cut date device_config df dmesg done dumpsys echo esac exit false fi for getenforce
+    getprop grep head id ls pgrep
+    pidof printf ps read readlink return sed sha256sum stat tail test tr true uname wc""".split()  # noqa: SIM905
+)
+_PREFIXES = {"exec", "if", "then", "else", "elif", "do", "while", "until", "!", "set", "trap"}
+_PROGRAM = re.compile(r"(?:/[\w./-]+|[a-z][\w-]*)")
+
+
+def programs(services: list[str]) -> set[str]:
+    """Names of all programs that a phone was asked to run: the first word of each simple command."""
+    found = set()
+    for service in services:
+        kind, _, text = service.partition(":")
+        if not kind.startswith(("shell", "exec")):
+            continue
+        for part in re.split(r"[;\n|&(){}]+", re.sub(r"'[^']*'", "Q", text)):
+            words = part.split()
+            while words and (words[0] in _PREFIXES or "=" in words[0]):
+                del words[0]
+            if words and _PROGRAM.fullmatch(words[0]):
+                found.add(words[0])
+    return found
+
+
+def test_a_dry_run_names_every_program_that_a_campaign_runs(lab: Lab) -> None:
+    told = lab.run("--dry-run", "--suppress", "battery,rotation").stdout
+    assert lab.phone.commands == []
+    done = lab.run("--suppress", "battery,rotation")
+    assert [record["void_reasons"] for record in lab.records()] == [[], []], done.stdout
+    ran = programs(lab.phone.commands)
+    assert {"am", "input", "perfetto", "settings", "logcat"} <= ran
+    untold = sorted(program for program in ran - READS if program not in told)
+    assert untold == [], ", ".join(untold)
+
+
+def test_throttling_is_told_loudly_and_the_block_is_void(lab: Lab) -> None:
+    limit = "/sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq"
+    lab.programs.extra = {"begin": {limit: 1695885}, "sample": {limit: 1200000}, "end": {limit: 1695885}}
+    done = lab.run()
+    assert "VOID: policy4 was throttled: at most 1200000 kHz at times, 1695885 otherwise" in done.stdout
+    blocks = [json.loads(path.read_text()) for path in sorted(lab.results.glob("blocks/*/block.json"))]
+    assert [block["outcome"] for block in blocks] == ["void", "void"]
+    assert lab.results.joinpath("report.html").exists()
+
+
+def test_what_is_not_met_ends_it_before_anything_is_measured(lab: Lab) -> None:
+    before = lab.state()
+    lab.phone.state.battery_percent = 5
+    lab.apps.activities.pop("com.one.a")
+    done = lab.run()
+    assert done.returncode == 1
+    assert "a precondition is not met: battery: the battery is at 5 %" in done.stdout
+    assert "--suppress battery" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert lab.records() == []
+    assert lab.state() == before

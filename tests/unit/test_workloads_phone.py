@@ -1,0 +1,138 @@
+"""Kills in a log, why processes ended, actions of a profile, and a trace that contradicts am."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import UsageError
+from workloads.app_actions import Action, argv_of
+from workloads.kills import by_reason, parse_exit_info, parse_kills
+from workloads.launches import LaunchState, trace_doubts
+from workloads.profile import PROFILES, load_profile
+
+GOOD = (PROFILES / "phone-apps.toml").read_text()
+FIELDS = "1234,10123,905,900,184320,{reason},{free},90000,100,200,300,400,4194300,306000,1,2"
+
+
+def line(t_s: float, tag: str, text: str) -> str:
+    return f"         {t_s:.3f}   612   612 I {tag:8}: {text}\n"
+
+
+def test_three_witnesses_of_one_kill() -> None:
+    log = "--------- beginning of main\n" + line(
+        100.5,
+        "lowmemorykiller",
+        "Kill 'com.one' (1234), uid 10123, oom_score_adj 905 to free 184320kB rss, 10kB swap;"
+        " reason: device is low on swap (306000kB < 400000kB) and thrashing (120%)",
+    )
+    log += line(100.4, "killinfo", f"[{FIELDS.format(reason=2, free=50000)}]")
+    log += line(100.6, "am_kill", "[0,1234,com.one,905,remove task,120]")
+    (kill,) = parse_kills(log, 100.0)
+    assert (kill.t_s, kill.pid, kill.process, kill.adj) == (100.4, 1234, "com.one", 905)
+    assert (kill.reason, kill.swap_free_kb) == ("lmkd: low swap and thrashing", 306000)
+
+
+def test_each_witness_alone_and_what_is_older_or_torn() -> None:
+    log = line(99.0, "am_kill", "[0,1,com.old,905,too old,1]")
+    log += line(101.0, "am_kill", "[0,2,com.two,905,empty #17,2048]")
+    log += line(102.0, "am_kill", "[0,3,com.three,0,bg anr, again]")
+    log += line(
+        103.0,
+        "lowmemorykiller",
+        "Kill 'com.four' (4), uid 1, oom_score_adj 0 to free 1kB rss; reason: x (3%)",
+    )
+    log += line(104.0, "killinfo", "[5,1,2")
+    log += line(105.0, "killinfo", f"[{FIELDS.format(reason=99, free=1)}]")
+    assert by_reason(parse_kills(log, 100.0)) == {
+        "activity manager: bg anr, again": 1,
+        "activity manager: empty #17": 1,
+        "lmkd: reason 99": 1,
+        "lmkd: x": 1,
+    }
+
+
+@pytest.mark.parametrize("joint", [" ", "\n          "])
+def test_exit_info_of_either_form(joint: str) -> None:
+    records = [("4711", "3 (LOW_MEMORY)"), ("4712", "4 (APP CRASH(EXCEPTION))")]
+    text = "ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n"
+    for number, (pid, reason) in enumerate(records):
+        keys = ["timestamp=2026-01-01", f"pid={pid}", "user=0", "process=com.one", f"reason={reason}"]
+        text += f"        ApplicationExitInfo #{number}:\n          {joint.join([*keys, 'status=9'])}\n"
+    assert parse_exit_info(text) == {
+        4711: "exit info: LOW_MEMORY",
+        4712: "exit info: APP CRASH(EXCEPTION)",
+    }
+    assert parse_exit_info("No services match: exit-info\n") == {}
+
+
+def test_the_apps_of_the_suites_profile_fit_into_their_dwell() -> None:
+    profile = load_profile("phone-apps")
+    assert len({app.package for app in profile.apps}) == len(profile.apps) == 25
+    actions = [app.action for app in profile.apps if app.action is not None]
+    assert {action.kind for action in actions} == {"swipe", "tap", "key"}
+    assert all(action.dur_s < profile.dwell_s for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('action = "key"', 'action = "press"', "is not 'swipe', 'tap', 'url' or 'key'"),
+        ('key = "CAMERA"', 'key = "camera"', "is not a key such as MEDIA_PLAY_PAUSE"),
+        ('key = "CAMERA"\n', "", "key is missing"),
+        ("at = [0.5, 0.3]", "at = [0.5]", "is not two shares of the screen"),
+        ("at = [0.5, 0.3]", "to = [0.5, 0.3]", "unknown key to"),
+        ("every_s = 3.0", "every_s = 7.0", "takes 7 s, and the dwell is 6"),
+        ('action = "key"\nkey = "CAMERA"', 'action = "url"\nurl = "example"', "is not an address"),
+    ],
+)
+def test_a_mistake_in_an_action(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in GOOD
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(UsageError) as caught:
+        load_profile(str(path))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_commands_of_actions() -> None:
+    size = (1080, 2400)
+    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", size) == [
+        "input",
+        "keyevent",
+        "KEYCODE_MEDIA_NEXT",
+    ]
+    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", size)[2:] == ["270", "1200"]
+
+
+@dataclass(frozen=True)
+class Started:
+    launch_state: LaunchState
+    pid_after: int | None
+    index: int = 3
+    package: str = "a.b"
+    t_begin_boot_ns: int = 1_000_000_000
+    t_end_boot_ns: int = 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("state", "born_ns", "void", "unseen"),
+    [
+        ("COLD", 1_200_000_000, False, 0),
+        ("COLD", 992_000_000, False, 0),
+        ("COLD", 500_000_000, False, 1),
+        ("COLD", None, False, 1),
+        ("HOT", 1_200_000_000, True, 0),
+        ("WARM", 1_999_000_000, True, 0),
+        ("HOT", 500_000_000, False, 0),
+        ("HOT", None, False, 0),
+    ],
+)
+def test_the_trace_against_am(state: LaunchState, born_ns: int | None, void: bool, unseen: int) -> None:
+    births = {1: 1} | ({} if born_ns is None else {77: born_ns})
+    reasons, count = trace_doubts([Started(state, 77)], births)
+    assert (bool(reasons), count) == (void, unseen)
+    assert trace_doubts([Started(state, 77)], {}) == ([], 0), "a trace without births says nothing"

@@ -1,0 +1,110 @@
+"""What is done in an app of a phone while it is in front: swipe, tap, open an address, press a key."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from android_tests.device.protocol import Device
+from foundation.errors import DeviceError
+from foundation.toml_table import Table
+
+Kind = Literal["swipe", "tap", "url", "key"]
+_KINDS: Final[dict[str, Kind]] = {"swipe": "swipe", "tap": "tap", "url": "url", "key": "key"}
+
+Point = tuple[float, float]
+_BELOW: Final[Point] = (0.5, 0.75)
+_ABOVE: Final[Point] = (0.5, 0.25)
+_MIDDLE: Final[Point] = (0.5, 0.5)
+_SWIPE_MS: Final = 300
+_SIZE: Final = re.compile(r"^(Physical|Override) size: (\d+)x(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One kind of input, ``times`` times, each ``every_s`` after the one before.
+
+    Points are shares of the screen's width and height, from the upper left corner; ``text`` is
+    the address of ``url``, the key of ``key`` (as Android's KEYCODE_* without the prefix).
+    """
+
+    kind: Kind
+    times: int
+    every_s: float
+    begin: Point = _MIDDLE
+    end: Point = _MIDDLE
+    text: str = ""
+
+    @property
+    def dur_s(self) -> float:
+        """Time until the last one begins."""
+        return self.times * self.every_s
+
+
+def take_action(table: Table) -> Action | None:
+    """The action of an app's table; None for an app that is only looked at. UsageError."""
+    word = table.take_if("action", str, lambda v: v in _KINDS, "'swipe', 'tap', 'url' or 'key'")
+    if word is None:
+        return None
+    kind = _KINDS[word]
+    times = table.take_or("times", int, 1, lambda v: 1 <= v <= 1000, "1 to 1000")
+    every_s = table.take_or("every_s", float, 1.0, lambda v: 0 < v <= 60, "above 0 to 60 seconds")
+    if kind == "swipe":
+        return Action(kind, times, every_s, _point(table, "from", _BELOW), _point(table, "to", _ABOVE))
+    if kind == "tap":
+        return Action(kind, times, every_s, _point(table, "at", _MIDDLE))
+    if kind == "url":
+        rule = "an address such as https://example.org"
+        return Action(kind, times, every_s, text=table.take("url", str, lambda v: ":" in v, rule))
+    rule = "a key such as MEDIA_PLAY_PAUSE"
+    key = table.take("key", str, lambda v: re.fullmatch(r"[A-Z0-9_]+", v) is not None, rule)
+    return Action(kind, times, every_s, text=key)
+
+
+def _point(table: Table, key: str, default: Point) -> Point:
+    def inside(value: list[Any]) -> bool:
+        return len(value) == 2 and all(isinstance(part, int | float) and 0 <= part <= 1 for part in value)
+
+    found = table.take_or(key, list, list(default), inside, "two shares of the screen, such as [0.5, 0.9]")
+    return float(found[0]), float(found[1])
+
+
+def screen_size(device: Device) -> tuple[int, int]:
+    """Width and height in pixels. Source: WindowManagerShellCommand.java of frameworks/base.
+
+    DeviceError if the device does not tell.
+    """
+    sizes = {word: (int(x), int(y)) for word, x, y in _SIZE.findall(device.shell(["wm", "size"]).stdout)}
+    if not sizes:
+        raise DeviceError("'wm size' tells no size", device=device.serial)
+    return sizes.get("Override", sizes.get("Physical", (0, 0)))
+
+
+def argv_of(action: Action, package: str, size: tuple[int, int]) -> list[str]:
+    """The command of one time; no root."""
+    if action.kind == "url":
+        return ["am", "start", "-a", "android.intent.action.VIEW", "-d", action.text, "-p", package]
+    if action.kind == "key":
+        return ["input", "keyevent", f"KEYCODE_{action.text}"]
+    begin = [str(round(share * side)) for share, side in zip(action.begin, size, strict=True)]
+    if action.kind == "tap":
+        return ["input", "tap", *begin]
+    end = [str(round(share * side)) for share, side in zip(action.end, size, strict=True)]
+    return ["input", "swipe", *begin, *end, str(_SWIPE_MS)]
+
+
+def act(
+    device: Device,
+    actions: Sequence[Action],
+    package: str,
+    size: tuple[int, int],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Do them in order. CommandFailed if the device refuses one."""
+    for action in actions:
+        for _ in range(action.times):
+            sleep(action.every_s)
+            device.shell(argv_of(action, package, size))

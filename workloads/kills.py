@@ -1,0 +1,171 @@
+"""Processes that a phone killed during a cycle: which, why, and how much swap was free.
+
+Three witnesses, joined by pid: lmkd's event ``killinfo`` (system/memory/lmkd: event.logtags,
+statslog.h; Android 11 and newer), its line in the log ("Kill 'NAME' (PID), ...; reason: ...",
+lmkd.cpp), and the activity manager's event ``am_kill`` (EventLogTags.logtags of frameworks/base). For
+those that none of them names, ``dumpsys activity exit-info`` (AppExitInfoTracker.java, API 30).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from android_tests.device.protocol import Device, RemoteProcess
+
+#: enum kill_reasons.
+LMKD_REASONS: Final = (
+    "pressure after kill",
+    "not responding",
+    "low swap and thrashing",
+    "low memory and swap",
+    "low memory and thrashing",
+    "direct reclaim and thrashing",
+    "low memory and swap utilisation",
+    "low file cache after thrashing",
+)
+#: Fields of killinfo; they have been the first fourteen since Android 11.
+_PID, _ADJ, _REASON, _SWAP_FREE_KB = 0, 2, 5, 13
+
+_LINE: Final = re.compile(r"^\s*(\d+\.\d+)\s+\d+\s+\d+\s+\w\s+([\w.]+)\s*: (.*)$", re.MULTILINE)
+_LMKD_LINE: Final = re.compile(r"Kill '(?P<name>[^']+)' \((?P<pid>\d+)\).*?oom_score_adj (?P<adj>-?\d+)")
+_LMKD_WHY: Final = re.compile(r"reason: (.*)$")
+#: Figures in a reason differ from kill to kill.
+_FIGURES: Final = re.compile(r"\s*\([^)]*\)")
+_AM_RSS: Final = re.compile(r",\d+$")
+_EXIT: Final = re.compile(
+    r"\bpid=(?P<pid>\d+)\b.*?\breason=(?P<number>\d+) \((?P<reason>[^)]*\)?)\)", re.DOTALL
+)
+_TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
+#: Follows the log from its last line on.
+LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One process. ``t_s`` is the device's clock (Unix time); ``process`` None: nobody said its name.
+
+    ``reason`` begins with its witness: lmkd, activity manager, or exit info. ``swap_free_kb`` is
+    what lmkd saw at the kill, None where lmkd did not kill it or did not say.
+    """
+
+    t_s: float | None
+    pid: int
+    process: str | None
+    adj: int | None
+    reason: str
+    swap_free_kb: int | None
+
+
+class KillWatch:
+    """Follows the phone's log from `start` to `stop`; no root. Side effect: one logcat."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._process: RemoteProcess | None = None
+        self._since_s = 0.0
+
+    def start(self) -> None:
+        """Follow what is logged from now on; a watch that runs already begins anew."""
+        self.stop()
+        self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
+        self._process = self._device.spawn(list(LOGCAT))
+
+    def stop(self) -> tuple[list[Kill], str | None]:
+        """End it: the kills since `start`, and why some may be missing, or None."""
+        process, self._process = self._process, None
+        if process is None:
+            return [], None
+        ended = process.poll()
+        done = process.stop()
+        trouble = None
+        if ended is not None:
+            trouble = f"logcat ended by itself (exit status {ended}): kills may be missing"
+        return parse_kills(done.stdout, self._since_s), trouble
+
+
+def parse_kills(log: str, since_s: float) -> list[Kill]:
+    """Kills in lines of ``logcat -v epoch``, one a pid, in order of time."""
+    found: dict[int, Kill] = {}
+    for time_text, tag, message in _LINE.findall(log):
+        t_s = float(time_text)
+        if t_s < since_s:
+            continue
+        kill = _of_line(tag, message, t_s)
+        if kill is not None:
+            known = found.get(kill.pid)
+            found[kill.pid] = kill if known is None else _joined(known, kill)
+    return sorted(found.values(), key=lambda kill: kill.t_s or 0.0)
+
+
+def _of_line(tag: str, message: str, t_s: float) -> Kill | None:
+    try:
+        if tag == "killinfo":
+            return _killinfo(message, t_s)
+        if tag == "am_kill":
+            return _am_kill(message, t_s)
+        if tag == "lowmemorykiller":
+            return _lmkd_line(message, t_s)
+    except (ValueError, IndexError):
+        return None
+    return None
+
+
+def _killinfo(message: str, t_s: float) -> Kill:
+    fields = message.strip("[] ").split(",")
+    number = int(fields[_REASON])
+    reason = LMKD_REASONS[number] if 0 <= number < len(LMKD_REASONS) else f"reason {number}"
+    swap = int(fields[_SWAP_FREE_KB])
+    return Kill(t_s, int(fields[_PID]), None, int(fields[_ADJ]), f"lmkd: {reason}", swap)
+
+
+def _am_kill(message: str, t_s: float) -> Kill:
+    _, pid, process, adj, reason = message.strip("[] ").split(",", 4)
+    return Kill(t_s, int(pid), process, int(adj), f"activity manager: {_AM_RSS.sub('', reason)}", None)
+
+
+def _lmkd_line(message: str, t_s: float) -> Kill | None:
+    found, why = _LMKD_LINE.search(message), _LMKD_WHY.search(message)
+    if found is None:
+        return None
+    reason = _FIGURES.sub("", why[1]) if why else "not told"
+    return Kill(t_s, int(found["pid"]), found["name"], int(found["adj"]), f"lmkd: {reason}", None)
+
+
+def _joined(one: Kill, other: Kill) -> Kill:
+    """Two witnesses of one kill: the reason is that of killinfo, else lmkd's, else the first."""
+    ranked = sorted((one, other), key=lambda k: (k.swap_free_kb is None, not k.reason.startswith("lmkd")))
+    best, second = ranked
+    return replace(best, process=best.process or second.process, t_s=min(one.t_s or 0, other.t_s or 0))
+
+
+def exit_reasons(device: Device, package: str) -> Mapping[int, str]:
+    """Reason by pid of a package's processes that ended; empty before Android 11."""
+    answer = device.shell(["dumpsys", "activity", "exit-info", package], check=False, deadline_s=60.0)
+    return parse_exit_info(answer.stdout)
+
+
+def parse_exit_info(text: str) -> dict[int, str]:
+    """Records as they stand in every version: one key a line, or several."""
+    found: dict[int, str] = {}
+    for record in re.split(r"ApplicationExitInfo #\d+:", text)[1:]:
+        match = _EXIT.search(record)
+        if match is not None:
+            reason = match["reason"]
+            whole = reason if reason.count("(") == reason.count(")") else reason.rstrip(")")
+            found.setdefault(int(match["pid"]), f"exit info: {whole}")
+    return found
+
+
+def by_reason(kills: Iterable[Kill]) -> dict[str, int]:
+    """How many of each reason, sorted by name."""
+    return dict(sorted(Counter(kill.reason for kill in kills).items()))
+
+
+def unexplained(kills: Sequence[Kill], lost: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Of (package, pid) that lost their process, those that no witness has named."""
+    known = {kill.pid for kill in kills}
+    return [(package, pid) for package, pid in lost if pid not in known]
