@@ -154,7 +154,7 @@ def test_axes_fit_any_latencies(values: list[float]) -> None:
 
 def test_lanes_without_a_value_take_the_place_of_their_title(tmp_path: Path) -> None:
     times = np.array([0.0, 1.0])
-    whole = plots_detail.timelines(course_of({name: times for name in SERIES}), "a")
+    whole = plots_detail.timelines(course_of(dict.fromkeys(SERIES, times)), "a")
     part = plots_detail.timelines(course_of({"free_memory_mb": times}), "a")
     assert whole is not None
     assert part is not None
