@@ -107,7 +107,7 @@ def _write(
     schema: pa.Schema,
     parts: list[tuple[dict[str, Any], str, str, str, str | None, dict[str, Any]]],
 ) -> None:
-    tables = []
+    tables = [schema.empty_table()]
     for about, kind, name, unit, reason, columns in parts:
         length = max(1, len(columns["value"]))
         content = about | {kind: name, "unit": unit, "reason": reason}

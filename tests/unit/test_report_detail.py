@@ -13,7 +13,7 @@ import pytest
 from analysis.detail import Detail
 from analysis.detail.distributions import stepped
 from analysis.detail.names import DIRECT_RECLAIM, SERIES
-from analysis.detail.records import Series, no_distribution
+from analysis.detail.records import Series, no_distribution, no_series
 from analysis.judgement import Judgement
 from analysis.pipeline import judge
 from analysis.report import detail_frames, plots_detail, write
@@ -69,8 +69,8 @@ def test_many_events_keep_their_tail_and_their_shares() -> None:
     assert len(whole) <= 400
     assert len(steps[steps["block"].notna()]) <= 41
     assert whole["share"].iloc[-1] == 1
-    for row in whole.itertuples():
-        assert row.share == pytest.approx((values <= row.value * (1 + 1e-4)).mean(), abs=2e-3)
+    for value, share in whole[["value", "share"]].to_numpy():
+        assert share == pytest.approx((values <= value * (1 + 1e-4)).mean(), abs=2e-3)
 
 
 def test_the_typical_pair_is_nearest_to_the_estimate(tmp_path: Path) -> None:
@@ -116,7 +116,8 @@ def test_the_figures_of_a_comparison(tmp_path: Path) -> None:
 
 def unrecorded(scenario: str, variant: str, pair: int, rep: int) -> Detail:
     why = "the trace does not record mm_vmscan_direct_reclaim_begin"
-    return Detail((no_distribution(DIRECT_RECLAIM, "ms", why),), ())
+    nothing = tuple(no_series(name, unit, "not recorded") for name, unit in SERIES.items())
+    return Detail((no_distribution(DIRECT_RECLAIM, "ms", why),), nothing)
 
 
 def test_what_is_missing_says_why(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_lanes_without_a_value_take_the_place_of_their_title(tmp_path: Path) -> 
 
 
 def course_of(known: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, unit in SERIES.items():
         one = Series(name, unit, known.get(name, np.zeros(0)), known.get(name, np.zeros(0)), "not known")
         rows += [("a", "b", 0, name, unit, t, t, None) for t in one.times_s] or [
