@@ -101,12 +101,14 @@ def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
         raise Asked
 
     armed: list[bool] = []
+    ended: list[bool] = []
     plain = WasmInstance._on_reply
 
     def interrupted(self: WasmInstance, address: int, size: int) -> None:
         if armed:
             armed.clear()
             os.kill(os.getpid(), number)
+            ended.append(True)
         plain(self, address, size)
 
     monkeypatch.setattr(WasmInstance, "_on_reply", interrupted)
@@ -116,6 +118,7 @@ def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
             armed.append(True)
             with pytest.raises(Asked):
                 session.rows("SELECT 1")
+            assert ended
             assert session.rows("SELECT 2") == [(2,)]
         assert signal.getsignal(number) is stop
     finally:
