@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.detail import Detail, detail_of
 from analysis.engine.sha256 import sha256_of
 from analysis.metric_table import Measured, definitions_hash, usable
 from analysis.metrics import compute
@@ -15,6 +16,7 @@ from foundation.errors import TraceError
 
 if TYPE_CHECKING:
     from analysis.engine import EngineChoice
+    from analysis.metrics.recording import Recording
 
 
 class Measuring:
@@ -73,13 +75,18 @@ class Measuring:
         engine = self._engine or EngineChoice.parse(None)
         engine_sha256 = find_engine(engine, trace.stat().st_size).sha256
         reasons: tuple[str, ...] = ()
+        details: list[Detail] = []
+
+        def watch(recording: Recording) -> None:
+            details.append(detail_of(recording))
+
         try:
-            values = compute(trace, self._metrics, engine)
+            values = compute(trace, self._metrics, engine, watch=watch)
         except TraceError as error:
             reasons = (_without_path(error, trace),)
             try:
                 # What a lossy trace holds is kept for the comparison with voids.
-                values = compute(trace, self._metrics, engine, lossy=True)
+                values = compute(trace, self._metrics, engine, lossy=True, watch=watch)
             except TraceError:
                 return self._void(*reasons, digest=digest, engine_sha256=engine_sha256)
         figures = {
@@ -89,7 +96,15 @@ class Measuring:
             for value in values
         }
         made_by = str(values[0].engine) if values else ""
-        return Measured(figures, reasons, digest, made_by, engine_sha256, definitions_hash())
+        return Measured(
+            figures,
+            reasons,
+            digest,
+            made_by,
+            engine_sha256,
+            definitions_hash(),
+            details[0] if details else None,
+        )
 
     def _void(self, *reasons: str, digest: str = "", engine_sha256: str = "") -> Measured:
         figures = {name: unknown(reasons[0]) for name in self._metrics}

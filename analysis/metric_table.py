@@ -13,12 +13,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.detail.records import Detail
 from analysis.metrics.figure import Figure
 
 _HERE: Final = Path(__file__).parent
 #: What decides a figure besides the trace and the engine.
 _DEFINING: Final = (
     "metrics",
+    "detail",
     "sql",
     "validity.py",
     "schedstat.py",
@@ -55,7 +57,8 @@ class Measured:
     """All figures of one trace, what is wrong with it, and what made them.
 
     ``trace_sha256`` is of the file that was read; ``engine_sha256`` of the trace processor
-    that was chosen; both are empty where no trace was read.
+    that was chosen; both are empty where no trace was read. ``detail`` is kept in files of
+    its own, and is None for figures that were kept without it.
     """
 
     figures: Mapping[str, Figure]
@@ -64,6 +67,7 @@ class Measured:
     engine: str
     engine_sha256: str
     definitions: str
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True)

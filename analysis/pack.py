@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis.pipeline import judge
-from analysis.results import CAMPAIGN_FILE, JUDGEMENT_FILE, METRICS_FILE, VERDICTS_FILE, load
+from analysis.results import (
+    CAMPAIGN_FILE,
+    DISTRIBUTIONS_FILE,
+    JUDGEMENT_FILE,
+    METRICS_FILE,
+    TIMELINES_FILE,
+    VERDICTS_FILE,
+    load,
+)
 from foundation.errors import HostError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +24,8 @@ if TYPE_CHECKING:
 #: Below blocks/NNN-variant-scenario/: records, and the console of a kernel that failed.
 _BLOCK_FILES: Final = ("block.json", "kernel.log", "rep-*/rep.json", "rep-*/workload.jsonl")
 _CAMPAIGN_FILES: Final = (CAMPAIGN_FILE, METRICS_FILE, VERDICTS_FILE, JUDGEMENT_FILE)
+#: Only where traces could be read.
+_DETAIL_FILES: Final = (DISTRIBUTIONS_FILE, TIMELINES_FILE)
 
 
 def pack(results: Path, into: Path, engine: EngineChoice | None = None) -> list[Path]:
@@ -30,6 +40,7 @@ def pack(results: Path, into: Path, engine: EngineChoice | None = None) -> list[
     judge(results, engine)
     campaign = load(results)
     files = [results / name for name in _CAMPAIGN_FILES]
+    files += [path for name in _DETAIL_FILES if (path := results / name).is_file()]
     for block in campaign.blocks:
         files += [path for pattern in _BLOCK_FILES for path in sorted(block.folder.glob(pattern))]
     names = [path.relative_to(results) for path in files]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis import metric_table
+from analysis.detail import tables as detail_tables
 from analysis.judgement import Judgement, KernelFailure, Void
 from analysis.measuring import Measuring
 from analysis.metric_table import Measured, RowKey, definitions_hash
@@ -53,12 +54,14 @@ def figures_of(
 def judge(
     results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
 ) -> Judgement:
-    """Judge what is finished of a campaign; write metrics.parquet, verdicts.json and judgement.json.
+    """Judge what is finished of a campaign; write its figures and verdicts.
 
-    Figures of traces that have not changed are used again; with ``engine`` None whichever
-    engine made them, else only that engine's. ``progress`` is told of each trace that is
-    read. The same folder and engine give the same bytes. ResultsError for a folder that is
-    none or is damaged, HostError without an engine or where the files cannot be written.
+    Written are metrics.parquet, verdicts.json and judgement.json, and of traces that could be
+    read distributions.parquet and timelines.parquet. Figures of traces that have not changed
+    are used again; with ``engine`` None whichever engine made them, else only that engine's.
+    ``progress`` is told of each trace that is read. The same folder and engine give the same
+    bytes. ResultsError for a folder that is none or is damaged, HostError without an engine or
+    where the files cannot be written.
     """
     found = figures_of(results, engine, progress=progress)
     campaign, metrics, blocks, pairs = found.campaign, found.metrics, found.blocks, found.pairs
@@ -122,7 +125,11 @@ def _measure(
     progress: Callable[[str], None],
 ) -> dict[int, BlockFigures]:
     path = campaign.root / METRICS_FILE
-    measuring = Measuring(tuple(metrics), metric_table.read(path), engine)
+    details = detail_tables.read(campaign.root)
+    stored = {
+        digest: replace(one, detail=details.get(digest)) for digest, one in metric_table.read(path).items()
+    }
+    measuring = Measuring(tuple(metrics), stored, engine)
     todo = [(block, repetition) for block in campaign.blocks for repetition in block.repetitions]
     done: list[tuple[Block, Repetition, Measured]] = []
     try:
@@ -159,6 +166,7 @@ def _write_table(
     ]
     try:
         metric_table.write(path, rows, {name: metric.unit for name, metric in metrics.items()})
+        detail_tables.write(path.parent, rows)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 

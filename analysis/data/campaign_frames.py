@@ -11,8 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.data.columns import BLOCKS, METRICS, PAIRS, VERDICTS, WITH_VOIDS, Columns
-from analysis.results import METRICS_FILE
+from analysis.data.columns import (
+    BLOCKS,
+    DISTRIBUTIONS,
+    METRICS,
+    PAIRS,
+    TIMELINES,
+    VERDICTS,
+    WITH_VOIDS,
+    Columns,
+)
+from analysis.results import DISTRIBUTIONS_FILE, METRICS_FILE, TIMELINES_FILE
 from foundation.errors import ResultsError
 
 if TYPE_CHECKING:
@@ -26,17 +35,30 @@ def repetitions(judgement: Judgement) -> pd.DataFrame:
 
     ResultsError if the file is gone or is not what `judge` wrote.
     """
-    path = judgement.campaign.root / METRICS_FILE
-    return _read(path)
+    return _read(judgement.campaign.root / METRICS_FILE, METRICS)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def distributions(judgement: Judgement) -> pd.DataFrame:
+    """distributions.parquet: single latencies of each repetition, columns of `DISTRIBUTIONS`.
+
+    ResultsError as `repetitions`; a folder judged without its traces may never have had the file.
+    """
+    return _read(judgement.campaign.root / DISTRIBUTIONS_FILE, DISTRIBUTIONS)
+
+
+def timelines(judgement: Judgement) -> pd.DataFrame:
+    """timelines.parquet: the course of each repetition, columns of `TIMELINES`; as `distributions`."""
+    return _read(judgement.campaign.root / TIMELINES_FILE, TIMELINES)
+
+
+def _read(path: Path, columns: Columns) -> pd.DataFrame:
+    again = "move metrics.parquet away, and judge the folder again with its traces"
     try:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise ResultsError(f"{path} cannot be read", next_step="judge the folder again") from error
-    if list(frame.columns) != list(METRICS):
-        raise ResultsError(f"{path} has another layout", next_step="judge the folder again")
+        raise ResultsError(f"{path} cannot be read", next_step=again) from error
+    if list(frame.columns) != list(columns):
+        raise ResultsError(f"{path} has another layout", next_step=again)
     return frame
 
 

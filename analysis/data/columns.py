@@ -105,6 +105,59 @@ WITH_VOIDS: Final = _columns(
     p=("number?", "as `p` above"),
 )
 
+#: distributions.parquet: a row for each kept event of each repetition, or one that says why none is.
+DISTRIBUTIONS: Final = _columns(
+    block=("text", "folder of the block"),
+    index=("whole", "place of the block in the schedule, from 0"),
+    scenario=("text", "CPU condition"),
+    variant=("text", "kernel under test"),
+    pair=("whole", "pair of the block"),
+    rep=("whole", "repetition in the block, from 0"),
+    distribution=(
+        "text",
+        "`direct_reclaim_ms`: every direct reclaim that begins in the window and ends in the trace,"
+        " without the compression thread's own; `switch_latency_hot_ms`, `_warm_`, `_cold_`: each app"
+        " switch of that class, as the launch command timed it",
+    ),
+    unit=("text", "unit of `value`"),
+    value=("number?", "length of an event; ascending within a repetition; empty if there was none"),
+    count=(
+        "whole?",
+        "events that this row stands for: above the value before it, up to this one. 1 each up to 500"
+        " events; of more, 400 even ranks and the 100 largest are kept",
+    ),
+    reason=("text?", "why nothing could be recorded; empty beside an empty value: no such event happened"),
+    rep_valid=("truth", "whether the repetition counts"),
+    trace_sha256=("text", "SHA-256 of the trace that was read"),
+)
+
+#: timelines.parquet: a row for each step of each quantity in each repetition.
+TIMELINES: Final = _columns(
+    block=("text", "folder of the block"),
+    index=("whole", "place of the block in the schedule, from 0"),
+    scenario=("text", "CPU condition"),
+    variant=("text", "kernel under test"),
+    pair=("whole", "pair of the block"),
+    rep=("whole", "repetition in the block, from 0"),
+    series=(
+        "text",
+        "`kswapd_cpu_share`, `compression_cpu_share`: time on a CPU, all such threads together;"
+        " `queue_pages`: pages offered and not yet compressed; `free_memory_mb`: MemFree;"
+        " `psi_memory_some_share`: share of time in which some task stalled on memory;"
+        " `direct_reclaim_tasks`: tasks in direct reclaim at once",
+    ),
+    unit=("text", "unit of `value`"),
+    t_s=("number?", "from here on, from the begin of the measured window"),
+    value=(
+        "number?",
+        "where it comes from events, the mean from here to the next row (at most 400 a window); of"
+        " `psi_memory_some_share` too, between two readings; else the reading of a counter at this time",
+    ),
+    reason=("text?", "why the quantity is not known; the row then has no value"),
+    rep_valid=("truth", "whether the repetition counts"),
+    trace_sha256=("text", "SHA-256 of the trace that was read"),
+)
+
 #: Frame of `analysis.data.blocks`.
 BLOCKS: Final = _columns(
     block=("text", "folder of the block"),

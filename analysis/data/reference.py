@@ -8,6 +8,7 @@ from analysis.data.columns import (
     AWAKE,
     BLOCKS,
     COUNTERS,
+    DISTRIBUTIONS,
     FIGURES,
     METRICS,
     PAIRS,
@@ -15,6 +16,7 @@ from analysis.data.columns import (
     STALLS,
     SWITCHES,
     THREADS,
+    TIMELINES,
     VERDICTS,
     WITH_VOIDS,
     Columns,
@@ -33,6 +35,12 @@ _TABLES: Final[tuple[tuple[str, str, Columns], ...]] = (
     ("metrics.parquet", "A row for each repetition and metric.", METRICS),
     ("verdicts.json", "A list; an entry for each scenario, metric and variant.", VERDICTS),
     ("with_voids of verdicts.json", "One record in each entry.", WITH_VOIDS),
+    (
+        "distributions.parquet",
+        "A row for each event that was kept, or one that says why there is none.",
+        DISTRIBUTIONS,
+    ),
+    ("timelines.parquet", "A row for each step of each quantity.", TIMELINES),
     ("analysis.data.blocks", "A row for each finished block, in run order.", BLOCKS),
     ("analysis.data.pairs", "A row for each comparison, metric and pair.", PAIRS),
     ("analysis.data.figures", "A row for each metric of one trace.", FIGURES),
@@ -44,8 +52,9 @@ _TABLES: Final[tuple[tuple[str, str, Columns], ...]] = (
     ("analysis.data.TraceFrames.counters", "A row for each reading of a counter.", COUNTERS),
 )
 
-_FRAMES: Final = """`analysis.data.repetitions` is metrics.parquet as a frame, `analysis.data.verdicts` is
-verdicts.json as a frame: the fields of `with_voids` are then columns `with_voids_<field>`.
+_FRAMES: Final = """`analysis.data.repetitions`, `.distributions` and `.timelines` are the Parquet files as
+frames, `analysis.data.verdicts` is verdicts.json as a frame: the fields of `with_voids` are then columns
+`with_voids_<field>`.
 `analysis.data.together` joins the frames of several campaigns, with a column `campaign` in front.
 """
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import wasmtime
 
+from analysis.engine.held_signals import signals_held
 from analysis.engine.module_cache import load_module
 from foundation.errors import TraceError
 
@@ -107,16 +108,13 @@ class WasmInstance:
 
     def _call(self, name: str, *args: int) -> int:
         try:
-            return self._exports[name](self._store, *args) or 0
+            with signals_held():
+                return self._exports[name](self._store, *args) or 0
         except (wasmtime.WasmtimeError, wasmtime.Trap, _AbortedItself) as error:
             said = bytes(self._log[-400:]).decode("utf-8", "replace").strip().splitlines()
             cause = said[-1] if said else str(error).splitlines()[0]
             self._dead = f"the trace processor gave up: {cause}"
             raise WasmAborted(self._dead) from error
-        except KeyboardInterrupt:
-            # It came while a callback ran: the module's stack is gone.
-            self._dead = "the engine was interrupted"
-            raise
 
     def _unsigned(self, value: int) -> int:
         return value & ((1 << (8 * self._word)) - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from analysis.metrics.registry import (
 
 if TYPE_CHECKING:
     from analysis.engine import EngineChoice
+    from analysis.metrics.recording import Recording
 
 __all__ = [
     "PRIMARIES",
@@ -41,15 +42,17 @@ def compute(
     engine: EngineChoice | None = None,
     *,
     lossy: bool = False,
+    watch: Callable[[Recording], None] | None = None,
 ) -> list[MetricValue]:
     """Figures of one trace in the order of ``names`` (None: every metric).
 
     TraceError if the trace cannot be read, is not whole, or has no thread of role reclaim
     where one is asked for; UsageError for an unknown name; HostError without an engine.
     With ``lossy`` a trace that is not whole is read all the same, and every value carries
-    the reasons as a caution.
+    the reasons as a caution. ``watch`` is called once with the loaded trace, for what is not
+    one figure.
     """
     # Here, so that the registry costs no import of an engine.
     from analysis.metrics.evaluation import evaluate
 
-    return evaluate(trace, names, engine, lossy=lossy)
+    return evaluate(trace, names, engine, lossy=lossy, watch=watch)

@@ -48,7 +48,12 @@ _FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str,
 
 
 def evaluate(
-    trace: Path, wanted: Iterable[str] | None, engine: EngineChoice | None, *, lossy: bool
+    trace: Path,
+    wanted: Iterable[str] | None,
+    engine: EngineChoice | None,
+    *,
+    lossy: bool,
+    watch: Callable[[Recording], None] | None = None,
 ) -> list[MetricValue]:
     """A value for each wanted metric; see `analysis.metrics.compute`."""
     chosen = list(all_metrics() if wanted is None else wanted)
@@ -66,6 +71,8 @@ def evaluate(
         for family, compute in _FAMILIES:
             if any(metric.name in metrics for metric in family):
                 figures |= recording.figures(compute)
+        if watch is not None:
+            watch(recording)
     caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
     return [
         MetricValue(

@@ -51,10 +51,10 @@ class PageFigure:
         )
 
     def _spec(self) -> Markup:
-        content = json.loads(self.figure.to_json())
+        content = _rounded(json.loads(self.figure.to_json()))
         content["table"] = {
             "columns": list(self.frame.columns),
-            "rows": [[_cell(value) for value in row] for row in self.frame.itertuples(index=False)],
+            "runs": [_runs([_cell(value) for value in self.frame[name]]) for name in self.frame.columns],
         }
         return Markup(script_json(content))
 
@@ -68,6 +68,28 @@ def script_json(content: object) -> str:
 def figure_id(*parts: str) -> str:
     """An id of these parts that is a name of a file as well."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")
+
+
+def _rounded(content: Any) -> Any:
+    """Numbers with the digits that a figure can show: a third of the bytes."""
+    if isinstance(content, float):
+        return float(f"{content:.6g}")
+    if isinstance(content, list):
+        return [_rounded(one) for one in content]
+    if isinstance(content, dict):
+        return {key: _rounded(one) for key, one in content.items()}
+    return content
+
+
+def _runs(values: list[Any]) -> list[Any]:
+    """A column as values, and how often each follows itself: [a, 3, b, 1]. page.js unfolds it."""
+    found: list[Any] = []
+    for value in values:
+        if found and found[-2] == value and type(found[-2]) is type(value):
+            found[-1] += 1
+        else:
+            found += [value, 1]
+    return found
 
 
 def _cell(value: Any) -> Any:

@@ -32,12 +32,22 @@ _PAIR_COLUMNS: Final = (
     "ratio",
     "reason",
 )
-#: Metric of each part of reclaim's CPU time -> who spends it. The parts do not overlap.
-CPU_PARTS: Final = {
-    "kswapd_cpu_ms": "kswapd (scan)",
-    "direct_reclaim_cpu_ms": "direct reclaim",
-    "compression_cpu_ms": "compression thread",
-    "vendor_reclaim_cpu_ms": "vendor reclaim threads",
+#: Who spends reclaim's CPU time; the parts do not overlap. Either the first one or the next two.
+KSWAPD: Final = "kswapd: scan, and what it compresses itself"
+KSWAPD_SCAN: Final = "kswapd: scan"
+KSWAPD_COMPRESS: Final = "kswapd: compress"
+CPU_PARTS: Final = (
+    KSWAPD,
+    KSWAPD_SCAN,
+    KSWAPD_COMPRESS,
+    "direct reclaim",
+    "compression thread",
+    "vendor reclaim threads",
+)
+_WHOLE_PARTS: Final = {
+    "direct reclaim": "direct_reclaim_cpu_ms",
+    "compression thread": "compression_cpu_ms",
+    "vendor reclaim threads": "vendor_reclaim_cpu_ms",
 }
 
 
@@ -126,31 +136,44 @@ def _value(
 def cpu_parts(judgement: Judgement) -> pd.DataFrame:
     """CPU time of reclaim by who spent it, ms a repetition: mean over the valid blocks.
 
-    A row for each scenario, variant and part of `CPU_PARTS` that some block knows, with the
-    columns scenario, variant, metric, part, cpu_ms (NaN where no valid block knows it), blocks.
+    A row for each scenario, variant and part of `CPU_PARTS` that some block spent time in, with
+    the columns scenario, variant, part, cpu_ms (NaN where no valid block knows it) and blocks.
+    kswapd's time is split where its calls of zram were recorded in every valid block.
     """
     campaign = judgement.campaign
+    blocks = [
+        (figures.block.place.scenario, figures.block.place.variant, _parts(judgement, figures))
+        for figures in judgement.blocks.values()
+        if figures.block.outcome == "valid" and not figures.void_reasons
+    ]
+    split = bool(blocks) and all(KSWAPD_COMPRESS in parts for _, _, parts in blocks)
+    left_out = (KSWAPD,) if split else (KSWAPD_SCAN, KSWAPD_COMPRESS)
     rows = []
     for scenario in campaign.scenarios:
         for variant in campaign.variants:
-            for metric, part in CPU_PARTS.items():
-                values = _known(judgement, scenario, variant.name, metric)
+            own = [parts for where, who, parts in blocks if (where, who) == (scenario, variant.name)]
+            for part in CPU_PARTS:
+                values = [parts[part] for parts in own if part in parts]
                 mean = sum(values) / len(values) if values else math.nan
-                rows.append((scenario, variant.name, metric, part, mean, len(values)))
-    columns = ["scenario", "variant", "metric", "part", "cpu_ms", "blocks"]
-    frame = pd.DataFrame(rows, columns=pd.Index(columns))
-    seen = set(frame.loc[frame["cpu_ms"].gt(0), "metric"])
-    return frame[frame["metric"].isin(seen)].reset_index(drop=True)
+                rows.append((scenario, variant.name, part, mean, len(values)))
+    frame = pd.DataFrame(rows, columns=pd.Index(["scenario", "variant", "part", "cpu_ms", "blocks"]))
+    seen = set(frame.loc[frame["cpu_ms"].gt(0), "part"]) - set(left_out)
+    return frame[frame["part"].isin(seen)].reset_index(drop=True)
 
 
-def _known(judgement: Judgement, scenario: str, variant: str, name: str) -> list[float]:
-    if name not in judgement.metrics:
-        return []
-    return [
-        value
-        for figures in judgement.blocks.values()
-        if (figures.block.place.scenario, figures.block.place.variant) == (scenario, variant)
-        and figures.block.outcome == "valid"
-        and not figures.void_reasons
-        and (value := figures.value(judgement.metrics[name]).value) is not None
-    ]
+def _parts(judgement: Judgement, figures: BlockFigures) -> dict[str, float]:
+    """The parts that a block knows, ms."""
+
+    def value(name: str) -> float | None:
+        metric = judgement.metrics.get(name)
+        return None if metric is None else figures.value(metric).value
+
+    known = {part: value(name) for part, name in _WHOLE_PARTS.items()}
+    kswapd, compressed, share = (
+        value(name) for name in ("kswapd_cpu_ms", "t2_compress_ms", "t2_in_kswapd_share")
+    )
+    known[KSWAPD] = kswapd
+    if kswapd is not None and compressed is not None and share is not None:
+        known[KSWAPD_COMPRESS] = min(compressed * share, kswapd)
+        known[KSWAPD_SCAN] = kswapd - min(compressed * share, kswapd)
+    return {part: found for part, found in known.items() if found is not None}

@@ -29,6 +29,11 @@ COMPANIONS: Final = (
     "pgsteal_anon_per_s",
     "reclaim_efficiency",
     "switch_latency_hot_p50_ms",
+    "kills",
+)
+
+#: Shown after them where the baseline has a compression thread as well.
+OF_THE_THREAD: Final = (
     "queue_wait_p50_us",
     "queue_wait_p99_us",
     "queue_fallback_share",
@@ -37,7 +42,6 @@ COMPANIONS: Final = (
     "queue_same_filled_trip_us",
     "compression_wakeups_per_page",
     "compression_wake_to_run_p99_us",
-    "kills",
 )
 
 
@@ -106,6 +110,7 @@ def _figures(judgement: Judgement, scenario: str, variant: str) -> str:
         for row in rows
         if row.metric == name and not row.primary and row.baseline_median is not None
     ]
+    shown += [row for name in OF_THE_THREAD for row in rows if row.metric == name and row.baseline_median]
     pairs = max((row.pairs for row in rows), default=0)
     head = f"{scenario}: {variant} against {campaign.baseline.name}, {pairs} pairs"
     lines = [head, f" {'':26}{'change':>8} {'95 % interval':>20} {'A/A':>7} {'p':>6}"]

@@ -7,10 +7,23 @@
   function specOf(figure) {
     if (!specs.has(figure)) {
       var spec = JSON.parse(figure.querySelector("script").textContent);
-      spec.layout.dragmode = spec.layout.dragmode || false;
+      // A finger scrolls the page; only a mouse draws the part to look at closely.
+      if (!spec.layout.dragmode || !matchMedia("(pointer: fine)").matches) spec.layout.dragmode = false;
+      spec.table.rows = unfolded(spec.table.runs);
       specs.set(figure, spec);
     }
     return specs.get(figure);
+  }
+
+  // Columns of [value, how often it follows itself, ...] as rows.
+  function unfolded(columns) {
+    var rows = [];
+    columns.forEach(function (runs, place) {
+      for (var at = 0, row = 0; at < runs.length; at += 2)
+        for (var count = runs[at + 1]; count > 0; count -= 1, row += 1)
+          (rows[row] = rows[row] || [])[place] = runs[at];
+    });
+    return rows;
   }
 
   function draw(figure) {

@@ -26,29 +26,40 @@ VERDICTS: Final = {
 }
 #: Ratios that are labelled, as relative changes: near where the axis is short, far where it is long.
 _NEAR: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
+_MIDDLE: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-_NEAR_SPAN: Final = 3.0
+_NEAR_SPAN, _MIDDLE_SPAN = 3.0, 20.0
 #: A forest's axis goes no further; what lies beyond is named at its edge.
 _WIDEST: Final = 50.0
+#: Nor does it go further than this for the end of an interval alone: one wild metric would crush the rest.
+_FAR_END: Final = 4.0
 #: Multiples of the practical threshold that are labelled.
 _MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
-_PART_COLOURS: Final = (BLUE, GREEN, ORANGE, PURPLE)
+_MOST_TICKS: Final = 8
+_YELLOW, _SKY = "#a07800", "#2a7ab8"
+_PART_COLOURS: Final = {
+    "kswapd: scan, and what it compresses itself": _SKY,
+    "kswapd: scan": _SKY,
+    "kswapd: compress": _YELLOW,
+    "direct reclaim": "#00805d",
+    "compression thread": "#c25400",
+    "vendor reclaim threads": "#a04e88",
+}
 
 
 def forest(effects: pd.DataFrame) -> go.Figure | None:
     """Relative changes of one comparison with 95 % intervals; None if no metric has one.
 
-    ``effects`` as `frames.effects`. Bands show the practical thresholds, brackets what two
-    boots of one kernel differ by. An estimate without an interval (few pairs) is a mark alone.
+    ``effects`` as `frames.effects`, with an optional column ``label`` in place of the metric's
+    name. Bands show the practical thresholds, violet bars what two boots of one kernel differ by.
+    An estimate without an interval (few pairs) is a mark alone.
     """
     rows = effects[effects["ratio"].gt(0)]
     if rows.empty:
         return None
-    edges = rows[["ratio", "ci_low", "ci_high", "floor"]].to_numpy().ravel()
-    known = [edge for edge in edges if edge > 0 and math.isfinite(edge)]
-    low = max(1 / _WIDEST, min(0.9, *known))
-    high = min(_WIDEST, max(1.1, *known))
-    wanted = _NEAR if high / low < _NEAR_SPAN else _FAR
+    low, high = _reach(rows)
+    span = high / low
+    wanted = _NEAR if span < _NEAR_SPAN else _MIDDLE if span < _MIDDLE_SPAN else _FAR
     ticks = [tick for tick in wanted if low * 0.9 <= tick <= high * 1.1]
     figure = _forest(
         rows,
@@ -69,6 +80,17 @@ def forest(effects: pd.DataFrame) -> go.Figure | None:
     return figure
 
 
+def _reach(rows: pd.DataFrame) -> tuple[float, float]:
+    """Ends of a forest's axis: all estimates, and of the intervals what is not far off."""
+
+    def known(*names: str) -> list[float]:
+        return [edge for edge in rows[list(names)].to_numpy().ravel() if edge > 0 and math.isfinite(edge)]
+
+    ends = [min(max(edge, 1 / _FAR_END), _FAR_END) for edge in known("ci_low", "ci_high", "floor")]
+    places = [*known("ratio"), *ends]
+    return max(1 / _WIDEST, min(0.9, *places)), min(_WIDEST, max(1.1, *places))
+
+
 def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     """Changes of the metrics that can be 0, in multiples of the practical threshold; None without one.
 
@@ -84,7 +106,9 @@ def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     def place(values: pd.Series) -> pd.Series:
         return (values / unit).map(math.asinh)
 
-    far = max(math.asinh(2), min(math.asinh(1000), place(rows["difference"]).abs().max() * 1.1))
+    names = ["difference", "difference_ci_low", "difference_ci_high"]
+    widest = max(place(rows[name]).abs().max() for name in names if rows[name].notna().any())
+    far = max(math.asinh(2), min(math.asinh(1000), widest * 1.05))
     figure = _forest(
         rows,
         middle=place(rows["difference"]),
@@ -97,7 +121,7 @@ def forest_of_differences(effects: pd.DataFrame) -> go.Figure | None:
     figure.update_xaxes(
         range=[-far * 1.05, far * 1.05],
         tickvals=[math.asinh(tick) for tick in ticks],
-        ticktext=["no change" if tick == 0 else f"{tick:+d}×" for tick in ticks],
+        ticktext=["0" if tick == 0 else f"{tick:+d}×" for tick in ticks],
         tickangle=0,
         title_text="change, in practical thresholds",
         title_standoff=6,
@@ -115,7 +139,7 @@ def _forest(
     floor: tuple[pd.Series, pd.Series],
     limits: tuple[float, float],
 ) -> go.Figure:
-    """Marks, intervals, bands and brackets at the places given, a line for each row."""
+    """Marks, intervals, bands and bars of noise at the places given, a line for each row."""
     places = pd.Series(range(len(rows)), index=rows.index)
     figure = go.Figure()
     for left, right, place in zip(*band, places, strict=True):
@@ -137,12 +161,19 @@ def _forest(
         marker={"symbol": "square", "size": 12, "color": _BAND},
     )
     if floor[1].notna().any():
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for left, right, place in zip(*floor, places, strict=True):
+            if right > left:
+                x += [max(left, limits[0]), min(right, limits[1]), None]
+                y += [place, place, None]
         figure.add_scatter(
-            x=[value for pair in zip(*floor, strict=True) for value in pair],
-            y=[place for place in places for _ in range(2)],
-            mode="markers",
+            x=x,
+            y=y,
+            mode="lines",
             name="A/A noise floor",
-            marker={"symbol": "line-ns-open", "size": 13, "color": PURPLE, "line": {"width": 2}},
+            line={"color": PURPLE, "width": 7},
+            opacity=0.45,
             hoverinfo="skip",
         )
     for verdict, (colour, symbol) in VERDICTS.items():
@@ -186,7 +217,7 @@ def _forest(
         tickvals=list(places),
         ticktext=[
             f"<b>{name}</b>" if primary else name
-            for name, primary in zip(rows["metric"], rows["primary"], strict=True)
+            for name, primary in zip(rows.get("label", rows["metric"]), rows["primary"], strict=True)
         ],
         range=[len(rows) - 0.4, -0.6],
         automargin=True,
@@ -243,7 +274,10 @@ def paired(pairs: pd.DataFrame, baseline: str) -> go.Figure | None:
             text=[_pair_hover(row, side) for _, row in shown.iterrows()],
             hoverinfo="text",
         )
-    figure.update_xaxes(title_text="block, in run order", title_standoff=4, nticks=8, tickformat="d")
+    places = known[["baseline_index", "variant_index"]].stack()
+    # Few blocks would be given ticks between them.
+    step = {"dtick": 1} if places.max() - places.min() < _MOST_TICKS else {"nticks": _MOST_TICKS}
+    figure.update_xaxes(title_text="block, in run order", title_standoff=4, tickformat="d", **step)
     figure.update_yaxes(rangemode="tozero", nticks=6)
     return styled(figure, height=250)
 
@@ -277,15 +311,19 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
     if known.empty:
         return None
     figure = go.Figure()
-    for (part, rows), colour in zip(known.groupby("part", sort=False), _PART_COLOURS, strict=False):
+    # A number stands in its part where it fits.
+    smallest = known.groupby(["scenario", "variant"])["cpu_ms"].sum().max() * 0.03
+    for part, rows in known.groupby("part", sort=False):
         figure.add_bar(
             y=[list(rows["scenario"]), list(rows["variant"])],
             x=rows["cpu_ms"],
             orientation="h",
             name=str(part),
-            marker={"color": colour, "line": {"width": 1, "color": "#fff"}},
-            text=[f"{value:,.0f}" if value else "" for value in rows["cpu_ms"]],
+            marker={"color": _PART_COLOURS[str(part)], "line": {"width": 1, "color": "#fff"}},
+            text=[f"{value:,.0f}" if value > smallest else "" for value in rows["cpu_ms"]],
             textposition="inside",
+            textangle=0,
+            constraintext="none",
             insidetextanchor="middle",
             insidetextfont={"color": "#fff"},
             hovertext=[
@@ -296,10 +334,11 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
             hoverinfo="text",
         )
     bars = len(known[["scenario", "variant"]].drop_duplicates())
-    figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(title_text="CPU time in a repetition [ms]", title_standoff=6)
     figure.update_yaxes(autorange="reversed", automargin=True, dividerwidth=1, dividercolor=GRID)
-    return styled(figure, height=110 + 44 * bars)
+    styled(figure, height=110 + 44 * bars)
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
+    return figure
 
 
 def styled(figure: go.Figure, *, height: int) -> go.Figure:

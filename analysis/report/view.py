@@ -10,6 +10,7 @@ from analysis.judgement import Judgement, VerdictRow, number, percent
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
 from analysis.report.figures import cpu_split, forests, pair_figures
+from analysis.report.figures_detail import Absent, Drawn, course_figure, latency_figures
 from analysis.report.floor import floor_text
 from analysis.report.fragment import PageFigure
 from analysis.report.one_sided import one_sided
@@ -33,6 +34,8 @@ class Section:
     families: tuple[tuple[str, tuple[VerdictRow, ...]], ...]
     forests: tuple[PageFigure, ...]
     paired: tuple[tuple[str, tuple[PageFigure, ...]], ...]
+    latencies: Drawn
+    course: PageFigure | Absent
 
 
 def context(judgement: Judgement) -> dict[str, Any]:
@@ -93,6 +96,8 @@ def _section(judgement: Judgement, id: str, scenario: str, variant: str) -> Sect
         families=tuple((family, tuple(found)) for family, found in families.items()),
         forests=forests(judgement, id, scenario, variant),
         paired=pair_figures(judgement, id, scenario, variant),
+        latencies=latency_figures(judgement, id, scenario, variant),
+        course=course_figure(judgement, id, scenario, variant),
     )
 
 
@@ -125,7 +130,7 @@ def threshold_text(row: VerdictRow) -> str:
 def detectable_text(row: VerdictRow) -> str:
     """The smallest change that this many pairs would call one, 8 times of 10."""
     if row.detectable is None:
-        return "none, however large" if row.pairs else "-"
+        return "none, however large" if row.pairs else "not known without a valid pair"
     return (
         f"{row.detectable * 100:.1f} %" if row.scale == "ratio" else f"{number(row.detectable)} {row.unit}"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import metric_table
+from analysis.detail import Detail, tables
 from analysis.metric_table import Measured, RowKey, definitions_hash
 from analysis.metrics import PRIMARIES, all_metrics
 from analysis.metrics.figure import Figure, unknown
@@ -39,12 +40,15 @@ class ResultsFolder:
     metrics: Sequence[str] = (*PRIMARIES, "compression_cpu_ms", "pswpout")
     primaries: Sequence[str] = PRIMARIES
     seed: int = 7
+    lanes: Sequence[str] = ("virtual-0",)
+    #: Single events and courses; None: as a folder of before there were such files.
+    detail: Callable[[str, str, int, int], Detail] | None = None
     blocks: list[PlannedBlock] = field(init=False)
     rows: list[tuple[RowKey, bool, Measured]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = [variant["name"] for variant in self.variants]
-        self.blocks = list(schedule(names, self.scenarios, self.pairs, self.seed, ("virtual-0",)))
+        self.blocks = list(schedule(names, self.scenarios, self.pairs, self.seed, tuple(self.lanes)))
         self.root.mkdir(parents=True, exist_ok=True)
         self.campaign()
 
@@ -71,7 +75,10 @@ class ResultsFolder:
             "suite_version": "0.0.test",
             "tools": {"pytest": "0"},
             "emulated": True,
-            "lanes": {"virtual-0": {"model": "synthetic", "accelerator": "none", "memory_mb": "256"}},
+            "lanes": {
+                lane: {"model": "synthetic", "accelerator": "none", "memory_mb": "256"}
+                for lane in self.lanes
+            },
             "host": {"machine": "synthetic"},
             "void_rules": ["a repetition whose trace lost data is void"],
         }
@@ -143,9 +150,10 @@ class ResultsFolder:
         return folder / "trace.perfetto-trace"
 
     def save(self) -> Path:
-        """Write the table of figures, and return the folder."""
+        """Write the tables of figures and details, and return the folder."""
         units = {name: all_metrics()[name].unit for name in self.metrics}
         metric_table.write(self.root / "metrics.parquet", self.rows, units)
+        tables.write(self.root, self.rows)
         return self.root
 
     def _repetition(self, folder: Path, index: int, trace: bytes, reasons: list[str]) -> None:
@@ -188,7 +196,13 @@ class ResultsFolder:
         key = RowKey(block.folder(), block.index, block.scenario, block.variant, block.pair, index)
         digest = hashlib.sha256(trace).hexdigest()
         measured = Measured(
-            figures, tuple(trace_reasons), digest, "synthetic", "0" * 64, definitions_hash()
+            figures,
+            tuple(trace_reasons),
+            digest,
+            "synthetic",
+            "0" * 64,
+            definitions_hash(),
+            self.detail and self.detail(block.scenario, block.variant, block.pair, index),
         )
         self.rows.append((key, not reasons and not trace_reasons, measured))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import wasmtime
@@ -86,6 +88,41 @@ def test_a_request_larger_than_the_buffer_is_refused() -> None:
         instance.request(bytes(REQUEST_BUFFER + 1))
     instance.close()
     instance.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
+    trace: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Asked
+
+    armed: list[bool] = []
+    ended: list[bool] = []
+    plain = WasmInstance._on_reply
+
+    def interrupted(self: WasmInstance, address: int, size: int) -> None:
+        if armed:
+            armed.clear()
+            os.kill(os.getpid(), number)
+            ended.append(True)
+        plain(self, address, size)
+
+    monkeypatch.setattr(WasmInstance, "_on_reply", interrupted)
+    before = signal.signal(number, stop)
+    try:
+        with open_trace(trace, EngineChoice(kind="wasm")) as session:
+            armed.append(True)
+            with pytest.raises(Asked):
+                session.rows("SELECT 1")
+            assert ended
+            assert session.rows("SELECT 2") == [(2,)]
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
 
 
 def test_out_of_memory_is_an_error_and_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

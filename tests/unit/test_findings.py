@@ -23,7 +23,11 @@ def copied(campaign: Path, folder: Path) -> Path:
 
 
 def test_there_are_findings() -> None:
-    assert {path.name for path in CAMPAIGNS} >= {"zram-level", "page-io-level", "throughput", "handicap"}
+    assert {path.name for path in CAMPAIGNS} >= {
+        *("zram-level", "page-io-level", "throughput", "handicap", "queue", "reclaim-cycle", "refault"),
+        *("cpus-1", "cpus-4", "lru-classic", "lru-mglru", "forward-progress"),
+        *(f"content-{kind}" for kind in ("zero", "same-filled", "ratio4", "ratio2", "random")),
+    }
 
 
 @pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda path: path.name)

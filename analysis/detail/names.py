@@ -1,0 +1,23 @@
+"""Names of the distributions and series, with their units: no trace is needed to know them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DIRECT_RECLAIM: Final = "direct_reclaim_ms"
+#: Launch class -> distribution.
+SWITCHES: Final = {
+    "hot": "switch_latency_hot_ms",
+    "warm": "switch_latency_warm_ms",
+    "cold": "switch_latency_cold_ms",
+}
+
+#: Series -> unit, in the order of reports.
+SERIES: Final = {
+    "kswapd_cpu_share": "% of a CPU",
+    "compression_cpu_share": "% of a CPU",
+    "queue_pages": "pages",
+    "free_memory_mb": "MiB",
+    "psi_memory_some_share": "% of time",
+    "direct_reclaim_tasks": "tasks",
+}
