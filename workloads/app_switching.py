@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -14,13 +14,14 @@ from android_tests.device.quoting import quote
 from foundation.errors import DeviceError, UsageError
 from workloads.app_actions import act
 from workloads.app_log import APP_DIR, AppLogs
-from workloads.kills import Kill, by_reason
-from workloads.launches import Launch, LaunchState, start
+from workloads.kills import Kill, KillMark, by_reason, with_marks
+from workloads.launches import Launch, LaunchState, start, stop_argv
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 
-HOME: Final = ("input", "keyevent", "HOME")
+#: Leaves the app in front, where there is a gap.
+HOME_ARGV: Final = ("input", "keyevent", "HOME")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class CycleResult:
     starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
     exists, since a wrong page is raised as DataCorruption. ``killed`` are all processes that the
     phone killed meanwhile, with reasons; ``versions`` the version codes of the phone's packages.
+    ``kills_marked`` is how many of them lmkd marked in the trace, None without one.
     """
 
     switches: tuple[Switch, ...]
@@ -66,6 +68,13 @@ class CycleResult:
     killed: tuple[Kill, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     log_trouble: str | None = None
+    kills_marked: int | None = None
+
+    def with_marks(self, marks: Sequence[KillMark]) -> CycleResult:
+        """Joined with the kills that a trace tells."""
+        return replace(
+            self, killed=tuple(with_marks(self.killed, marks)), kills_marked=len({m.pid for m in marks})
+        )
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line a switch, then one with the sums."""
@@ -85,6 +94,7 @@ class CycleResult:
                 "kept_alive_share": 1 - self.kills / len(self.switches) if self.switches else None,
                 "package_versions": dict(self.versions),
                 "log_trouble": self.log_trouble,
+                "kills_marked": self.kills_marked,
             }
         return facts
 
@@ -171,7 +181,7 @@ class AppSwitching:
         """
         before = pswpout(self._device)
         for app in self._profile.apps:
-            self._device.shell(["am", "force-stop", app.package])
+            self._device.shell(stop_argv(app.package))
         switches = [self._switch(app, 0) for app in self._profile.apps]
         result = self._finish(switches)
         if pswpout(self._device) == before:
@@ -222,7 +232,7 @@ class AppSwitching:
             act(self._device, [app.action], app.package, self._phone.size, self._sleep)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(HOME)
+            self._device.shell(HOME_ARGV)
             self._sleep(self._profile.gap_s)
         return switch
 
@@ -271,7 +281,7 @@ class AppSwitching:
         if self._phone is not None:
             self._phone.watch.stop()
         for app in self._profile.apps:
-            self._device.shell(["am", "force-stop", app.package], check=False)
+            self._device.shell(stop_argv(app.package), check=False)
         if self._device.emulated:
             folders = " ".join(quote(f"{APP_DIR}/{app.package}") for app in self._profile.apps)
             self._device.script(f"rm -rf {folders}")

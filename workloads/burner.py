@@ -10,10 +10,12 @@ from typing import Final, Self
 
 from android_tests.device.arch import arch_of
 from android_tests.device.protocol import Device, RemoteProcess
+from android_tests.device.quoting import quote, quote_argv
 from foundation.errors import DeviceError
 from workloads.native.build import binary
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-burner"
+_REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
 BUSY_SHARE_MIN: Final = 0.9
 _CHECK_S: Final = 0.5
 _ATTEMPTS: Final = 6
@@ -44,11 +46,6 @@ class RealTime:
             *("--fifo", str(self.priority)),
             *("--busy-ms", str(self.busy_ms), "--every-ms", str(self.every_ms)),
         ]
-
-
-def burner_argv(realtime: RealTime | None) -> list[str]:
-    """The command line on the device."""
-    return [REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())]
 
 
 class CpuBurner:
@@ -123,7 +120,21 @@ class CpuBurner:
         process, self._process = self._process, None
         if process is not None:
             process.stop()
-        self._device.shell(["rm", "-f", REMOTE])
+        self._device.shell(_REMOVE_ARGV)
+
+
+def burner_argv(realtime: RealTime | None) -> list[str]:
+    """Its command line on the device."""
+    return [REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())]
+
+
+def burner_commands(realtime: RealTime | None) -> list[str]:
+    """What `CpuBurner` sends to a device, as shell text."""
+    return [
+        f"adb push burner {quote(REMOTE)}",
+        f"{quote_argv(burner_argv(realtime))} &",
+        quote_argv(_REMOVE_ARGV),
+    ]
 
 
 def parse_cpus(stat: str) -> dict[str, tuple[int, int]]:

@@ -3,7 +3,8 @@
 Three witnesses, joined by pid: lmkd's event ``killinfo`` (system/memory/lmkd: event.logtags,
 statslog.h; Android 11 and newer), its line in the log ("Kill 'NAME' (PID), ...; reason: ...",
 lmkd.cpp), and the activity manager's event ``am_kill`` (EventLogTags.logtags of frameworks/base). For
-those that none of them names, ``dumpsys activity exit-info`` (AppExitInfoTracker.java, API 30).
+those that none of them names, ``dumpsys activity exit-info`` (AppExitInfoTracker.java, API 30). A fourth
+one comes with a Perfetto trace: the marks that lmkd writes at each kill, if its log is full or off.
 """
 
 from __future__ import annotations
@@ -39,9 +40,14 @@ _AM_RSS: Final = re.compile(r",\d+$")
 _EXIT: Final = re.compile(
     r"\bpid=(?P<pid>\d+)\b.*?\breason=(?P<number>\d+) \((?P<reason>[^)]*\)?)\)", re.DOTALL
 )
+#: lmkd's marks (system/memory/lmkd: lmkd.cpp): a counter with the pid, 0 when it is done (Android 10 on),
+#: and a text with pid, reason (-1: none) and oom_score_adj, as a slice or on a track (12 on).
+_COUNTER_MARK: Final = re.compile(r"C\|\d+\|kill_one_process\|(\d+)")
+_TEXT_MARK: Final = re.compile(r"[BIN]\|\d+\|(?:[^|]*\|)?lmk,(\d+),(-?\d+),(-?\d+)")
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
-#: Follows the log from its last line on.
-LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch", "-T", "1", *_TAGS, "*:S")
+_LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch")
+#: What follows the log.
+LOG_ARGV: Final = (*_LOGCAT, "-T", "1", *_TAGS, "*:S")
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,21 @@ class Kill:
     swap_free_kb: int | None
 
 
+@dataclass(frozen=True)
+class KillMark:
+    """A kill as lmkd marked it in a trace, CLOCK_BOOTTIME ns; None where it told the pid only."""
+
+    t_ns: int
+    pid: int
+    reason: int | None
+    adj: int | None
+
+
+def dump_argv(since: str) -> list[str]:
+    """What reads the log as it is now, from the second ``since`` (Unix time) on."""
+    return [*_LOGCAT, "-d", "-T", since, *_TAGS, "*:S"]
+
+
 class KillWatch:
     """Follows the phone's log from `start` to `stop`; no root. Side effect: one logcat."""
 
@@ -70,9 +91,11 @@ class KillWatch:
 
     def start(self) -> None:
         """Follow what is logged from now on; a watch that runs already begins anew."""
-        self.stop()
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        self._process = self._device.spawn(list(LOGCAT))
+        self._process = self._device.spawn(LOG_ARGV)
 
     def stop(self) -> tuple[list[Kill], str | None]:
         """End it: the kills since `start`, and why some may be missing, or None."""
@@ -81,10 +104,14 @@ class KillWatch:
             return [], None
         ended = process.poll()
         done = process.stop()
+        # What follows the log lags behind it; what is in the log's buffer now may begin too late.
+        last = self._device.shell(dump_argv(f"{self._since_s:.3f}"), check=False, deadline_s=60.0)
         trouble = None
         if ended is not None:
             trouble = f"logcat ended by itself (exit status {ended}): kills may be missing"
-        return parse_kills(done.stdout, self._since_s), trouble
+        elif last.exit_status != 0:
+            trouble = f"logcat -d ended with exit status {last.exit_status}: the last kills may be missing"
+        return parse_kills(f"{done.stdout}\n{last.stdout}", self._since_s), trouble
 
 
 def parse_kills(log: str, since_s: float) -> list[Kill]:
@@ -116,10 +143,13 @@ def _of_line(tag: str, message: str, t_s: float) -> Kill | None:
 
 def _killinfo(message: str, t_s: float) -> Kill:
     fields = message.strip("[] ").split(",")
-    number = int(fields[_REASON])
-    reason = LMKD_REASONS[number] if 0 <= number < len(LMKD_REASONS) else f"reason {number}"
     swap = int(fields[_SWAP_FREE_KB])
-    return Kill(t_s, int(fields[_PID]), None, int(fields[_ADJ]), f"lmkd: {reason}", swap)
+    return Kill(t_s, int(fields[_PID]), None, int(fields[_ADJ]), _reason(int(fields[_REASON])), swap)
+
+
+def _reason(number: int) -> str:
+    known = 0 <= number < len(LMKD_REASONS)
+    return f"lmkd: {LMKD_REASONS[number] if known else f'reason {number}'}"
 
 
 def _am_kill(message: str, t_s: float) -> Kill:
@@ -137,15 +167,20 @@ def _lmkd_line(message: str, t_s: float) -> Kill | None:
 
 def _joined(one: Kill, other: Kill) -> Kill:
     """Two witnesses of one kill: the reason is that of killinfo, else lmkd's, else the first."""
-    ranked = sorted((one, other), key=lambda k: (k.swap_free_kb is None, not k.reason.startswith("lmkd")))
+    ranked = sorted((one, other), key=lambda k: (k.swap_free_kb is None, not _by_lmkd(k)))
     best, second = ranked
     return replace(best, process=best.process or second.process, t_s=min(one.t_s or 0, other.t_s or 0))
 
 
 def exit_reasons(device: Device, package: str) -> Mapping[int, str]:
     """Reason by pid of a package's processes that ended; empty before Android 11."""
-    answer = device.shell(["dumpsys", "activity", "exit-info", package], check=False, deadline_s=60.0)
+    answer = device.shell(exit_info_argv(package), check=False, deadline_s=60.0)
     return parse_exit_info(answer.stdout)
+
+
+def exit_info_argv(package: str) -> list[str]:
+    """Asks why processes of a package ended."""
+    return ["dumpsys", "activity", "exit-info", package]
 
 
 def parse_exit_info(text: str) -> dict[int, str]:
@@ -163,6 +198,33 @@ def parse_exit_info(text: str) -> dict[int, str]:
 def by_reason(kills: Iterable[Kill]) -> dict[str, int]:
     """How many of each reason, sorted by name."""
     return dict(sorted(Counter(kill.reason for kill in kills).items()))
+
+
+def parse_mark(text: str, t_ns: int) -> KillMark | None:
+    """A line that somebody wrote into the trace, if it is lmkd's mark of a kill."""
+    if found := _TEXT_MARK.match(text):
+        pid, reason, adj = map(int, found.groups())
+        return KillMark(t_ns, pid, reason if reason >= 0 else None, adj)
+    found = _COUNTER_MARK.match(text)
+    return KillMark(t_ns, int(found[1]), None, None) if found is not None and found[1] != "0" else None
+
+
+def with_marks(kills: Sequence[Kill], marks: Iterable[KillMark]) -> list[Kill]:
+    """``kills``, and those that only the trace tells; what lmkd marked was lmkd, whoever else took note."""
+    joined = {kill.pid: kill for kill in kills}
+    # Of two marks of one kill the one that says more comes last.
+    for mark in sorted(marks, key=lambda mark: mark.reason is not None):
+        known = joined.get(mark.pid, Kill(None, mark.pid, None, mark.adj, "lmkd: not told", None))
+        if mark.reason is not None and (known.reason == "lmkd: not told" or not _by_lmkd(known)):
+            known = replace(known, reason=_reason(mark.reason), adj=mark.adj)
+        elif not _by_lmkd(known):
+            known = replace(known, reason="lmkd: not told")
+        joined[mark.pid] = known
+    return list(joined.values())
+
+
+def _by_lmkd(kill: Kill) -> bool:
+    return kill.reason.startswith("lmkd")
 
 
 def unexplained(kills: Sequence[Kill], lost: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -57,22 +57,22 @@ class Started(Protocol):
     def t_end_boot_ns(self) -> int: ...
 
 
-def start_text(package: str, activity: str) -> str:
-    """Shell text that brings an activity to the front and waits until it has drawn."""
-    return f"am start -W -n {quote(f'{package}/{activity}')}"
-
-
 def launch_script(package: str, activity: str) -> str:
-    """`start_text`, with pids and boot time before and after."""
-    name = quote(package)
+    """Shell text that starts an activity and tells pids and boot time before and after."""
+    component, name = quote(f"{package}/{activity}"), quote(package)
     return (
         "read up rest < /proc/uptime; "
         f'echo "before $up $(pidof {name})"; '
-        f"{start_text(package, activity)} 2>&1; "
+        f"am start -W -n {component} 2>&1; "
         'echo "status $?"; '
         "read up rest < /proc/uptime; "
         f'echo "after $up $(pidof {name})"'
     )
+
+
+def stop_argv(package: str) -> list[str]:
+    """Ends all processes of an app."""
+    return ["am", "force-stop", package]
 
 
 def start(device: Device, package: str, activity: str) -> Launch:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from android_tests.device.arch import arch_of
 from android_tests.device.protocol import Device, RemoteProcess
+from android_tests.device.quoting import quote, quote_argv
 from android_tests.device.state import ZramPin
 from foundation.errors import DataCorruption, DeviceError, UsageError
 from workloads.app_switching import Switch
@@ -19,6 +20,7 @@ from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
+_REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
 #: How long a cycle may take, and how long the reading of all pages after it, seconds.
 CYCLE_DEADLINE_S: Final = 600.0
 VERIFY_DEADLINE_S: Final = 600.0
@@ -80,16 +82,6 @@ class EaterCycle:
             "the memory eater was killed: it did less work than was asked for"
             " (give it less memory, or the device more)"
         ]
-
-
-def eater_argv(eater: Eater) -> list[str]:
-    """The command line of one cycle on the device."""
-    return [
-        REMOTE,
-        *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
-        *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
-        *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
-    ]
 
 
 class MemoryEater:
@@ -206,4 +198,27 @@ class MemoryEater:
     def remove(self) -> None:
         """End the eater and delete its file."""
         self._end()
-        self._device.shell(["rm", "-f", REMOTE])
+        self._device.shell(_REMOVE_ARGV)
+
+
+def eater_argv(eater: Eater) -> list[str]:
+    """Its command line on the device."""
+    return [
+        REMOTE,
+        *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
+        *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
+        *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
+    ]
+
+
+def eater_commands(profile: Profile) -> list[str]:
+    """What `MemoryEater` sends to a device, as shell text."""
+    assert profile.eater is not None
+    settings = profile.device
+    return [
+        f"adb push eater {quote(REMOTE)}",
+        "zram made anew, before each:",
+        *(f"    {line}" for line in ZramPin(settings.zram_mb, settings.zram_algorithm).commands()),
+        f"{quote_argv(eater_argv(profile.eater))} &",
+        quote_argv(_REMOVE_ARGV),
+    ]

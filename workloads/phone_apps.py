@@ -8,28 +8,21 @@ from typing import Final
 
 from android_tests.device.batch import ask_all
 from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote
+from android_tests.device.quoting import quote_argv
 from foundation.errors import UsageError
 from workloads.app_actions import screen_size
 from workloads.kills import Kill, KillWatch, exit_reasons, unexplained
 from workloads.profile import App
 
+LIST_ARGV: Final = ("pm", "list", "packages", "--show-versioncode")
 _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MULTILINE)
 _COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$", re.MULTILINE)
 
 
-LIST_PACKAGES: Final = ("pm", "list", "packages", "--show-versioncode")
-
-
-def resolve_text(package: str) -> str:
-    """Shell text that asks for what a launcher would start.
-
-    Source: PackageManagerShellCommand.java, resolve-activity --brief.
-    """
-    return (
-        "cmd package resolve-activity --brief -a android.intent.action.MAIN"
-        f" -c android.intent.category.LAUNCHER {quote(package)}"
-    )
+def resolve_argv(package: str) -> list[str]:
+    """Asks which activity a launcher starts. Source: PackageManagerShellCommand.java, resolve-activity."""
+    intent = ["-a", "android.intent.action.MAIN", "-c", "android.intent.category.LAUNCHER"]
+    return ["cmd", "package", "resolve-activity", "--brief", *intent, package]
 
 
 class PhoneApps:
@@ -48,7 +41,7 @@ class PhoneApps:
 
     def prepare(self, profile: str) -> None:
         """Find every app. UsageError naming all that are missing, and all that nothing can start."""
-        listed = self._device.shell(list(LIST_PACKAGES), deadline_s=60).stdout
+        listed = self._device.shell(LIST_ARGV, deadline_s=60).stdout
         present = {package: version or "unknown" for package, version in _LISTED.findall(listed)}
         missing = [app.package for app in self._apps if app.package not in present]
         unstartable = self._resolve([app.package for app in self._apps if app.package in present])
@@ -74,11 +67,8 @@ class PhoneApps:
         named = {app.package: app.activity for app in self._apps if app.activity is not None}
         self._activities = {package: named[package] for package in packages if package in named}
         asked = [package for package in packages if package not in named]
-        answers = ask_all(
-            self._device,
-            {package: resolve_text(package) for package in asked},
-            deadline_s=120.0,
-        )
+        questions = {package: quote_argv(resolve_argv(package)) for package in asked}
+        answers = ask_all(self._device, questions, deadline_s=120.0)
         for package in asked:
             found = _COMPONENT.search(answers[package].text)
             if found is not None and found["package"] == package:

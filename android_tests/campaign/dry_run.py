@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from android_tests.campaign.driving_commands import driving_text
 from android_tests.campaign.phone_commands import commands_text
 from android_tests.campaign.plan import Plan
 from android_tests.campaign.schedule import order_text
@@ -32,11 +31,7 @@ def _one(settings: Settings, plan: Plan) -> str:
             *(f"  {variant.spec}" for variant in plan.variants),
             f"  decided by {', '.join(plan.primaries)}",
             order_text(plan.blocks),
-            *(
-                [*commands_text(settings, plan), *driving_text(plan)]
-                if settings.device_kind == "phone"
-                else []
-            ),
+            *(commands_text(settings, plan) if settings.device_kind == "phone" else []),
             f"seed {plan.seed}, results in {settings.results}",
         ]
     )

@@ -1,48 +1,96 @@
-"""What a campaign would send to a phone to change it, as shell text."""
+"""What a campaign would send to a phone to change or drive it, as shell text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
+from analysis.metrics import needs_of
 from android_tests.campaign.plan import Plan
+from android_tests.campaign.repetition import real_time
 from android_tests.campaign.session import Settings
+from android_tests.campaign.workloads import workload_named
+from android_tests.capture.commands import recorder_commands
 from android_tests.device.fastboot.dry_run import kernel_commands
 from android_tests.device.quoting import quote
-from android_tests.device.state import FilePin, Pin, ZramPin, ZramState, pins_for
+from android_tests.device.shell_v2 import kill_text
+from android_tests.device.state import FilePin, Pin, ZramPin, pins_for
 from android_tests.device.state.command_pins import CommandPin, SettingPin
 from android_tests.device.state.cpufreq import FOLDER
-from android_tests.device.state.phone_pins import DEXOPT_SINCE_API, plain_pins, suppressed
+from android_tests.device.state.phone_pins import (
+    DEXOPT_SINCE_API,
+    charge_pins,
+    plain_pins,
+    suppressed,
+)
 from android_tests.device.switches import switches_of
+from workloads.burner import burner_commands
 
 _INDENT: Final = "    "
 
 
 def commands_text(settings: Settings, plan: Plan) -> list[str]:
-    """Lines of a dry run: how each block gets its kernel, and what it sets. UsageError.
+    """Lines of a dry run: how each block gets its kernel, what it sets, runs and records. UsageError.
 
     A value that is right already is not written; every other is read back, and put back in
-    reverse after the block.
+    reverse after the block. Commands that only read are left out, but for those of the workload.
     """
-    address = [f"--serial {settings.lane.serial}"] if settings.lane.serial else []
-    address += [f"--role {settings.lane.role}"] if settings.lane.role else []
     lane = settings.lane
+    address = [f"--serial {lane.serial}"] if lane.serial else []
+    address += [f"--role {lane.role}"] if lane.role else []
     blocks = [plan.variant(block.variant) for block in plan.blocks]
     kernels = kernel_commands(blocks, plan.variants, lane.flash_options(), serial=lane.serial)
-    lines = [*kernels, f"sent to the phone ({' '.join(address) or 'the only one attached'}), and put back:"]
-    if lane.reboot_between and not kernels:
-        lines.append(f"{_INDENT}adb reboot, before every block but the first")
-    for variant in plan.variants:
-        for pin in switches_of(variant):
-            lines += [f"{_INDENT}{text}    # {variant.name}" for text in _commands(pin)]
-    phone = plan.profile.phone
-    own = plain_pins(phone, api=DEXOPT_SINCE_API, network=False)
-    for pinned in suppressed([*own, *pins_for(plan.profile.device)], plan.suppressed):
-        lines += [f"{_INDENT}{text}" for text in _commands(pinned)]
-    if phone.cpufreq == "fixed" and "cpufreq" not in plan.suppressed:
-        share = f"the highest step up to {phone.cpufreq_share:.0%} of its maximum"
-        lines.append(f"{_INDENT}echo KHZ > {FOLDER}/policy*/scaling_{{max,min}}_freq    # {share}")
+    reboot = ["adb reboot, before every block but the first"] if lane.reboot_between and not kernels else []
+    kind = workload_named(plan.workload)
+    often = f"a warm-up and {plan.reps} repetition{'' if plan.reps == 1 else 's'} a block"
+    lines = [
+        *kernels,
+        *_section(
+            f"sent to the phone ({' '.join(address) or 'the only one attached'}), and put back:",
+            [*reboot, *_settings(plan)],
+        ),
+        *_section(f"run on the phone by the workload, {often}:", kind.commands(plan.profile)),
+    ]
+    for scenario in plan.scenarios:
+        if scenario != "idle":
+            commands = burner_commands(real_time(scenario))
+            lines += _section(f"run beside it by scenario {scenario}:", commands)
+    lines += _section("recorded by:", recorder_commands(needs_of(plan.metrics)))
     if plan.suppressed:
         lines.append(f"neither set nor checked: {', '.join(plan.suppressed)}")
+    lines.append(f"what ends in & runs until: {kill_text('PID', 'TERM')} (KILL, if it stays)")
+    if lane.su:
+        lines.append("each as root, through the phone's su")
+    return lines
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    return [title, *(f"{_INDENT}{line}" for line in lines)]
+
+
+def _settings(plan: Plan) -> list[str]:
+    lines = [
+        f"{text}    # {variant.name}"
+        for variant in plan.variants
+        for pin in switches_of(variant)
+        for text in _commands(pin)
+    ]
+    phone = plan.profile.phone
+    own = plain_pins(phone, api=DEXOPT_SINCE_API, network=False)
+    pins = suppressed([*own, *pins_for(plan.profile.device)], plan.suppressed)
+    lines += [text for pin in pins for text in _commands(pin)]
+    if any(isinstance(pin, SettingPin) for pin in pins):
+        lines.append("settings delete NAMESPACE KEY    # puts back what was not set")
+    if phone.charging == "no":
+        where = "charging, as root: the first of these that the phone has"
+        lines += [
+            f"{text}    # {where}"
+            for pin in suppressed(charge_pins(), plan.suppressed)
+            for text in _commands(pin)
+        ]
+    if phone.cpufreq == "fixed" and "cpufreq" not in plan.suppressed:
+        share = f"the highest step up to {phone.cpufreq_share:.0%} of its maximum"
+        lines.append(f"echo KHZ > {FOLDER}/policy*/scaling_{{max,min}}_freq    # {share}")
     return lines
 
 
@@ -57,18 +105,5 @@ def _commands(pin: Pin) -> list[str]:
     if isinstance(pin, CommandPin):
         return [f"{pin.writing[pin.wanted]}    # {pin.name}"]
     if isinstance(pin, ZramPin):
-        return _zram(pin)
+        return pin.commands()
     return [f"{pin.name}: {pin.wanted}"]
-
-
-def _zram(pin: ZramPin) -> list[str]:
-    state = ZramState.parse(pin.wanted)
-    node, base = f"/dev/block/{pin.device_name}", f"/sys/block/{pin.device_name}"
-    return [
-        f"swapoff {node}",
-        f"echo 1 > {base}/reset",
-        f"echo {quote(state.algorithm)} > {base}/comp_algorithm",
-        f"echo {state.disksize} > {base}/disksize",
-        f"mkswap {node}",
-        f"swapon {node}",
-    ]

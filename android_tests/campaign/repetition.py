@@ -18,6 +18,7 @@ from android_tests.campaign.store import Repetition
 from android_tests.capture import Capture, CaptureReport, HostLoad, RawCapture, TraceRoom, assemble
 from android_tests.capture.validity import throttle_reasons
 from android_tests.device.protocol import Device, Lane
+from workloads.app_switching import CycleResult
 from workloads.burner import CpuBurner, RealTime
 from workloads.launches import trace_doubts
 from workloads.protocol import Cycle, Workload
@@ -41,7 +42,12 @@ def condition(scenario: str, device: Device) -> contextlib.AbstractContextManage
     """
     if scenario == "idle":
         return contextlib.nullcontext()
-    return CpuBurner(device, realtime=RealTime() if scenario == "rt-busy" else None)
+    return CpuBurner(device, realtime=real_time(scenario))
+
+
+def real_time(scenario: str) -> RealTime | None:
+    """The real-time threads of a scenario with a burner; None for one at normal nice."""
+    return RealTime() if scenario == "rt-busy" else None
 
 
 def measure(
@@ -80,6 +86,8 @@ def measure(
             throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
         report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        if report.marks is not None and isinstance(cycle, CycleResult):
+            cycle = cycle.with_marks(report.marks)
         contradicted, unseen = trace_doubts(cycle.switches, report.births)
         (folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
         reasons = (

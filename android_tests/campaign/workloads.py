@@ -11,16 +11,18 @@ from android_tests.campaign.variants import nearest
 from android_tests.device.protocol import Device
 from foundation.errors import UsageError
 from workloads.app_switching import AppSwitching
-from workloads.memory_eater import MemoryEater
+from workloads.memory_eater import MemoryEater, eater_commands
 from workloads.profile import Profile
 from workloads.protocol import Workload
+from workloads.switching_commands import switching_commands
 
 
 @dataclass(frozen=True)
 class WorkloadKind:
     """A workload, the test file whose question it answers, and its primary metrics.
 
-    ``primaries`` are fixed here, before the first block of any campaign; at most three.
+    ``primaries`` are fixed here, before the first block of any campaign; at most three. ``commands``
+    tells what it sends to a phone, as lines of shell text, without one.
     """
 
     name: str
@@ -29,6 +31,7 @@ class WorkloadKind:
     primaries: tuple[str, ...]
     warm_up: str
     make: Callable[[Device, Profile], Workload]
+    commands: Callable[[Profile], list[str]]
 
 
 WORKLOADS: Final = {
@@ -41,6 +44,7 @@ WORKLOADS: Final = {
             primaries=PRIMARIES,
             warm_up="cold starts until memory is full, then one warm-up cycle",
             make=AppSwitching,
+            commands=switching_commands,
         ),
         WorkloadKind(
             name="memory-eater",
@@ -49,6 +53,7 @@ WORKLOADS: Final = {
             primaries=("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page"),
             warm_up="one warm-up cycle",
             make=MemoryEater,
+            commands=eater_commands,
         ),
     )
 }

@@ -21,6 +21,7 @@ from android_tests.capture.suite_tracks import SuiteTracks, SwitchEvent
 from android_tests.capture.sys_stats import write_sys_stats
 from android_tests.capture.trace_header import write_header
 from android_tests.capture.validity import counter_reasons, ftrace_loss, longest_gap_ms
+from workloads.kills import KillMark
 
 _BLOCK: Final = 1 << 20
 
@@ -32,7 +33,8 @@ class CaptureReport:
     ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
     the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
     counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
-    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns.
+    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns;
+    ``marks`` are the kills that lmkd marked in the window, None where it could not.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class CaptureReport:
     records: Mapping[str, int]
     seconds: float
     births: Mapping[int, int] = field(default_factory=dict)
+    marks: tuple[KillMark, ...] | None = None
 
 
 def assemble(
@@ -100,7 +103,12 @@ def assemble(
         records=records,
         seconds=time.monotonic() - started,
         births=run_times.births,
+        marks=None if raw.backend == "ftrace" else _inside(run_times.marks, raw.window_ns),
     )
+
+
+def _inside(marks: Sequence[KillMark], window_ns: tuple[int, int]) -> tuple[KillMark, ...]:
+    return tuple(mark for mark in marks if window_ns[0] <= mark.t_ns <= window_ns[1])
 
 
 def _ftrace_trace(

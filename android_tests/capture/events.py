@@ -39,17 +39,16 @@ def split_present(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Events that can be recorded, and those that cannot; one round trip.
 
-    The kernel must list them. Of what Perfetto records (``by_service``) also its service must be
-    allowed to switch them on: it runs as nobody, so the file's mode must be open to all
+    The kernel must list them, and let the suite's own recorder switch them on. Of what Perfetto
+    records (``by_service``) its service must be allowed to: it runs as nobody, so the file's mode must
+    be open to all
     (atrace.rc), and on a user build its label must be debugfs_tracing (system/sepolicy:
     private/genfs_contexts, private/traced_probes.te). A shell without root may do the same as
     the service, and is asked whether it may write.
     DeviceError if the device does not answer for each event.
     """
     names = sorted(events)
-    if not by_service:
-        asked = "test -d {folder} && echo yes || echo no"
-    elif not device.is_root:
+    if not by_service or not device.is_root:
         # What is closed to the shell hides its files, not its folder.
         asked = "test -w {folder}/enable && echo yes || echo no"
     else:

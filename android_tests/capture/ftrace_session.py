@@ -18,7 +18,7 @@ from android_tests.capture.ftrace_stats import CpuStats, parse_stats, stats_to_j
 from android_tests.capture.remote import RemoteFolder
 from android_tests.capture.trace_room import expand_top_level
 from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote
+from android_tests.device.quoting import quote, quote_argv
 from foundation.errors import CommandFailed, DeviceError, StateError, SuiteError
 
 INSTANCE: Final = "reclaim-suite"
@@ -44,6 +44,38 @@ def buffer_kb(mem_total_kb: int, cpus: int) -> int:
     """Size of each CPU's buffer: a share of memory, within fixed bounds."""
     share = int(mem_total_kb * BUFFER_MEMORY_SHARE / max(cpus, 1))
     return min(max(share, BUFFER_KB_MIN), BUFFER_KB_MAX)
+
+
+def make_argv(instance: str) -> list[str]:
+    """Makes a tracefs instance; rmdir removes it."""
+    return ["mkdir", instance]
+
+
+def switch_line(base: str, *, on: bool) -> str:
+    """Shell text that switches recording on or off."""
+    return f"echo {int(on)} > {base}/tracing_on"
+
+
+def set_up_lines(base: str, kb: str, events: Sequence[str], filters: Mapping[str, str]) -> list[str]:
+    """Shell text that sets the buffer at ``base`` up, recording off."""
+    return [
+        switch_line(base, on=False),
+        f"echo boot > {base}/trace_clock",
+        f"echo {kb} > {base}/buffer_size_kb",
+        *(f"echo {quote(text)} > {base}/events/{event}/filter" for event, text in filters.items()),
+        *(f"echo 1 > {base}/events/{event}/enable" for event in events),
+    ]
+
+
+def off_lines(base: str, events: Sequence[str]) -> list[str]:
+    """Shell text that ends recording and every event of it."""
+    return [switch_line(base, on=False), *(f"echo 0 > {base}/events/{event}/enable" for event in events)]
+
+
+def drain_argv(recorder: str, page_size: str, output: str, pipe: str) -> list[str]:
+    """Copies at most `DRAIN_BYTES` of a CPU's buffer to a file."""
+    size = ["--page-size", page_size, "--limit", str(DRAIN_BYTES)]
+    return [recorder, "drain", *size, "--out", output, pipe]
 
 
 class FtraceSession:
@@ -88,7 +120,7 @@ class FtraceSession:
             self._open_buffer()
             self._configure()
             self.stats_begin = self._read_stats()
-            self._device.script(f"echo 1 > {self._base}/tracing_on")
+            self._device.script(switch_line(self._base or "", on=True))
         except BaseException:
             self.close(quiet=True)
             raise
@@ -96,7 +128,8 @@ class FtraceSession:
     def stop(self) -> None:
         """Switch recording off and read how much was lost; the buffer keeps its records."""
         switch = f"{self._base}/tracing_on"
-        if self._device.script(f"cat {switch} && echo 0 > {switch}").stdout.strip() != "1":
+        off = switch_line(self._base or "", on=False)
+        if self._device.script(f"cat {switch} && {off}").stdout.strip() != "1":
             self.troubles = ("the kernel or another program had switched the recording off",)
         self.stats_end = self._read_stats()
 
@@ -131,7 +164,7 @@ class FtraceSession:
         instance = f"{self._root}/instances/{INSTANCE}"
         # One that is left over from a run that was killed is ours to remove.
         self._device.script(f"[ -d {instance} ] && rmdir {instance}; true")
-        made = self._device.script(f"mkdir {instance}", check=False)
+        made = self._device.script(quote_argv(make_argv(instance)), check=False)
         if made.exit_status == 0:
             self._base = instance
             expand_top_level(self._device, self._root)
@@ -174,16 +207,9 @@ class FtraceSession:
         )
 
     def _configure(self) -> None:
-        base = self._base
+        base = self._base or ""
         lines = [
-            f"echo 0 > {base}/tracing_on",
-            f"echo boot > {base}/trace_clock",
-            f"echo {self._buffer_kb} > {base}/buffer_size_kb",
-            *(
-                f"echo {quote(text)} > {base}/events/{event}/filter"
-                for event, text in self._filters.items()
-            ),
-            *(f"echo 1 > {base}/events/{event}/enable" for event in self._events),
+            *set_up_lines(base, str(self._buffer_kb), self._events, self._filters),
             f"cat {base}/trace_clock",
             f"cat {base}/buffer_size_kb",
             *(f"cat {base}/events/{event}/enable" for event in self._events),
@@ -237,14 +263,9 @@ class FtraceSession:
         target.write_bytes(b"")
         empty = False
         while not empty:
-            result = self._device.shell(
-                [
-                    *(self._remote.path("recorder"), "drain", "--page-size", str(page_size)),
-                    *("--limit", str(DRAIN_BYTES), "--out", remote),
-                    f"{self._base}/per_cpu/cpu{cpu}/trace_pipe_raw",
-                ],
-                deadline_s=DRAIN_DEADLINE_S,
-            )
+            pipe = f"{self._base}/per_cpu/cpu{cpu}/trace_pipe_raw"
+            argv = drain_argv(self._remote.path("recorder"), str(page_size), remote, pipe)
+            result = self._device.shell(argv, deadline_s=DRAIN_DEADLINE_S)
             told = json.loads(result.stdout)
             empty = bool(told["empty"])
             self._device.pull(remote, part)
@@ -261,8 +282,8 @@ class FtraceSession:
 
     def _undo(self) -> None:
         base = self._base
-        off = "; ".join(f"echo 0 > {base}/events/{event}/enable" for event in self._events)
-        self._device.script(f"echo 0 > {base}/tracing_on; {off}; true")
+        off = "; ".join(off_lines(base or "", self._events))
+        self._device.script(f"{off}; true")
         if self._restore is not None:
             self._device.script(f"echo > {self._root}/trace; {self._restore}")
             left = self._device.read_text(f"{self._root}/set_event").strip()

@@ -16,6 +16,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, Trace
 
 from android_tests.capture.run_times import RunTimes
 from foundation.errors import TraceError
+from workloads.kills import parse_mark
 
 _PACKET_TAG: Final = 0x0A
 _FTRACE_LOSSES: Final = ("overrun", "commit_overrun", "dropped_events")
@@ -76,10 +77,13 @@ def _cut(path: Path, position: int) -> TraceError:
 _CLONE_THREAD: Final = 0x00010000
 
 
-def _count_switches(bundle: Any, run_times: RunTimes) -> None:
+def _read_bundle(bundle: Any, run_times: RunTimes) -> None:
     for event in bundle.event:
         if event.HasField("task_newtask") and not event.task_newtask.clone_flags & _CLONE_THREAD:
             run_times.births[event.task_newtask.pid] = event.timestamp
+        if event.HasField("print"):
+            mark = parse_mark(event.print.buf, event.timestamp)
+            run_times.marks += [mark] if mark is not None else []
         if event.HasField("sched_switch"):
             switch = event.sched_switch
             run_times.switch(bundle.cpu, event.timestamp, switch.prev_pid, switch.next_pid)
@@ -99,7 +103,7 @@ def _scan(path: Path, run_times: RunTimes) -> _Found:
             if packet.ftrace_events.lost_events:
                 cpu = packet.ftrace_events.cpu
                 found.lost_by_cpu[cpu] = found.lost_by_cpu.get(cpu, 0) + 1
-            _count_switches(packet.ftrace_events, run_times)
+            _read_bundle(packet.ftrace_events, run_times)
         elif kind == "ftrace_stats":
             stats = packet.ftrace_stats
             side = found.end if stats.phase == FtraceStats.END_OF_TRACE else found.begin
@@ -114,7 +118,7 @@ def _scan(path: Path, run_times: RunTimes) -> _Found:
 def judge_perfetto(path: Path, run_times: RunTimes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Loss lines (empty: whole) and events that the service could not enable.
 
-    Context switches go to ``run_times``.
+    Context switches, begins of processes and lmkd's marks go to ``run_times``.
     TraceError if the file is not a whole sequence of packets.
     """
     found = _scan(path, run_times)

@@ -43,6 +43,8 @@ _NAME: Final = "reclaim-suite"
 #: A recording needs this much, or there is no sense in beginning it.
 _LEAST_BYTES: Final = 256 * 1024 * 1024
 _ENABLED: Final = "persist.traced.enable"
+#: Before Android 11, where the service is off.
+ENABLE_ARGV: Final = ("setprop", _ENABLED, "1")
 
 
 def perfetto_version(device: Device) -> str | None:
@@ -51,15 +53,24 @@ def perfetto_version(device: Device) -> str | None:
     return None if service is None else service.text
 
 
-def remote_trace(key: str) -> str:
-    """Where the service writes a recording; ``key`` tells it from others."""
-    return f"{REMOTE_FOLDER}/{_NAME}-{key}.perfetto-trace"
+def remote_trace(number: str) -> str:
+    """Where a recording's file is on the device; ``number`` tells it from all others."""
+    return f"{REMOTE_FOLDER}/{_NAME}-{number}.perfetto-trace"
 
 
-def perfetto_argv(remote: str, *, waits: bool) -> list[str]:
-    """The command line of a recording, whose config comes on standard input."""
-    wait = "--background-wait" if waits else "--background"
-    return ["perfetto", "-c", "-", "--txt", "-o", remote, wait]
+def start_argv(trace: str, *, waits: bool) -> list[str]:
+    """The command that takes a config on stdin, and leaves the recording running."""
+    return ["perfetto", "-c", "-", "--txt", "-o", trace, "--background-wait" if waits else "--background"]
+
+
+def finish_argv(pid: str) -> list[str]:
+    """Asks it to end its file."""
+    return ["kill", "-TERM", pid]
+
+
+def remove_argv(trace: str) -> list[str]:
+    """Removes its file."""
+    return ["rm", "-f", trace]
 
 
 class PerfettoSession:
@@ -113,7 +124,7 @@ class PerfettoSession:
             power_rails=self._power_rails,
         )
         check_config(config)
-        argv = perfetto_argv(self._remote, waits=self._service.waits)
+        argv = start_argv(self._remote, waits=self._service.waits)
         self._started = True
         try:
             self._switch_on()
@@ -167,7 +178,7 @@ class PerfettoSession:
         if before == "1":
             return
         self._enabled_before = before or "0"
-        self._device.shell(["setprop", _ENABLED, "1"])
+        self._device.shell(ENABLE_ARGV)
         self._wait(lambda: self._property("init.svc.traced") == "running")
 
     def _property(self, name: str) -> str:
@@ -216,7 +227,7 @@ class PerfettoSession:
                 device=self._device.serial,
                 next_step="see logcat -s perfetto traced; the disk may be full",
             )
-        self._device.shell(["kill", "-TERM", str(self._pid)])
+        self._device.shell(finish_argv(str(self._pid)))
         deadline = time.monotonic() + STOP_DEADLINE_S
         while self._runs():
             if time.monotonic() > deadline:
@@ -245,7 +256,7 @@ class PerfettoSession:
             if self._enabled_before is not None:
                 self._device.shell(["setprop", _ENABLED, self._enabled_before])
                 self._enabled_before = None
-            self._device.shell(["rm", "-f", self._remote])
+            self._device.shell(remove_argv(self._remote))
             if self._device.shell(["test", "-e", self._remote], check=False).exit_status == 0:
                 raise StateError(
                     f"{self._remote} could not be removed",

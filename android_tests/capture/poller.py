@@ -24,8 +24,8 @@ EXTRA_GLOBS: Final = (
     "/sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq",
 )
 
-_PROGRAM: Final = "poller"
-_OUTPUT: Final = "samples.jsonl"
+PROGRAM: Final = "poller"
+OUTPUT: Final = "samples.jsonl"
 
 
 def thread_pattern() -> str:
@@ -48,15 +48,17 @@ class Poller:
 
     def start(self, program: Path) -> None:
         """Push ``program`` and run it until `stop`."""
-        self._remote.push_program(_PROGRAM, program)
+        self._remote.push_program(PROGRAM, program)
         self._extra = self._device.script(f"ls -d {' '.join(EXTRA_GLOBS)} 2>/dev/null; true").stdout.split()
-        output = self._remote.path(_OUTPUT)
+        output = self._remote.path(OUTPUT)
         self._device.push_bytes(b"", output)
-        self._process = self._device.spawn(self._argv("--period-ms", str(self._period_ms), "--out", output))
+        path = self._remote.path(PROGRAM)
+        self._process = self._device.spawn(run_argv(path, self._period_ms, output, self._extra))
 
     def once(self, mark: Mark) -> tuple[str, Sample]:
         """Read all sources now; the line as written, and what it holds."""
-        result = self._device.shell(self._argv("--once", "--mark", mark), deadline_s=ONCE_DEADLINE_S)
+        argv = once_argv(self._remote.path(PROGRAM), mark, self._extra)
+        result = self._device.shell(argv, deadline_s=ONCE_DEADLINE_S)
         line = result.stdout.strip()
         return line, parse_sample(line, device=self._device.serial)
 
@@ -74,8 +76,24 @@ class Poller:
 
     def pull(self, local: Path) -> None:
         """Fetch its lines, perhaps none."""
-        self._device.pull(self._remote.path(_OUTPUT), local)
+        self._device.pull(self._remote.path(OUTPUT), local)
 
-    def _argv(self, *mode: str) -> list[str]:
-        files = [word for path in self._extra for word in ("--file", path)]
-        return [self._remote.path(_PROGRAM), *mode, "--match", thread_pattern(), *files]
+
+def run_argv(
+    program: str, period_ms: int, output: str, extra: Sequence[str], match: str | None = None
+) -> list[str]:
+    """The command that samples until it is ended; ``extra`` are files with one number each.
+
+    ``match`` None: `thread_pattern`.
+    """
+    return [program, "--period-ms", str(period_ms), "--out", output, *_sources(extra, match)]
+
+
+def once_argv(program: str, mark: str, extra: Sequence[str], match: str | None = None) -> list[str]:
+    """The command of one sample."""
+    return [program, "--once", "--mark", mark, *_sources(extra, match)]
+
+
+def _sources(extra: Sequence[str], match: str | None) -> list[str]:
+    files = (word for path in extra for word in ("--file", path))
+    return ["--match", match or thread_pattern(), *files]

@@ -11,6 +11,7 @@ from typing import Final
 
 from analysis import conventions
 from android_tests.capture.samples import Sample
+from workloads.kills import KillMark
 
 #: Differences up to this share of the time, or this much, are let pass: schedstat of a running
 #: thread lags by up to a tick at either edge, and is not read in the same instant as the clock.
@@ -27,7 +28,7 @@ class RunTimes:
     """Adds up the time on CPU of ``tids`` inside ``window_ns`` (CLOCK_BOOTTIME).
 
     ``births`` is when each process that was seen to begin did so, ns by pid (Perfetto's traces
-    only). Switches of one CPU must come in time order, CPUs in any.
+    only), ``marks`` the kills that lmkd marked. Switches of one CPU must come in time order, CPUs in any.
     """
 
     def __init__(self, tids: Collection[int], window_ns: tuple[int, int]) -> None:
@@ -36,6 +37,7 @@ class RunTimes:
         self._running: dict[int, tuple[int, int]] = {}
         self._run_ns: dict[int, int] = dict.fromkeys(self._tids, 0)
         self.births: dict[int, int] = {}
+        self.marks: list[KillMark] = []
 
     def switch(self, cpu: int, t_ns: int, prev_pid: int | None, next_pid: int) -> None:
         """One context switch; ``prev_pid`` None where the trace does not say it."""

@@ -136,7 +136,7 @@ class ShellStream:
         return bool(select.select([self.stream.sock], [], [], 0)[0])
 
 
-def kill_text(pid: int, signal: Literal["TERM", "KILL"]) -> str:
+def kill_text(pid: int | str, signal: Literal["TERM", "KILL"]) -> str:
     """Shell text that signals the group of ``pid``, or ``pid`` alone where it leads none.
 
     Exit status 0 if something was signalled.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.fake.device import FakeDevice
+from tests.fake.device import Attribute, FakeDevice
 from tests.fake.device.tree_shell import Call
 from tests.unit.capture_raw import FACTS, MS, WINDOW
 
 
 class SuitePrograms:
-    """``recorder`` and ``poller``; ``missing`` are sources that the poller does not find.
+    """``recorder``, ``poller`` and burner; ``missing`` are sources that the poller does not find.
 
     ``extra`` are numbers of files that are polled, by mark (begin, sample, end).
     """
@@ -25,7 +25,19 @@ class SuitePrograms:
             "grep": lambda call: 0,
             "poller": self._poller,
             "recorder": self._recorder,
+            "reclaim-suite-burner": self._burn,
         }
+        self.burnt = 0
+        fake.files.put("/proc/stat", Attribute(self._stat, size=0))
+
+    def _burn(self, call: Call) -> int:
+        call.process.wait(None)
+        return 0
+
+    def _stat(self) -> str:
+        """Each reading is a tenth of a second of user time later."""
+        self.burnt += 10
+        return f"cpu  {self.burnt} 0 0 0 0 0 0 0 0 0\ncpu0 {self.burnt} 0 0 0 0 0 0 0 0 0"
 
     def _recorder(self, call: Call) -> int:
         call.io.out(FACTS.to_json().encode())

@@ -19,6 +19,7 @@ from android_tests.device.fastboot import unfinished
 from tests.fake.bootloader.images import FakeKernel, boot_image
 from tests.fake.bootloader.measuring import MeasuredPhone
 from tests.fake.bootloader.phone import OWN, PANIC, FlashablePhone
+from tests.fake.unshown import unshown
 
 ROOT = Path(__file__).parents[2]
 ONE = FakeKernel("6.6.30-one", build_id="11" * 20)
@@ -105,8 +106,10 @@ def desk(adb: AdbServer, tmp_path: Path) -> Iterator[Desk]:
 
 def test_two_kernels_from_memory(desk: Desk) -> None:
     variants = ["--variant", desk.image("one", ONE), "--variant", desk.image("two", TWO)]
+    shown = desk.run(*variants, "--dry-run").stdout
     done = desk.run(*variants)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert unshown(desk.phone.android, shown) == []
     assert "Sending 'boot.img'" in done.stdout
     blocks = desk.blocks()
     for name, kernel in (("one", ONE), ("two", TWO)):

@@ -13,6 +13,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TraceConfig
 from analysis.engine import open_trace
 from analysis.metrics.definition import Needs
 from android_tests.capture import Capture, assemble, perfetto_session
+from android_tests.capture.events import split_present
 from android_tests.capture.perfetto_loss import packets
 from android_tests.device.adb_device import AdbDevice
 from android_tests.device.adb_server import AdbServer
@@ -277,3 +278,15 @@ def test_a_processor_that_the_suite_has_no_programs_for(
     with pytest.raises(DeviceError, match="riscv64"):
         Capture(shell_device, NEEDS, tmp_path).start()
     assert phone.left == []
+
+
+def test_the_suites_own_recorder_asks_for_events_that_it_can_switch_on(
+    device: AdbDevice, fake: FakeDevice
+) -> None:
+    root = "/sys/kernel/tracing"
+    fake.files.put(f"{root}/events/sched/sched_switch/enable", "0")
+    # Events of group ftrace have a format only (kernel/trace/trace_export.c).
+    fake.files.put(f"{root}/events/ftrace/print/format", "")
+    asked = ("ftrace/print", "sched/sched_switch", "vmscan/mm_vmscan_throttled")
+    found = split_present(device, root, asked)
+    assert found == (("sched/sched_switch",), ("ftrace/print", "vmscan/mm_vmscan_throttled"))

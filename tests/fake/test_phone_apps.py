@@ -85,6 +85,22 @@ def test_kills_are_counted_with_their_reason_and_the_free_swap(apps: Apps, phone
     assert apps.phone.processes.pids == []
 
 
+def test_a_kill_that_the_follower_of_the_log_was_not_told_yet_is_counted(
+    apps: Apps, phone_device: AdbDevice
+) -> None:
+    apps.lag = True
+    workload = AppSwitching(phone_device, profile(), sleep=lambda s: None)
+    workload.install()
+    workload.prepare()
+    apps.kills = {8: ["com.one.a"]}
+    workload.reset()
+    workload.cycle()
+    facts = workload.result().facts()
+    workload.remove()
+    assert facts["kills_by_reason"] == {"lmkd: low memory and swap": 1}
+    assert facts["log_trouble"] is None
+
+
 def test_a_logcat_that_ends_is_told(apps: Apps, phone_device: AdbDevice) -> None:
     apps.phone.programs["logcat"] = lambda call: 1
     workload = AppSwitching(phone_device, profile(), sleep=lambda s: None)

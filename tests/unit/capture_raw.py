@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -201,8 +201,11 @@ SWITCHES = (
 )
 
 
-def service_trace(path: Path) -> None:
-    """As the service writes it: buffers read in parts, each part followed by its event."""
+def service_trace(path: Path, marks: Sequence[str] = ()) -> None:
+    """As the service writes it: buffers read in parts, each part followed by its event.
+
+    ``marks`` are lines that programs write into the trace, at the begin of the window.
+    """
     with PacketWriter(path) as writer:
 
         def new(t_ns: int) -> TracePacket:
@@ -227,6 +230,9 @@ def service_trace(path: Path) -> None:
             event.sched_switch.prev_pid, event.sched_switch.next_pid = previous, following
             event.sched_switch.prev_comm, event.sched_switch.next_comm = "a", "kswapd0"
             previous = following
+            for mark in marks if t_ns == WINDOW[0] else ():
+                written = packet.ftrace_events.event.add(timestamp=t_ns + MS, pid=612)
+                written.print.buf = mark
             writer.write(packet)
             for mark in ("all_data_sources_flushed", "read_tracing_buffers_completed"):
                 packet = new(t_ns + MS)

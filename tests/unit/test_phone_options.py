@@ -9,6 +9,7 @@ import pytest
 from android_tests.campaign.dry_run import dry_run_text
 from android_tests.campaign.options import CommandLine, settings_of
 from foundation.errors import UsageError
+from workloads.profile import load_profile
 
 _VARIANTS = ("off=sysctl:vm.kcompressd=0", "on=sysctl:vm.kcompressd=24")
 
@@ -63,9 +64,8 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         results=tmp_path / "results",
     )
     text = dry_run_text([settings_of(line)])
-    begin, end = text.index("sent to the phone (--serial R5CT)"), text.index("run on it by the workload")
-    sent = text[begin:end].splitlines()[1:]
-    assert [command.strip() for command in sent] == [
+    sections = sections_of(text)
+    assert sections["sent to the phone (--serial R5CT), and put back:"] == [
         "adb reboot, before every block but the first",
         "echo 0 > /proc/sys/vm/kcompressd    # off",
         "echo 24 > /proc/sys/vm/kcompressd    # on",
@@ -85,15 +85,55 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "echo 268435456 > /sys/block/zram0/disksize",
         "mkswap /dev/block/zram0",
         "swapon /dev/block/zram0",
-        "neither set nor checked: animations, dexopt, rotation",
+        "settings delete NAMESPACE KEY    # puts back what was not set",
     ]
-    driven = text[end:]
-    assert "(a warm-up and 2 measured cycles a block)" in driven
-    assert "    /data/local/tmp/reclaim-suite-eater --mb 200 --content " in driven
-    assert "run beside it in busy:\n" in driven
-    assert "    /data/local/tmp/reclaim-suite-burner --all-cpus\n" in driven
-    assert "run beside it in idle" not in driven
-    assert "perfetto -c - --txt -o /data/misc/perfetto-traces/" in driven
+    eater = sections["run on the phone by the workload, a warm-up and 2 repetitions a block:"]
+    assert eater[0] == "adb push eater /data/local/tmp/reclaim-suite-eater"
+    assert eater[-2].startswith("/data/local/tmp/reclaim-suite-eater --mb ")
+    assert eater[-1] == "rm -f /data/local/tmp/reclaim-suite-eater"
+    assert [title for title in sections if "beside it" in title] == ["run beside it by scenario busy:"]
+    assert "neither set nor checked: animations, dexopt, rotation" in text
+
+
+def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> None:
+    line = CommandLine(
+        device="phone",
+        variants=_VARIANTS,
+        pairs=1,
+        reps=1,
+        su=True,
+        scenarios="idle,rt-busy",
+        profile="phone-apps",
+        trace_faults=True,
+        results=tmp_path / "results",
+    )
+    text = dry_run_text([settings_of(line)])
+    sections = sections_of(text)
+    work = sections["run on the phone by the workload, a warm-up and 1 repetition a block:"]
+    apps = load_profile("phone-apps").apps
+    assert [row.partition(":")[0] for row in work[-len(apps) :]] == [app.package for app in apps]
+    swipe = "input swipe 0.7WIDTH 0.5HEIGHT 0.3WIDTH 0.4HEIGHT 300    # 4 times, after 1 s each"
+    assert f"com.google.android.apps.maps: {swipe}" in work
+    assert any("am start -W -n PACKAGE/ACTIVITY 2>&1" in row for row in work)
+    burner = "/data/local/tmp/reclaim-suite-burner --all-cpus --fifo 1 --busy-ms 80 --every-ms 100 &"
+    assert burner in sections["run beside it by scenario rt-busy:"]
+    recorded = sections["recorded by:"]
+    assert "Perfetto, where the shell is not root:" in recorded
+    probes = [row for row in recorded if row.startswith("echo 'p:") and row.endswith("/kprobe_events")]
+    assert probes
+    assert "each as root, through the phone's su" in text
+
+
+def sections_of(text: str) -> dict[str, list[str]]:
+    """Title of each section of a phone's dry run -> its lines."""
+    found: dict[str, list[str]] = {}
+    rows: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("    "):
+            rows.append(line.strip())
+        elif line.endswith(":"):
+            rows = found.setdefault(line, [])
+    return found
 
 
 def test_a_dry_run_of_a_virtual_device_sends_nothing(tmp_path: Path) -> None:

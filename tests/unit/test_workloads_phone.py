@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
-from workloads.app_actions import Action, argv_of
-from workloads.kills import by_reason, parse_exit_info, parse_kills
+from workloads.app_actions import Action, argv_of, pixels
+from workloads.kills import Kill, KillMark, by_reason, parse_exit_info, parse_kills, parse_mark, with_marks
 from workloads.launches import LaunchState, trace_doubts
 from workloads.profile import PROFILES, load_profile
 
@@ -100,12 +100,12 @@ def test_a_mistake_in_an_action(tmp_path: Path, old: str, new: str, words: str) 
 
 def test_commands_of_actions() -> None:
     size = (1080, 2400)
-    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", size) == [
+    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", pixels(size)) == [
         "input",
         "keyevent",
         "KEYCODE_MEDIA_NEXT",
     ]
-    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", size)[2:] == ["270", "1200"]
+    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", pixels(size))[2:] == ["270", "1200"]
 
 
 @dataclass(frozen=True)
@@ -136,3 +136,34 @@ def test_the_trace_against_am(state: LaunchState, born_ns: int | None, void: boo
     reasons, count = trace_doubts([Started(state, 77)], births)
     assert (bool(reasons), count) == (void, unseen)
     assert trace_doubts([Started(state, 77)], {}) == ([], 0), "a trace without births says nothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("C|612|kill_one_process|4711\n", KillMark(5, 4711, None, None)),
+        ("C|612|kill_one_process|0\n", None),
+        ("B|612|lmk,4711,3,905,900,12\n", KillMark(5, 4711, 3, 905)),
+        ("B|612|lmk,4711,-1,905,900,-1", KillMark(5, 4711, None, 905)),
+        ("N|612|lmkd kills|lmk,4711,2,0,0,1", KillMark(5, 4711, 2, 0)),
+        ("B|1432|lmk,x", None),
+        ("C|1432|other|4711", None),
+        ("E|612", None),
+    ],
+)
+def test_marks_of_lmkd_in_a_trace(text: str, mark: KillMark | None) -> None:
+    assert parse_mark(text, 5) == mark
+
+
+def test_a_mark_joins_what_others_say_of_the_same_kill() -> None:
+    logged = Kill(1.0, 11, "a.logged", 905, "lmkd: low memory and swap", 20480)
+    told = Kill(None, 12, "a.told", None, "exit info: LOW_MEMORY", None)
+    manager = Kill(2.0, 13, "a.stopped", 0, "activity manager: stop a.stopped", None)
+    marks = [KillMark(5, pid, None, None) for pid in (11, 12, 14, 15)]
+    marks += [KillMark(6, 12, 2, 900), KillMark(6, 14, 99, 950)]
+    joined = {kill.pid: kill for kill in with_marks([logged, told, manager], marks)}
+    assert joined[11] == logged
+    assert joined[12] == Kill(None, 12, "a.told", 900, "lmkd: low swap and thrashing", None)
+    assert joined[13] == manager
+    assert joined[14] == Kill(None, 14, None, 950, "lmkd: reason 99", None)
+    assert joined[15] == Kill(None, 15, None, None, "lmkd: not told", None)

@@ -174,10 +174,15 @@ def _charging(device: Device, wanted: PhoneWanted) -> list[Pin]:
     """The first switch that this phone has; the gate looks whether it works."""
     if wanted.charging != "no" or not device.is_root:
         return []
-    for path, off in _CHARGE_SWITCHES:
-        if device.shell(["test", "-e", path], check=False).exit_status == 0:
-            return [FilePin("charging", path, off)]
+    for pin in charge_pins():
+        if device.shell(["test", "-e", pin.path], check=False).exit_status == 0:
+            return [pin]
     return []
+
+
+def charge_pins() -> list[FilePin]:
+    """All switches of charging that phones are known to have; of these one is set."""
+    return [FilePin("charging", path, off) for path, off in _CHARGE_SWITCHES]
 
 
 def _api(device: Device) -> int:

@@ -14,6 +14,9 @@ from foundation.errors import CommandFailed, StateError
 #: Value of a setting that this kernel does not have.
 ABSENT: Final = "absent"
 
+#: ENOENT, as every cat says it.
+_NO_FILE: Final = "No such file or directory"
+
 _CHOSEN: Final = re.compile(r"\[([^\]]+)\]")
 
 
@@ -61,7 +64,8 @@ class FilePin:
 
     Of bracketed choices (``always [madvise] never``) the chosen one is the value.
     ``optional``: a kernel without the file reads as ABSENT; ``absent_as`` is the value
-    that such a kernel has in effect. Writing needs root.
+    that such a kernel has in effect. One that is only recorded and may not be read, reads as why.
+    Writing needs root.
     """
 
     name: str
@@ -82,12 +86,14 @@ class FilePin:
         return self.wanted is not None and not self.verify(self.wanted, before)
 
     def read(self, device: Device) -> str:
-        answers = ask_all(
-            device, {"there": f"test -e {quote(self.path)}", "value": f"cat {quote(self.path)}"}
-        )
-        if not answers["there"].ok and self.optional:
-            return self.absent_as or ABSENT
-        return value_of(answers["value"], self.name, self.path, device)
+        answer = ask_all(device, {"value": f"cat {quote(self.path)}"})["value"]
+        if self.optional and not answer.ok:
+            # A shell without root may not even see a file that is there: only this says that none is.
+            if _NO_FILE in answer.text:
+                return self.absent_as or ABSENT
+            if self.wanted is None:
+                return f"unknown: {answer.text}"
+        return value_of(answer, self.name, self.path, device)
 
     def write(self, device: Device, value: str) -> None:
         write_file(device, self.name, self.path, value)

@@ -6,6 +6,7 @@ Attributes: Documentation/admin-guide/blockdev/zram.rst of the kernel.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +73,36 @@ def parse_swaps(text: str) -> list[Swap]:
 
 
 @dataclass(frozen=True)
+class _Set:
+    attribute: str
+    value: str
+
+
+@dataclass(frozen=True)
+class _Run:
+    argv: list[str]
+    advice: str
+
+
+def _steps(now: ZramState, target: ZramState, node: str) -> Iterator[_Set | _Run]:
+    """From ``now`` to ``target``, empty."""
+    if now.swap != "off":
+        yield _Run(["swapoff", node], "what is swapped out does not fit into memory; close apps")
+    if now.disksize:
+        yield _Set("reset", "1")
+    yield _Set("comp_algorithm", target.algorithm)
+    if target.disksize == 0:
+        return
+    if target.backing != _NO_BACKING:
+        yield _Set("backing_dev", target.backing)
+    yield _Set("disksize", str(target.disksize))
+    yield _Run(["mkswap", node], "check that the device has mkswap")
+    if target.swap != "off":
+        priority = [] if target.swap == _AUTO else ["-p", target.swap]
+        yield _Run(["swapon", *priority, node], "check dmesg")
+
+
+@dataclass(frozen=True)
 class ZramPin:
     """Makes ``zramN`` an empty swap of ``size_mb`` MiB with ``algorithm``; needs root.
 
@@ -120,24 +151,23 @@ class ZramPin:
     def write(self, device: Device, value: str) -> None:
         target = ZramState.parse(value)
         now = self._state(device)
-        node = self._node(device)
-        if now.swap != "off":
-            self._run(device, ["swapoff", node], "what is swapped out does not fit into memory; close apps")
-        if now.disksize:
-            self._set(device, "reset", "1")
-        self._build(device, target, node)
+        for step in _steps(now, target, self._node(device)):
+            if isinstance(step, _Set):
+                path = f"/sys/block/{self.device_name}/{step.attribute}"
+                write_file(device, f"{self.device_name}: {step.attribute}", path, step.value)
+            else:
+                self._run(device, step.argv, step.advice)
 
-    def _build(self, device: Device, target: ZramState, node: str) -> None:
-        self._set(device, "comp_algorithm", target.algorithm)
-        if target.disksize == 0:
-            return
-        if target.backing != _NO_BACKING:
-            self._set(device, "backing_dev", target.backing)
-        self._set(device, "disksize", str(target.disksize))
-        self._run(device, ["mkswap", node], "check that the device has mkswap")
-        if target.swap != "off":
-            priority = [] if target.swap == _AUTO else ["-p", target.swap]
-            self._run(device, ["swapon", *priority, node], "check dmesg")
+    def commands(self) -> list[str]:
+        """How it is set on a device that swaps to it, as shell text."""
+        target = ZramState.parse(self.wanted)
+        steps = _steps(target, target, self._nodes[0])
+        return [
+            f"echo {quote(step.value)} > {quote(f'/sys/block/{self.device_name}/{step.attribute}')}"
+            if isinstance(step, _Set)
+            else quote_argv(step.argv)
+            for step in steps
+        ]
 
     def _state(self, device: Device) -> ZramState:
         base = f"/sys/block/{self.device_name}"
@@ -172,17 +202,17 @@ class ZramPin:
             backing=answers["backing_dev"].value or _NO_BACKING,
         )
 
+    @property
+    def _nodes(self) -> tuple[str, str]:
+        return f"/dev/block/{self.device_name}", f"/dev/{self.device_name}"
+
     def _node(self, device: Device) -> str:
         """Where the block device is: Android has it below /dev/block."""
-        for node in (f"/dev/block/{self.device_name}", f"/dev/{self.device_name}"):
+        for node in self._nodes:
             if device.shell(["test", "-e", node], check=False).exit_status == 0:
                 return node
         self._fail(device, "it has no block device in /dev/block or /dev", "check dmesg")
         raise AssertionError
-
-    def _set(self, device: Device, attribute: str, value: str) -> None:
-        path = f"/sys/block/{self.device_name}/{attribute}"
-        write_file(device, f"{self.device_name}: {attribute}", path, value)
 
     def _run(self, device: Device, argv: list[str], advice: str) -> None:
         try:

@@ -31,7 +31,8 @@ class FakeDevice:
     ``files`` is its tree, ``programs`` what its shell can run, ``properties`` what getprop
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
     commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
-    restarts as root when it is asked to, as on a userdebug build.
+    restarts as root when it is asked to, as on a userdebug build. ``commands`` are adb's services that
+    were opened, ``ran`` the programs that its own shell was asked for.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class FakeDevice:
         self.adb_root = adb_root
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
-        self._shell: Shell = shell or TreeShell(self.files, self.faults, self.programs)
+        own = TreeShell(self.files, self.faults, self.programs)
+        self.ran = own.ran
+        self._shell: Shell = shell or own
         self._features = features
         self._listener: socket.socket | None = None
         self._port = 0

@@ -99,6 +99,8 @@ class Tree:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
+        #: Paths as shells and pushes wrote them, in order.
+        self.written: list[str] = []
         self.guard: Callable[[str, How], bool] | None = None
         self._nodes: dict[str, Node] = {}
         self._folders: set[str] = {"/", "/data/local/tmp"}
@@ -173,6 +175,7 @@ class Tree:
         with self._lock:
             if path in self._faults.refuse_write:
                 raise refuse(self._faults.refuse_write[path])
+            self.written.append(path)
             node = self._nodes.setdefault(path, Node())
             node.write(data)
             if mode is not None:

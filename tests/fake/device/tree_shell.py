@@ -43,10 +43,14 @@ class _Exit(Exception):
 
 
 class TreeShell:
-    """Runs the texts of `syntax` with the programs of a table; unknown programs end with 127."""
+    """Runs the texts of `syntax` with the programs of a table; unknown programs end with 127.
+
+    ``ran`` is each program call, in order.
+    """
 
     def __init__(self, tree: Tree, faults: Faults, programs: Mapping[str, Program]) -> None:
         self.tree = tree
+        self.ran: list[list[str]] = []
         self._faults = faults
         self._programs = programs
 
@@ -62,6 +66,7 @@ class TreeShell:
 
     def call(self, call: Call) -> int:
         """One program, with the faults that concern programs."""
+        self.ran.append(call.argv)
         name = call.argv[0].rpartition("/")[2]
         if name in self._faults.hang:
             call.process.ignores_term = self._faults.ignore_term

@@ -26,7 +26,8 @@ class Apps:
 
     ``activities`` maps packages to their launcher activity (None: none). Each start takes 100 ms
     of ``clock_s`` (Unix time) and of the uptime. ``kills`` is what happens at the start whose
-    number it maps: packages that are killed before it. ``inputs`` are the commands of input.
+    number it maps: packages that are killed before it. ``inputs`` are the commands of input. With
+    ``lag`` whoever follows the log is told nothing until it is ended.
     """
 
     phone: AndroidPhone
@@ -34,6 +35,7 @@ class Apps:
     clock_s: float = 1_700_000_000.0
     kills: dict[int, list[str]] = field(default_factory=dict)
     logs: bool = True
+    lag: bool = False
     inputs: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     starts: int = 0
@@ -121,11 +123,15 @@ class Apps:
         return self._before["input"](call)
 
     def _logcat(self, call: Call) -> int:
-        """Follows the log until it is ended; ``-T 1`` begins with the last line before."""
+        """Follows the log until it is ended, from the last line on; ``-d`` only prints it."""
         old: Sequence[str] = ["         1600000000.000  1432  1561 I am_kill : [0,77,com.old,905,stale,1]"]
         call.io.out(("--------- beginning of events\n" + "\n".join(old) + "\n").encode())
         told = 0
-        while True:
+        if "-d" in call.argv:
+            return self._say(call, "".join(f"{line}\n" for line in self.lines))
+        while not self.lag:
             new, told = self.lines[told:], len(self.lines)
             call.io.out("".join(f"{line}\n" for line in new).encode())
             call.process.wait(0.01)
+        call.process.wait(None)
+        return 0
