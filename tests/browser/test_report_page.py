@@ -23,6 +23,8 @@ AGAIN = {"name": "again", "kind": "stock", "options": {}, "spec": "again=stock"}
 KINDS = ("empty", "one-pair", "many-metrics", "sixteen-devices")
 #: Figures within a screen of the top; a page that draws more than these draws what nobody sees.
 _NEAR_THE_TOP = 8
+#: A busy machine without a graphics card has taken more than the 30 s that are usual to draw two frames.
+_WAIT_MS = 180_000
 
 
 def everything(scenario: str, variant: str, pair: int, rep: int) -> Mapping[str, float | None]:
@@ -77,6 +79,7 @@ def opened(browser: Browser, path: Path, **context: Any) -> Iterator[Page]:
     asked: list[str] = []
     made = browser.new_context(**{"viewport": {"width": 1200, "height": 1000}, **context})
     page = made.new_page()
+    page.set_default_timeout(_WAIT_MS)
     page.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: wrong.append(f"{error}"))
     page.on("request", lambda request: asked.append(request.url))
@@ -112,8 +115,9 @@ def test_nothing_is_logged_asked_for_or_in_the_way(
     with opened(browser, pages[kind], color_scheme=scheme) as page:
         if kind in ("empty", "one-pair"):
             page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
-        for figure in page.locator("figure.plot:visible").all()[:8]:
+        for figure in page.locator("figure.plot:visible").all()[:_NEAR_THE_TOP]:
             figure.scroll_into_view_if_needed()
+            figure.locator(".main-svg").first.wait_for(state="attached")
         assert faults(page) == []
         assert page.locator("figure.plot:visible").count() > 0 or kind == "empty"
 

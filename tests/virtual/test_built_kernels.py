@@ -197,9 +197,10 @@ def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
     device = lane.boot(PAGE_IO)
     with smoke(device) as switching:
         settled(device)
-        # From here on zram takes no page more: each write fails until one is freed.
-        used = device.read_text("/sys/block/zram0/mm_stat").split()[2]
-        device.write_text("/sys/block/zram0/mem_limit", used)
+        # From here on zram takes no page more: each write fails until a tenth is freed, and then
+        # each beyond that.
+        used = int(device.read_text("/sys/block/zram0/mm_stat").split()[2])
+        device.write_text("/sys/block/zram0/mem_limit", str(used * 9 // 10))
         switching.cycle()
         failed = settled(device)
         device.write_text("/sys/block/zram0/mem_limit", "0")
