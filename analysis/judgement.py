@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from analysis.metrics.definition import Metric, Request
 from analysis.results import SCHEMA_VERSION, Campaign
+from analysis.stats.effect import LEVEL
 from analysis.stats.noise_floor import NoiseFloor
 from analysis.stats.pairing import BlockFigures, Pair
 from analysis.stats.verdict import Direction, Word
@@ -99,11 +100,20 @@ class VerdictRow:
     def change_text(self) -> str:
         """The effect with its interval: a relative change in %, or a difference in ``unit``."""
         if self.ratio is not None:
-            return _with_interval(self.ratio, self.ci_low, self.ci_high, percent, " %")
-        if self.difference is not None:
+            text = _with_interval(self.ratio, self.ci_low, self.ci_high, percent, " %")
+        elif self.difference is not None:
             low, high = self.difference_ci_low, self.difference_ci_high
-            return _with_interval(self.difference, low, high, signed, f" {self.unit}")
-        return "not known"
+            text = _with_interval(self.difference, low, high, signed, f" {self.unit}")
+        else:
+            return "not known"
+        return f"{text} ({self.lower_level})" if self.lower_level else text
+
+    @property
+    def lower_level(self) -> str:
+        """What the interval is where the pairs are too few for one of 95 %; else empty."""
+        if self.ci_level is None or self.ci_level >= LEVEL:
+            return ""
+        return f"{100 * self.ci_level:.3g} % interval"
 
     def sentence(self) -> str:
         """The verdict in one line for a person."""

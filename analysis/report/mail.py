@@ -26,7 +26,10 @@ COMPANIONS: Final = (
     "psi_memory_some_ms",
     "psi_cpu_some_ms",
     "kswapd_runnable_wait_ms",
+    "pswpout",
     "pgsteal_anon_per_s",
+    "pgsteal_direct",
+    "pgrotated",
     "reclaim_efficiency",
     "switch_latency_hot_p50_ms",
     "kills",
@@ -82,12 +85,14 @@ def _method(judgement: Judgement) -> list[str]:
     """Six lines; each must fit."""
     campaign = judgement.campaign
     floor = "; noise as A/A" if judgement.noise_floor else ""
+    lower = any(row.lower_level for row in judgement.rows if row.primary)
+    level = "intervals" if lower else "95 % interval"
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
     lines = [
         f"- {campaign.workload}, profile {campaign.profile_name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} measured repetition(s), one value.",
         f"- {campaign.pairs} pairs of adjacent blocks a scenario, balanced order, seed {campaign.seed}.",
-        f"- Hodges-Lehmann of paired log ratios, exact 95 % interval{floor}.",
+        f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",
         f"- Exact sign-flip test, Holm over {len(campaign.primaries)} primaries (marked *).",
         f"- {_voids(judgement)}; void rules never look at a metric.",
     ]
@@ -113,7 +118,8 @@ def _figures(judgement: Judgement, scenario: str, variant: str) -> str:
     shown += [row for name in OF_THE_THREAD for row in rows if row.metric == name and row.baseline_median]
     pairs = max((row.pairs for row in rows), default=0)
     head = f"{scenario}: {variant} against {campaign.baseline.name}, {pairs} pairs"
-    lines = [head, f" {'':26}{'change':>8} {'95 % interval':>20} {'A/A':>7} {'p':>6}"]
+    interval = "interval" if any(row.lower_level for row in shown) else "95 % interval"
+    lines = [head, f" {'':26}{'change':>8} {interval:>20} {'A/A':>7} {'p':>6}"]
     for row in shown:
         lines += _row(judgement, row)
     return "\n".join(lines)
@@ -135,7 +141,9 @@ def _row(judgement: Judgement, row: VerdictRow) -> list[str]:
     name = f"{'*' if row.primary else ' '}{row.metric}"[:26]
     line = f" {name:<26}{change:>8} {interval:>20} {floor_text(judgement, row):>7} {p_text:>6}"
     sides = f"{short(row.baseline_median)} -> {short(row.variant_median)} {row.unit}"
-    return [line.rstrip(), f"    {sides}: {row.verdict}{'' if row.primary else ' (exploratory)'}"]
+    notes = [*([] if row.primary else ["exploratory"]), *([row.lower_level] if row.lower_level else [])]
+    told = f" ({', '.join(notes)})" if notes else ""
+    return [line.rstrip(), f"    {sides}: {row.verdict}{told}"]
 
 
 def _percent(ratio: float) -> str:

@@ -99,6 +99,11 @@ def _p(value: float) -> str:
 
 
 def _change(row: VerdictRow) -> str:
+    level = row.lower_level.removesuffix(" interval")
+    return f"{_effect(row)} ({level})" if level else _effect(row)
+
+
+def _effect(row: VerdictRow) -> str:
     if row.ratio is not None:
         text = f"{percent(row.ratio)}%"
         if row.ci_low is None or row.ci_high is None:

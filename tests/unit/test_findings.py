@@ -25,7 +25,8 @@ def copied(campaign: Path, folder: Path) -> Path:
 def test_there_are_findings() -> None:
     assert {path.name for path in CAMPAIGNS} >= {
         *("zram-level", "page-io-level", "throughput", "handicap", "queue", "reclaim-cycle", "refault"),
-        *("cpus-1", "cpus-4", "lru-classic", "lru-mglru", "forward-progress"),
+        *("cpus-1", "cpus-4", "lru-classic", "lru-mglru", "forward-progress", "refault-busy"),
+        *("threads-depth", "algorithms-lzo-rle", "algorithms-lz4", "algorithms-zstd"),
         *(f"content-{kind}" for kind in ("zero", "same-filled", "ratio4", "ratio2", "random")),
     }
 

@@ -114,6 +114,16 @@ def test_one_pair(tmp_path: Path) -> None:
     assert (row.verdict, row.exploratory) == ("UNDECIDED", True)
 
 
+@pytest.mark.parametrize(("pairs", "level"), [(2, "50 %"), (4, "87.5 %"), (5, "93.8 %"), (6, ""), (8, "")])
+def test_an_interval_of_few_pairs_is_not_called_one_of_95(tmp_path: Path, pairs: int, level: str) -> None:
+    # Of n pairs the range holds the truth in all but 2 of 2^n cases.
+    row = judge(ResultsFolder(tmp_path / "r", pairs=pairs).fill(model).save()).row(
+        "idle", "kswapd_cpu_ms", "patched"
+    )
+    told = f" ({level} interval)" if level else ""
+    assert row.change_text().endswith(f"]{told}")
+
+
 def test_void_pairs_are_left_out_and_kept_beside(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r", pairs=10)
     for block in folder.blocks:

@@ -79,6 +79,14 @@ def test_every_primary_stands_with_interval_floor_and_verdict(tmp_path: Path) ->
     assert lines[at + 1].endswith("ms: IMPROVED")
 
 
+def test_two_pairs_have_no_interval_of_95_percent(tmp_path: Path) -> None:
+    text = mail_text(judge(ResultsFolder(tmp_path / "r", pairs=2).fill(model).save()))
+    assert "95 % interval" not in text
+    assert "95% interval" not in text
+    assert "UNDECIDED (50 % interval)" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
 def test_figures_of_one_side_only_are_told_as_medians(tmp_path: Path) -> None:
     judgement = judge(campaign(tmp_path / "r").save())
     text = mail_text(judgement)

@@ -32,6 +32,12 @@ def test_exploratory_p_stands_in_brackets(tmp_path: Path) -> None:
     assert "CHANGED" in line
 
 
+def test_an_interval_of_few_pairs_says_its_level(tmp_path: Path) -> None:
+    table = verdict_table(judge(ResultsFolder(tmp_path / "r", pairs=3).fill(model).save()))
+    line = next(line for line in table.splitlines() if "kswapd_cpu_ms" in line)
+    assert "] (75 %) " in line
+
+
 def test_an_undecided_primary_says_why(tmp_path: Path) -> None:
     table = verdict_table(judge(ResultsFolder(tmp_path / "r").fill(model, until=3).save()))
     assert "kswapd_cpu_ms, idle: UNDECIDED: unfinished: 1 of 8 pairs" in table

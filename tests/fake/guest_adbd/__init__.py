@@ -1,0 +1,1 @@
+"""The guest's adb daemon, run on this host."""

@@ -1,0 +1,92 @@
+"""A phone with a bootloader, kernels for it, and lanes on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from android_tests.device.adb_device import AdbDevice
+from android_tests.device.adb_server import AdbServer
+from android_tests.device.fastboot.opening import FlashOptions
+from android_tests.device.identity import prove, read_identity
+from android_tests.device.lab import Act, Lab, LabDevice
+from android_tests.device.lane_phone import PhoneLane, open_phone
+from android_tests.device.variant import Variant
+from tests.fake.bootloader.images import FakeKernel, boot_image
+from tests.fake.bootloader.phone import FlashablePhone
+
+BUILD = "fake/fakephone/fakephone:15/AP1A/1:userdebug/dev-keys"
+ONE = FakeKernel("6.6.30-one", build_id="11" * 20)
+TWO = FakeKernel("6.6.30-two", build_id="22" * 20)
+FOUND = Variant("found", "as-is")
+
+
+class Bench:
+    """A phone, images beside it, and lanes on it."""
+
+    def __init__(self, adb: AdbServer, phone: FlashablePhone, folder: Path) -> None:
+        self.adb, self.phone, self.folder = adb, phone, folder
+        self.serial = adb.connect(phone.android.serial)
+        self.device = AdbDevice(adb, self.serial)
+        self.allow = frozenset(Act)
+        self.lanes: list[PhoneLane] = []
+        self.said: list[str] = []
+
+    def image(self, name: str, kernel: FakeKernel) -> str:
+        path = self.folder / f"{name}.img"
+        path.write_bytes(boot_image(kernel))
+        return str(path)
+
+    def ram(self, name: str, kernel: FakeKernel) -> Variant:
+        return Variant(name, "boot", {"image": self.image(name, kernel)})
+
+    def images(self, name: str, content: Mapping[str, bytes]) -> Path:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        for partition, data in content.items():
+            (folder / f"{partition}.img").write_bytes(data)
+        (folder / "images.toml").write_text('product = "fakephone"\n')
+        return folder
+
+    def flash(self, name: str, kernel: FakeKernel, slot: str = "inactive", **more: bytes) -> Variant:
+        folder = self.images(name, {"boot": boot_image(kernel), **more})
+        return Variant(name, "flash", {"set": str(folder), "slot": slot})
+
+    def good(self, *partitions: str) -> Path:
+        """The images that are on the phone."""
+        suffix = "_a" if self.phone.bootloader.storage.slots else ""
+        return self.images("good", {name: self.phone.flashed(name + suffix) for name in partitions})
+
+    def open(
+        self, *variants: Variant, known_good: Path | str | None = None, boot_s: float = 4.0
+    ) -> PhoneLane:
+        listed = LabDevice(self.serial, "Fake", BUILD, None, self.allow)
+        options = FlashOptions(
+            allowed=True,
+            known_good=None if known_good is None else str(known_good),
+            serial=self.phone.bootloader.address,
+            boot_deadline_s=boot_s,
+        )
+        lane = open_phone(
+            "phone-0",
+            serial=self.serial,
+            adb_port=self.adb.port,
+            variants=variants,
+            flash=options,
+            lab=Lab(Path("lab.toml"), (listed,)),
+            say=self.said.append,
+        )
+        self.lanes.append(lane)
+        return lane
+
+    def proved(self, lane: PhoneLane, variant: Variant) -> str:
+        """Boot it, and prove it as a block does; the release that runs."""
+        device = lane.boot(variant)
+        wanted = lane.expectation(variant)
+        identity = read_identity(device, wanted)
+        prove(identity, wanted)
+        return identity.release
+
+    @property
+    def writes(self) -> list[str]:
+        return self.phone.bootloader.storage.writes

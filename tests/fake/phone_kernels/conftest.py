@@ -1,0 +1,44 @@
+"""A phone and its bench for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from android_tests.device.adb_server import AdbServer
+from android_tests.device.fastboot import phone_kernels, unfinished, whereabouts
+from foundation.errors import (
+    SuiteError,
+)
+from tests.fake.bootloader.phone import FlashablePhone
+from tests.fake.phone_kernels.bench import Bench
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Deadlines of a test, and a place of its own for what is owed."""
+    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 3.0)
+    monkeypatch.setattr(whereabouts, "TAKEN_BACK_S", 0.3)
+    monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 3.0)
+    monkeypatch.setattr(unfinished, "cache_dir", lambda *parts: tmp_path)
+
+
+@pytest.fixture
+def phone() -> Iterator[FlashablePhone]:
+    with FlashablePhone() as made:
+        yield made
+
+
+@pytest.fixture
+def bench(adb: AdbServer, phone: FlashablePhone, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(adb, phone, tmp_path)
+    yield made
+    phone.bootloader.faults.fail.clear()
+    for lane in made.lanes:
+        try:
+            lane.close()
+        except SuiteError:
+            assert phone.place != "android", "a test's phone that is well must be put back"
+    adb.disconnect(made.serial)

@@ -1,0 +1,202 @@
+"""Kernels that are started from memory, and what may fail on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from android_tests.device.fastboot import phone_kernels, unfinished, whereabouts
+from android_tests.device.identity import prove, read_identity
+from foundation.errors import (
+    BootFailed,
+    CommandFailed,
+    DeviceLost,
+    LabError,
+    StateError,
+    UsageError,
+    WrongKernel,
+)
+from tests.fake.bootloader.images import FakeKernel, Fate
+from tests.fake.bootloader.phone import OWN, PANIC, FlashablePhone
+from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
+
+
+def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: FlashablePhone) -> None:
+    one, two = bench.ram("one", ONE), bench.ram("two", TWO)
+    lane = bench.open(FOUND, one, two)
+    assert [bench.proved(lane, variant) for variant in (one, two, FOUND, FOUND, one)] == [
+        ONE.release,
+        TWO.release,
+        OWN.release,
+        OWN.release,
+        ONE.release,
+    ]
+    assert bench.proved(lane, one) == ONE.release, "the same kernel again is another boot"
+    assert phone.changes.count(f"android:a:{ONE.release}") == 3
+    assert bench.said[0].startswith("Sending 'boot.img'")
+    lane.close()
+    lane.close()
+    assert phone.kernel == OWN
+    assert bench.writes == []
+    assert unfinished.load(phone.bootloader.serial) is None
+
+
+def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: FlashablePhone) -> None:
+    rebuilt = FakeKernel(OWN.release, OWN.version, build_id="33" * 20)
+    variant = bench.ram("rebuilt", rebuilt)
+    lane = bench.open(FOUND, variant)
+    assert bench.proved(lane, variant) == OWN.release
+    phone.android.files.put("/sys/kernel/notes", ONE.note)
+    wanted = lane.expectation(variant)
+    identity = read_identity(bench.device, wanted)
+    with pytest.raises(WrongKernel, match=f"build id of vmlinux is {ONE.build_id}"):
+        prove(identity, wanted)
+
+
+def test_without_a_build_id_to_read_release_and_version_prove(bench: Bench, phone: FlashablePhone) -> None:
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    lane.boot(variant)
+    phone.android.files.remove("/sys/kernel/notes")
+    wanted = lane.expectation(variant)
+    assert (wanted.release, wanted.version, dict(wanted.build_ids)) == (ONE.release, ONE.version, {})
+    prove(read_identity(bench.device, wanted), wanted)
+
+
+@pytest.mark.parametrize(
+    ("fate", "words"),
+    [
+        ("panics", "it is back on the kernel that it was found with"),
+        ("to-bootloader", "it is back in its bootloader"),
+        ("no-android", "its kernel came up, and Android did not start within 1.5 s"),
+    ],
+)
+def test_a_kernel_that_does_not_come_up_is_a_result(
+    bench: Bench, phone: FlashablePhone, fate: Fate, words: str
+) -> None:
+    variant = bench.ram("broken", FakeKernel("6.6.30-broken", fate=fate))
+    lane = bench.open(FOUND, variant, boot_s=1.5)
+    with pytest.raises(BootFailed, match=f"'broken' was started from memory, but {words}") as caught:
+        lane.boot(variant)
+    assert phone.kernel == OWN, "it is rolled back"
+    log = caught.value.log
+    assert f"fastboot -s {phone.bootloader.address} boot {bench.folder}/broken.img" in log
+    if fate == "panics":
+        assert PANIC in log
+        assert "reason of the restart: kernel_panic" in log
+        assert phone.android.boots == 2, "one restart more, and its words would be gone"
+    if fate == "no-android":
+        assert log.count("Linux version 6.6.30-broken") == 2, "while it ran, and what it left"
+    assert lane.crash_log() is None, "the phone is not that kernel any more"
+    assert bench.proved(lane, FOUND) == OWN.release
+
+
+def test_a_kernel_whose_log_may_not_be_read_is_rolled_back_all_the_same(
+    bench: Bench, phone: FlashablePhone
+) -> None:
+    variant = bench.ram("broken", FakeKernel("6.6.30-broken", fate="no-android"))
+    lane = bench.open(FOUND, variant, boot_s=1.0)
+    phone.android.faults.exit_status["dmesg"] = 1
+    with pytest.raises(BootFailed, match="Android did not start") as caught:
+        lane.boot(variant)
+    assert "(could not be read: 'dmesg' ended with exit status 1" in caught.value.log
+    assert phone.kernel == OWN
+
+
+def test_a_kernel_that_hangs_takes_the_phone_with_it(
+    bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    variant = bench.ram("hung", FakeKernel("6.6.30-hung", fate="hangs"))
+    lane = bench.open(FOUND, variant, boot_s=1.0)
+    with pytest.raises(BootFailed, match=r"it did not come up within 1 s") as caught:
+        lane.boot(variant)
+    assert "not rolled back" in caught.value.log
+    with pytest.raises(LabError, match=r"neither on adb nor in its bootloader.*power key"):
+        lane.boot(FOUND)
+    with pytest.raises(StateError, match=r"could not be put back.*run: fastboot -s .* reboot"):
+        lane.close()
+    # A person restarts it; the record that something is owed is still there.
+    assert unfinished.load(phone.bootloader.serial) is not None
+    phone.android.on_reboot("")
+    lane = bench.open(FOUND, variant)
+    assert bench.proved(lane, FOUND) == OWN.release
+    lane.close()
+    assert unfinished.load(phone.bootloader.serial) is None
+
+
+def test_a_crash_in_a_block_is_seen_and_the_next_boot_works(bench: Bench, phone: FlashablePhone) -> None:
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    lane.boot(variant)
+    phone.panic()
+    log = lane.crash_log()
+    assert log is not None
+    assert PANIC.strip() in log
+    assert bench.proved(lane, variant) == ONE.release
+
+
+def test_an_image_that_the_bootloader_cannot_download(bench: Bench, phone: FlashablePhone) -> None:
+    phone.bootloader.max_download = 4096
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    with pytest.raises(UsageError, match=r"bytes, its bootloader downloads 4096"):
+        lane.boot(variant)
+    lane.close()
+    assert phone.kernel == OWN
+
+
+def test_a_refused_boot_leaves_the_phone_well(bench: Bench, phone: FlashablePhone) -> None:
+    phone.bootloader.faults.fail["boot"] = "unsupported header"
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    with pytest.raises(CommandFailed, match="unsupported header"):
+        lane.boot(variant)
+    assert lane.crash_log() is None, "nobody waits for a phone that is in its bootloader"
+    lane.close()
+    assert phone.changes[-1] == f"android:a:{OWN.release}"
+
+
+def test_a_link_that_breaks_can_be_tried_again(bench: Bench, phone: FlashablePhone) -> None:
+    phone.bootloader.faults.drop_in_download_after = 100
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    with pytest.raises(DeviceLost, match="hung up"):
+        lane.boot(variant)
+    assert bench.proved(lane, variant) == ONE.release
+
+
+def test_a_bootloader_that_does_not_appear(
+    bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 0.5)
+    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    phone.bootloader.faults.appears = False
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    with pytest.raises(DeviceLost, match="no bootloader answers"):
+        lane.boot(variant)
+    phone.bootloader.faults.appears = True
+    phone.bootloader.start()
+    assert bench.proved(lane, variant) == ONE.release
+
+
+def test_another_phones_bootloader(bench: Bench, phone: FlashablePhone) -> None:
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    phone.bootloader.serial = "OTHER"
+    with pytest.raises(LabError, match="says serial number OTHER, the phone on adb is FAKE0001"):
+        lane.boot(variant)
+    phone.bootloader.serial = "FAKE0001"
+
+
+def test_a_locked_bootloader_and_an_empty_battery(bench: Bench, phone: FlashablePhone) -> None:
+    variant = bench.ram("one", ONE)
+    lane = bench.open(FOUND, variant)
+    phone.bootloader.unlocked = False
+    with pytest.raises(LabError, match=r"bootloader is locked.*flashing unlock"):
+        lane.boot(variant)
+    phone.bootloader.unlocked = True
+    phone.bootloader.extra["battery-soc-ok"] = "no"
+    with pytest.raises(LabError, match=r"battery is too low"):
+        lane.boot(variant)
+    assert "boot" not in phone.bootloader.commands
