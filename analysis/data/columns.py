@@ -27,7 +27,7 @@ def _columns(**columns: tuple[str, str]) -> Columns:
 METRICS: Final = _columns(
     block=("text", "folder of the block, such as `003-patched-idle`"),
     index=("whole", "place of the block in the schedule, from 0"),
-    scenario=("text", "CPU condition: `idle` or `busy`"),
+    scenario=("text", "CPU condition: `idle`, `busy` or `rt-busy`"),
     variant=("text", "kernel under test, by the name that the plan gives it"),
     pair=("whole", "pair of the block, unique within a scenario; the unit of inference"),
     rep=("whole", "repetition in the block, from 0"),
