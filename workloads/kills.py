@@ -27,12 +27,16 @@ LMKD_REASONS: Final = (
     "direct reclaim and thrashing",
     "low memory and swap utilisation",
     "low file cache after thrashing",
+    "low memory",
+    "direct reclaim stuck",
 )
 #: Fields of killinfo; they have been the first fourteen since Android 11.
 _PID, _ADJ, _REASON, _SWAP_FREE_KB = 0, 2, 5, 13
 
 _LINE: Final = re.compile(r"^\s*(\d+\.\d+)\s+\d+\s+\d+\s+\w\s+([\w.]+)\s*: (.*)$", re.MULTILINE)
-_LMKD_LINE: Final = re.compile(r"Kill '(?P<name>[^']+)' \((?P<pid>\d+)\).*?oom_score_adj (?P<adj>-?\d+)")
+_LMKD_LINE: Final = re.compile(
+    r"Kill '(?P<name>[^']+)' \((?P<pid>\d+)\).*?oom_(?:score_)?adj (?P<adj>-?\d+)"
+)
 _LMKD_WHY: Final = re.compile(r"reason: (.*)$")
 #: Figures in a reason differ from kill to kill.
 _FIGURES: Final = re.compile(r"\s*\([^)]*\)")
@@ -91,11 +95,15 @@ class KillWatch:
 
     def start(self) -> None:
         """Follow what is logged from now on; a watch that runs already begins anew."""
+        self.cancel()
+        self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
+        self._process = self._device.spawn(LOG_ARGV)
+
+    def cancel(self) -> None:
+        """End it; what it has seen is lost."""
         process, self._process = self._process, None
         if process is not None:
             process.stop()
-        self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        self._process = self._device.spawn(LOG_ARGV)
 
     def stop(self) -> tuple[list[Kill], str | None]:
         """End it: the kills since `start`, and why some may be missing, or None."""

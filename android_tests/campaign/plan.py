@@ -153,6 +153,11 @@ def make_plan(
             f"profile {profile.name} is of {profile.workload}, and this question is asked with {workload}",
             next_step=f"use profile {workload_named(workload).profile}, or one like it",
         )
+    if workload == "memory-eater" and "zram" in suppressed:
+        raise UsageError(
+            "--suppress zram does not go with the memory eater, which makes zram anew for each cycle",
+            next_step="leave it out (the eater needs root), or ask with app switching",
+        )
     if not 1 <= pairs <= 200:
         raise UsageError(
             f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 7 can show a change"

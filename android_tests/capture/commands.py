@@ -73,6 +73,7 @@ def _perfetto() -> list[str]:
         f"{new}    # the config on stdin",
         f"{old}    # instead, before Android 13",
         quote_argv(perfetto_session.finish_argv("PID")),
+        f"{quote_argv(perfetto_session.readable_argv(trace))}    # as root",
         f"adb pull {quote(trace)}",
         quote_argv(perfetto_session.remove_argv(trace)),
     ]

@@ -42,6 +42,8 @@ _POLL_S: Final = 0.2
 _NAME: Final = "reclaim-suite"
 #: A recording needs this much, or there is no sense in beginning it.
 _LEAST_BYTES: Final = 256 * 1024 * 1024
+#: How long an unwanted recording may take to end by itself, seconds.
+_END_S: Final = 5.0
 _ENABLED: Final = "persist.traced.enable"
 #: Before Android 11, where the service is off.
 ENABLE_ARGV: Final = ("setprop", _ENABLED, "1")
@@ -66,6 +68,11 @@ def start_argv(trace: str, *, waits: bool) -> list[str]:
 def finish_argv(pid: str) -> list[str]:
     """Asks it to end its file."""
     return ["kill", "-TERM", pid]
+
+
+def readable_argv(trace: str) -> list[str]:
+    """Lets the shell user read what root has recorded."""
+    return ["chmod", "644", trace]
 
 
 def remove_argv(trace: str) -> list[str]:
@@ -241,7 +248,19 @@ class PerfettoSession:
 
     def collect(self, folder: Path) -> None:
         """Pull the trace into ``folder`` and compare its hash. DeviceError if it differs."""
+        if self._device.is_root:
+            # perfetto makes the file with mode 0600, and pulling acts as the shell user, also beside `su`.
+            self._device.shell(readable_argv(self._remote))
         pull_checked(self._device, self._remote, folder / TRACE_FILE, self._say)
+
+    def _end(self, pid: str) -> None:
+        """By SIGTERM: a shell without root may not send perfetto SIGKILL (system/sepolicy: shell.te)."""
+        self._device.shell(finish_argv(pid), check=False)
+        deadline = time.monotonic() + _END_S
+        while self._runs() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        if self._runs():
+            self._device.shell(["kill", "-KILL", pid], check=False)
 
     def close(self, *, quiet: bool = False) -> None:
         """End what runs and remove the file; may be called twice. StateError unless ``quiet``."""
@@ -249,7 +268,7 @@ class PerfettoSession:
             return
         try:
             if self._pid is not None and self._runs():
-                self._device.shell(["kill", "-KILL", str(self._pid)], check=False)
+                self._end(str(self._pid))
             elif self._pid is None:
                 self._kill_by_name()
             self._pid = None

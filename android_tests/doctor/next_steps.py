@@ -16,6 +16,8 @@ _ZRAM_SHARE: Final = 0.5
 _EATER_SHARE: Final = 0.25
 #: Pages as those of the profiles that come with the suite.
 _CONTENT: Final = {"zero": 0.05, "same": 0.10, "ratio2.5": 0.51, "random": 0.34}
+#: Preconditions that a shell without root cannot set.
+WITHOUT_ROOT: Final = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
 #: Where a switch only says yes or no.
 _FLAGS: Final = {"Y": ("N", "Y"), "N": ("N", "Y")}
 
@@ -41,8 +43,14 @@ def next_steps(
     if not usable(found) and facts.is_root:
         return ["Next: a kernel or a build that has what is missing above."]
     if not facts.is_root:
+        switching = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=phone"]
+        same = [*connection, "--variant", "a=as-is", "--variant", "b=as-is"]
         return [
-            "Next: a userdebug build, or root for the shell; docs/phones.md says how.",
+            "Next, without root: this phone's noise between app switches, settings as they are:",
+            f"  {quote_argv(switching)} \\",
+            f"    {quote_argv(same)} \\",
+            f"    --profile phone-apps --suppress {','.join(WITHOUT_ROOT)}",
+            "  Kernels are compared on a userdebug build, or with root: docs/phones.md says how.",
             "  A trace that you record yourself is judged with: python -m analysis metrics TRACE",
         ]
     if profile is None:

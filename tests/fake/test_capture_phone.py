@@ -47,6 +47,8 @@ class Phone:
         self.tells_pid = True
         self.start_status = 0
         self.heeds_term = True
+        self.takes_kill = True
+        self.readable: list[str] = []
         self.swapped = 0
         for event in LISTED:
             fake.files.put(f"/sys/kernel/tracing/events/{event}/format", "")
@@ -55,7 +57,7 @@ class Phone:
         fake.files.make_folder(TRACES)
         self._kill = fake.programs["kill"]
         fake.programs |= {
-            "chmod": lambda call: 0,
+            "chmod": self.chmod,
             "grep": lambda call: 0,
             "kill": self.kill,
             "perfetto": self.perfetto,
@@ -87,8 +89,16 @@ class Phone:
             call.io.out(f"{pid}\n".encode())
         return 0
 
+    def chmod(self, call: Call) -> int:
+        if call.argv[1] == "644":
+            self.readable.append(call.argv[2])
+        return 0
+
     def kill(self, call: Call) -> int:
         pid = int(call.argv[-1])
+        if call.argv[1] == "-KILL" and pid in self.service and not self.takes_kill:
+            call.io.fail("Permission denied")
+            return 1
         if pid not in self.service:
             return self._kill(call)
         if call.argv[1] == "-TERM" and not self.heeds_term:
@@ -169,6 +179,25 @@ def test_a_whole_recording(phone: Phone, shell_device: AdbDevice, tmp_path: Path
         kswapd = trace.rows("select count(*) from sched join thread using (utid) where tid = 42")
     assert [name for (name,) in names] == ["capture", "repetition", *(s.package for s in SWITCHES)]
     assert kswapd == [(35,)]
+
+
+def test_what_su_has_recorded_can_be_pulled(adb: AdbServer, tmp_path: Path) -> None:
+    # perfetto makes its file for its owner alone (perfetto_cmd.cc), and adbd pulls as the shell user.
+    service_trace(tmp_path / "trace")
+    with FakeDevice(root=False, su="magisk") as fake:
+        phone = Phone(fake, (tmp_path / "trace").read_bytes())
+        device = AdbDevice(adb, adb.connect(fake.serial), su=True)
+        marked(device, tmp_path).stop()
+        adb.disconnect(fake.serial)
+    assert phone.readable == [phone.argvs[0][phone.argvs[0].index("-o") + 1]]
+
+
+def test_a_recording_that_may_not_be_killed_is_ended(
+    phone: Phone, shell_device: AdbDevice, tmp_path: Path
+) -> None:
+    phone.takes_kill = False
+    marked(shell_device, tmp_path).cancel()
+    assert phone.left == []
 
 
 def test_only_events_that_the_device_lists(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:

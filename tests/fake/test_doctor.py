@@ -153,6 +153,8 @@ def test_the_page(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
         "throttling none, hottest VIRTUAL-SKIN 38.0 C",
         "87 %, 29.4 C, on USB",
         "pressure                no        /proc/pressure: Permission denied",
+        "android_tests/test_app_switching.py --device=phone",
+        "--suppress cpufreq,huge-pages,page-cluster,swappiness,zram",
     ):
         assert words in text
 

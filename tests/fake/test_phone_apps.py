@@ -52,6 +52,17 @@ def test_all_that_is_missing_is_told_before_anything_starts(apps: Apps, phone_de
     assert apps.starts == 0
 
 
+def test_a_counter_that_may_not_be_read_stops_nothing(apps: Apps, phone_device: AdbDevice) -> None:
+    # Android 10: /proc/vmstat is closed to the shell.
+    allowed = apps.phone.files.guard
+    apps.phone.files.guard = lambda path, how: (
+        path != "/proc/vmstat" and (allowed is None or allowed(path, how))
+    )
+    workload = AppSwitching(phone_device, profile(), sleep=lambda s: None)
+    workload.install()
+    assert len(workload.prepare().switches) == len(NAMES)
+
+
 def test_kills_are_counted_with_their_reason_and_the_free_swap(apps: Apps, phone_device: AdbDevice) -> None:
     workload = AppSwitching(phone_device, profile(), sleep=lambda s: None)
     workload.install()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from analysis.metrics import (
     PRIMARIES,
     all_metrics,
@@ -10,6 +12,7 @@ from analysis.metrics import (
 )
 from android_tests.campaign.plan import Plan, make_plan
 from android_tests.campaign.variants import parse_variants
+from foundation.errors import UsageError
 from workloads.profile import load_profile
 
 QUEUE_EVENTS = {"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"}
@@ -29,6 +32,21 @@ def plan(*, trace_queue: bool = False, trace_reclaim: bool = False, trace_faults
         trace_reclaim=trace_reclaim,
         trace_faults=trace_faults,
     )
+
+
+def test_the_eater_makes_zram_anew_and_cannot_leave_it_alone() -> None:
+    with pytest.raises(UsageError, match="--suppress zram does not go with the memory eater"):
+        make_plan(
+            workload="memory-eater",
+            profile=load_profile("eater"),
+            scenarios=("idle",),
+            variants=parse_variants(["a=as-is", "b=as-is"], device_kind="phone"),
+            pairs=2,
+            reps=1,
+            seed=1,
+            lanes=("phone-0",),
+            suppressed=("zram",),
+        )
 
 
 def test_pages_are_not_traced_one_by_one_unless_it_is_asked_for() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from android_tests.campaign.preconditions import other_frequencies
 from android_tests.capture.samples import Sample
 from android_tests.capture.validity import throttle_reasons
+from android_tests.device.protocol import Device
 from android_tests.device.state.condition import Condition
 from android_tests.device.state.cpufreq import CpufreqPin, sustainable_khz
 from android_tests.device.state.gates import unmet
+from android_tests.device.state.phone_pins import over_network
 from android_tests.device.state.wanted import PRECONDITIONS, PhoneWanted, parse_suppressed
 from foundation.errors import UsageError
 from workloads.profile import PROFILES, load_profile
@@ -103,6 +107,19 @@ def test_a_changed_upper_limit_is_throttling(limits: tuple[int, int], throttled:
     assert bool(reasons) == throttled
     if throttled:
         assert reasons == ("policy4 was throttled: at most 1500 kHz at times, 1824 otherwise",)
+
+
+@pytest.mark.parametrize(
+    ("serial", "network"),
+    [
+        ("R5CX826Q9VB", False),
+        ("127.0.0.1:5555", False),
+        ("192.168.1.7:5555", True),
+        ("adb-R5CX826Q9VB-IjsOKx._adb-tls-connect._tcp", True),
+    ],
+)
+def test_a_phone_on_the_air_keeps_its_network(serial: str, network: bool) -> None:
+    assert over_network(cast(Device, SimpleNamespace(serial=serial))) is network
 
 
 def test_every_unmet_precondition_is_named() -> None:

@@ -35,6 +35,22 @@ def test_three_witnesses_of_one_kill() -> None:
     assert (kill.reason, kill.swap_free_kb) == ("lmkd: low swap and thrashing", 306000)
 
 
+@pytest.mark.parametrize("name", ["oom_adj", "oom_score_adj"])
+def test_lmkds_line_of_any_version(name: str) -> None:
+    # "oom_adj" and no reason: Android 10 (system/memory/lmkd: lmkd.c).
+    text = f"Kill 'com.one' (1234), uid 10123, {name} 905 to free 184320kB"
+    (kill,) = parse_kills(line(100.5, "lowmemorykiller", text), 100.0)
+    assert (kill.pid, kill.process, kill.adj) == (1234, "com.one", 905)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(8, "low memory"), (9, "direct reclaim stuck"), (1000, "reason 1000")]
+)
+def test_reasons_of_newer_versions(number: int, words: str) -> None:
+    (kill,) = parse_kills(line(100.5, "killinfo", f"[{FIELDS.format(reason=number, free=4)}]"), 100.0)
+    assert kill.reason == f"lmkd: {words}"
+
+
 def test_each_witness_alone_and_what_is_older_or_torn() -> None:
     log = line(99.0, "am_kill", "[0,1,com.old,905,too old,1]")
     log += line(101.0, "am_kill", "[0,2,com.two,905,empty #17,2048]")

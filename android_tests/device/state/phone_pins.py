@@ -59,7 +59,12 @@ def suppressed(pins: Iterable[Pin], names: Collection[str]) -> list[Pin]:
 
 
 def over_network(device: Device) -> bool:
-    """Whether adb comes over the network: a host name or address that is not this machine's own."""
+    """Whether adb comes over the network: a host that is not this machine's own, or wireless debugging.
+
+    The latter's serials are service names (adb-NAME._adb-tls-connect._tcp), Android 11 and newer.
+    """
+    if "._adb-tls-connect." in device.serial:
+        return True
     host, colon, _ = device.serial.rpartition(":")
     return bool(colon) and not host.startswith(("127.", "localhost"))
 
