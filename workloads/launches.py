@@ -18,7 +18,8 @@ LAUNCH_DEADLINE_S: Final = 90.0
 _STAMP_NS: Final = 10_000_000
 
 _FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
-_STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT"}
+#: RELAUNCH: a new activity in the process that lives (WaitResult.java).
+_STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT", "RELAUNCH": "WARM"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,10 @@ def start(device: Device, package: str, activity: str) -> Launch:
 
 
 def parse_launch(answer: str, package: str, *, device: str | None = None) -> Launch:
-    """Read what `launch_script` printed. DeviceError for an answer that is no start."""
+    """Read what `launch_script` printed. DeviceError for an answer that is no start.
+
+    A start that ``am`` gave up waiting for is of state UNKNOWN.
+    """
     stamps = {
         word: rest.split() for word, rest in re.findall(r"^(before|after|status) ?(.*)$", answer, re.M)
     }
@@ -93,7 +97,7 @@ def parse_launch(answer: str, package: str, *, device: str | None = None) -> Lau
             device=device,
             next_step="run `am start -W` on the device by hand",
         )
-    if stamps["status"] != ["0"] or fields.get("Status") != "ok":
+    if stamps["status"] != ["0"] or fields.get("Status") not in ("ok", "timeout"):
         lines = [
             line.strip() for line in answer.splitlines() if "rror" in line or line.startswith("Status")
         ]
@@ -104,6 +108,9 @@ def parse_launch(answer: str, package: str, *, device: str | None = None) -> Lau
         )
     before, after = _pid(stamps["before"]), _pid(stamps["after"])
     state, doubt = classify(fields.get("LaunchState"), "brought to the front" in answer, before, after)
+    if fields["Status"] == "timeout":
+        # Short of memory a phone may be this slow: it voids a repetition and ends no campaign.
+        state, doubt = "UNKNOWN", "am gave up waiting for it to draw (Status: timeout)"
     return Launch(
         launch_state=state,
         doubt=doubt,

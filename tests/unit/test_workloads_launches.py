@@ -69,7 +69,6 @@ def test_android_9_is_classified_by_the_warning() -> None:
     [
         "",
         "before 1.0\nError type 3\nError: Activity class {a/b} does not exist.\nstatus 1\nafter 1.1\n",
-        answer().replace("Status: ok", "Status: timeout"),
         answer().replace("status 0", "status 137"),
         answer().partition("after")[0],
     ],
@@ -77,6 +76,16 @@ def test_android_9_is_classified_by_the_warning() -> None:
 def test_a_refused_or_cut_off_start_is_an_error_not_a_figure(text: str) -> None:
     with pytest.raises(DeviceError, match=r"suite\.chat"):
         parse_launch(text, "suite.chat")
+
+
+def test_a_start_that_takes_too_long_is_no_launch_state_and_no_error() -> None:
+    launch = parse_launch(answer().replace("Status: ok", "Status: timeout"), "suite.chat")
+    assert launch.launch_state == "UNKNOWN"
+    assert "Status: timeout" in str(launch.doubt)
+
+
+def test_a_relaunch_is_a_warm_start() -> None:
+    assert classify("RELAUNCH", False, 4711, 4711) == ("WARM", None)
 
 
 def test_the_reason_that_am_gives_is_passed_on() -> None:
