@@ -96,7 +96,10 @@ def test_what_needs_app_switches_is_unknown_with_its_reason(results: Path) -> No
     table = pd.read_parquet(results / "metrics.parquet")
     rows = table[table["metric"].isin(["switch_latency_hot_p50_ms", "kills", "cold_relaunches"])]
     assert rows["value"].isna().all()
-    assert set(rows["reason"]) == {"the trace holds no app switches in the window"}
+    # What makes the repetition void as well, on a busy machine, stands behind it.
+    assert {reason.partition("; ")[0] for reason in rows["reason"]} == {
+        "the trace holds no app switches in the window"
+    }
 
 
 def test_every_fault_on_a_swapped_out_page_is_told(results: Path) -> None:
