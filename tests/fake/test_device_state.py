@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import signal
 import threading
-from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -13,7 +12,6 @@ from android_tests.device.adb_device import AdbDevice
 from android_tests.device.deadline import Deadline, wait_until
 from android_tests.device.state import (
     EmptySwap,
-    Pin,
     PinnedState,
     ZramPin,
     mglru,
@@ -23,53 +21,20 @@ from android_tests.device.state import (
     sysfs,
     thp_never,
 )
-from foundation.errors import CommandTimeout, DeviceLost, StateError
+from foundation.errors import CommandTimeout, StateError
 from tests.fake.device import FakeDevice
 from tests.fake.device.tree_shell import Call
-
-_SWAPPINESS = "/proc/sys/vm/swappiness"
-_CLUSTER = "/proc/sys/vm/page-cluster"
-_THP = "/sys/kernel/mm/transparent_hugepage/enabled"
-_ALGORITHM = "/sys/block/zram0/comp_algorithm"
-
-
-def _pins() -> list[Pin]:
-    return [
-        thp_never(),
-        mglru(None),
-        swappiness(100),
-        page_cluster(0),
-        ZramPin(256, "zstd"),
-        EmptySwap(),
-    ]
-
-
-def _values(fake: FakeDevice) -> tuple[str, ...]:
-    return tuple(fake.files.read(path).decode().strip() for path in (_THP, _SWAPPINESS, _CLUSTER))
-
-
-def _held(
-    device: AdbDevice, pins: Sequence[Pin], *during: Callable[[], object], wait_s: float = 30.0
-) -> None:
-    """A block: pins applied, then what happens during it, then the restore."""
-    with PinnedState(device, reconnect_deadline_s=wait_s) as state:
-        state.apply(pins)
-        for happens in during:
-            happens()
+from tests.fake.device_state import ALGORITHM, BEFORE, PINNED, SWAPPINESS, THP, held, pins, values
 
 
 def _raise(error: BaseException) -> None:
     raise error
 
 
-_BEFORE = ("always [madvise] never", "60", "3")
-_PINNED = ("always madvise [never]", "100", "0")
-
-
 def test_applied_recorded_and_restored(device: AdbDevice, fake: FakeDevice) -> None:
     with PinnedState(device) as state:
-        state.apply(_pins())
-        assert _values(fake) == _PINNED
+        state.apply(pins())
+        assert values(fake) == PINNED
         assert (fake.zram.disksize, fake.zram.algorithm, fake.zram.is_swap) == (256 << 20, "zstd", True)
         assert state.drifted() == []
         assert {row["name"]: (row["before"], row["set"], row["after"]) for row in state.record()} == {
@@ -85,14 +50,14 @@ def test_applied_recorded_and_restored(device: AdbDevice, fake: FakeDevice) -> N
             "swap in use at the start": ("0 kB", "at most 1024 kB", "0 kB"),
         }
         assert all(row["restored"] is None for row in state.record())
-    assert _values(fake) == _BEFORE
+    assert values(fake) == BEFORE
     assert (fake.zram.disksize, fake.zram.algorithm, fake.zram.is_swap) == (0, "lzo-rle", False)
     assert {row["name"]: row["restored"] for row in state.record()}["vm.swappiness"] == "60"
 
 
 def test_restore_is_in_reverse(device: AdbDevice, fake: FakeDevice) -> None:
     with PinnedState(device) as state:
-        state.apply(_pins())
+        state.apply(pins())
         fake.commands.clear()
     writes = [text for text in fake.commands if "cat >" in text or "swapoff" in text]
     order = [
@@ -105,7 +70,7 @@ def test_former_swap_is_built_again(device: AdbDevice, fake: FakeDevice) -> None
     fake.zram.setup(size_mb=2048, algorithm="lz4", priority=32758, used_kb=700_000)
     fake.zram.backing = "/dev/block/loop7"
     with PinnedState(device) as state:
-        state.apply(_pins())
+        state.apply(pins())
         assert fake.zram.backing == "none"
         assert fake.zram.used_kb == 0
     assert fake.zram.disksize == 2048 << 20
@@ -119,7 +84,7 @@ def test_former_swap_is_built_again(device: AdbDevice, fake: FakeDevice) -> None
 def test_swap_of_the_right_shape_is_emptied(device: AdbDevice, fake: FakeDevice) -> None:
     fake.zram.setup(size_mb=256, algorithm="zstd", used_kb=50_000)
     with PinnedState(device) as state:
-        state.apply(_pins())
+        state.apply(pins())
         assert fake.zram.used_kb == 0
 
 
@@ -142,11 +107,11 @@ def test_refused_value_names_pin_value_and_reason(device: AdbDevice, fake: FakeD
     ):
         state.apply([page_cluster(0), swappiness(300)])
     assert caught.value.device == device.serial
-    assert _values(fake) == _BEFORE
+    assert values(fake) == BEFORE
 
 
 def test_value_that_reads_back_differently(device: AdbDevice, fake: FakeDevice) -> None:
-    fake.faults.read_back[_SWAPPINESS] = b"60\n"
+    fake.faults.read_back[SWAPPINESS] = b"60\n"
     with (
         pytest.raises(
             StateError, match=r"vm\.swappiness: wanted 100, read back 60 -> find what else sets it"
@@ -173,7 +138,7 @@ def test_what_is_right_already_is_not_written(device: AdbDevice, fake: FakeDevic
 
 
 def test_kernel_without_a_setting(device: AdbDevice, fake: FakeDevice) -> None:
-    fake.files.remove(_THP)
+    fake.files.remove(THP)
     fake.files.remove("/sys/kernel/mm/lru_gen/enabled")
     with PinnedState(device) as state:
         state.apply([thp_never(), mglru(None)])
@@ -188,22 +153,22 @@ def test_kernel_without_a_setting(device: AdbDevice, fake: FakeDevice) -> None:
 
 def test_drift_is_named(device: AdbDevice, fake: FakeDevice) -> None:
     with PinnedState(device) as state:
-        state.apply(_pins())
-        fake.files.write(_SWAPPINESS, b"120")
+        state.apply(pins())
+        fake.files.write(SWAPPINESS, b"120")
         fake.files.put("/sys/kernel/mm/lru_gen/enabled", "0x0003\n")
         fake.zram.used_kb = 200_000
         assert state.drifted() == ["lru_gen: set 0x0007, now 0x0003", "vm.swappiness: set 100, now 120"]
         assert {row["name"]: row["after"] for row in state.record()}["vm.swappiness"] == "120"
         fake.zram.swapoff([fake.zram.node])
         assert any(line.startswith("zram0: set ") for line in state.drifted())
-    assert _values(fake) == _BEFORE
+    assert values(fake) == BEFORE
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
 def test_restored_after_any_exception(device: AdbDevice, fake: FakeDevice, error: BaseException) -> None:
     with pytest.raises(type(error)):
-        _held(device, _pins(), lambda: _raise(error))
-    assert _values(fake) == _BEFORE
+        held(device, pins(), lambda: _raise(error))
+    assert values(fake) == BEFORE
     assert not fake.zram.is_swap
 
 
@@ -219,8 +184,8 @@ def test_restored_after_a_real_interrupt_in_the_middle_of_apply(
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt), PinnedState(device) as state:
-        state.apply(_pins())
-    assert _values(fake) == _BEFORE
+        state.apply(pins())
+    assert values(fake) == BEFORE
     assert fake.zram.disksize == 0
 
 
@@ -232,8 +197,8 @@ def test_interrupt_during_the_restore_waits_for_its_end(device: AdbDevice, fake:
         return swapoff(call)
 
     with pytest.raises(KeyboardInterrupt):
-        _held(device, _pins(), lambda: fake.programs.update(swapoff=interrupted))
-    assert _values(fake) == _BEFORE
+        held(device, pins(), lambda: fake.programs.update(swapoff=interrupted))
+    assert values(fake) == BEFORE
     assert not fake.zram.is_swap
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -244,8 +209,8 @@ def test_failed_apply_is_undone_up_to_where_it_came(device: AdbDevice, fake: Fak
     with pytest.raises(
         StateError, match="zram0: 'mkswap /dev/block/zram0' failed: exit status 1"
     ) as caught:
-        _held(device, _pins())
-    assert _values(fake) == _BEFORE
+        held(device, pins())
+    assert values(fake) == BEFORE
     # mkswap is still broken, so the former swap cannot be had again: that is told, not hidden.
     (note,) = caught.value.__notes__
     assert "settings were left behind: zram0 (was disksize=67108864 algorithm=lz4 swap=5" in note
@@ -253,96 +218,35 @@ def test_failed_apply_is_undone_up_to_where_it_came(device: AdbDevice, fake: Fak
 
 def test_restore_that_fails_lists_what_was_left(device: AdbDevice, fake: FakeDevice) -> None:
     def break_it() -> None:
-        fake.faults.refuse_write[_SWAPPINESS] = errno.EPERM
+        fake.faults.refuse_write[SWAPPINESS] = errno.EPERM
         fake.zram.swapoff_error = errno.ENOMEM
 
     with pytest.raises(StateError) as caught:
-        _held(device, _pins(), break_it)
+        held(device, pins(), break_it)
     said = str(caught.value)
     assert "settings were left behind: zram0 (was disksize=0" in said
     assert "Cannot allocate memory" in said
     assert "vm.swappiness (was 60)" in said
     assert "page-cluster" not in said
     assert said.endswith("-> set them by hand, or restart the device")
-    assert _values(fake) == (_BEFORE[0], "100", "3")
+    assert values(fake) == (BEFORE[0], "100", "3")
 
 
 def test_restore_that_does_not_take(device: AdbDevice, fake: FakeDevice) -> None:
     with pytest.raises(StateError, match=r"vm\.swappiness \(was 60\): reads 100 after the restore"):
-        _held(device, [swappiness(100)], lambda: fake.faults.read_back.update({_SWAPPINESS: b"100\n"}))
+        held(device, [swappiness(100)], lambda: fake.faults.read_back.update({SWAPPINESS: b"100\n"}))
 
 
 def test_failed_restore_never_hides_the_first_error(device: AdbDevice, fake: FakeDevice) -> None:
     def break_it() -> None:
-        fake.faults.refuse_write[_SWAPPINESS] = errno.EPERM
+        fake.faults.refuse_write[SWAPPINESS] = errno.EPERM
         raise RuntimeError("the first")
 
     with pytest.raises(RuntimeError, match="the first") as caught:
-        _held(device, [swappiness(100)], break_it)
+        held(device, [swappiness(100)], break_it)
     (note,) = caught.value.__notes__
     assert "the restore failed" in note
     assert "vm.swappiness (was 60)" in note
-
-
-def test_restored_after_the_connection_was_lost(device: AdbDevice, fake: FakeDevice) -> None:
-    def lose_it() -> None:
-        fake.faults.drop_at = "opened"
-        device.shell(["true"])
-
-    with pytest.raises(DeviceLost):
-        _held(device, _pins(), lose_it)
-    assert _values(fake) == _BEFORE
-
-
-def test_restored_after_the_device_vanished_and_came_back(device: AdbDevice, fake: FakeDevice) -> None:
-    _held(device, _pins(), fake.vanish, lambda: fake.come_back(after_s=1.0))
-    assert _values(fake) == _BEFORE
-
-
-@pytest.mark.parametrize("stage", ["open", "opened", "output", "exit"])
-@pytest.mark.parametrize("command", ["swapoff", "page-cluster", "boot_id"])
-def test_connection_dropped_in_the_restore(
-    device: AdbDevice, fake: FakeDevice, stage: str, command: str
-) -> None:
-    with PinnedState(device) as state:
-        state.apply(_pins())
-        fake.faults.drop_service = command
-        fake.faults.drop_at = stage  # type: ignore[assignment]  # a Stage
-    assert fake.faults.drop_at is None
-    assert _values(fake) == _BEFORE
-    assert fake.zram.disksize == 0
-
-
-def test_device_that_stays_away(device: AdbDevice, fake: FakeDevice) -> None:
-    with pytest.raises(StateError) as caught:
-        _held(device, _pins(), fake.vanish, wait_s=1.0)
-    said = str(caught.value)
-    for name in (
-        "zram0 (was ",
-        "vm.page-cluster (was 3)",
-        "vm.swappiness (was 60)",
-        "transparent_hugepage",
-    ):
-        assert name in said
-
-
-def test_restarted_device_needs_no_restore(device: AdbDevice, fake: FakeDevice) -> None:
-    with PinnedState(device) as state:
-        state.apply(_pins())
-        fake.restart(down_s=0.5)
-        fake.files.write(_SWAPPINESS, b"77")
-    assert _values(fake)[1] == "77"
-
-
-def test_applied_again_after_a_restart(device: AdbDevice, fake: FakeDevice) -> None:
-    state = PinnedState(device)
-    state.apply([swappiness(100)])
-    fake.restart()
-    assert device.reconnect(deadline_s=30)
-    state.apply([page_cluster(0)])
-    state.restore()
-    assert _values(fake) == _BEFORE
-    assert [row["name"] for row in state.record()] == ["vm.page-cluster"]
 
 
 def test_hanging_swapoff_ends(device: AdbDevice, fake: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,8 +254,8 @@ def test_hanging_swapoff_ends(device: AdbDevice, fake: FakeDevice, monkeypatch: 
     fake.zram.setup(size_mb=64, algorithm="lz4")
     fake.faults.hang.add("swapoff")
     with pytest.raises(CommandTimeout, match="swapoff /dev/block/zram0"), PinnedState(device) as state:
-        state.apply(_pins())
-    assert _values(fake) == _BEFORE
+        state.apply(pins())
+    assert values(fake) == BEFORE
 
 
 def test_unknown_algorithm(device: AdbDevice, fake: FakeDevice) -> None:
@@ -391,9 +295,9 @@ def test_block_device_where_debian_has_it(device: AdbDevice, fake: FakeDevice) -
 
 def test_sysfs_pin_of_a_bracketed_choice(device: AdbDevice, fake: FakeDevice) -> None:
     with PinnedState(device) as state:
-        state.apply([sysfs(_THP, "always")])
-        assert _values(fake)[0] == "[always] madvise never"
-    assert _values(fake)[0] == _BEFORE[0]
+        state.apply([sysfs(THP, "always")])
+        assert values(fake)[0] == "[always] madvise never"
+    assert values(fake)[0] == BEFORE[0]
 
 
 def test_restore_may_be_called_twice_and_apply_again(device: AdbDevice, fake: FakeDevice) -> None:
@@ -401,14 +305,14 @@ def test_restore_may_be_called_twice_and_apply_again(device: AdbDevice, fake: Fa
     state.apply([swappiness(100)])
     state.apply([page_cluster(0)])
     state.restore()
-    assert _values(fake) == _BEFORE
-    fake.files.write(_SWAPPINESS, b"90")
+    assert values(fake) == BEFORE
+    fake.files.write(SWAPPINESS, b"90")
     state.restore()
-    assert _values(fake)[1] == "90"
+    assert values(fake)[1] == "90"
 
 
 def test_algorithm_is_put_back_on_an_empty_zram(device: AdbDevice, fake: FakeDevice) -> None:
     fake.zram.algorithm = "lz4"
     with PinnedState(device) as state:
         state.apply([ZramPin(64, "zstd")])
-    assert fake.files.read(_ALGORITHM).decode().split() == ["lzo", "lzo-rle", "[lz4]", "zstd"]
+    assert fake.files.read(ALGORITHM).decode().split() == ["lzo", "lzo-rle", "[lz4]", "zstd"]
