@@ -14,8 +14,8 @@ import pytest
 from foundation.errors import SuiteError
 
 if TYPE_CHECKING:
-    from android_tests.campaign.options import CommandLine
-    from android_tests.campaign.session import CampaignSession
+    from harness.campaign.options import CommandLine
+    from harness.campaign.session import CampaignSession
 
 SESSION = pytest.StashKey["CampaignSession"]()
 _QUESTIONS = Path(__file__).parent / "android_tests"
@@ -127,12 +127,12 @@ def _asks_a_question(config: pytest.Config) -> bool:
 
 
 def _command_line(config: pytest.Config) -> CommandLine:
-    from android_tests.campaign.options import CommandLine, chosen, whole
-    from android_tests.campaign.questions import asked_by, campaign_of
+    from harness.campaign.options import CommandLine, chosen, whole
+    from harness.campaign.questions import campaign_of, question_of
 
     option = config.getoption
     chosen("--fail-on", option("fail_on"), ("regressed", "none"))
-    asked = asked_by(_paths(config))
+    asked = question_of(_paths(config))
     return CommandLine(
         device=chosen("--device", option("device"), ("virtual", "phone")),
         serial=option("serial"),
@@ -168,9 +168,9 @@ def _command_line(config: pytest.Config) -> CommandLine:
 
 
 def _session(config: pytest.Config) -> CampaignSession:
-    from android_tests.campaign.beside_pytest import view_of
-    from android_tests.campaign.options import settings_of
-    from android_tests.campaign.session import CampaignSession, plan_of
+    from harness.campaign.options import settings_of
+    from harness.campaign.session import CampaignSession, plan_of
+    from harness.campaign.terminal.beside_pytest import view_of
 
     settings = settings_of(_command_line(config))
     # The plan first: what is wrong with a command line must be said before anything is set up.
@@ -199,8 +199,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         raise pytest.UsageError(
             "--dry-run shows the schedule of a campaign: name a file below android_tests"
         )
-    from android_tests.campaign.dry_run import dry_run_text
-    from android_tests.campaign.options import settings_of_all
+    from harness.campaign.dry_run import dry_run_text
+    from harness.campaign.options import settings_of_all
 
     try:
         text = dry_run_text(settings_of_all(_command_line(config)))
@@ -215,11 +215,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     session = config.stash.get(SESSION, None)
     if session is None or collection_path.parent != _QUESTIONS:
         return None
-    from android_tests.campaign.questions import asked_by, question_files
-    from android_tests.campaign.workloads import WORKLOADS
+    from harness.campaign.questions import question_files, question_of
+    from harness.campaign.workloads import WORKLOADS
 
-    asked = asked_by(_paths(config))
-    file = asked.file if asked else WORKLOADS[session.plan.workload].file
+    asked = question_of(_paths(config))
+    file = asked.path.name if asked else WORKLOADS[session.plan.workload].file
     return True if collection_path.name in question_files().keys() - {file} else None
 
 
@@ -265,7 +265,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     except SuiteError as error:
         if SESSION not in pyfuncitem.config.stash:
             raise
-        from android_tests.campaign.session import LaneBroke
+        from harness.campaign.session import LaneBroke
 
         if isinstance(error, LaneBroke):
             raise pytest.skip.Exception(str(error)) from None
@@ -308,7 +308,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     session = config.stash.get(SESSION, None)
     if session is None or config.getoption("collectonly"):
         return
-    from android_tests.campaign.summary import summary_text
+    from harness.campaign.summary import summary_text
 
     terminalreporter.section("verdicts")
     terminalreporter.write_line(summary_text(session))

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from analysis.metrics import MetricValue, all_metrics, compute, metric_named
+from analysis.metrics import all_metrics, compute, metric_named
+from analysis.metrics.value import MetricValue
 from foundation.errors import SuiteError, UsageError
 
 _PROGRAM: Final = "python -m analysis"
@@ -56,11 +57,13 @@ def _run(words: list[str]) -> int:
         description="Judge traces and results, without a device.",
         epilog="metrics: print the figures of traces; report: judge a results folder; open: the traces of"
         " a pair in Perfetto's UI; notebook: a notebook on results or a trace; mail: the finding as plain"
-        " text for a mailing list; pack: a small copy without traces; reference: metrics, SQL modules or"
+        " text for a mailing list; verdicts: all rows of several campaigns as CSV; pack: a small copy"
+        " without traces; reference: metrics, SQL modules or"
         " data columns as Markdown. Each has --help.",
     )
     parser.add_argument(
-        "command", choices=("metrics", "report", "open", "notebook", "mail", "pack", "reference")
+        "command",
+        choices=("metrics", "report", "open", "notebook", "mail", "verdicts", "pack", "reference"),
     )
     # Only the first word is read here: the commands' own parsers let options and files mix,
     # which subparsers do not.
@@ -75,6 +78,8 @@ def _run(words: list[str]) -> int:
         return _mail(_mail_parser().parse_intermixed_args(words[1:]))
     if command == "reference":
         return _reference(words[1:])
+    if command == "verdicts":
+        return _verdicts(_verdicts_parser().parse_intermixed_args(words[1:]))
     if command == "pack":
         return _pack(_pack_parser().parse_intermixed_args(words[1:]))
     return _report(_report_parser().parse_intermixed_args(words[1:]))
@@ -148,6 +153,16 @@ def _mail_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _verdicts_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{_PROGRAM} verdicts",
+        description="Print every verdict row of campaigns as CSV, to compare or plot.",
+    )
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help="folders of campaigns")
+    _add_engine(parser)
+    return parser
+
+
 def _pack_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{_PROGRAM} pack",
@@ -179,7 +194,7 @@ def _metrics(options: argparse.Namespace) -> int:
         raise UsageError("no trace was given", next_step="name one or more trace files")
     for name in options.names or ():
         metric_named(name)
-    from analysis.engine import EngineChoice
+    from analysis.trace_processor import EngineChoice
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     found: list[MetricValue] = []
@@ -229,10 +244,10 @@ def _print_definitions() -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from analysis.engine import EngineChoice
-    from analysis.pipeline import judge
+    from analysis.judging.pipeline import judge
     from analysis.report import write
     from analysis.report.terminal import verdict_table
+    from analysis.trace_processor import EngineChoice
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     judgement = judge(options.results, engine)
@@ -242,8 +257,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
-    from analysis.engine import EngineChoice
-    from analysis.ui.command import save, serve, view_of
+    from analysis.perfetto_ui.command import save, serve, view_of
+    from analysis.trace_processor import EngineChoice
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     if not 0 <= options.port <= 65535:
@@ -281,18 +296,29 @@ def _notebook(options: argparse.Namespace) -> int:
 
 
 def _mail(options: argparse.Namespace) -> int:
-    from analysis.engine import EngineChoice
-    from analysis.pipeline import judge
+    from analysis.judging.pipeline import judge
     from analysis.report.mail import mail_text
+    from analysis.trace_processor import EngineChoice
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     print(mail_text(judge(options.results, engine)))
     return _OK
 
 
+def _verdicts(options: argparse.Namespace) -> int:
+    from analysis import frames
+    from analysis.judging.pipeline import judge
+    from analysis.trace_processor import EngineChoice
+
+    engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
+    campaigns = {path.resolve().name: judge(path, engine) for path in options.results}
+    print(frames.verdicts_csv(campaigns), end="")
+    return _OK
+
+
 def _pack(options: argparse.Namespace) -> int:
-    from analysis.engine import EngineChoice
     from analysis.pack import pack
+    from analysis.trace_processor import EngineChoice
 
     engine = EngineChoice.parse(options.engine, allow_download=options.allow_download)
     names = pack(options.results, options.into, engine)
@@ -302,7 +328,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _reference(words: list[str]) -> int:
-    from analysis.data.reference import data_reference
+    from analysis.frames.reference import data_reference
     from analysis.reference import reference
     from analysis.sql.reference import sql_reference
 

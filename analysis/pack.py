@@ -6,33 +6,32 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.pipeline import judge
-from analysis.results import (
+from analysis.judging.pipeline import judge
+from foundation.contract.results import (
     CAMPAIGN_FILE,
     DISTRIBUTIONS_FILE,
-    JUDGEMENT_FILE,
     METRICS_FILE,
     TIMELINES_FILE,
-    VERDICTS_FILE,
     load,
 )
 from foundation.errors import HostError, UsageError
 
 if TYPE_CHECKING:
-    from analysis.engine import EngineChoice
+    from analysis.trace_processor import EngineChoice
 
 #: Below blocks/NNN-variant-scenario/: records, and the console of a kernel that failed.
 _BLOCK_FILES: Final = ("block.json", "kernel.log", "rep-*/rep.json", "rep-*/workload.jsonl")
-_CAMPAIGN_FILES: Final = (CAMPAIGN_FILE, METRICS_FILE, VERDICTS_FILE, JUDGEMENT_FILE)
+_CAMPAIGN_FILES: Final = (CAMPAIGN_FILE, METRICS_FILE)
 #: Only where traces could be read.
 _DETAIL_FILES: Final = (DISTRIBUTIONS_FILE, TIMELINES_FILE)
 
 
 def pack(results: Path, into: Path, engine: EngineChoice | None = None) -> list[Path]:
-    """Judge ``results`` and copy all but traces, counters and pages into the new folder ``into``.
+    """Judge ``results`` and copy records and figures into the new folder ``into``.
 
-    The copy can be judged again (its figures are kept by the hash of their trace) and gives the
-    same verdicts.json. Returns the files, relative to ``into``. UsageError if ``into`` exists,
+    Traces, counters and what `analysis report` writes are left out. The copy can be judged again
+    (its figures are kept by the hash of their trace) and gives the same verdicts.json. Returns the
+    files, relative to ``into``. UsageError if ``into`` exists,
     ResultsError as `judge`, HostError if it cannot be written; then nothing of it stays.
     """
     if into.exists():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from analysis.metrics import PRIMARIES, Metric
+from analysis.metrics import PRIMARIES
+from foundation.contract.metric import Metric
 
 _HEAD: Final = """# Metrics
 

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from android_tests.device import restore_command
-from android_tests.doctor import command as doctor
+from analysis.metrics import catalogue
 from foundation.arguments import OneLineParser
 from foundation.errors import SuiteError, UsageError
+from harness.device import restore_command
+from harness.doctor import command as doctor
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -21,13 +22,16 @@ def _parser() -> argparse.ArgumentParser:
     device.add_argument("--lab", type=Path, metavar="FILE", help="the lab file (default: ./lab.toml)")
     device.add_argument("--role", help="the attached phone that has this role in the lab file")
     commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore")
-    for name, module, summary in (
-        ("doctor", doctor, "what this device can measure and what not, and what to type next"),
-        ("restore", restore_command, "undo the settings that a killed run left on a phone"),
-    ):
-        sub = commands.add_parser(name, help=summary, parents=[device])
-        module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+    sub = commands.add_parser(
+        "doctor", help="what this device can measure, and what to type next", parents=[device]
+    )
+    doctor.add_arguments(sub)
+    sub.set_defaults(run=lambda args: doctor.run(args, catalogue()))
+    sub = commands.add_parser(
+        "restore", help="undo the settings that a killed run left on a phone", parents=[device]
+    )
+    restore_command.add_arguments(sub)
+    sub.set_defaults(run=restore_command.run)
     return parser
 
 

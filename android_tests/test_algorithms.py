@@ -1,5 +1,30 @@
-"""Does the gain depend on how slow the compressor is? One leg each: lzo-rle, lz4, zstd."""
+"""Does the gain depend on how slow the compressor is?
 
-from android_tests.campaign.items import test_block, test_verdict
+With a slow one (zstd) nearly all of kswapd's time is compression, with a fast one (lz4) scanning
+and unmapping weigh more.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-like"
+variants = ["baseline=stock", "patched=kcompressd"]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+
+[[legs]]
+name = "lzo-rle"
+set.device.zram_algorithm = "lzo-rle"
+
+[[legs]]
+name = "lz4"
+set.device.zram_algorithm = "lz4"
+
+[[legs]]
+name = "zstd"
+set.device.zram_algorithm = "zstd"
+"""

@@ -4,6 +4,8 @@ Each `test_block` item is one boot of one variant, in the order of the schedule;
 `test_verdict` item is the answer for one primary metric of one scenario.
 """
 
-from android_tests.campaign.items import test_block, test_verdict
+from harness.campaign.items import test_block, test_verdict
 
-__all__ = ["test_block", "test_verdict"]
+__all__ = ["WORKLOAD", "test_block", "test_verdict"]
+
+WORKLOAD = "app-switching"

@@ -1,5 +1,25 @@
-"""Is it a loss with one CPU, and does it gain more with four? One leg each."""
+"""Is it a loss with one CPU, where nothing can run beside kswapd, and does it gain more with four?
 
-from android_tests.campaign.items import test_block, test_verdict
+On a host with fewer CPUs than the device the four take turns: that leg then says less.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-like"
+variants = ["baseline=stock", "patched=kcompressd"]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+
+[[legs]]
+name = "1-cpu"
+virtual.cpus = 1
+
+[[legs]]
+name = "4-cpus"
+virtual.cpus = 4
+"""

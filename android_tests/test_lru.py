@@ -1,5 +1,25 @@
-"""Does the answer hold on the multi-generational LRU? Legs classic and mglru."""
+"""Does the answer hold on the multi-generational LRU?
 
-from android_tests.campaign.items import test_block, test_verdict
+Refault counts of the two are not comparable.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-like"
+variants = ["baseline=stock", "patched=kcompressd"]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+
+[[legs]]
+name = "classic"
+set.device.mglru = false
+
+[[legs]]
+name = "mglru"
+set.device.mglru = true
+"""

@@ -1,5 +1,26 @@
-"""Does the thread help a phone in use? Legs: its own governor, and all frequencies fixed."""
+"""Does the thread help a phone in use?
 
-from android_tests.campaign.items import test_block, test_verdict
+100 rounds over 25 apps for each kernel, with the phone's own governor and with all frequencies
+fixed. These two are the same kernel with the switch vm.kcompressd off and on; for your own kernels,
+copy the campaign with `python -m android_tests.campaign show phone-apps` and change its variants.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-apps"
+variants = ["off=sysctl:vm.kcompressd=0", "on=sysctl:vm.kcompressd=24"]
+scenarios = ["idle"]
+pairs = 10
+reps = 5
+
+[[legs]]
+name = "governor"
+
+[[legs]]
+name = "fixed"
+set.phone.cpufreq = "fixed"
+"""

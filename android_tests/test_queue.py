@@ -1,5 +1,23 @@
-"""What happens in the queue, and what do a wake-up and a same-filled page cost?"""
+"""What happens in the queue, and what do a wake-up and a same-filled page cost?
 
-from android_tests.campaign.items import test_block, test_verdict
+Tracing each page costs CPU, here on every variant alike: compare them with each other, not with
+stock.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-like"
+variants = [
+    "patched=kcompressd",
+    "batched=kcompressd:wake_batch=32",
+    "direct=kcompressd:same_filled_direct=1",
+]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+trace_queue = true
+"""

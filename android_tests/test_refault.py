@@ -1,5 +1,38 @@
-"""What if a page is wanted again before it is stored? Legs lzo-rle and zstd."""
+"""What if a page is wanted again before it is stored: how often does that happen under random access,
+what does the fault take beside an ordinary swap-in, and how many of these pages still wait in the
+queue?
 
-from android_tests.campaign.items import test_block, test_verdict
+Every fault is timed, which costs CPU: judge CPU time by another campaign. The memory for its trace
+buffers is added.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "memory-eater"
+profile = "eater"
+variants = [
+    "baseline=stock",
+    "patched=kcompressd",
+    "deep=kcompressd:depth=4096",
+]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+trace_queue = true
+trace_faults = true
+virtual.memory_mb = 272
+set.eater.touches = 40000
+set.eater.rewrite_share = 0.3
+
+[[legs]]
+name = "lzo-rle"
+set.device.zram_algorithm = "lzo-rle"
+
+# A slow compressor: pages stay longer on their way out.
+[[legs]]
+name = "zstd"
+set.device.zram_algorithm = "zstd"
+"""

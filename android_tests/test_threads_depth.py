@@ -1,5 +1,29 @@
-"""How many compression threads, and how long a queue?"""
+"""How many compression threads, and how long a queue?
 
-from android_tests.campaign.items import test_block, test_verdict
+The first version of the patch set had 4 threads with 4096 entries each, the second one thread with
+256, a port of it 24.
+"""
 
-__all__ = ["test_block", "test_verdict"]
+from harness.campaign.items import test_block, test_verdict
+
+__all__ = ["CAMPAIGN", "test_block", "test_verdict"]
+
+CAMPAIGN = """
+workload = "app-switching"
+profile = "phone-like"
+variants = [
+    "baseline=stock",
+    "t1-d24=kcompressd:threads=1,depth=24",
+    "t1-d256=kcompressd:threads=1,depth=256",
+    "t1-d4096=kcompressd:threads=1,depth=4096",
+    "t2-d24=kcompressd:threads=2,depth=24",
+    "t2-d256=kcompressd:threads=2,depth=256",
+    "t2-d4096=kcompressd:threads=2,depth=4096",
+    "t4-d24=kcompressd:threads=4,depth=24",
+    "t4-d256=kcompressd:threads=4,depth=256",
+    "t4-d4096=kcompressd:threads=4,depth=4096",
+]
+scenarios = ["idle", "busy"]
+pairs = 8
+reps = 1
+"""

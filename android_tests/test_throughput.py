@@ -5,6 +5,8 @@ eater, and half the allocation stalls. Each `test_block` item is one boot of one
 memory eater; each `test_verdict` item is the answer for one primary metric of one scenario.
 """
 
-from android_tests.campaign.items import test_block, test_verdict
+from harness.campaign.items import test_block, test_verdict
 
-__all__ = ["test_block", "test_verdict"]
+__all__ = ["WORKLOAD", "test_block", "test_verdict"]
+
+WORKLOAD = "memory-eater"

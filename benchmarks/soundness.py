@@ -22,7 +22,7 @@ from analysis.stats.effect import Effect, PairValue, effect_of, practical_thresh
 from analysis.stats.sample_size import pairs_for_p
 from analysis.stats.signflip import Floats
 from analysis.stats.verdict import Situation, Word, decide
-from android_tests.campaign.schedule import schedule
+from harness.campaign.schedule import schedule
 
 ALPHA = 0.05
 METRICS = 3

@@ -48,5 +48,5 @@ if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" != "$stamp" ] || ! 
     echo "$stamp" > .venv/.requirements.sha256
 fi
 
-.venv/bin/python -m workloads.native
+.venv/bin/python -m harness.native
 .venv/bin/python -m android_tests.virtual prepare

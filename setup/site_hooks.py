@@ -12,4 +12,4 @@ _TO_RAW_RESULTS: Final = re.compile(r"\[([^\]]*)\]\((findings(?:/[^)\s]*)?)\)")
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links to the code and to raw results become their text, with the path in the repository."""
     markdown = _TO_CODE.sub(r"\1 (`\2`)", markdown)
-    return _TO_RAW_RESULTS.sub(r"\1 (`docs/\2`)", markdown)
+    return _TO_RAW_RESULTS.sub(r"\1 (`\2`)", markdown)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from android_tests.device.protocol import Device
+from foundation.contract.device import Device
 from foundation.errors import DeviceError
 from foundation.toml_table import Table
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote
+from foundation.contract.device import Device
 from foundation.errors import DataCorruption, DeviceError
+from foundation.quoting import quote
 
 APP_DIR: Final = "/data/app"
 IDLE_DEADLINE_S: Final = 120.0

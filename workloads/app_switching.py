@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote
+from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, UsageError
+from foundation.quoting import quote
 from workloads.app_actions import act
 from workloads.app_log import APP_DIR, AppLogs
 from workloads.kills import Kill, KillMark, by_reason, with_marks

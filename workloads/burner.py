@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from android_tests.device.arch import arch_of
-from android_tests.device.protocol import Device, RemoteProcess
-from android_tests.device.quoting import quote, quote_argv
+from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DeviceError
-from workloads.native.build import binary
+from foundation.quoting import quote, quote_argv
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-burner"
 _REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
@@ -52,19 +51,21 @@ class CpuBurner:
     """Keeps every CPU of a device busy while the ``with`` block runs.
 
     One spinning thread pinned to each CPU: at normal nice, as a program of the user would be,
-    or as ``realtime`` says. Side effects: one process and one file in /data/local/tmp, both
-    gone at the end. Needs no root, but for real-time threads. DeviceError if a CPU stays idle,
-    since then the condition is not met.
+    or as ``realtime`` says. ``program`` is the burner on the host, built for the device. Side
+    effects: one process and one file in /data/local/tmp, both gone at the end. Needs no root, but
+    for real-time threads. DeviceError if a CPU stays idle, since then the condition is not met.
     """
 
     def __init__(
         self,
         device: Device,
+        program: Path,
         sleep: Callable[[float], None] = time.sleep,
         *,
         realtime: RealTime | None = None,
     ) -> None:
         self._device = device
+        self._program = program
         self._sleep = sleep
         self._realtime = realtime
         self._process: RemoteProcess | None = None
@@ -86,7 +87,7 @@ class CpuBurner:
         self._end()
 
     def _start(self) -> None:
-        self._device.push(binary("burner", arch_of(self._device)), REMOTE, mode=0o755)
+        self._device.push(self._program, REMOTE, mode=0o755)
         realtime = self._realtime
         share_min = BUSY_SHARE_MIN * (realtime.share if realtime else 1.0)
         self._process = self._device.spawn(burner_argv(realtime))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from android_tests.device.protocol import Device, RemoteProcess
+from foundation.contract.device import Device, RemoteProcess
 
 #: enum kill_reasons.
 LMKD_REASONS: Final = (

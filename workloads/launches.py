@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote
+from foundation.contract.device import Device
 from foundation.errors import DeviceError
+from foundation.quoting import quote
 
 LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from android_tests.device.arch import arch_of
-from android_tests.device.protocol import Device, RemoteProcess
-from android_tests.device.quoting import quote, quote_argv
-from android_tests.device.state import ZramPin
+from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DataCorruption, DeviceError, UsageError
+from foundation.quoting import quote, quote_argv
 from workloads.app_switching import Switch
 from workloads.eater_output import Phase, is_holding, parse_phases
-from workloads.native.build import binary
 from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
 
@@ -90,17 +88,25 @@ class MemoryEater:
     Each cycle is a process of its own that starts from an empty, newly made zram and ends
     with all its memory. Its pages are read and checked after the measurement. Side effects:
     one process and one file in /data/local/tmp, both gone after `remove`; zram is made anew
-    as the block has pinned it. Needs root.
+    as the block has pinned it. Needs root. ``program`` is the eater on the host, built for the
+    device; ``recreate_swap`` makes the zram of the profile anew, empty.
     """
 
     def __init__(
-        self, device: Device, profile: Profile, sleep: Callable[[float], None] = time.sleep
+        self,
+        device: Device,
+        profile: Profile,
+        program: Path,
+        recreate_swap: Callable[[], None],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if profile.eater is None:
             raise UsageError(
                 f"profile {profile.name} has no [eater]", next_step="use profile eater, or one like it"
             )
         self._device = device
+        self._program = program
+        self._recreate_swap = recreate_swap
         self._profile = profile
         self._eater: Eater = profile.eater
         self._sleep = sleep
@@ -109,7 +115,7 @@ class MemoryEater:
 
     def install(self) -> None:
         """Bring the program to the device."""
-        self._device.push(binary("eater", arch_of(self._device)), REMOTE, mode=0o755)
+        self._device.push(self._program, REMOTE, mode=0o755)
 
     def prepare(self) -> None:
         """Nothing: every cycle makes its own start."""
@@ -117,9 +123,7 @@ class MemoryEater:
     def reset(self) -> None:
         """Nothing is eaten and nothing is swapped out. StateError if zram cannot be made anew."""
         self._end()
-        settings = self._profile.device
-        pin = ZramPin(settings.zram_mb, settings.zram_algorithm)
-        pin.write(self._device, pin.wanted)
+        self._recreate_swap()
         self._pswpout_before = pswpout(self._device)
 
     def cycle(self) -> None:
@@ -211,14 +215,13 @@ def eater_argv(eater: Eater) -> list[str]:
     ]
 
 
-def eater_commands(profile: Profile) -> list[str]:
-    """What `MemoryEater` sends to a device, as shell text."""
+def eater_commands(profile: Profile, recreate_swap: Sequence[str]) -> list[str]:
+    """What `MemoryEater` sends to a device, as shell text; ``recreate_swap`` makes its zram."""
     assert profile.eater is not None
-    settings = profile.device
     return [
         f"adb push eater {quote(REMOTE)}",
         "zram made anew, before each:",
-        *(f"    {line}" for line in ZramPin(settings.zram_mb, settings.zram_algorithm).commands()),
+        *(f"    {line}" for line in recreate_swap),
         f"{quote_argv(eater_argv(profile.eater))} &",
         quote_argv(_REMOVE_ARGV),
     ]

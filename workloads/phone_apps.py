@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from android_tests.device.batch import ask_all
-from android_tests.device.protocol import Device
-from android_tests.device.quoting import quote_argv
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
 from foundation.errors import UsageError
+from foundation.quoting import quote_argv
 from workloads.app_actions import screen_size
 from workloads.kills import Kill, KillWatch, exit_reasons, unexplained
 from workloads.profile import App

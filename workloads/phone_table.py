@@ -7,9 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from android_tests.device.state.wanted import PhoneWanted
 from foundation.errors import UsageError
 from foundation.toml_table import Table
+from workloads.phone_wanted import PhoneWanted
 
 _ANY: Final = "any"
 

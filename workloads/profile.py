@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from android_tests.device.state.wanted import PhoneWanted
 from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
 from workloads.app_actions import Action, take_action
 from workloads.phone_table import phone_wanted
+from workloads.phone_wanted import PhoneWanted
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from android_tests.device.protocol import Device
+from foundation.contract.device import Device
 from foundation.errors import DeviceError
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from android_tests.device.quoting import quote_argv
+from foundation.quoting import quote_argv
 from workloads.app_actions import SIZE_ARGV, argv_of, shares
 from workloads.app_switching import HOME_ARGV
 from workloads.kills import LOG_ARGV, dump_argv, exit_info_argv

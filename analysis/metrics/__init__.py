@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.metrics.definition import Metric, MetricValue, Needs, Probe, Request
 from analysis.metrics.registry import (
     PRIMARIES,
     all_metrics,
+    catalogue,
     light_metrics,
     metric_named,
     needs_of,
     requested_metrics,
 )
+from analysis.metrics.value import MetricValue
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs, Probe, Request
 
 if TYPE_CHECKING:
-    from analysis.engine import EngineChoice
-    from analysis.metrics.recording import Recording
+    from analysis.trace.recording import Recording
+    from analysis.trace_processor import EngineChoice
 
 __all__ = [
     "PRIMARIES",
@@ -28,6 +31,7 @@ __all__ = [
     "Probe",
     "Request",
     "all_metrics",
+    "catalogue",
     "compute",
     "light_metrics",
     "metric_named",

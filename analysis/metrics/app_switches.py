@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis import conventions as names
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, percentile, unknown
-from analysis.metrics.recording import Recording
+from analysis.trace.figure import Figure, percentile, unknown
+from analysis.trace.recording import Recording
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(switches=True)
 _SOURCE: Final = "TotalTime and LaunchState of `am start -W`; deaths seen by the workload"

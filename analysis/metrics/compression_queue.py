@@ -14,9 +14,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from analysis.metrics.definition import Direction, Metric, Needs
-from analysis.metrics.figure import Figure, percentile, unknown
-from analysis.metrics.recording import Recording, Window, sql_of, whole
+from analysis.trace.figure import Figure, percentile, unknown
+from analysis.trace.recording import (
+    Recording,
+    Window,
+    sql_of,
+    whole,
+)
+from foundation.contract.metric import Direction, Metric
+from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(
     ftrace_events=frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"})
@@ -119,7 +125,7 @@ def compute(recording: Recording) -> dict[str, Figure]:
         return {metric.name: why for metric in METRICS}
     cells = [
         [0 if cell is None else whole(cell) for cell in row]
-        for row in recording.session.rows(sql_of("compression_queue"))
+        for row in recording.session.rows(sql_of(__file__, "compression_queue"))
     ]
     table = np.array(cells, dtype=np.int64).reshape(-1, 10)
     window = recording.window

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis import conventions as names
 from analysis.metrics import compression_queue, thread_cpu
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, percentile, ratio, unknown
-from analysis.metrics.recording import Recording, sql_list, sql_of, whole
+from analysis.trace.figure import (
+    Figure,
+    percentile,
+    ratio,
+    unknown,
+)
+from analysis.trace.recording import (
+    Recording,
+    sql_list,
+    sql_of,
+    whole,
+)
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 _SWITCH: Final = Needs(ftrace_events=frozenset({"sched/sched_switch"}))
 _WAKE: Final = _SWITCH | Needs(ftrace_events=frozenset({"sched/sched_waking"}))
@@ -91,7 +102,9 @@ def _wakeups(recording: Recording, utids: list[int]) -> dict[str, Figure]:
     if not recording.event_recorded("sched_waking"):
         return dict.fromkeys(counted, unknown("the trace has no sched_waking events"))
     window = recording.window
-    query = sql_of("compression_wakeups", utids=sql_list(utids), begin=window.begin, end=window.end)
+    query = sql_of(
+        __file__, "compression_wakeups", utids=sql_list(utids), begin=window.begin, end=window.end
+    )
     waits_us = [whole(dur) / 1e3 for (dur,) in recording.session.rows(query)]
     count = Figure(float(len(waits_us)))
     what = "wake-ups of the compression thread"
@@ -113,7 +126,9 @@ def _pages(recording: Recording) -> Figure:
 
 def _preemptions(recording: Recording) -> dict[str, Figure]:
     window = recording.window
-    query = sql_of("kswapd_preempted", begin=window.begin, end=window.end, trace_end=recording.bounds[1])
+    query = sql_of(
+        __file__, "kswapd_preempted", begin=window.begin, end=window.end, trace_end=recording.bounds[1]
+    )
     waits = [whole(ns) for (ns,) in recording.session.rows(query)]
     return {
         "kswapd_preempted_by_compression": Figure(float(len(waits))),

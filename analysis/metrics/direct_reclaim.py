@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, percentile, unknown
-from analysis.metrics.recording import Recording, sql_list, sql_of, whole
+from analysis.trace.figure import Figure, percentile, unknown
+from analysis.trace.recording import (
+    Recording,
+    sql_list,
+    sql_of,
+    whole,
+)
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 _EVENTS: Final = frozenset({"vmscan/mm_vmscan_direct_reclaim_begin", "vmscan/mm_vmscan_direct_reclaim_end"})
 _NEEDS: Final = Needs(ftrace_events=_EVENTS)
@@ -116,7 +122,7 @@ def compute(recording: Recording) -> dict[str, Figure]:
         return {metric.name: why for metric in METRICS}
     compressing = {thread.utid for thread in recording.with_role("compression")}
     window = recording.window
-    query = sql_of("direct_reclaim", begin=window.begin, end=window.end)
+    query = sql_of(__file__, "direct_reclaim", begin=window.begin, end=window.end)
     reclaims = [
         Reclaim(whole(utid), whole(ts), None if whole(dur) < 0 else whole(dur))
         for utid, ts, dur in recording.session.rows(query)
@@ -172,6 +178,7 @@ def _cpu(recording: Recording, utids: list[int]) -> Figure:
     if not utids:
         return Figure(0.0)
     query = sql_of(
+        __file__,
         "direct_reclaim_cpu",
         utids=sql_list(utids),
         begin=recording.window.begin,

@@ -6,10 +6,16 @@ import bisect
 from collections.abc import Mapping
 from typing import Final
 
-from analysis import conventions as names
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, ratio, unknown
-from analysis.metrics.recording import Recording, real, sql_of, whole
+from analysis.trace.figure import Figure, ratio, unknown
+from analysis.trace.recording import (
+    Recording,
+    real,
+    sql_of,
+    whole,
+)
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(power_rails=True)
 _SOURCE: Final = (
@@ -73,7 +79,7 @@ def _rails(recording: Recording) -> Mapping[str, Series]:
     """Series by the rail's name, with its track's number where two have one name."""
     rails: dict[int, Series] = {}
     known: dict[int, str] = {}
-    for track, name, ts, value in recording.session.rows(sql_of("power_rails")):
+    for track, name, ts, value in recording.session.rows(sql_of(__file__, "power_rails")):
         number = whole(track)
         known[number] = str(name)
         times, energies = rails.setdefault(number, ([], []))

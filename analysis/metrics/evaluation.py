@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from analysis import validity
-from analysis.engine import EngineChoice, open_trace
-from analysis.framing import read_facts
 from analysis.metrics import (
     app_switches,
     compression_queue,
@@ -24,10 +21,14 @@ from analysis.metrics import (
     window,
     zram,
 )
-from analysis.metrics.definition import Metric, MetricValue
-from analysis.metrics.figure import Figure
-from analysis.metrics.recording import Recording
 from analysis.metrics.registry import all_metrics, metric_named
+from analysis.metrics.value import MetricValue
+from analysis.trace import validity
+from analysis.trace.figure import Figure
+from analysis.trace.framing import read_facts
+from analysis.trace.recording import Recording
+from analysis.trace_processor import EngineChoice, open_trace
+from foundation.contract.metric import Metric
 from foundation.errors import TraceError
 
 _FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = (

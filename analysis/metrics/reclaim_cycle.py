@@ -17,10 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from analysis import conventions as names
 from analysis.metrics import reclaim_cycle_metrics
 from analysis.metrics import reclaim_probes as probes
-from analysis.metrics.calls import (
+from analysis.trace.calls import (
     Calls,
     CpuClock,
     Flags,
@@ -31,9 +30,10 @@ from analysis.metrics.calls import (
     joined,
     total_by,
 )
-from analysis.metrics.definition import Probe
-from analysis.metrics.figure import Figure, unknown
-from analysis.metrics.recording import Recording
+from analysis.trace.figure import Figure, unknown
+from analysis.trace.recording import Recording
+from foundation.contract import conventions as names
+from foundation.contract.needs import Probe
 
 METRICS: Final = reclaim_cycle_metrics.METRICS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.metrics.definition import Direction, Metric
 from analysis.metrics.reclaim_probes import NEEDS
+from foundation.contract.metric import Direction, Metric
 
 _SOURCE: Final = "calls of kernel functions (kprobes) and sched_switch: "
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.conventions import PROBE_COST
-from analysis.metrics.definition import Needs, Probe
+from foundation.contract.conventions import PROBE_COST
+from foundation.contract.needs import Needs, Probe
 
 #: One reclaim cycle of kswapd: from its wake-up until the watermarks hold, or it gives up.
 CYCLE: Final = Probe("balance_pgdat", ("balance_pgdat",))

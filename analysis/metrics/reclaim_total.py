@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis import conventions as names
 from analysis.metrics import direct_reclaim, thread_cpu
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, ratio
-from analysis.metrics.recording import Recording, sql_list, sql_of, whole
+from analysis.trace.figure import Figure, ratio
+from analysis.trace.recording import (
+    Recording,
+    sql_list,
+    sql_of,
+    whole,
+)
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 #: The parts of the sum, and whether one that is unknown makes the sum unknown.
 _SUM: Final = {
@@ -80,6 +86,7 @@ def _unseen(recording: Recording) -> str | None:
     workers = recording.with_role("reclaim", "compression", "vendor_reclaim")
     ((unseen, swapped),) = recording.session.rows(
         sql_of(
+            __file__,
             "unseen_swap_out",
             utids=sql_list([thread.utid for thread in workers]),
             begin=recording.window.begin,

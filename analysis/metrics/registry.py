@@ -21,7 +21,8 @@ from analysis.metrics import (
     window,
     zram,
 )
-from analysis.metrics.definition import Metric, Needs, Request
+from foundation.contract.metric import Catalogue, Metric
+from foundation.contract.needs import Needs, Request
 from foundation.errors import UsageError
 
 #: Fixed before the first block of any campaign.
@@ -46,6 +47,11 @@ _ALL: Final[dict[str, Metric]] = {
     )
     for metric in family.METRICS
 }
+
+
+def catalogue() -> Catalogue:
+    """All of them as data, for a side that knows metrics only by what they need."""
+    return Catalogue(all_metrics(), PRIMARIES)
 
 
 def light_metrics() -> dict[str, Metric]:

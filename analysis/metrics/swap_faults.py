@@ -15,10 +15,22 @@ from typing import Final
 import numpy as np
 
 from analysis.metrics import reclaim_probes
-from analysis.metrics.calls import Calls, Flags, Nanoseconds, calls_of, inside
-from analysis.metrics.definition import Direction, Metric, Needs, Probe
-from analysis.metrics.figure import Figure, percentile, ratio, unknown
-from analysis.metrics.recording import Recording
+from analysis.trace.calls import (
+    Calls,
+    Flags,
+    Nanoseconds,
+    calls_of,
+    inside,
+)
+from analysis.trace.figure import (
+    Figure,
+    percentile,
+    ratio,
+    unknown,
+)
+from analysis.trace.recording import Recording
+from foundation.contract.metric import Direction, Metric
+from foundation.contract.needs import Needs, Probe
 
 FAULT: Final = Probe("do_swap_page", ("do_swap_page",), everywhere=True)
 LOOKUP: Final = Probe(

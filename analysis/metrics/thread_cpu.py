@@ -2,25 +2,32 @@
 
 A thread is on a CPU from one sched_switch to the next. The cost of a switch itself, some
 microseconds, thereby counts for the thread that leaves; /proc/PID/schedstat gives it to the
-one that comes (see `analysis.schedstat`).
+one that comes (see `analysis.trace.schedstat`).
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from analysis import conventions as names
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, unknown
-from analysis.metrics.recording import Recording, Window, sql_list, sql_of, whole
-from analysis.threads import Role, role_of
+from analysis.trace.figure import Figure, unknown
+from analysis.trace.on_cpu import on_cpu
+from analysis.trace.recording import (
+    Recording,
+    sql_list,
+    sql_of,
+    whole,
+)
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
+from foundation.contract.threads import Role, role_of
 
 _SCHED: Final = Needs(ftrace_events=frozenset({"sched/sched_switch"}), schedstat=True)
 _WAKE: Final = Needs(
     ftrace_events=frozenset({"sched/sched_switch", "sched/sched_waking", "sched/sched_wakeup_new"})
 )
 _SOURCE: Final = (
-    "sched_switch intervals (include/trace/events/sched.h); thread names of analysis/threads.py"
+    "sched_switch intervals (include/trace/events/sched.h); thread names of foundation/contract/threads.py"
 )
 
 METRICS: Final = (
@@ -102,7 +109,8 @@ def compute(recording: Recording) -> dict[str, Figure]:
     if not recording.with_role("reclaim"):
         raise recording.error(
             f"no thread has the role reclaim (kswapd); {recording.names_seen()}",
-            "record with a process tree; add the device's name for kswapd to analysis/threads.py",
+            "record with a process tree; add the device's name for kswapd to"
+            " foundation/contract/threads.py",
         )
     return {
         "kswapd_cpu_ms": _cpu(recording, "reclaim"),
@@ -112,30 +120,6 @@ def compute(recording: Recording) -> dict[str, Figure]:
         "compression_runnable_wait_ms": _wait(recording, "compression"),
         "kswapd_awake_ms": _awake(recording),
     }
-
-
-class OnCpu(NamedTuple):
-    """Time of a thread on a CPU, ns, and in how many intervals."""
-
-    ns: int
-    intervals: int
-
-
-def on_cpu(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, OnCpu]:
-    """CPU time of threads by utid; zeros for one that was not on a CPU in the window."""
-    within = window or recording.window
-    query = sql_of(
-        "thread_cpu",
-        utids=sql_list(utids),
-        begin=within.begin,
-        end=within.end,
-        trace_end=recording.bounds[1],
-    )
-    found = {
-        whole(utid): OnCpu(whole(ns), whole(intervals))
-        for utid, ns, intervals in recording.session.rows(query)
-    }
-    return dict.fromkeys(utids, OnCpu(0, 0)) | found
 
 
 def _absent(recording: Recording, role: Role) -> Figure:
@@ -165,6 +149,7 @@ def _wait(recording: Recording, role: Role) -> Figure:
     if not recording.event_recorded("sched_waking"):
         return unknown("the trace has no sched_waking events: the wait after a wake-up is unknown")
     query = sql_of(
+        __file__,
         "runnable_wait",
         utids=sql_list([thread.utid for thread in threads]),
         begin=recording.window.begin,
@@ -177,6 +162,6 @@ def _wait(recording: Recording, role: Role) -> Figure:
 def _awake(recording: Recording) -> Figure:
     if not recording.event_recorded("mm_vmscan_kswapd_wake"):
         return unknown("the trace has no mm_vmscan_kswapd_wake events")
-    query = sql_of("kswapd_awake", begin=recording.window.begin, end=recording.window.end)
+    query = sql_of(__file__, "kswapd_awake", begin=recording.window.begin, end=recording.window.end)
     ((ns,),) = recording.session.rows(query)
     return Figure(whole(ns) / 1e6)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis import conventions as names
-from analysis.metrics.definition import Direction, Metric, Needs, Scale
-from analysis.metrics.figure import Figure, ratio, unknown
-from analysis.metrics.recording import Recording
+from analysis.trace.figure import Figure, ratio, unknown
+from analysis.trace.recording import Recording
+from foundation.contract import conventions as names
+from foundation.contract.metric import Direction, Metric, Scale
+from foundation.contract.needs import Needs
 
 _SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
 _FAMILY: Final = "vmstat"

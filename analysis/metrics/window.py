@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.metrics.definition import Metric
-from analysis.metrics.figure import Figure
-from analysis.metrics.recording import Recording
+from analysis.trace.figure import Figure
+from analysis.trace.recording import Recording
+from foundation.contract.metric import Metric
 
 METRICS: Final = (
     Metric(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis import conventions as names
-from analysis.metrics.definition import Metric, Needs
-from analysis.metrics.figure import Figure, ratio, unknown
-from analysis.metrics.recording import Recording
+from analysis.trace.figure import Figure, ratio, unknown
+from analysis.trace.recording import Recording
+from foundation.contract import conventions as names
+from foundation.contract.metric import Metric
+from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(zram=True)
 _SOURCE: Final = "mm_stat (Documentation/admin-guide/blockdev/zram.rst)"

@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from analysis.pipeline import Judgement, judge, write_text
+from analysis.judging.pipeline import Judgement, judge, write_text
 from analysis.report.view import context
-from analysis.results import REPORT_FILE
+from foundation.contract.results import REPORT_FILE
 
 __all__ = ["render", "write"]
 
@@ -21,7 +21,7 @@ _HERE: Final = Path(__file__).parent
 def write(results: Path) -> Path:
     """Judge a results folder from its files, write report.html into it, and return its path.
 
-    Figures of unchanged traces are used again. Errors as `analysis.pipeline.judge`.
+    Figures of unchanged traces are used again. Errors as `analysis.judging.pipeline.judge`.
     """
     path = results / REPORT_FILE
     write_text(path, render(judge(results)))

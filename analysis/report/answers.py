@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.judgement import Judgement, VerdictRow
-from analysis.stats.compare import same_kernel
+from analysis.judging.compare import same_kernel
+from analysis.judging.judgement import Judgement, VerdictRow
 
 #: What the primaries are to a reader who does not know their names.
 _PLAIN: Final = {

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.judgement import Judgement, number
-from analysis.stats.pairing import BlockFigures, Pair, RepetitionFigures
+from analysis.judging.judgement import Judgement, number
+from analysis.judging.pairing import BlockFigures, Pair, RepetitionFigures
 
 NOT_KEPT: Final = (
     "Single events are computed from traces, and are kept beside metrics.parquet when that is done."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from analysis.results import Block, Campaign
+from foundation.contract.results import Block, Campaign
 
 #: New at each boot, or a count that runs: no property of a variant.
 _PER_BOOT: Final = frozenset({"boot_id", "live_count"})

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.judgement import Judgement, number
+from analysis.judging.judgement import Judgement, number
 from analysis.report import frames, plots
 from analysis.report.fragment import PageFigure, figure_id
 

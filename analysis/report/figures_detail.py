@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.detail.names import DIRECT_RECLAIM, SWITCHES
-from analysis.judgement import Judgement, number
+from analysis.distributions.names import DIRECT_RECLAIM, SWITCHES
+from analysis.judging.judgement import Judgement, number
 from analysis.report import detail_frames, plots_detail
 from analysis.report.fragment import PageFigure, figure_id
 

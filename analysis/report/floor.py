@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from analysis.judgement import Judgement, VerdictRow, short
+from analysis.judging.judgement import Judgement, VerdictRow, short
 
 
 def floor_text(judgement: Judgement, row: VerdictRow) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.judgement import Judgement, VerdictRow
-from analysis.stats.pairing import BlockFigures, Pair
+from analysis.judging.judgement import Judgement, VerdictRow
+from analysis.judging.pairing import BlockFigures, Pair
 
 _EFFECT_FIELDS: Final = tuple(
     field.name for field in fields(VerdictRow) if field.name not in ("cautions", "with_voids")

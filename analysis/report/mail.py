@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from analysis.judgement import Judgement, VerdictRow, percent, short
+from analysis.judging.judgement import (
+    Judgement,
+    VerdictRow,
+    percent,
+    short,
+)
 from analysis.report.answers import answers, question
 from analysis.report.floor import floor_text
 from analysis.report.one_sided import one_sided

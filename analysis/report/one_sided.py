@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from analysis.judgement import Judgement
-from analysis.metrics.definition import Metric
+from analysis.judging.judgement import Judgement
+from foundation.contract.metric import Metric
 
 #: Families that a kernel without the thread cannot have.
 FAMILIES: Final = ("compression queue", "compression scheduling")

@@ -1,6 +1,6 @@
 """Figures that the page of one campaign has no place for: of one trace, and of several campaigns.
 
-Each function takes a frame of `analysis.data` and returns a plotly figure, whatever shows it.
+Each function takes a frame of `analysis.frames` and returns a plotly figure, whatever shows it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def queue_depth(queue: pd.DataFrame) -> go.Figure:
 def across(verdicts: pd.DataFrame) -> go.Figure:
     """Relative changes with their intervals, a line for each row that has one.
 
-    ``verdicts`` as `analysis.data.verdicts`, of one campaign or of several (`together`).
+    ``verdicts`` as `analysis.frames.verdicts`, of one campaign or of several (`together`).
     """
     rows = verdicts[verdicts["ratio"].notna() & verdicts["ci_low"].notna()]
     parts = [name for name in ("campaign", "scenario", "variant", "metric") if name in rows.columns]

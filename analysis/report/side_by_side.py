@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.judgement import Judgement
-from analysis.metrics.definition import Metric
+from analysis.judging.judgement import Judgement
 from analysis.report.one_sided import median_of_blocks
+from foundation.contract.metric import Metric
 
 #: Families that every kernel has, in the order shown, with what they are called.
 FAMILIES: Final = {

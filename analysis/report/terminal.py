@@ -6,7 +6,12 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from analysis.judgement import Judgement, VerdictRow, percent, short
+from analysis.judging.judgement import (
+    Judgement,
+    VerdictRow,
+    percent,
+    short,
+)
 
 WIDTH: Final = 100
 

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.judgement import Judgement, VerdictRow, number, percent
+from analysis.judging.compare import same_kernel
+from analysis.judging.judgement import (
+    Judgement,
+    VerdictRow,
+    number,
+    percent,
+)
+from analysis.judging.pairing import RepetitionFigures
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
 from analysis.report.figures import cpu_split, forests, pair_figures
@@ -14,8 +21,6 @@ from analysis.report.figures_detail import Absent, Drawn, course_figure, latency
 from analysis.report.floor import floor_text
 from analysis.report.fragment import PageFigure
 from analysis.report.one_sided import one_sided
-from analysis.stats.compare import same_kernel
-from analysis.stats.pairing import RepetitionFigures
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The suite's PerfettoSQL package: what reclaim is in a trace, as tables for any trace processor.
 
-``INCLUDE PERFETTO MODULE reclaim.kswapd`` works in every trace that `analysis.engine` opens, in
-the offline Perfetto UI (`analysis.ui`), and in a trace_processor_shell that was given the folder
+``INCLUDE PERFETTO MODULE reclaim.kswapd`` works in every trace that `analysis.trace_processor` opens, in
+the offline Perfetto UI (`analysis.perfetto_ui`), and in a trace_processor_shell that was given the folder
 (``--add-sql-package analysis/sql/reclaim``). The columns are listed in docs/sql.md.
 """
 

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page
 from analysis.metrics import all_metrics
 from analysis.report import write
 from tests.unit.details import detail
+from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
-from tests.unit.test_pipeline_judge import model
 
 AGAIN = {"name": "again", "kind": "stock", "options": {}, "spec": "again=stock"}
 KINDS = ("empty", "one-pair", "many-metrics", "sixteen-devices")

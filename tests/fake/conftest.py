@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.adb_server import AdbServer
-from tests.fake.device import FakeDevice, HostShell
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import AdbServer
+from tests.stand_ins.device import FakeDevice, HostShell
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         made.mkdir(parents=True, exist_ok=True)
         return made
 
-    monkeypatch.setattr("android_tests.device.state.journal.cache_dir", folder)
+    monkeypatch.setattr("harness.device.preconditions.journal.cache_dir", folder)
 
 
 @pytest.fixture(scope="session")

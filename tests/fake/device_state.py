@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.state import (
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.preconditions import (
     EmptySwap,
     Pin,
     PinnedState,
@@ -15,7 +15,7 @@ from android_tests.device.state import (
     swappiness,
     thp_never,
 )
-from tests.fake.device import FakeDevice
+from tests.stand_ins.device import FakeDevice
 
 SWAPPINESS = "/proc/sys/vm/swappiness"
 CLUSTER = "/proc/sys/vm/page-cluster"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.fake.device import Attribute, FakeDevice
-from tests.fake.device.tree_shell import Call
-from tests.unit.capture_raw import FACTS, MS, WINDOW
+from tests.stand_ins.device import Attribute, FakeDevice
+from tests.stand_ins.device.tree_shell import Call
+from tests.unit.capture.capture_raw import FACTS, MS, WINDOW
 
 
 class SuitePrograms:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.detail import Detail, Series
-from analysis.detail.distributions import stepped
-from analysis.detail.names import DIRECT_RECLAIM, SERIES, SWITCHES
-from analysis.detail.records import no_series
+from analysis.distributions import Detail, Series
+from analysis.distributions.distributions import stepped
+from analysis.distributions.names import DIRECT_RECLAIM, SERIES, SWITCHES
+from analysis.distributions.records import no_series
 
 
 def detail(scenario: str, variant: str, pair: int, rep: int) -> Detail:

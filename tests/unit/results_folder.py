@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis import metric_table
-from analysis.detail import Detail, tables
-from analysis.metric_table import Measured, RowKey, definitions_hash
+from analysis.distributions import Detail
+from analysis.judging import detail_tables as tables
+from analysis.judging import metric_table
+from analysis.judging.metric_table import Measured, RowKey, definitions_hash
 from analysis.metrics import PRIMARIES, all_metrics
-from analysis.metrics.figure import Figure, unknown
-from android_tests.campaign.schedule import PlannedBlock, schedule
+from analysis.trace.figure import Figure, unknown
+from harness.campaign.schedule import PlannedBlock, schedule
 
 #: (scenario, variant, pair, rep) -> values by metric; a metric left out is unknown.
 Model = Callable[[str, str, int, int], Mapping[str, float | None]]

@@ -16,15 +16,20 @@ from pathlib import Path
 import pytest
 
 from analysis.metrics import all_metrics, needs_of
-from android_tests.capture import Capture, room_for
-from android_tests.device.identity import counter_moved, prove, read_identity
-from android_tests.device.protocol import Device
-from android_tests.device.state import PinnedState, pins_for
-from android_tests.device.variant import Variant
-from android_tests.virtual.kernels.built import PAGE_IO_PATCH, built_bundle, is_built, patched_bundle
-from android_tests.virtual.kernels.built.source import builds_dir, known_source
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.device import Device
+from foundation.contract.variant import Variant
 from foundation.errors import UsageError, WrongKernel
+from harness.capture import Capture, room_for
+from harness.device.identity import counter_moved, prove, read_identity
+from harness.device.preconditions import PinnedState, pins_for
+from harness.virtual.kernels.built import (
+    PAGE_IO_PATCH,
+    built_bundle,
+    is_built,
+    patched_bundle,
+)
+from harness.virtual.kernels.built.source import builds_dir, known_source
+from harness.virtual.lane import VirtualLane
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.virtual.kernels import KernelBundle, stock_bundle
+from harness.virtual.kernels import KernelBundle, stock_bundle
 
 ROOT = Path(__file__).parents[2]
 

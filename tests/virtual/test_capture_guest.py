@@ -10,24 +10,31 @@ from typing import Any
 
 import pytest
 
-from analysis import conventions
-from analysis.engine import open_trace
-from analysis.metrics.definition import Needs
-from android_tests.capture import Capture, CaptureReport, RawCapture, TraceRoom, assemble, room_for
-from android_tests.capture.capture import usual_buffer_kb
-from android_tests.capture.events import split_present, tracefs_root, wanted
-from android_tests.capture.ftrace_format import parse_header_page
-from android_tests.capture.ftrace_pages import read_pages
-from android_tests.capture.ftrace_session import INSTANCE, FtraceSession
-from android_tests.capture.ftrace_trace import read_formats
-from android_tests.capture.perfetto_loss import packets
-from android_tests.capture.programs import recorder_program
-from android_tests.capture.remote import RemoteFolder
-from android_tests.capture.trace_room import INSTANCE as ROOM
-from android_tests.device.protocol import Device
-from android_tests.device.variant import Variant
-from android_tests.virtual.lane import VirtualLane
+from analysis.trace_processor import open_trace
+from foundation.contract import conventions
+from foundation.contract.device import Device
+from foundation.contract.needs import Needs
+from foundation.contract.variant import Variant
 from foundation.errors import StateError, SuiteError
+from harness.capture import (
+    Capture,
+    CaptureReport,
+    RawCapture,
+    TraceRoom,
+    assemble,
+    room_for,
+)
+from harness.capture.capture import usual_buffer_kb
+from harness.capture.events import split_present, tracefs_root, wanted
+from harness.capture.ftrace.ftrace_format import parse_header_page
+from harness.capture.ftrace.ftrace_pages import read_pages
+from harness.capture.ftrace.ftrace_session import INSTANCE, FtraceSession
+from harness.capture.ftrace.ftrace_trace import read_formats
+from harness.capture.perfetto.perfetto_loss import packets
+from harness.capture.remote import RemoteFolder
+from harness.capture.trace_room import INSTANCE as ROOM
+from harness.native.build import binary
+from harness.virtual.lane import VirtualLane
 
 TRACING = "/sys/kernel/tracing"
 
@@ -215,7 +222,7 @@ def test_pages_say_what_the_kernel_prints(guest: Device, tmp_path: Path) -> None
     assert root == TRACING
     remote = RemoteFolder(guest)
     remote.make()
-    remote.push_program("recorder", recorder_program("x86_64"))
+    remote.push_program("recorder", binary("recorder", "x86_64"))
     present, missing = split_present(guest, root, wanted(RECLAIM))
     assert missing == ("vmscan/of_tomorrow",)
     session = FtraceSession(guest, remote, root, present, 1024)

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from analysis import conventions
-from analysis.metrics import Needs, Probe, compute
+from analysis.metrics import compute
 from analysis.metrics import reclaim_probes as probes
-from android_tests.capture import Capture, CaptureReport, RawCapture, assemble
-from android_tests.device.protocol import Device
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract import conventions
+from foundation.contract.device import Device
+from foundation.contract.needs import Needs, Probe
 from foundation.errors import StateError
+from harness.capture import (
+    Capture,
+    CaptureReport,
+    RawCapture,
+    assemble,
+)
+from harness.virtual.lane import VirtualLane
 from tests.virtual.test_capture_guest import PRESSURE, RECLAIM, TRACING, Guest, found, rise
 
 GONE = Probe("of_tomorrow", ("shrink_tomorrow", "shrink_the_day_after"))

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.variant import Variant
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.variant import Variant
+from harness.device.adb.adb_device import AdbDevice
+from harness.virtual.lane import VirtualLane
 
 _INI = """anon_kb={anon_kb}
 hot_share=0.5

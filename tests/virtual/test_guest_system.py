@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.variant import Variant
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.variant import Variant
 from foundation.errors import CommandFailed, DeviceError, DeviceLost
+from harness.device.adb.adb_device import AdbDevice
+from harness.native.build import binary
+from harness.virtual.lane import VirtualLane
 from workloads.burner import REMOTE, CpuBurner, RealTime
 
 STOCK = Variant("baseline", "stock")
@@ -91,7 +92,7 @@ def test_what_a_measurement_needs_is_there(device: AdbDevice) -> None:
 
 # What the suite itself keeps on the device must not appear in its swap counters.
 def test_real_time_burners_take_every_cpu_and_the_device_still_answers(device: AdbDevice) -> None:
-    with CpuBurner(device, realtime=RealTime()):
+    with CpuBurner(device, binary("burner", "x86_64"), realtime=RealTime()):
         (pid,) = device.shell(["pidof", REMOTE.rpartition("/")[2]]).stdout.split()
         # Fields 40 and 41 of man 5 proc: priority and policy, 1 is SCHED_FIFO.
         found = sorted(

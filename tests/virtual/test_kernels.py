@@ -14,14 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.protocol import Device
-from android_tests.device.variant import Variant
-from android_tests.virtual.kernels import kcompressd_bundle, prepare, stock_bundle, user_bundle
-from android_tests.virtual.kernels.elf import read_module
-from android_tests.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
-from android_tests.virtual.kernels.products import damage, kernels_dir, read_pointer
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.device import Device
+from foundation.contract.variant import Variant
 from foundation.errors import UsageError
+from harness.virtual.kernels import (
+    kcompressd_bundle,
+    prepare,
+    stock_bundle,
+    user_bundle,
+)
+from harness.virtual.kernels.elf import read_module
+from harness.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
+from harness.virtual.kernels.products import damage, kernels_dir, read_pointer
+from harness.virtual.lane import VirtualLane
 from workloads.app_switching import AppSwitching, CycleResult
 from workloads.profile import load_profile
 

@@ -11,12 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.identity import prove, read_identity
-from android_tests.device.variant import Variant
-from android_tests.virtual import kernels, recipes
-from android_tests.virtual.initramfs import build_initramfs
-from android_tests.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.variant import Variant
 from foundation.errors import (
     BootFailed,
     DeviceLost,
@@ -27,6 +22,11 @@ from foundation.errors import (
     UsageError,
     WrongKernel,
 )
+from harness.device.identity import prove, read_identity
+from harness.virtual import kernels, recipes
+from harness.virtual.initramfs import build_initramfs
+from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
+from harness.virtual.lane import VirtualLane
 
 STOCK = Variant("baseline", "stock")
 PATCHED = Variant("patched", "kcompressd", {"threads": "2", "depth": "64"})
@@ -101,7 +101,7 @@ def test_a_kernel_without_init_fails_to_boot_with_its_log(
 ) -> None:
     empty = tmp_path / "empty.cpio"
     empty.write_bytes(b"")
-    monkeypatch.setattr("android_tests.virtual.lane.build_initramfs", lambda bundle: empty)
+    monkeypatch.setattr("harness.virtual.lane.build_initramfs", lambda bundle: empty)
     with pytest.raises(BootFailed, match="crashed while it booted") as caught:
         lane.boot(STOCK)
     assert "Kernel panic - not syncing" in caught.value.log

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.metrics.definition import Needs
-from android_tests.capture import Capture
-from android_tests.device.state import PinnedState, pins_for
-from android_tests.device.variant import Variant
-from android_tests.virtual.lane import VirtualLane
+from foundation.contract.needs import Needs
+from foundation.contract.variant import Variant
+from harness.capture import Capture
+from harness.device.preconditions import PinnedState, pins_for
+from harness.virtual.lane import VirtualLane
 from workloads.app_switching import AppSwitching
 from workloads.profile import PROFILES, load_profile
 

@@ -1,7 +1,7 @@
 -- Which kernel thread plays which role in reclaim.
 
 -- Role of a thread by its comm: reclaim (kswapd), compression (kcompressd and its ports),
--- vendor_reclaim, writeback, or NULL. The same patterns as in analysis/threads.py.
+-- vendor_reclaim, writeback, or NULL. The same patterns as in foundation/contract/threads.py.
 CREATE PERFETTO FUNCTION reclaim_role_of(
   -- Name of the thread as the kernel cuts it, at 15 characters.
   comm STRING

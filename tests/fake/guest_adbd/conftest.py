@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.adb_server import AdbServer
-from android_tests.virtual.guest_programs import guest_program
-from android_tests.virtual.qemu import free_port
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import AdbServer
+from harness.virtual.guest_programs import guest_program
+from harness.virtual.qemu import free_port
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.adb_server import AdbServer, adb_binary
 from foundation.errors import CommandFailed, DeviceError
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import AdbServer, adb_binary
 
 
 def adb(

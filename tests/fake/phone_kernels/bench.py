@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from android_tests.device.adb_device import AdbDevice
-from android_tests.device.adb_server import AdbServer
-from android_tests.device.fastboot.opening import FlashOptions
-from android_tests.device.identity import prove, read_identity
-from android_tests.device.lab import Act, Lab, LabDevice
-from android_tests.device.lane_phone import PhoneLane, open_phone
-from android_tests.device.variant import Variant
-from tests.fake.bootloader.images import FakeKernel, boot_image
-from tests.fake.bootloader.phone import FlashablePhone
+from foundation.contract.variant import Variant
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import AdbServer
+from harness.device.fastboot.opening import FlashOptions
+from harness.device.identity import prove, read_identity
+from harness.device.lab import Act, Lab, LabDevice
+from harness.device.lane_phone import PhoneLane, open_phone
+from tests.stand_ins.bootloader.images import FakeKernel, boot_image
+from tests.stand_ins.bootloader.phone import FlashablePhone
 
 BUILD = "fake/fakephone/fakephone:15/AP1A/1:userdebug/dev-keys"
 ONE = FakeKernel("6.6.30-one", build_id="11" * 20)

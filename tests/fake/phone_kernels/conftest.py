@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.adb_server import AdbServer
-from android_tests.device.fastboot import phone_kernels, unfinished, whereabouts
 from foundation.errors import (
     SuiteError,
 )
-from tests.fake.bootloader.phone import FlashablePhone
+from harness.device.adb.adb_server import AdbServer
+from harness.device.fastboot import phone_kernels, unfinished, whereabouts
 from tests.fake.phone_kernels.bench import Bench
+from tests.stand_ins.bootloader.phone import FlashablePhone
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from android_tests.device.fastboot import phone_kernels, unfinished, whereabouts
-from android_tests.device.identity import prove, read_identity
 from foundation.errors import (
     BootFailed,
     CommandFailed,
@@ -15,9 +13,11 @@ from foundation.errors import (
     UsageError,
     WrongKernel,
 )
-from tests.fake.bootloader.images import FakeKernel, Fate
-from tests.fake.bootloader.phone import OWN, PANIC, FlashablePhone
+from harness.device.fastboot import phone_kernels, unfinished, whereabouts
+from harness.device.identity import prove, read_identity
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
+from tests.stand_ins.bootloader.images import FakeKernel, Fate
+from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
 
 
 def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: FlashablePhone) -> None:

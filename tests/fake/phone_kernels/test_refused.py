@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from android_tests.__main__ import main
-from android_tests.device.lab import Act
-from android_tests.device.lane_phone import open_phone
-from android_tests.device.state.journal import process_of
 from foundation.errors import (
     HostError,
     LabError,
     UsageError,
 )
-from tests.fake.bootloader.phone import OWN, FlashablePhone
+from harness.device.lab import Act
+from harness.device.lane_phone import open_phone
+from harness.device.preconditions.journal import process_of
 from tests.fake.phone_kernels.bench import BUILD, FOUND, ONE, Bench
+from tests.stand_ins.bootloader.phone import OWN, FlashablePhone
 
 
 @pytest.mark.parametrize(

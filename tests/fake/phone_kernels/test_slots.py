@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from android_tests.device.adb_server import AdbServer
-from android_tests.device.fastboot import unfinished
 from foundation.errors import (
     BootFailed,
     CommandFailed,
@@ -16,9 +14,11 @@ from foundation.errors import (
     SuiteError,
     UsageError,
 )
-from tests.fake.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
-from tests.fake.bootloader.phone import OWN, PANIC, FlashablePhone
+from harness.device.adb.adb_server import AdbServer
+from harness.device.fastboot import unfinished
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
+from tests.stand_ins.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
+from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
 
 
 def test_the_inactive_slot_and_back(bench: Bench, phone: FlashablePhone) -> None:

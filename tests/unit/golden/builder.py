@@ -16,7 +16,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
     VmstatCounters,
 )
 
-from analysis import conventions as names
+from foundation.contract import conventions as names
 
 _SEQUENCE: Final = 77
 _META_SEQUENCE: Final = 78

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.metrics import MetricValue, compute
+from analysis.metrics import compute
+from analysis.metrics.value import MetricValue
 from tests.unit.golden.builder import MS, TraceBuilder
 
 

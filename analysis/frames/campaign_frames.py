@@ -1,0 +1,168 @@
+"""A judged campaign as frames: one row for each repetition, block, pair, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.frames.columns import (
+    BLOCKS,
+    DISTRIBUTIONS,
+    METRICS,
+    PAIRS,
+    TIMELINES,
+    VERDICTS,
+    WITH_VOIDS,
+    Columns,
+)
+from foundation.contract.results import DISTRIBUTIONS_FILE, METRICS_FILE, TIMELINES_FILE
+from foundation.errors import ResultsError
+
+if TYPE_CHECKING:
+    from analysis.judging.judgement import Judgement
+    from analysis.judging.pairing import BlockFigures, Pair
+    from foundation.contract.metric import Metric
+
+
+def repetitions(judgement: Judgement) -> pd.DataFrame:
+    """metrics.parquet: a row for each repetition and metric, columns of `METRICS`.
+
+    ResultsError if the file is gone or is not what `judge` wrote.
+    """
+    return _read(judgement.campaign.root / METRICS_FILE, METRICS)
+
+
+def distributions(judgement: Judgement) -> pd.DataFrame:
+    """distributions.parquet: single latencies of each repetition, columns of `DISTRIBUTIONS`.
+
+    ResultsError as `repetitions`; a folder judged without its traces may never have had the file.
+    """
+    return _read(judgement.campaign.root / DISTRIBUTIONS_FILE, DISTRIBUTIONS)
+
+
+def timelines(judgement: Judgement) -> pd.DataFrame:
+    """timelines.parquet: the course of each repetition, columns of `TIMELINES`; as `distributions`."""
+    return _read(judgement.campaign.root / TIMELINES_FILE, TIMELINES)
+
+
+def _read(path: Path, columns: Columns) -> pd.DataFrame:
+    again = "move metrics.parquet away, and judge the folder again with its traces"
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise ResultsError(f"{path} cannot be read", next_step=again) from error
+    if list(frame.columns) != list(columns):
+        raise ResultsError(f"{path} has another layout", next_step=again)
+    return frame
+
+
+def verdicts(judgement: Judgement) -> pd.DataFrame:
+    """A row for each scenario, metric and variant: columns of `VERDICTS`, ``with_voids`` unfolded."""
+    rows: list[dict[str, Any]] = []
+    for row in judgement.rows:
+        fields = asdict(row)
+        for name, value in fields.pop("with_voids").items():
+            fields[f"with_voids_{name}"] = value
+        rows.append(fields)
+    plain = [name for name in VERDICTS if name != "with_voids"]
+    return _frame(rows, [*plain, *(f"with_voids_{name}" for name in WITH_VOIDS)])
+
+
+#: Text and flags that the numbers of a row imply are left out of the table of all verdicts.
+_CSV: Final = (
+    *("scenario", "metric", "baseline", "variant", "verdict", "primary", "unit", "scale"),
+    *("ratio", "ci_low", "ci_high", "ci_level", "difference", "difference_ci_low", "difference_ci_high"),
+    *("p", "p_holm", "pairs", "planned", "voids", "baseline_median", "variant_median"),
+)
+
+
+def verdicts_csv(campaigns: Mapping[str, Judgement]) -> str:
+    """The verdict rows of several campaigns as one CSV table; numbers with six significant digits."""
+    frame = together({name: verdicts(judgement) for name, judgement in campaigns.items()})
+    text: str = frame[["campaign", *_CSV]].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text
+
+
+def blocks(judgement: Judgement) -> pd.DataFrame:
+    """A row for each finished block in run order: columns of `BLOCKS`."""
+    return _typed([_block(judgement.blocks[index]) for index in sorted(judgement.blocks)], BLOCKS)
+
+
+def _block(figures: BlockFigures) -> dict[str, Any]:
+    block = figures.block
+    release = block.identity.get("release")
+    return {
+        "block": block.name,
+        "index": block.index,
+        "scenario": block.place.scenario,
+        "variant": block.place.variant,
+        "pair": block.place.pair,
+        "outcome": block.outcome,
+        "counts": block.outcome == "valid" and not figures.void_reasons,
+        "reasons": list(figures.void_reasons),
+        "failure": (block.failure or "").strip().partition("\n")[0] or None,
+        "started_utc": pd.Timestamp(block.started_utc),
+        "boot_id": block.boot_id,
+        "release": None if release is None else str(release),
+        "repetitions": len(figures.repetitions),
+        "valid_repetitions": sum(not one.void_reasons for one in figures.repetitions),
+    }
+
+
+def pairs(judgement: Judgement, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """A row for each comparison, metric and pair: columns of `PAIRS`. ``metrics`` None: all of them.
+
+    Values of a valid pair are those that the verdict was computed from.
+    """
+    wanted = [judgement.metrics[name] for name in (metrics or judgement.metrics)]
+    rows: list[dict[str, Any]] = []
+    for (scenario, variant), several in judgement.pairs.items():
+        for metric in wanted:
+            head = {"scenario": scenario, "variant": variant, "metric": metric.name, "unit": metric.unit}
+            rows += [head | _pair(pair, metric) for pair in several]
+    return _typed(rows, PAIRS)
+
+
+def _pair(pair: Pair, metric: Metric) -> dict[str, Any]:
+    void = pair.state == "void"
+    figures = [
+        None if side is None else side.value(metric, with_voids=void)
+        for side in (pair.baseline, pair.variant)
+    ]
+    first, second = (None if figure is None else figure.value for figure in figures)
+    reasons = [figure.reason for figure in figures if figure is not None and figure.value is None]
+    return {
+        "pair": pair.number,
+        "state": pair.state,
+        "baseline_block": None if pair.baseline is None else pair.baseline.block.name,
+        "variant_block": None if pair.variant is None else pair.variant.block.name,
+        "baseline_value": first,
+        "variant_value": second,
+        "difference": None if first is None or second is None else second - first,
+        "ratio": second / first if first and second is not None else None,
+        "reason": next(iter((*pair.reasons, *reasons)), None),
+    }
+
+
+def together(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames of several campaigns as one, with the campaign's name as the first column ``campaign``."""
+    named = [frame.assign(campaign=name) for name, frame in frames.items()]
+    whole = pd.concat(named, ignore_index=True)
+    return whole[["campaign", *(column for column in whole.columns if column != "campaign")]]
+
+
+def _typed(rows: Sequence[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
+    """A frame of these columns; what may be unknown stays a number (NaN), never an object."""
+    frame = _frame(rows, list(columns))
+    numbers = [name for name, column in columns.items() if column.type.startswith("number")]
+    return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=pd.Index(columns))

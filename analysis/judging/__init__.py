@@ -1,0 +1,1 @@
+"""From the metrics of a results folder to verdicts: pairs, comparisons, judgement."""

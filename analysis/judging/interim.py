@@ -1,0 +1,101 @@
+"""The running estimate of a campaign's primary metrics, while it runs. Never a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.judging.judgement import percent, short
+from analysis.judging.pairing import Pair, pair_values
+from analysis.judging.pipeline import figures_of
+from analysis.stats.effect import PairValue, Scale, working_scale
+from analysis.stats.estimate import hodges_lehmann
+from foundation.contract.metric import Metric
+
+if TYPE_CHECKING:
+    from analysis.trace_processor import EngineChoice
+
+
+@dataclass(frozen=True)
+class Interim:
+    """One primary metric of one scenario after ``pairs`` of ``planned`` pairs.
+
+    ``change`` is the Hodges-Lehmann estimate, and ``low`` and ``high`` the smallest and largest
+    of the single pairs (no interval: it covers nothing): ratios variant / baseline, or on the
+    scale ``difference`` in ``unit``. All three are None before the first valid pair.
+    """
+
+    scenario: str
+    metric: str
+    baseline: str
+    variant: str
+    unit: str
+    pairs: int
+    planned: int
+    scale: Scale
+    change: float | None
+    low: float | None
+    high: float | None
+
+    def change_text(self) -> str:
+        """Such as ``-28.1%``, or ``+12.0 ms``; ``-`` where nothing is known yet."""
+        if self.change is None:
+            return "-"
+        unit = f" {self.unit}" if self.scale == "difference" and self.unit != "1" else ""
+        return self._text(self.change) + unit
+
+    def range_text(self) -> str:
+        """The pairs' own changes, from smallest to largest; empty for fewer than two."""
+        if self.low is None or self.high is None or self.pairs < 2:
+            return ""
+        return f"{self._text(self.low)} to {self._text(self.high)}"
+
+    def _text(self, value: float) -> str:
+        return f"{percent(value)}%" if self.scale == "ratio" else short(value, sign=True)
+
+
+def interim(
+    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+) -> tuple[Interim, ...]:
+    """Estimates of all primaries over the valid pairs on disk, in the order of the verdicts.
+
+    Reads the traces that are new, and keeps their figures in metrics.parquet for the judgement;
+    writes no verdict. ResultsError for a damaged folder, HostError without an engine.
+    """
+    found = figures_of(results, engine, progress=progress)
+    return tuple(
+        _one(scenario, found.campaign.baseline.name, variant, found.metrics[name], pairs)
+        for (scenario, variant), pairs in found.pairs.items()
+        for name in found.campaign.primaries
+    )
+
+
+def _one(scenario: str, baseline: str, variant: str, metric: Metric, pairs: tuple[Pair, ...]) -> Interim:
+    values, _ = pair_values(pairs, metric)
+    scale = working_scale(metric.scale, values)
+    changes = [_change(value, scale) for value in values]
+    shown = math.exp if scale == "ratio" else float
+    return Interim(
+        scenario=scenario,
+        metric=metric.name,
+        baseline=baseline,
+        variant=variant,
+        unit=metric.unit,
+        pairs=len(values),
+        planned=len(pairs),
+        scale=scale,
+        change=shown(hodges_lehmann(np.array(changes))) if changes else None,
+        low=shown(min(changes)) if changes else None,
+        high=shown(max(changes)) if changes else None,
+    )
+
+
+def _change(value: PairValue, scale: Scale) -> float:
+    if scale == "ratio":
+        return math.log(value.variant) - math.log(value.baseline)
+    return value.variant - value.baseline

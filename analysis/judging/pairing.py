@@ -1,0 +1,144 @@
+"""From repetitions to block values to pairs: what counts, what is void, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Literal
+
+from analysis.judging.metric_table import Measured
+from analysis.stats.effect import PairValue
+from analysis.stats.verdict import Situation
+from analysis.trace.figure import Figure, unknown
+from foundation.contract.metric import Metric
+from foundation.contract.results import Block, Campaign, Repetition
+
+PairState = Literal["valid", "void", "kernel_failure", "unfinished"]
+
+
+@dataclass(frozen=True)
+class RepetitionFigures:
+    """A repetition with what was measured from its trace."""
+
+    block: Block
+    repetition: Repetition
+    measured: Measured
+
+    @property
+    def void_reasons(self) -> tuple[str, ...]:
+        """Why this repetition does not count: recorded when it ran, or found in its trace."""
+        recorded = self.repetition.void_reasons
+        if not self.repetition.valid and not recorded:
+            recorded = ("void when it was recorded",)
+        return (*recorded, *self.measured.trace_reasons)
+
+
+@dataclass(frozen=True)
+class BlockFigures:
+    """A finished block with all its repetitions."""
+
+    block: Block
+    repetitions: tuple[RepetitionFigures, ...]
+
+    @property
+    def void_reasons(self) -> tuple[str, ...]:
+        """Why the block does not count; empty for a valid one. A kernel failure is not a void."""
+        if self.block.outcome == "void":
+            return self.block.void_reasons or ("void when it was recorded",)
+        if self.block.outcome == "valid" and all(rep.void_reasons for rep in self.repetitions):
+            found = dict.fromkeys(
+                reason for rep in self.repetitions for reason in rep.measured.trace_reasons
+            )
+            return ("no valid repetition is left", *found)
+        return ()
+
+    def value(self, metric: Metric, *, with_voids: bool = False) -> Figure:
+        """The block's one value: mean or median (by the metric) over its repetitions that have one."""
+        taken = [rep for rep in self.repetitions if with_voids or not rep.void_reasons]
+        figures = [rep.measured.figures.get(metric.name, unknown("not computed")) for rep in taken]
+        known = [figure.value for figure in figures if figure.value is not None]
+        reason = next((figure.reason for figure in figures if figure.reason), None)
+        if not known:
+            return unknown(reason or "no repetition")
+        return Figure(fmean(known) if metric.reduce == "mean" else median(known), reason)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pair of a comparison: a block of the baseline and one of the variant, if they are finished."""
+
+    number: int
+    state: PairState
+    baseline: BlockFigures | None
+    variant: BlockFigures | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is void, naming the block."""
+        return tuple(
+            f"{figures.block.name}: {reason}"
+            for figures in (self.baseline, self.variant)
+            if figures is not None
+            for reason in figures.void_reasons
+        )
+
+
+def pairs_of(
+    campaign: Campaign, blocks: Mapping[int, BlockFigures], scenario: str, variant: str
+) -> tuple[Pair, ...]:
+    """All planned pairs of one comparison, in order. ``blocks`` are the finished ones by index."""
+    places: dict[int, dict[str, int]] = {}
+    for place in campaign.schedule:
+        if place.scenario == scenario:
+            places.setdefault(place.pair, {})[place.variant] = place.index
+    pairs = []
+    for number, indices in sorted(places.items()):
+        if campaign.baseline.name not in indices or variant not in indices:
+            continue
+        first, second = blocks.get(indices[campaign.baseline.name]), blocks.get(indices[variant])
+        pairs.append(Pair(number, _state(first, second), first, second))
+    return tuple(pairs)
+
+
+def _state(first: BlockFigures | None, second: BlockFigures | None) -> PairState:
+    finished = [figures for figures in (first, second) if figures is not None]
+    if any(figures.block.outcome == "kernel_failure" for figures in finished):
+        return "kernel_failure"
+    if len(finished) < 2:
+        return "unfinished"
+    if any(figures.void_reasons for figures in finished):
+        return "void"
+    return "valid"
+
+
+def pair_values(
+    pairs: Sequence[Pair], metric: Metric, *, with_voids: bool = False
+) -> tuple[list[PairValue], list[str]]:
+    """Values of the pairs that count and know the metric, and a reason for each that does not know it."""
+    wanted = ("valid", "void") if with_voids else ("valid",)
+    values: list[PairValue] = []
+    missing: list[str] = []
+    for pair in pairs:
+        if pair.state not in wanted or pair.baseline is None or pair.variant is None:
+            continue
+        figures = [side.value(metric, with_voids=with_voids) for side in (pair.baseline, pair.variant)]
+        first, second = figures[0].value, figures[1].value
+        if first is None or second is None:
+            missing.append(next(f.reason or "not known" for f in figures if f.value is None))
+        else:
+            values.append(PairValue(pair.number, first, second))
+    return values, missing
+
+
+def situation_of(pairs: Sequence[Pair], missing: Sequence[str]) -> Situation:
+    """Counts of a comparison; a pair with a kernel failure is finished, its plan is at its end."""
+    states = [pair.state for pair in pairs]
+    return Situation(
+        planned=len(pairs),
+        finished=len(pairs) - states.count("unfinished"),
+        void=states.count("void"),
+        failed=states.count("kernel_failure"),
+        missing=len(missing),
+        missing_reason=missing[0] if missing else "",
+    )

@@ -1,0 +1,215 @@
+"""A results folder judged: figures, pairs, verdicts. A pure function of the folder and the engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.judging import detail_tables as detail_tables
+from analysis.judging import metric_table
+from analysis.judging.compare import compare, noise_floors
+from analysis.judging.judgement import Judgement, KernelFailure, Void
+from analysis.judging.measuring import Measuring
+from analysis.judging.metric_table import Measured, RowKey, definitions_hash
+from analysis.judging.pairing import (
+    BlockFigures,
+    Pair,
+    RepetitionFigures,
+    pairs_of,
+)
+from analysis.metrics import all_metrics
+from foundation.contract.metric import Metric
+from foundation.contract.results import (
+    JUDGEMENT_FILE,
+    METRICS_FILE,
+    VERDICTS_FILE,
+    Block,
+    Campaign,
+    Repetition,
+    load,
+)
+from foundation.errors import HostError, ResultsError
+
+if TYPE_CHECKING:
+    from analysis.trace_processor import EngineChoice
+
+__all__ = ["CampaignFigures", "Judgement", "figures_of", "judge"]
+
+
+@dataclass(frozen=True)
+class CampaignFigures:
+    """The figures of what is finished: by block index, and paired by (scenario, variant)."""
+
+    campaign: Campaign
+    metrics: dict[str, Metric]
+    blocks: dict[int, BlockFigures]
+    pairs: dict[tuple[str, str], tuple[Pair, ...]]
+
+
+def figures_of(
+    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+) -> CampaignFigures:
+    """Read what is finished of a campaign, and write metrics.parquet; errors as of `judge`."""
+    campaign = load(results)
+    metrics = _metrics_of(campaign)
+    blocks = _measure(campaign, metrics, engine, progress or (lambda _: None))
+    pairs = {
+        (scenario, variant.name): pairs_of(campaign, blocks, scenario, variant.name)
+        for scenario in campaign.scenarios
+        for variant in campaign.variants[1:]
+    }
+    return CampaignFigures(campaign, metrics, blocks, pairs)
+
+
+def judge(
+    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+) -> Judgement:
+    """Judge what is finished of a campaign; write its figures and verdicts.
+
+    Written are metrics.parquet, verdicts.json and judgement.json, and of traces that could be
+    read distributions.parquet and timelines.parquet. Figures of traces that have not changed
+    are used again; with ``engine`` None whichever engine made them, else only that engine's.
+    ``progress`` is told of each trace that is read. The same folder and engine give the same
+    bytes. ResultsError for a folder that is none or is damaged, HostError without an engine or
+    where the files cannot be written.
+    """
+    found = figures_of(results, engine, progress=progress)
+    campaign, metrics, blocks, pairs = found.campaign, found.metrics, found.blocks, found.pairs
+    engines = {one.measured.engine for figures in blocks.values() for one in figures.repetitions}
+    made_by = {
+        one.measured.definitions
+        for figures in blocks.values()
+        for one in figures.repetitions
+        if one.measured.engine
+    }
+    judgement = Judgement(
+        campaign=campaign,
+        rows=compare(campaign, pairs, metrics),
+        kernel_failures=_kernel_failures(campaign),
+        voids=_voids(campaign, blocks, pairs),
+        noise_floor=noise_floors(campaign, pairs, metrics),
+        pairs=pairs,
+        blocks=blocks,
+        metrics=metrics,
+        engines=tuple(sorted(engine for engine in engines if engine)),
+        definitions=" ".join(sorted(made_by)) or definitions_hash(),
+    )
+    content = judgement.to_json()
+    _write_json(results / VERDICTS_FILE, content.pop("rows"))
+    _write_json(results / JUDGEMENT_FILE, content)
+    return judgement
+
+
+def _write_json(path: Path, content: object) -> None:
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once: a reader sees the old or the new one. HostError if it cannot be written."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _metrics_of(campaign: Campaign) -> dict[str, Metric]:
+    known = all_metrics()
+    wanted = dict.fromkeys((*campaign.primaries, *campaign.metrics))
+    strange = [name for name in wanted if name not in known]
+    if strange:
+        raise ResultsError(
+            f"{campaign.root} asks for metrics that this suite does not know: {', '.join(strange)}",
+            next_step=f"judge it with suite version {campaign.suite_version}",
+        )
+    return {name: known[name] for name in wanted}
+
+
+def _measure(
+    campaign: Campaign,
+    metrics: dict[str, Metric],
+    engine: EngineChoice | None,
+    progress: Callable[[str], None],
+) -> dict[int, BlockFigures]:
+    path = campaign.root / METRICS_FILE
+    details = detail_tables.read(campaign.root)
+    stored = {
+        digest: replace(one, detail=details.get(digest)) for digest, one in metric_table.read(path).items()
+    }
+    measuring = Measuring(tuple(metrics), stored, engine)
+    todo = [(block, repetition) for block in campaign.blocks for repetition in block.repetitions]
+    done: list[tuple[Block, Repetition, Measured]] = []
+    try:
+        for number, (block, repetition) in enumerate(todo, 1):
+            if not measuring.has(repetition):
+                progress(f"reading trace {number} of {len(todo)}: {block.name}/rep-{repetition.index}")
+            done.append((block, repetition, measuring.measure(repetition)))
+    finally:
+        # Also after Ctrl-C: what was computed need not be computed again.
+        _write_table(path, done, metrics)
+    found: dict[int, list[RepetitionFigures]] = {block.index: [] for block in campaign.blocks}
+    for block, repetition, measured in done:
+        found[block.index].append(RepetitionFigures(block, repetition, measured))
+    return {block.index: BlockFigures(block, tuple(found[block.index])) for block in campaign.blocks}
+
+
+def _write_table(
+    path: Path, done: list[tuple[Block, Repetition, Measured]], metrics: dict[str, Metric]
+) -> None:
+    rows = [
+        (
+            RowKey(
+                block=block.name,
+                index=block.index,
+                scenario=block.place.scenario,
+                variant=block.place.variant,
+                pair=block.place.pair,
+                rep=repetition.index,
+            ),
+            not RepetitionFigures(block, repetition, measured).void_reasons,
+            measured,
+        )
+        for block, repetition, measured in done
+    ]
+    try:
+        metric_table.write(path, rows, {name: metric.unit for name, metric in metrics.items()})
+        detail_tables.write(path.parent, rows)
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _kernel_failures(campaign: Campaign) -> tuple[KernelFailure, ...]:
+    return tuple(
+        KernelFailure(block.name, block.place.scenario, block.place.variant, block.failure or "")
+        for block in campaign.blocks
+        if block.outcome == "kernel_failure"
+    )
+
+
+def _voids(
+    campaign: Campaign,
+    blocks: dict[int, BlockFigures],
+    pairs: dict[tuple[str, str], tuple[Pair, ...]],
+) -> tuple[Void, ...]:
+    found: list[Void] = []
+    for figures in blocks.values():
+        place = figures.block.place
+        for repetition in figures.repetitions:
+            if repetition.void_reasons:
+                what = f"{figures.block.name}/rep-{repetition.repetition.index}"
+                found.append(Void(what, place.scenario, place.variant, repetition.void_reasons))
+        if figures.void_reasons:
+            found.append(Void(f"{figures.block.name}", place.scenario, place.variant, figures.void_reasons))
+    for (scenario, variant), several in pairs.items():
+        for pair in several:
+            if pair.state == "void":
+                name = f"pair {pair.number} of {scenario}, {campaign.baseline.name} and {variant}"
+                found.append(Void(name, scenario, variant, pair.reasons))
+    return tuple(found)

@@ -1,0 +1,212 @@
+"""Serves the UI and the traces on loopback, to this machine's browser and nobody else's page."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from analysis.perfetto_ui.files import (
+    HOOK_PATH,
+    hook_script,
+    index_page,
+    ui_folder,
+)
+from foundation.errors import HostError
+
+_LOOPBACK: Final = "127.0.0.1"
+#: Where the UI looks for an engine of its own.
+_TAKEN: Final = 9001
+UI_PREFIX: Final = "/perfetto/"
+TRACE_PREFIX: Final = "/traces/"
+_PAGE_POLICY: Final = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+)
+
+#: Not those of the system, which may say anything.
+_KINDS: Final = {
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".wasm": "application/wasm",
+    ".woff2": "font/woff2",
+}
+
+#: A browser that is to come, or that shows nothing yet.
+FIRST_S: Final = 900.0
+#: Between two signs of life of an open page: those of a tab in the background come once a minute.
+IDLE_S: Final = 150.0
+#: After the page said that it closes; a reload is sooner.
+_CLOSED_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer that is made beforehand; ``policy`` is its Content-Security-Policy."""
+
+    content: bytes
+    kind: str
+    policy: str = _PAGE_POLICY
+
+
+class UiServer(ThreadingHTTPServer):
+    """Serves ``traces`` by file name, ``pages`` by path, and the UI. HostError if it cannot listen."""
+
+    daemon_threads = True
+
+    def __init__(self, traces: Mapping[str, Path], port: int = 0) -> None:
+        if port == _TAKEN:
+            raise HostError(f"port {_TAKEN} belongs to trace processors", next_step="take another --port")
+        self.ui = ui_folder()
+        index, self.ui_policy = index_page(self.ui)
+        self.pages: dict[str, Page] = {
+            f"{UI_PREFIX}index.html": Page(index, "text/html; charset=utf-8", self.ui_policy),
+            HOOK_PATH: Page(hook_script(), "text/javascript; charset=utf-8"),
+        }
+        self.traces = dict(traces)
+        self._unread = set(traces)
+        self._lock = threading.Lock()
+        self._until = time.monotonic() + FIRST_S
+        try:
+            super().__init__((_LOOPBACK, port), _Handler)
+        except OSError as error:
+            raise HostError(
+                f"cannot listen on {_LOOPBACK}:{port}: {error.strerror}", next_step="take another --port"
+            ) from error
+        if self.server_port == _TAKEN:
+            self.server_close()
+            raise HostError(f"port {_TAKEN} belongs to trace processors", next_step="take another --port")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{_LOOPBACK}:{self.server_port}"
+
+    @property
+    def read(self) -> bool:
+        """Whether every trace was fetched."""
+        with self._lock:
+            return not self._unread
+
+    def sign_of_life(self, *, trace: str | None = None, closing: bool = False) -> None:
+        """A request came; it moves the time at which the server is no longer wanted."""
+        with self._lock:
+            self._unread.discard(trace or "")
+            wait = FIRST_S if self._unread else _CLOSED_S if closing else IDLE_S
+            self._until = time.monotonic() + wait
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of an answer is no error."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+    def serve_until_idle(self) -> None:
+        """Serve until the page is closed, or nothing was asked for a while. Ctrl-C passes through."""
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            while True:
+                with self._lock:
+                    left = self._until - time.monotonic()
+                if left <= 0:
+                    return
+                time.sleep(min(left, 0.5))
+        finally:
+            self.shutdown()
+            self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: UiServer
+    timeout = 60
+
+    def do_GET(self) -> None:
+        if not self._is_ours():
+            self._refuse(HTTPStatus.FORBIDDEN)
+            return
+        path = unquote(urlsplit(self.path).path)
+        if path in ("/alive", "/closed"):
+            self.server.sign_of_life(closing=path == "/closed")
+            self._head(HTTPStatus.NO_CONTENT, 0)
+            return
+        self.server.sign_of_life()
+        page = self.server.pages.get(path)
+        if page is not None:
+            self._head(HTTPStatus.OK, len(page.content), page.kind, page.policy)
+            self.wfile.write(page.content)
+        elif path.startswith(TRACE_PREFIX):
+            name = path.removeprefix(TRACE_PREFIX)
+            self.server.sign_of_life(trace=name)
+            self._file(self.server.traces.get(name))
+            self.server.sign_of_life()
+        elif path.startswith(UI_PREFIX):
+            self._file(self._of_ui(path.removeprefix(UI_PREFIX)))
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND)
+
+    def _only_get(self) -> None:
+        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = _only_get
+
+    def _is_ours(self) -> bool:
+        """Whether the request comes from the address bar or from our own page.
+
+        The Host check stops a foreign name that was made to resolve to loopback; the other two a
+        page of another site that fetches or embeds what is served here.
+        """
+        hosts = {f"{host}:{self.server.server_port}" for host in ("localhost", _LOOPBACK)}
+        origin = self.headers.get("Origin")
+        return (
+            self.headers.get("Host") in hosts
+            and (origin is None or origin in {f"http://{host}" for host in hosts})
+            and self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+        )
+
+    def _of_ui(self, name: str) -> Path | None:
+        """A file inside the UI's folder; None for everything else."""
+        path = (self.server.ui / name).resolve()
+        return path if path.is_relative_to(self.server.ui.resolve()) else None
+
+    def _file(self, path: Path | None) -> None:
+        if path is None or not path.is_file():
+            self._refuse(HTTPStatus.NOT_FOUND)
+            return
+        kind = _KINDS.get(path.suffix, "application/octet-stream")
+        with path.open("rb") as file:
+            # The UI's worker compiles the engine: it needs what its page may do.
+            self._head(HTTPStatus.OK, path.stat().st_size, kind, self.server.ui_policy)
+            shutil.copyfileobj(file, self.wfile)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self.close_connection = True
+        self._head(status, 0)
+
+    def _head(
+        self, status: HTTPStatus, length: int, kind: str = "text/plain", policy: str = _PAGE_POLICY
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(length))
+        self.send_header("Content-Security-Policy", policy)
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet: the output is the caller's."""

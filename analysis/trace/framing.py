@@ -1,0 +1,129 @@
+"""Whether a trace file is whole, read from its bytes: the engine says nothing of a cut or damaged one."""
+
+from __future__ import annotations
+
+import gzip
+import mmap
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket
+
+from analysis.trace_processor.trace_file import size_of
+from foundation.errors import TraceError
+
+Kind = Literal["perfetto", "systrace html", "ftrace text", "other"]
+
+#: Field `packet` of message Trace: number 1, length-delimited.
+_PACKET_TAG: Final = 0x0A
+_GZIP: Final = b"\x1f\x8b"
+_HTML_END: Final = b"<!-- END TRACE -->"
+#: Head of ftrace's text output (Documentation/trace/ftrace.rst): kept and written entries.
+_ENTRIES: Final = re.compile(rb"entries-in-buffer/entries-written:\s*(\d+)/(\d+)")
+_HEAD: Final = 1 << 16
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the bytes of a trace say.
+
+    ``damage`` holds a line for each thing that makes the file less than what was recorded.
+    ``page_size`` is in bytes, None where the trace does not say it.
+    """
+
+    kind: Kind
+    packets: int
+    page_size: int | None
+    damage: tuple[str, ...]
+
+
+def read_facts(path: Path) -> FileFacts:
+    """Walk the whole file once. TraceError if it cannot be read or is empty."""
+    size_of(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if head.startswith(_GZIP):
+                return _unpacked(path)
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return _judge(content, head)
+    except OSError as error:
+        raise TraceError(
+            f"cannot read {path}: {error.strerror or error}", next_step="check the path"
+        ) from error
+
+
+def _unpacked(path: Path) -> FileFacts:
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return FileFacts("other", 0, None, (f"the compressed file is cut or damaged: {error}",))
+    if not content:
+        return FileFacts("other", 0, None, ("the compressed file is empty",))
+    return _judge(content, content[:_HEAD])
+
+
+def _judge(content: mmap.mmap | bytes, head: bytes) -> FileFacts:
+    if head[0] == _PACKET_TAG:
+        return _walk(content)
+    if head.lstrip()[:1] == b"<":
+        whole = content.find(_HTML_END) >= 0
+        damage = () if whole else ("the HTML file ends before its END TRACE mark: it was cut",)
+        return FileFacts("systrace html", 0, None, damage + _overwritten(head))
+    if b"# tracer:" in head or b"TRACE:" in head[:64]:
+        whole = content[-1:] == b"\n"
+        damage = () if whole else ("the last line has no end: the file was cut",)
+        return FileFacts("ftrace text", 0, None, damage + _overwritten(head))
+    return FileFacts("other", 0, None, ())
+
+
+def _overwritten(head: bytes) -> tuple[str, ...]:
+    found = _ENTRIES.search(head)
+    if found is None or found[1] == found[2]:
+        return ()
+    lost = int(found[2]) - int(found[1])
+    return (f"{lost} of {int(found[2])} ftrace events were overwritten",)
+
+
+def _walk(content: mmap.mmap | bytes) -> FileFacts:
+    """Every packet of a protobuf trace: its frame, and that its content can be decoded."""
+    position, size, packets = 0, len(content), 0
+    page_size: int | None = None
+    while position < size:
+        start = position
+        if content[position] != _PACKET_TAG:
+            damage = f"no packet begins at byte {start} of {size}: the file is damaged"
+            return FileFacts("perfetto", packets, page_size, (damage,))
+        length, position = _varint(content, position + 1)
+        if position < 0 or position + length > size:
+            damage = f"the packet at byte {start} of {size} is cut: the file was truncated or is damaged"
+            return FileFacts("perfetto", packets, page_size, (damage,))
+        try:
+            packet = TracePacket.FromString(content[position : position + length])
+            if packet.compressed_packets:
+                zlib.decompress(packet.compressed_packets)
+        except (DecodeError, zlib.error):
+            damage = f"the packet at byte {start} of {size} cannot be decoded: the file is damaged"
+            return FileFacts("perfetto", packets, page_size, (damage,))
+        if packet.HasField("system_info") and packet.system_info.page_size:
+            page_size = packet.system_info.page_size
+        position += length
+        packets += 1
+    return FileFacts("perfetto", packets, page_size, ())
+
+
+def _varint(content: mmap.mmap | bytes, position: int) -> tuple[int, int]:
+    """Value and the position behind it; position -1 if the file ends in it or it is too long."""
+    value = shift = 0
+    while position < len(content) and shift <= 63:
+        byte = content[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+    return 0, -1

@@ -1,0 +1,160 @@
+"""Whether a trace may be judged at all: losses by name, missing ends, contradictions.
+
+Nothing here looks at a metric. A trace that lost part of the scheduling gives a smaller
+kswapd time, and nothing in the figure shows it: so it is refused, not repaired.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from analysis.trace.framing import FileFacts
+from analysis.trace.recording import Recording, whole
+from analysis.trace.schedstat import disagreements
+from analysis.trace_processor import TraceSession
+from analysis.trace_processor.messages import Cell
+from analysis.trace_processor.sha256 import sha256_of
+from foundation.contract import conventions as names
+
+#: Beside a trace in a results folder: what was recorded, with the trace's hash.
+_RECORD: Final = "rep.json"
+
+#: Names in the trace processor's `stats` that mean loss, whatever severity they have there
+#: (several are only "info"). Everything of severity data_loss counts as well. Not among them is
+#: vmstat_unknown_keys: a newer recorder has keys that this engine cannot name, and a metric of
+#: such a key is unknown and says so.
+LOSS_STATS: Final = {
+    "ftrace_cpu_overrun_delta": "ftrace events overwritten before they were read",
+    "ftrace_cpu_commit_overrun_delta": "ftrace events lost to nesting",
+    "ftrace_cpu_dropped_events_delta": "ftrace events dropped",
+    "ftrace_cpu_has_data_loss": "ftrace bundles marked as incomplete",
+    "ftrace_bundle_tokenizer_errors": "ftrace bundles that could not be read",
+    "traced_buf_chunks_overwritten": "chunks overwritten in perfetto's buffer",
+    "traced_buf_chunks_discarded": "chunks discarded by perfetto",
+    "traced_buf_trace_writer_packet_loss": "packets lost by a writer",
+    "traced_buf_patches_failed": "packets that stayed incomplete",
+    "traced_buf_abi_violations": "chunks that perfetto refused",
+    "traced_final_flush_failed": "final flush failed",
+    "traced_flushes_failed": "flushes failed",
+    "long_trace_mode_bytes_overwritten": "bytes overwritten in a long trace",
+    "tokenizer_skipped_packets": "packets that could not be read",
+    "interned_data_tokenizer_errors": "interned strings that could not be read",
+    "track_event_tokenizer_errors": "track events that could not be read",
+    "track_event_parser_errors": "track events that could not be parsed",
+    "compact_sched_has_parse_errors": "compact scheduling that could not be read",
+    "mismatched_sched_switch_tids": "switches that contradict the one before: events are missing",
+    "task_state_invalid": "task states that do not exist",
+    "systrace_parse_failure": "text lines that could not be read",
+    "clock_sync_failure": "timestamps that could not be converted",
+    "clock_sync_failure_no_path": "timestamps of an unknown clock",
+    "invalid_clock_snapshots": "clock snapshots that contradict each other",
+    "sorter_push_event_out_of_order": "events that came too late to be sorted",
+    "trace_sorter_negative_timestamp_dropped": "events with a negative timestamp",
+}
+
+#: Asked-for events that the kernel refused. The suite's own traces say which ones
+#: (`conventions.CAPTURE_MISSING_EVENTS`), and the metrics that need them say so.
+_SETUP_ERRORS: Final = "ftrace_setup_errors"
+#: compact_sched cannot tell the first event of a CPU: one a CPU is no loss of the recording.
+_COMPACT_SKIPPED: Final = ("compact_sched_switch_skipped", "compact_sched_waking_skipped")
+
+
+def check(session: TraceSession) -> list[str]:
+    """Reasons why the trace of ``session`` is not whole; empty: it may be judged.
+
+    TraceError if the file cannot be read, or its window is missing, cut or not the only one.
+    """
+    return reasons(Recording(session))
+
+
+def reasons(recording: Recording) -> list[str]:
+    """As `check`, for a trace whose facts are already being asked."""
+    facts = recording.file
+    stats = _stats(recording)
+    found = [*facts.damage, *_changed(recording.path)]
+    found += _losses(recording, stats)
+    found += _missing_ends(recording, facts, stats)
+    loss = str((recording.capture or {}).get(names.CAPTURE_LOSS) or "")
+    found += [line for line in loss.splitlines() if line]
+    begin, end = recording.bounds
+    window = recording.window
+    if not begin <= window.begin < window.end <= end:
+        found.append("the repetition is not inside the recording")
+    found += disagreements(recording)
+    return found
+
+
+def _changed(path: Path) -> list[str]:
+    """Whether a trace in a results folder is still the one that was recorded.
+
+    A flipped bit in a timestamp or a counter is a valid trace: nothing but the hash shows it.
+    """
+    record = path.with_name(_RECORD)
+    try:
+        recorded = json.loads(record.read_text(encoding="utf-8"))["trace"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not in a results folder; a damaged record is found where the folder is read.
+        return []
+    if sha256_of(path) == recorded:
+        return []
+    return [f"the file is not the one that was recorded: its SHA-256 differs from {_RECORD}"]
+
+
+def _stats(recording: Recording) -> dict[str, tuple[str, list[int]]]:
+    """Severity and all values that are not 0, by name."""
+    stats: dict[str, tuple[str, list[int]]] = {}
+    query = "SELECT name, severity, value FROM stats WHERE value != 0"
+    for name, severity, value in recording.session.rows(query):
+        stats.setdefault(str(name), (str(severity), []))[1].append(whole(value))
+    return stats
+
+
+def _losses(recording: Recording, stats: dict[str, tuple[str, list[int]]]) -> list[str]:
+    found = []
+    for name, (severity, values) in stats.items():
+        total = sum(values)
+        if name in LOSS_STATS:
+            found.append(f"{total} {LOSS_STATS[name]} ({name})")
+        elif name == _SETUP_ERRORS and recording.capture is None:
+            found.append(f"{total} events could not be recorded ({name})")
+        elif name in _COMPACT_SKIPPED and total > _cpus(recording):
+            found.append(f"{total} compact scheduling events skipped ({name})")
+        elif severity == "data_loss" and name not in LOSS_STATS:
+            found.append(f"the trace processor counts {total} of {name}")
+    return found
+
+
+def _cpus(recording: Recording) -> int:
+    ((count,),) = recording.session.rows("SELECT COUNT(*) FROM cpu")
+    return whole(count)
+
+
+def _missing_ends(
+    recording: Recording, facts: FileFacts, stats: dict[str, tuple[str, list[int]]]
+) -> list[str]:
+    """Closing rows that a recorder writes last: without them the file was cut between packets."""
+    if facts.kind != "perfetto":
+        return []
+    capture = recording.capture
+    backend = None if capture is None else capture.get(names.CAPTURE_BACKEND)
+    found = []
+    if _has_ftrace(recording, stats) and not _closed(recording, "ftrace_cpu_*_end"):
+        found.append("the closing statistics of ftrace are missing: the trace was cut")
+    if backend == "perfetto" and not _closed(recording, "traced_buf_*"):
+        found.append("the closing statistics of perfetto are missing: the trace was cut")
+    return found
+
+
+def _has_ftrace(recording: Recording, stats: dict[str, tuple[str, list[int]]]) -> bool:
+    if _closed(recording, "ftrace_cpu_*_begin"):
+        return True
+    return bool(recording.session.rows("SELECT 1 FROM ftrace_event LIMIT 1")) or recording.has_sched
+
+
+def _closed(recording: Recording, glob: str) -> bool:
+    rows: list[tuple[Cell, ...]] = recording.session.rows(
+        f"SELECT 1 FROM stats WHERE name GLOB '{glob}' AND idx IS NOT NULL LIMIT 1"
+    )
+    return bool(rows)

@@ -1,0 +1,84 @@
+"""Compiled WebAssembly in the host cache: loading it runs it, so only we may write it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import stat
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import wasmtime
+
+from analysis.trace_processor.sha256 import sha256_of
+from foundation.cache import cache_dir
+from foundation.errors import HostError
+
+_FOLDER: Final = "engine-modules"
+_DIGEST_BYTES: Final = 32
+
+
+def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmtime.Module:
+    """The module compiled for this machine: from the cache, else compiled now (3 to 6 s) and kept.
+
+    HostError if the file cannot be read or is no WebAssembly. A cached file that is damaged
+    is compiled again; a cache that cannot be written costs only time.
+    """
+    # The name holds everything that the compiled code depends on.
+    facts = f"{sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
+    cached = private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
+    module = _from_cache(engine, cached)
+    if module is not None:
+        return module
+    try:
+        module = wasmtime.Module(engine, wasm.read_bytes())
+    except wasmtime.WasmtimeError as error:
+        raise HostError(
+            f"{wasm} is not a WebAssembly module that wasmtime can run",
+            next_step="install requirements.txt again, or give --engine PATH",
+        ) from error
+    _keep(cached, bytes(module.serialize()))
+    return module
+
+
+def private_folder() -> Path:
+    """Cache folder for what is executed; only we may write to it. HostError if it is another user's."""
+    folder = cache_dir() / _FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.stat()
+    if facts.st_uid != os.geteuid():
+        raise HostError(
+            f"the engine cache {folder} belongs to another user",
+            next_step="set RECLAIM_SUITE_CACHE to a folder of your own",
+        )
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def _from_cache(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(code).digest() != digest:
+        return None
+    try:
+        return wasmtime.Module.deserialize(engine, code)
+    except wasmtime.WasmtimeError:
+        # Compiled for other CPU features than this machine has.
+        return None
+
+
+def _keep(path: Path, code: bytes) -> None:
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(code).digest())
+            file.write(code)
+        Path(file.name).replace(path)
+    except OSError:
+        return

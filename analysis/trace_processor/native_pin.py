@@ -1,0 +1,90 @@
+"""The native trace processor that the perfetto package pins by hash: whether it is here, how to get it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from analysis.trace_processor.sha256 import sha256_of
+from foundation.cache import cache_dir
+from foundation.errors import HostError
+
+_FOLDER: Final = "engines"
+_DEADLINE_S: Final = 60.0
+_LARGEST: Final = 200 << 20
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Where the perfetto package gets its binary from, and what it must be."""
+
+    url: str
+    file_name: str
+    sha256: str
+
+
+def pin() -> Pin | None:
+    """The pin for this machine, from the manifest in the perfetto package; None if it has none."""
+    from perfetto.prebuilts.manifests.trace_processor_shell import TRACE_PROCESSOR_SHELL_MANIFEST
+
+    machine = platform.machine().lower()
+    for entry in TRACE_PROCESSOR_SHELL_MANIFEST:
+        if entry.get("platform") == sys.platform and machine in entry.get("machine", ()):
+            root, dot, extension = str(entry["file_name"]).partition(".")
+            digest = str(entry["sha256"])
+            # The name that the package's own downloader gives it.
+            return Pin(str(entry["url"]), f"{root}-{digest[:16]}{dot}{extension}", digest)
+    return None
+
+
+def native_here() -> Path | None:
+    """The pinned binary in the suite's cache or the perfetto package's; None if it is in neither.
+
+    HostError if a file of that name is something else.
+    """
+    pinned = pin()
+    if pinned is None:
+        return None
+    folders = (cache_dir(_FOLDER), Path.home() / ".local" / "share" / "perfetto" / "prebuilts")
+    for path in (folder / pinned.file_name for folder in folders):
+        if not path.is_file():
+            continue
+        if sha256_of(path) != pinned.sha256:
+            raise HostError(
+                f"{path} is not the pinned trace processor", next_step="remove it, or use --engine wasm"
+            )
+        return path
+    return None
+
+
+def download_native() -> Path:
+    """Fetch the pinned binary into the suite's cache. HostError if that fails or it is another."""
+    pinned = pin()
+    if pinned is None:
+        raise HostError(
+            f"there is no native trace processor for {platform.machine()}", next_step="use --engine wasm"
+        )
+    folder = cache_dir(_FOLDER)
+    try:
+        with (
+            urllib.request.urlopen(pinned.url, timeout=_DEADLINE_S) as source,
+            tempfile.NamedTemporaryFile(dir=folder, delete=False) as file,
+        ):
+            file.write(source.read(_LARGEST))
+    except OSError as error:
+        raise HostError(
+            f"the native trace processor could not be downloaded: {error}", next_step="use --engine wasm"
+        ) from error
+    fetched = Path(file.name)
+    if sha256_of(fetched) != pinned.sha256:
+        fetched.unlink()
+        raise HostError(
+            "what was downloaded is not the pinned trace processor", next_step="use --engine wasm"
+        )
+    fetched.chmod(0o700)
+    return fetched.replace(folder / pinned.file_name)

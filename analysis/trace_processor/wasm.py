@@ -1,0 +1,249 @@
+"""Perfetto's trace processor as WebAssembly, run in this process by wasmtime.
+
+The module is an Emscripten build that speaks one protocol: bytes of a
+``TraceProcessorRpcStream`` in through a buffer in its memory, bytes of the same message
+out through a callback. No file, no socket and no clock but a monotonic one is given to it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import errno
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+
+from analysis.trace_processor.held_signals import signals_held
+from analysis.trace_processor.module_cache import load_module
+from foundation.errors import TraceError
+
+#: Bytes of one request. The trace goes in by pieces of at most `CHUNK`.
+REQUEST_BUFFER: Final = 8 << 20
+CHUNK: Final = 4 << 20
+#: Address space for the 64-bit module, so that its memory never has to move as it grows.
+_RESERVATION_64: Final = 64 << 30
+_PAGE: Final = 1 << 16
+_HEAP_MAX_32: Final = (1 << 32) - _PAGE
+_HEAP_MAX_64: Final = 16 << 30
+
+_LOCK: Final = threading.Lock()
+_MODULES: Final[dict[Path, tuple[wasmtime.Engine, wasmtime.Module]]] = {}
+
+
+class WasmAborted(TraceError):
+    """The module gave up: out of memory, or a trace that broke it. The instance is dead."""
+
+
+class _AbortedItself(Exception):
+    """Leaves the module when it calls abort()."""
+
+
+def _module(path: Path, *, memory64: bool) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    with _LOCK:
+        found = _MODULES.get(path)
+        if found is None:
+            config = wasmtime.Config()
+            if memory64:
+                config.wasm_memory64 = True
+                config.memory_reservation = _RESERVATION_64
+            engine = wasmtime.Engine(config)
+            found = _MODULES[path] = (engine, load_module(engine, path, memory64=memory64))
+        return found
+
+
+class WasmInstance:
+    """One trace processor with a memory of its own; take a new one for each trace.
+
+    A second trace in the same instance would share its string pool and memory, and an
+    instance costs 20 ms: so nothing is ever reused but the compiled code.
+    """
+
+    def __init__(self, path: Path, *, memory64: bool = False) -> None:
+        engine, module = _module(path, memory64=memory64)
+        self._pointer = "<Q" if memory64 else "<I"
+        self._word = 8 if memory64 else 4
+        self._heap_max = _HEAP_MAX_64 if memory64 else _HEAP_MAX_32
+        self._store = wasmtime.Store(engine)
+        self._replies: list[bytes] = []
+        self._log = bytearray()
+        self._dead: str | None = None
+        imports = [self._import(imported) for imported in module.imports]
+        exports = wasmtime.Instance(self._store, module, imports).exports(self._store)
+        self._memory: Any = exports["memory"]
+        self._exports: Any = exports
+        self._call("emscripten_stack_init")
+        self._call("__wasm_call_ctors")
+        table: Any = exports["__indirect_function_table"]
+        pointer = wasmtime.ValType.i64() if memory64 else wasmtime.ValType.i32()
+        on_reply = wasmtime.Func(
+            self._store, wasmtime.FuncType([pointer, wasmtime.ValType.i32()], []), self._on_reply
+        )
+        slot = table.grow(self._store, 1, on_reply)
+        self._buffer = self._unsigned(self._call("trace_processor_rpc_init", slot, REQUEST_BUFFER))
+
+    def request(self, data: bytes) -> bytes:
+        """Hand over bytes of the request stream, return all bytes of the reply stream.
+
+        At most `REQUEST_BUFFER` bytes. WasmAborted if the module gave up, now or before.
+        """
+        if len(data) > REQUEST_BUFFER:
+            raise ValueError(f"request of {len(data)} bytes is larger than the buffer")
+        if self._dead is not None:
+            raise WasmAborted(self._dead)
+        self._memory.write(self._store, data, self._buffer)
+        self._replies.clear()
+        self._call("trace_processor_on_rpc_request", len(data))
+        return b"".join(self._replies)
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""
+        self._dead = self._dead or "the engine was closed"
+        self._exports = self._memory = None
+        self._store.close()
+
+    def _call(self, name: str, *args: int) -> int:
+        try:
+            with signals_held():
+                return self._exports[name](self._store, *args) or 0
+        except (wasmtime.WasmtimeError, wasmtime.Trap, _AbortedItself) as error:
+            said = bytes(self._log[-400:]).decode("utf-8", "replace").strip().splitlines()
+            cause = said[-1] if said else str(error).splitlines()[0]
+            self._dead = f"the trace processor gave up: {cause}"
+            raise WasmAborted(self._dead) from error
+
+    def _unsigned(self, value: int) -> int:
+        return value & ((1 << (8 * self._word)) - 1)
+
+    def _read(self, address: int, size: int) -> bytearray:
+        start = self._unsigned(address)
+        data: bytearray = self._memory.read(self._store, start, start + size)
+        return data
+
+    def _write(self, address: int, data: bytes) -> None:
+        self._memory.write(self._store, data, self._unsigned(address))
+
+    def _on_reply(self, address: int, size: int) -> None:
+        self._replies.append(bytes(self._read(address, size & 0xFFFFFFFF)))
+
+    # What Emscripten's JavaScript would offer.
+
+    def _import(self, imported: Any) -> wasmtime.Func:
+        signature = imported.type
+        name = str(imported.name)
+        known: dict[str, Callable[..., Any]] = {
+            "emscripten_get_now": lambda: time.monotonic() * 1e3,
+            "emscripten_date_now": lambda: time.time() * 1e3,
+            "clock_time_get": self._clock_time_get,
+            "emscripten_get_heap_max": lambda: self._signed(self._heap_max),
+            "emscripten_resize_heap": self._resize_heap,
+            "emscripten_err": lambda text: self._note(self._c_string(text)),
+            "__assert_fail": self._assert_fail,
+            "_abort_js": self._abort,
+            "fd_write": self._fd_write,
+            "environ_sizes_get": self._environ_sizes_get,
+            "environ_get": lambda pointers, text: 0,
+            "_tzset_js": self._tzset,
+            "_timegm_js": self._timegm,
+            "_gmtime_js": self._gmtime,
+            "_localtime_js": self._gmtime,
+        }
+        function = known.get(name)
+        if function is None:
+            # Files and maps: none are given. WASI functions return a positive number.
+            failure = errno.ENOSYS if str(imported.module).startswith("wasi") else -errno.ENOSYS
+            function = (lambda *_: failure) if signature.results else (lambda *_: None)
+        return wasmtime.Func(self._store, signature, function)
+
+    def _signed(self, value: int) -> int:
+        bits = 8 * self._word
+        return value - (1 << bits) if value >> (bits - 1) else value
+
+    def _note(self, text: bytes) -> None:
+        self._log += text + b"\n"
+        del self._log[:-4096]
+
+    def _c_string(self, address: int) -> bytes:
+        if not address:
+            return b""
+        start = self._unsigned(address)
+        end = min(start + 512, self._memory.data_len(self._store))
+        return bytes(self._memory.read(self._store, start, end)).partition(b"\0")[0]
+
+    def _abort(self) -> None:
+        raise _AbortedItself
+
+    def _assert_fail(self, condition: int, file: int, line: int, function: int) -> None:
+        self._note(b"assertion failed: " + self._c_string(condition))
+        raise _AbortedItself
+
+    def _resize_heap(self, size: int) -> int:
+        wanted = self._unsigned(size)
+        have: int = self._memory.data_len(self._store)
+        if wanted > self._heap_max:
+            self._note(b"out of memory")
+            return 0
+        # By a fifth more than asked, at most: fewer and larger steps.
+        target = min(max(wanted, have + have // 5), self._heap_max)
+        for goal in (target, wanted):
+            pages = -(-(goal - have) // _PAGE)
+            try:
+                self._memory.grow(self._store, pages)
+            except wasmtime.WasmtimeError:
+                continue
+            return 1
+        self._note(b"out of memory")
+        return 0
+
+    def _clock_time_get(self, clock: int, precision: int, out: int) -> int:
+        now = time.time_ns() if clock == 0 else time.monotonic_ns()
+        self._write(out, struct.pack("<Q", now))
+        return 0
+
+    def _fd_write(self, fd: int, vectors: int, count: int, out: int) -> int:
+        written = 0
+        step = 2 * self._word
+        for index in range(count & 0xFFFFFFFF):
+            raw = self._read(vectors + index * step, step)
+            (address,) = struct.unpack_from(self._pointer, raw, 0)
+            (size,) = struct.unpack_from(self._pointer, raw, self._word)
+            self._log += self._read(address, size)
+            written += size
+        del self._log[:-4096]
+        self._write(out, struct.pack(self._pointer, written))
+        return 0
+
+    def _environ_sizes_get(self, count: int, size: int) -> int:
+        self._write(count, struct.pack(self._pointer, 0))
+        self._write(size, struct.pack(self._pointer, 0))
+        return 0
+
+    def _tzset(self, timezone: int, daylight: int, standard_name: int, daylight_name: int) -> None:
+        # Always UTC: a trace must give the same figures in every time zone.
+        self._write(timezone, struct.pack(self._pointer, 0))
+        self._write(daylight, struct.pack("<i", 0))
+        for name in (standard_name, daylight_name):
+            self._write(name, b"UTC\0")
+
+    def _timegm(self, tm: int) -> int:
+        sec, minute, hour, day, month, year = struct.unpack("<6i", self._read(tm, 24))
+        return calendar.timegm((year + 1900, month + 1, day, hour, minute, sec))
+
+    def _gmtime(self, seconds: int, tm: int) -> None:
+        parts = time.gmtime(seconds)
+        fields = (
+            parts.tm_sec,
+            parts.tm_min,
+            parts.tm_hour,
+            parts.tm_mday,
+            parts.tm_mon - 1,
+            parts.tm_year - 1900,
+            (parts.tm_wday + 1) % 7,
+            parts.tm_yday - 1,
+            0,
+        )
+        self._write(tm, struct.pack("<9i", *fields))

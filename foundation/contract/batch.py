@@ -1,0 +1,57 @@
+"""Several questions to a device in one round trip, each with its own exit status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.contract.device import Device
+from foundation.errors import DeviceError
+
+_BEGIN: Final = "=== reclaim-suite question"
+_STATUS: Final = "=== reclaim-suite status"
+_END: Final = re.compile(rf"\n{_STATUS} (\d+)\n")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one question printed (stderr included) and its exit status."""
+
+    exit_status: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_status == 0
+
+    @property
+    def value(self) -> str | None:
+        """The text, or None when the question failed; the text is then the reason."""
+        return self.text if self.ok else None
+
+
+def ask_all(device: Device, questions: Mapping[str, str], *, deadline_s: float = 30.0) -> dict[str, Answer]:
+    """Run each shell text of ``questions``; the answers by the same keys, stripped.
+
+    A question that fails does not stop the others. DeviceError if answers are missing.
+    """
+    lines = [
+        f"printf '\\n{_BEGIN} {index}\\n'; {{ {text} ; }} 2>&1; printf '\\n{_STATUS} %s\\n' $?"
+        for index, text in enumerate(questions.values())
+    ]
+    output = device.script("\n".join(lines), deadline_s=deadline_s).stdout
+    answers: dict[str, Answer] = {}
+    for index, key in enumerate(questions):
+        _, begin, rest = output.partition(f"\n{_BEGIN} {index}\n")
+        end = _END.search(rest)
+        if not begin or end is None:
+            raise DeviceError(
+                f"no answer to '{key}' in what the device printed",
+                device=device.serial,
+                next_step="see whether its shell is a POSIX shell",
+            )
+        answers[key] = Answer(int(end[1]), rest[: end.start()].strip())
+        output = rest[end.start() :]
+    return answers

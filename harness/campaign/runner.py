@@ -1,0 +1,156 @@
+"""All legs of a campaign file, one pytest run after another, unattended."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+from harness.campaign.legs_table import LegResult, legs_table
+from harness.campaign.options import CommandLine, settings_of_all
+from harness.campaign.session import Settings, plan_of
+from harness.device.fastboot.choice import THE_SLOT
+from harness.device.lab import find_lab
+
+ROOT: Final = Path(__file__).parents[2]
+
+#: Exit statuses of pytest: some item failed, interrupted.
+_FAILED: Final = 1
+_INTERRUPTED: Final = 2
+
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One leg's pytest run: the arguments after ``-m pytest``, and where its results are."""
+
+    name: str
+    results: Path
+    arguments: tuple[str, ...]
+
+
+def runs_of(line: CommandLine, more: Sequence[str]) -> list[Run]:
+    """The runs of a campaign file, checked as a whole: nothing begins if a later leg is wrong.
+
+    ``more`` is handed on to each. UsageError, ResultsError.
+    """
+    runs = []
+    for settings in settings_of_all(line):
+        plan = plan_of(settings)
+        runs.append(Run(plan.name, settings.results, (*_arguments(line, settings), *more)))
+    return runs
+
+
+def _arguments(line: CommandLine, settings: Settings) -> list[str]:
+    assert line.campaign is not None
+    campaign = Path(line.campaign)
+    # The run's own folder is the suite's, so that paths must not be relative to this one.
+    words = ["android_tests", "--device", line.device]
+    words += ["--campaign", str(campaign.absolute()) if campaign.suffix == ".toml" else line.campaign]
+    results = settings.results
+    if settings.name is not None and "/" in settings.name:
+        words += ["--leg", settings.results.name]
+        results = settings.results.parent
+    words += ["--results", str(results.absolute())]
+    for name in line.suppress:
+        words += ["--suppress", name]
+    for option, value in (
+        ("--serial", line.serial),
+        ("--adb-port", line.adb_port),
+        ("--scenario", line.scenarios),
+        ("--pairs", line.pairs),
+        ("--reps", line.reps),
+        ("--seed", line.seed),
+        ("--role", line.role),
+        # The run looks for its lab file elsewhere.
+        ("--lab", find_lab(line.lab).path if line.device == "phone" else line.lab),
+        ("--known-good", line.known_good),
+        ("--fastboot-serial", line.fastboot_serial),
+        ("--boot-deadline-s", line.boot_deadline_s),
+    ):
+        if value is not None:
+            there = option == "--lab" or (option == "--known-good" and value != THE_SLOT)
+            words += [option, str(Path(str(value)).absolute() if there else value)]
+    for option, is_given in (
+        ("--su", line.su),
+        ("--reboot-between", line.reboot_between),
+        ("--allow-flash", line.allow_flash),
+    ):
+        if is_given:
+            words.append(option)
+    return words
+
+
+def run_all(runs: Sequence[Run], say: Callable[[str], None]) -> int:
+    """Run them in order, and end with one table over all; the exit status.
+
+    A leg whose items fail does not stop the next one. Ctrl-C, SIGTERM and SIGHUP let the
+    run of the moment restore its device and end, and no other begins; the same command
+    goes on later. 0: nothing failed; 1: a verdict or a kernel failed; 2: interrupted; else
+    what pytest ended with.
+    """
+    worst = 0
+    stopped = False
+    for number, run in enumerate(runs, 1):
+        say(f"=== {number}/{len(runs)}: {run.name}, results in {run.results}")
+        status, stopped = _run(run)
+        worst = max(worst, status)
+        if stopped or status == _INTERRUPTED:
+            worst = _INTERRUPTED
+            break
+    say("")
+    say(legs_table([LegResult(run.name, run.results) for run in runs]))
+    if worst == _INTERRUPTED:
+        say("\ninterrupted: the same command goes on where it stopped")
+    return worst
+
+
+def _run(run: Run) -> tuple[int, bool]:
+    """Exit status, and whether this program was asked to stop meanwhile."""
+    with _Stops() as stops:
+        # A group of its own: a Ctrl-C at the terminal must reach it once, through us, and not twice.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *run.arguments], cwd=ROOT, process_group=0
+        )
+        stops.hand_to(child)
+        status = child.wait()
+        return (status if status >= 0 else _FAILED), stops.count > 0
+
+
+class _Stops:
+    """Requests to stop (Ctrl-C, SIGTERM, SIGHUP), held from before the run begins until it has ended.
+
+    The first becomes the run's Ctrl-C. The second changes nothing, since a run that is
+    restoring its device must not be disturbed; the third ends it at once.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._stop) for number in _STOPS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def hand_to(self, child: subprocess.Popen[bytes]) -> None:
+        """From now on they are the business of ``child``; also one that came before."""
+        self._child = child
+        if self.count:
+            child.send_signal(signal.SIGINT)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self._child is not None and self.count != 2:
+            self._child.send_signal(signal.SIGINT if self.count == 1 else signal.SIGKILL)

@@ -1,0 +1,251 @@
+"""A campaign as pytest sees it: a plan, a lane, a store, and the questions at the end."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from analysis.judging.interim import interim
+from analysis.judging.pipeline import Judgement, judge
+from analysis.metrics import needs_of
+from foundation.contract.device import Lane
+from foundation.errors import SuiteError, UsageError
+from harness.campaign.block import run_block
+from harness.campaign.lanes import LaneSettings, check_lane, open_lane
+from harness.campaign.plan import Plan, make_plan, parse_scenarios
+from harness.campaign.rules import VOID_RULES
+from harness.campaign.schedule import PlannedBlock
+from harness.campaign.store import Store
+from harness.campaign.terminal.progress import Progress, View
+from harness.campaign.variants import parse_variants, pin_contents
+from harness.device.fastboot.choice import hashes_of
+from workloads.phone_wanted import parse_suppressed
+from workloads.profile import Changes, load_profile
+
+DEFAULT_VARIANTS = {
+    "virtual": ("baseline=stock", "patched=kcompressd"),
+    "phone": (),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, by the command line and by a campaign file.
+
+    ``changes`` take the place of keys of the profile; ``name`` None: that of the workload.
+    """
+
+    device_kind: str
+    lane: LaneSettings
+    variants: tuple[str, ...]
+    scenarios: str
+    pairs: int
+    reps: int
+    results: Path
+    profile: str
+    seed: int | None
+    trace_queue: bool = False
+    redo_void: bool = False
+    trace_reclaim: bool = False
+    trace_faults: bool = False
+    suppress: tuple[str, ...] = ()
+    workload: str = "app-switching"
+    changes: Changes = field(default_factory=dict)
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One primary metric of one scenario, for one variant against the first."""
+
+    scenario: str
+    metric: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a block ended: ``valid``, ``void`` or ``kernel_failure``, and why."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A verdict in words; ``gates`` is false where too few pairs make it exploratory."""
+
+    verdict: str
+    sentence: str
+    gates: bool
+
+
+class LaneBroke(SuiteError):
+    """The lane failed in an earlier block; the first cause is kept."""
+
+    blame = "lab"
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Fix the plan without touching a device. UsageError, ResultsError."""
+    texts = settings.variants or DEFAULT_VARIANTS[settings.device_kind]
+    if not texts:
+        raise UsageError(
+            "no variants given",
+            next_step="such as --variant baseline=as-is --variant on=sysctl:vm.kcompressd=24",
+        )
+    store = Store(settings.results)
+    store.check_place()
+    stored = store.stored_campaign()
+    seed = settings.seed
+    if seed is None:
+        seed = int(stored["seed"]) if stored else secrets.randbelow(2**31)
+    elif stored and int(stored["seed"]) != seed:
+        raise UsageError(
+            f"{settings.results} was begun with seed {stored['seed']}, not {seed}",
+            next_step="leave --seed out to resume it, or give --results a new folder",
+        )
+    variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind))
+    plan = make_plan(
+        workload=settings.workload,
+        profile=load_profile(settings.profile, settings.changes),
+        scenarios=parse_scenarios(settings.scenarios),
+        variants=variants,
+        images=hashes_of(variants),
+        pairs=settings.pairs,
+        reps=settings.reps,
+        seed=seed,
+        lanes=(f"{settings.device_kind}-0",),
+        trace_queue=settings.trace_queue,
+        trace_reclaim=settings.trace_reclaim,
+        trace_faults=settings.trace_faults,
+        suppressed=parse_suppressed(settings.suppress),
+        name=settings.name,
+    )
+    check_lane(settings.lane, variants)
+    return plan
+
+
+class CampaignSession:
+    """Runs blocks on demand and judges what is on disk. Opened once, closed always."""
+
+    def __init__(self, settings: Settings, plan: Plan, view: View) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.store = Store(settings.results)
+        self.view = view
+        self.progress = Progress(plan.blocks, view, plan.name, plan.lanes[0])
+        self.needs = needs_of(plan.metrics)
+        self._lane: Lane | None = None
+        self._broken: SuiteError | None = None
+        self._judgement: Judgement | None = None
+        self._opened = False
+
+    def open(self) -> None:
+        """Hold the results folder, and set aside pairs that an interruption left unfinished."""
+        if self._opened:
+            return
+        self.store.open()
+        self._opened = True
+        if self.store.stored_campaign() is not None:
+            self.store.begin({}, self.plan.identity())
+        moved = self.store.set_aside_broken_pairs(self.plan.blocks, redo_void=self.settings.redo_void)
+        done = [block for block in self.plan.blocks if self.store.finished(block)]
+        for block in done:
+            dur_s = self.store.block_dur_s(block)
+            if dur_s is not None:
+                self.progress.time_left.block(block.scenario, dur_s)
+        self.progress.resume([block.index for block in done], len(moved), str(self.store.root))
+
+    def run(self, block: PlannedBlock) -> Outcome:
+        """Run a block, or read back how it ended if it is finished already."""
+        self.open()
+        if not self.store.finished(block):
+            self._run_now(block)
+        record = self.store.block_record(block)
+        reason = record["failure"] or "; ".join(record["void_reasons"])
+        return Outcome(record["outcome"], reason)
+
+    def _run_now(self, block: PlannedBlock) -> None:
+        if self._broken is not None:
+            raise LaneBroke(f"not run: {block.lane} broke earlier: {self._broken}")
+        self._judgement = None
+        try:
+            lane = self._lane_ready()
+            self.progress.begin(block)
+            record = run_block(
+                lane=lane,
+                plan=self.plan,
+                block=block,
+                store=self.store,
+                needs=self.needs,
+                phase=partial(self.progress.phase, block),
+            )
+            self.progress.end(block, record.outcome)
+        except SuiteError as error:
+            self._broken = error
+            self.progress.broke(block, str(error))
+            raise
+        if self.store.pair_finished(block, self.plan.blocks):
+            self._estimate(block)
+
+    def _estimate(self, block: PlannedBlock) -> None:
+        """Between two pairs, where it disturbs no measurement; a failure here is not the campaign's."""
+        try:
+            found = interim(self.store.root, progress=partial(self.progress.reading, block))
+        except SuiteError as error:
+            self.progress.line(f"  no running estimate: {error}")
+            found = ()
+        self.progress.judged(block, found)
+
+    def _lane_ready(self) -> Lane:
+        if self._lane is None:
+            self._lane = open_lane(self.settings.lane, self.plan, self.progress.line)
+            campaign = self.plan.to_json(
+                emulated=self._lane.emulated,
+                lanes={self._lane.name: self._lane.describe()},
+                void_rules=VOID_RULES,
+            )
+            self.store.begin(campaign, self.plan.identity())
+        return self._lane
+
+    def judge(self) -> Judgement | None:
+        """Judge what is on disk; None while there is nothing to judge."""
+        if self._judgement is None and self.store.campaign_file.exists():
+            self._judgement = judge(self.store.root, progress=self.view.line)
+        return self._judgement
+
+    def answer(self, question: Question) -> Answer:
+        """The verdict on one question, from all finished blocks."""
+        judgement = self.judge()
+        if judgement is None:
+            return Answer("UNDECIDED", "no block has been measured", False)
+        row = judgement.row(question.scenario, question.metric, question.variant)
+        return Answer(row.verdict, row.sentence(), not row.exploratory)
+
+    def questions(self) -> list[Question]:
+        return questions_of(self.plan)
+
+    def close(self) -> None:
+        """Stop the device and let go of the folder. May be called twice."""
+        lane, self._lane = self._lane, None
+        try:
+            if lane is not None:
+                lane.close()
+        finally:
+            self.view.close()
+            with suppress(OSError):
+                self.store.close()
+
+
+def questions_of(plan: Plan) -> list[Question]:
+    """Every primary metric, scenario and non-first variant of a plan."""
+    return [
+        Question(scenario, metric, variant.name)
+        for scenario in plan.scenarios
+        for metric in plan.primaries
+        for variant in plan.variants[1:]
+    ]

@@ -1,0 +1,241 @@
+"""The writer of a results folder: append-only, one repetition whole or absent.
+
+The reader is `foundation.contract.results`; the schema version is its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from foundation.contract.results import SCHEMA_VERSION
+from foundation.errors import HostError, ResultsError, UsageError
+from harness.campaign.schedule import PlannedBlock
+
+MIN_FREE_BYTES = 512 * 1024 * 1024
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of one."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=1, sort_keys=True)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+@dataclass
+class Repetition:
+    """A repetition in the making: files go into ``folder``, which nobody reads before `commit`."""
+
+    folder: Path
+    final: Path
+
+    def commit(self, record: dict[str, Any]) -> None:
+        """Make the repetition visible, whole."""
+        write_json(self.folder / "rep.json", record)
+        self.folder.replace(self.final)
+
+    def abandon(self) -> None:
+        """Drop what was begun. Nothing measured is in it yet."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Store:
+    """One campaign's folder, held by one process at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock: IO[str] | None = None
+
+    @property
+    def campaign_file(self) -> Path:
+        return self.root / "campaign.json"
+
+    def check_place(self) -> None:
+        """ResultsError, HostError if this cannot be, or become, a folder of ours. Makes nothing."""
+        there = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise ResultsError(
+                f"{there} is a file, not a results folder", next_step="give --results another path"
+            )
+        if there == self.root and any(self.root.iterdir()) and not self._looks_ours():
+            raise ResultsError(
+                f"{self.root} holds other files and no campaign.json",
+                next_step="give --results an empty folder",
+            )
+        # /proc and /sys say that root may write, and then refuse it.
+        if not os.access(there, os.W_OK) or str(there.resolve()).startswith(("/proc", "/sys")):
+            raise HostError(f"{there} cannot be written", next_step="give --results another path")
+
+    def open(self) -> None:
+        """Create the folder and lock it. UsageError if held, ResultsError if it is something else."""
+        self.check_place()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(f"{self.root} cannot be made: {error.strerror}") from error
+        lock = (self.root / ".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise UsageError(
+                f"{self.root} is in use by another run",
+                next_step="wait for it, or give --results another folder",
+            ) from error
+        self._lock = lock
+
+    def _looks_ours(self) -> bool:
+        return self.campaign_file.exists() or {p.name for p in self.root.iterdir()} <= {
+            ".lock",
+            "campaign.json.partial",
+            "junit.xml",
+        }
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def stored_campaign(self) -> dict[str, Any] | None:
+        """The plan this folder was begun with, or None for a new folder. Reads only."""
+        if not self.campaign_file.exists():
+            return None
+        try:
+            content = json.loads(self.campaign_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{self.campaign_file} cannot be read: {error}") from error
+        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+            found = content.get("schema_version") if isinstance(content, dict) else None
+            raise ResultsError(
+                f"{self.campaign_file} has schema version {found}, this suite writes {SCHEMA_VERSION}",
+                next_step="give --results a new folder, or use the suite version that wrote it",
+            )
+        if not isinstance(content.get("seed"), int):
+            raise ResultsError(
+                f"{self.campaign_file} is not the plan of a campaign: it has no seed",
+                next_step="give --results a new folder",
+            )
+        return content
+
+    def begin(self, campaign: dict[str, Any], identity: dict[str, Any]) -> None:
+        """Write ``campaign.json``, or check that the stored plan is this one."""
+        stored = self.stored_campaign()
+        if stored is None:
+            write_json(self.campaign_file, campaign)
+            return
+        for key, wanted in identity.items():
+            # A folder of before the key was begun without any.
+            if stored.get(key, []) != wanted:
+                raise UsageError(
+                    f"{self.root} was begun with another {key}",
+                    next_step="repeat the first command to resume it, or give --results a new folder",
+                )
+
+    def block_folder(self, block: PlannedBlock) -> Path:
+        return self.root / "blocks" / block.folder()
+
+    def finished(self, block: PlannedBlock) -> bool:
+        return (self.block_folder(block) / "block.json").exists()
+
+    def pair_finished(self, block: PlannedBlock, blocks: Sequence[PlannedBlock]) -> bool:
+        """Whether ``block`` and all the others of its pair are finished."""
+        place = (block.scenario, block.pair)
+        return all(self.finished(other) for other in blocks if (other.scenario, other.pair) == place)
+
+    def block_dur_s(self, block: PlannedBlock) -> float | None:
+        """Seconds that a finished block took (its last attempt), None if it does not say so."""
+        record = self.block_record(block)
+        try:
+            begin, end = (datetime.fromisoformat(record[key]) for key in ("started_utc", "ended_utc"))
+        except (KeyError, TypeError, ValueError):
+            return None
+        return (end - begin).total_seconds()
+
+    def set_aside_broken_pairs(
+        self, blocks: Sequence[PlannedBlock], *, redo_void: bool = False
+    ) -> set[int]:
+        """Move what an interruption left of unfinished pairs to ``interrupted/``; nothing is deleted.
+
+        The blocks of a pair are only comparable when they ran next to each other, so a
+        pair with a missing half is measured again as a whole; with ``redo_void`` also one
+        with a void block. Returns the indices moved.
+        """
+        moved: set[int] = set()
+        groups: dict[tuple[str, int], list[PlannedBlock]] = {}
+        for block in blocks:
+            groups.setdefault((block.scenario, block.pair), []).append(block)
+        for group in groups.values():
+            if all(self.finished(block) and not (redo_void and self._void(block)) for block in group):
+                continue
+            for block in group:
+                folder = self.block_folder(block)
+                if not folder.exists():
+                    continue
+                attic = self.root / "interrupted"
+                attic.mkdir(exist_ok=True)
+                number = 1
+                while (attic / f"{folder.name}.{number}").exists():
+                    number += 1
+                folder.replace(attic / f"{folder.name}.{number}")
+                moved.add(block.index)
+        return moved
+
+    def _void(self, block: PlannedBlock) -> bool:
+        return bool(self.block_record(block)["outcome"] == "void")
+
+    def start_block(self, block: PlannedBlock) -> Path:
+        """Make the block's folder; HostError if the disk is too full to keep what is measured."""
+        free = shutil.disk_usage(self.root).free
+        if free < MIN_FREE_BYTES:
+            raise HostError(
+                f"{free // 2**20} MiB are free below {self.root}, a block needs {MIN_FREE_BYTES // 2**20}",
+                next_step="free space and repeat the command: finished blocks are kept",
+            )
+        folder = self.block_folder(block)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def start_repetition(self, block: PlannedBlock, index: int) -> Repetition:
+        final = self.block_folder(block) / f"rep-{index}"
+        partial = final.with_name(final.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        return Repetition(partial, final)
+
+    def finish_block(self, block: PlannedBlock, record: dict[str, Any]) -> None:
+        write_json(self.block_folder(block) / "block.json", record)
+
+    def block_record(self, block: PlannedBlock) -> dict[str, Any]:
+        """What ``block.json`` of a finished block says."""
+        path = self.block_folder(block) / "block.json"
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResultsError(
+                f"{path} cannot be read: {error}",
+                next_step="move the block's folder away and repeat the command",
+            ) from error
+        if not isinstance(record, dict) or not {"outcome", "failure", "void_reasons"} <= record.keys():
+            raise ResultsError(
+                f"{path} is not a block record",
+                next_step="move the block's folder away and repeat the command",
+            )
+        return record
+
+    def discard_attempt(self, block: PlannedBlock, attempt: int) -> None:
+        """Set a failed attempt of a block aside under ``interrupted/``."""
+        folder = self.block_folder(block)
+        attic = self.root / "interrupted"
+        attic.mkdir(exist_ok=True)
+        folder.replace(attic / f"{folder.name}.attempt-{attempt}-{os.getpid()}")

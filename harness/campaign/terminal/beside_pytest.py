@@ -1,0 +1,98 @@
+"""Pytest and a campaign on one terminal: which view, and who writes when."""
+
+from __future__ import annotations
+
+import locale
+import os
+from collections.abc import Generator
+from typing import Final
+
+import pytest
+
+from harness.campaign.terminal.screen import Lines, Screen, wants_screen
+from harness.device.command_log import listen
+
+_STDOUT: Final = 1
+
+
+def view_of(config: pytest.Config) -> Lines | Screen:
+    """The view for this run: a drawn screen on a terminal, else plain lines.
+
+    To be called while pytest captures nothing, as in pytest_configure: what is drawn goes to
+    the terminal of that moment, past pytest's capturing. With ``-v`` the view is also told
+    every command that a device is sent. Registers a plugin that ends with the session.
+    """
+    view = _view_of(config)
+    config.pluginmanager.register(_Beside(view, config), "reclaim-suite-terminal")
+    if config.getoption("verbose", 0) > 0:
+        config.add_cleanup(listen(lambda text: view.line(f"    $ {text}")))
+    return view
+
+
+def _view_of(config: pytest.Config) -> Lines | Screen:
+    def write(text: str) -> None:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if capture is None or reporter is None:
+            return
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(text, flush=True)
+
+    # A worker of xdist has no terminal; --color=no is a wish for plain text as well.
+    option = config.getoption
+    plain = hasattr(config, "workerinput") or option("color", "no") == "no" or option("collectonly", False)
+    if plain:
+        return Lines(write)
+    stream = os.fdopen(
+        os.dup(_STDOUT), "w", encoding=locale.getpreferredencoding(False), errors="replace", newline=""
+    )
+    if not wants_screen(stream, os.environ):
+        stream.close()
+        return Lines(write)
+    config.add_cleanup(stream.close)
+    return Screen(stream, write)
+
+
+class _Beside:
+    """Takes the drawn part away while pytest's own reporter writes."""
+
+    def __init__(self, view: Lines | Screen, config: pytest.Config) -> None:
+        self._view = view
+        self._config = config
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        return (yield from self._aside())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
+        return (yield from self._aside())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logfinish(self) -> Generator[None, object, object]:
+        return (yield from self._aside())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self._view.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self) -> None:
+        self._view.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        self._view.close()
+
+    def pytest_unconfigure(self) -> None:
+        self._view.close()
+
+    def _aside(self) -> Generator[None, object, object]:
+        with self._view.aside():
+            result = yield
+            reporter = self._config.pluginmanager.getplugin("terminalreporter")
+            if reporter is not None:
+                reporter.ensure_newline()
+                reporter.flush()
+            return result

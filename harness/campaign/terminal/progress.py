@@ -1,0 +1,160 @@
+"""What a campaign is doing at the moment, told to a view: lines, or a screen that is drawn anew."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from analysis.judging.interim import Interim
+from harness.campaign.phase import Phase
+from harness.campaign.schedule import PlannedBlock
+from harness.campaign.terminal.time_left import TimeLeft
+
+
+def span_text(seconds: float) -> str:
+    """``75`` -> ``1 min 15 s``."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {secs:02d} s" if minutes else f"{secs} s"
+
+
+class View(Protocol):
+    """Where progress is shown. Calls may come from several threads."""
+
+    def line(self, text: str) -> None:
+        """Something that stays: a block, an error, a device command."""
+        ...
+
+    def changed(self, progress: Progress) -> None:
+        """What a drawn screen shows has changed."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was found; may be called twice."""
+        ...
+
+
+@dataclass
+class LaneState:
+    """The block that a lane runs, its phase, and since when (seconds of the progress' clock)."""
+
+    block: PlannedBlock
+    begun_s: float
+    phase: Phase = Phase.BOOT
+    text: str = ""
+
+
+@dataclass
+class Progress:
+    """The state of a run of ``blocks`` in ``view``.
+
+    ``name`` and ``device`` head a screen. ``finished`` holds the indices of blocks that an
+    earlier run of the same campaign has finished, or this one.
+    """
+
+    blocks: Sequence[PlannedBlock]
+    view: View
+    name: str = ""
+    device: str = ""
+    clock: Callable[[], float] = time.monotonic
+    time_left: TimeLeft = field(default_factory=TimeLeft)
+    lanes: dict[str, LaneState] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    interim: tuple[Interim, ...] = ()
+    finished: set[int] = field(default_factory=set)
+    _begun_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begun_s = self.clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of this run so far."""
+        return self.clock() - self._begun_s
+
+    def left_s(self) -> float | None:
+        """Seconds still needed, or None before the first block has ended."""
+        now = self.clock()
+        remaining = [block for block in self.blocks if block.index not in self.finished]
+        return self.time_left.left_s(
+            remaining, {name: now - lane.begun_s for name, lane in self.lanes.items()}
+        )
+
+    def resume(self, finished: Collection[int], set_aside: int, where: str) -> None:
+        """Blocks of an earlier run count as finished; says so if there are any."""
+        self.finished |= set(finished)
+        if finished or set_aside:
+            self.line(
+                f"resuming {where}: {len(finished)} of {len(self.blocks)} blocks are finished"
+                + (f", {set_aside} of broken pairs set aside" if set_aside else "")
+            )
+
+    def line(self, text: str) -> None:
+        self.view.line(text)
+
+    def begin(self, block: PlannedBlock) -> None:
+        self.lanes[block.lane] = LaneState(block, self.clock())
+        left = self.left_s()
+        tail = f", about {span_text(left)} left" if left is not None else ""
+        place = f"{block.scenario}, pair {block.pair + 1}, {block.variant}"
+        self.line(f"block {block.index + 1}/{len(self.blocks)}: {place}{tail}")
+        self.view.changed(self)
+
+    def phase(self, block: PlannedBlock, phase: Phase, text: str | None = None) -> None:
+        """``block`` is in ``phase``; with ``text`` also a line, stamped with seconds since its begin."""
+        lane = self.lanes[block.lane]
+        lane.phase, lane.text = phase, text or ""
+        if text:
+            self.line(f"  {self.clock() - lane.begun_s:5.1f} s  {text}")
+        self.view.changed(self)
+
+    def end(self, block: PlannedBlock, outcome: str) -> None:
+        """The block has ended, as ``valid``, ``void`` or ``kernel_failure``."""
+        lane = self.lanes.pop(block.lane)
+        dur_s = self.clock() - lane.begun_s
+        self.line(f"  {dur_s:5.1f} s  {outcome.replace('_', ' ')}")
+        self.time_left.block(block.scenario, dur_s)
+        self.outcomes[outcome] += 1
+        self.finished.add(block.index)
+        self.view.changed(self)
+
+    def broke(self, block: PlannedBlock, error: str) -> None:
+        """The block has ended without an outcome, and its lane with it."""
+        self.lanes.pop(block.lane, None)
+        self.line(f"error: {error}")
+        self.view.changed(self)
+
+    def reading(self, block: PlannedBlock, text: str) -> None:
+        """The traces of the pair that ``block`` completed are being read."""
+        lane = self.lanes.setdefault(block.lane, LaneState(block, self.clock()))
+        lane.phase, lane.text = Phase.JUDGE, text
+        self.view.changed(self)
+
+    def judged(self, block: PlannedBlock, interim: Sequence[Interim]) -> None:
+        """The running estimates after a pair."""
+        lane = self.lanes.pop(block.lane, None)
+        if lane is not None:
+            self.time_left.judging(self.clock() - lane.begun_s)
+        self.interim = tuple(interim)
+        for text in interim_lines([one for one in interim if one.scenario == block.scenario]):
+            self.line(f"  {text}")
+        self.view.changed(self)
+
+
+def interim_lines(interim: Sequence[Interim]) -> list[str]:
+    """A line for each scenario and variant, none of which can be taken for a verdict."""
+    lines = []
+    for key in dict.fromkeys((one.scenario, one.variant) for one in interim):
+        of_key = [one for one in interim if (one.scenario, one.variant) == key]
+        pairs = max(one.pairs for one in of_key)
+        figures = ", ".join(f"{one.metric} {one.change_text()}" for one in of_key)
+        lines.append(
+            f"not yet a verdict: {key[0]}, {key[1]}, {pairs} of {of_key[0].planned} pairs: {figures}"
+        )
+    return lines

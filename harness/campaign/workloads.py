@@ -1,0 +1,89 @@
+"""The workloads of a campaign: which test file asks with them, and what decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.metrics import PRIMARIES
+from foundation.contract.arch import arch_of
+from foundation.contract.device import Device
+from foundation.errors import UsageError
+from harness.campaign.variants import nearest
+from harness.device.preconditions import ZramPin
+from harness.native.build import binary
+from workloads.app_switching import AppSwitching
+from workloads.memory_eater import MemoryEater, eater_commands
+from workloads.profile import Profile
+from workloads.protocol import Workload
+from workloads.switching_commands import switching_commands
+
+
+@dataclass(frozen=True)
+class WorkloadKind:
+    """A workload, the test file whose question it answers, and its primary metrics.
+
+    ``primaries`` are fixed here, before the first block of any campaign; at most three. ``commands``
+    tells what it sends to a phone, as lines of shell text, without one.
+    """
+
+    name: str
+    file: str
+    profile: str
+    primaries: tuple[str, ...]
+    warm_up: str
+    make: Callable[[Device, Profile], Workload]
+    commands: Callable[[Profile], list[str]]
+
+
+def _zram(profile: Profile) -> ZramPin:
+    return ZramPin(profile.device.zram_mb, profile.device.zram_algorithm)
+
+
+def _eater(device: Device, profile: Profile) -> Workload:
+    zram = _zram(profile)
+    return MemoryEater(
+        device,
+        profile,
+        program=binary("eater", arch_of(device)),
+        recreate_swap=lambda: zram.write(device, zram.wanted),
+    )
+
+
+def _eater_commands(profile: Profile) -> list[str]:
+    return eater_commands(profile, _zram(profile).commands())
+
+
+WORKLOADS: Final = {
+    kind.name: kind
+    for kind in (
+        WorkloadKind(
+            name="app-switching",
+            file="test_app_switching.py",
+            profile="phone-like",
+            primaries=PRIMARIES,
+            warm_up="cold starts until memory is full, then one warm-up cycle",
+            make=AppSwitching,
+            commands=switching_commands,
+        ),
+        WorkloadKind(
+            name="memory-eater",
+            file="test_throughput.py",
+            profile="eater",
+            primaries=("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page"),
+            warm_up="one warm-up cycle",
+            make=_eater,
+            commands=_eater_commands,
+        ),
+    )
+}
+DEFAULT: Final = "app-switching"
+
+
+def workload_named(name: str) -> WorkloadKind:
+    """UsageError with the nearest name for an unknown one."""
+    kind = WORKLOADS.get(name)
+    if kind is None:
+        raise UsageError(f"unknown workload '{name}'", next_step=nearest(name, list(WORKLOADS)))
+    return kind

@@ -1,0 +1,172 @@
+"""All that a capture brought back -> one Perfetto trace, and the judgement of its wholeness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from foundation.contract import conventions
+from harness.capture.ftrace.ftrace_stats import stats_from_json
+from harness.capture.ftrace.ftrace_trace import write_ftrace, write_ftrace_stats
+from harness.capture.packets import PacketWriter
+from harness.capture.perfetto.perfetto_loss import judge_perfetto
+from harness.capture.perfetto.perfetto_session import TRACE_FILE
+from harness.capture.process_tree import write_process_tree
+from harness.capture.raw import Backend, RawCapture
+from harness.capture.run_times import RunTimes, run_time_reasons
+from harness.capture.suite_tracks import SuiteTracks, SwitchEvent
+from harness.capture.sys_stats import write_sys_stats
+from harness.capture.trace_header import write_header
+from harness.capture.validity import counter_reasons, ftrace_loss, longest_gap_ms
+from workloads.kills import KillMark
+
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class CaptureReport:
+    """One trace and what is known of it.
+
+    ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
+    the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
+    counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
+    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns;
+    ``marks`` are the kills that lmkd marked in the window, None where it could not.
+    """
+
+    path: Path
+    backend: Backend
+    bytes: int
+    sha256: str
+    window_ns: tuple[int, int]
+    loss: tuple[str, ...]
+    void_reasons: tuple[str, ...]
+    thread_names: tuple[str, ...]
+    missing_events: tuple[str, ...]
+    records: Mapping[str, int]
+    seconds: float
+    births: Mapping[int, int] = field(default_factory=dict)
+    marks: tuple[KillMark, ...] | None = None
+
+
+def assemble(
+    raw: RawCapture, switches: Sequence[SwitchEvent], out: Path, *, keep_raw: bool = False
+) -> CaptureReport:
+    """Write the trace to ``out`` and judge it; the backend's files are removed after success.
+
+    TraceError if what came from the device is damaged; then ``out`` does not exist and the
+    files are kept.
+    """
+    started = time.monotonic()
+    records: Mapping[str, int] = {}
+    run_times = RunTimes(raw.begin.threads, raw.window_ns)
+    missing = raw.missing_events
+    not_set_up: tuple[str, ...] = ()
+    with PacketWriter(out) as writer:
+        if raw.backend == "ftrace":
+            loss, records = _ftrace_trace(writer, raw, switches, run_times)
+        else:
+            loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
+            missing = tuple(sorted({*missing, *failed}))
+            # What was known to be closed beforehand was not asked for: this is a surprise, and
+            # the next repetition may have it.
+            not_set_up = tuple(
+                f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
+            )
+            # In front of the service's packets: the trace processor sorts those in parts,
+            # and would throw away older ones that come behind.
+            _suite_packets(writer, raw, switches, loss, missing)
+            with (raw.folder / TRACE_FILE).open("rb") as file:
+                while block := file.read(_BLOCK):
+                    writer.write_raw(block)
+    if not keep_raw:
+        raw.discard()
+    return CaptureReport(
+        path=out,
+        backend=raw.backend,
+        bytes=writer.bytes,
+        sha256=writer.sha256,
+        window_ns=raw.window_ns,
+        loss=loss,
+        void_reasons=(
+            *raw.troubles,
+            *not_set_up,
+            *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
+            # With switches missing the two differ anyway, and the loss is the better reason.
+            *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
+        ),
+        thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
+        missing_events=missing,
+        records=records,
+        seconds=time.monotonic() - started,
+        births=run_times.births,
+        marks=None if raw.backend == "ftrace" else _inside(run_times.marks, raw.window_ns),
+    )
+
+
+def _inside(marks: Sequence[KillMark], window_ns: tuple[int, int]) -> tuple[KillMark, ...]:
+    return tuple(mark for mark in marks if window_ns[0] <= mark.t_ns <= window_ns[1])
+
+
+def _ftrace_trace(
+    writer: PacketWriter, raw: RawCapture, switches: Sequence[SwitchEvent], run_times: RunTimes
+) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
+    end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
+    write_header(writer, raw.facts, raw.events)
+    write_process_tree(writer, raw.start_ns, raw.threads_begin)
+    write_ftrace_stats(writer, raw.start_ns, "START", begin)
+    summary = write_ftrace(writer, raw.folder, raw.cpus, run_times)
+    loss = ftrace_loss(begin, end, summary.by_cpu, summary.missed)
+    window_begin, window_end = raw.window_ns
+    write_sys_stats(writer, window_begin, raw.begin)
+    for sample in raw.between:
+        write_sys_stats(writer, sample.t_boot_ns, sample)
+    write_sys_stats(writer, window_end, raw.end)
+    _suite_packets(writer, raw, switches, loss, raw.missing_events)
+    write_process_tree(writer, raw.stop_ns, raw.threads_end)
+    # The last packet: a trace without it was cut short.
+    write_ftrace_stats(writer, raw.stop_ns, "END", end)
+    return loss, summary.records
+
+
+def _suite_packets(
+    writer: PacketWriter,
+    raw: RawCapture,
+    switches: Sequence[SwitchEvent],
+    loss: Sequence[str],
+    missing: Sequence[str],
+) -> None:
+    tracks = SuiteTracks(writer)
+    tracks.slice(
+        conventions.CAPTURE_TRACK,
+        conventions.CAPTURE_SLICE,
+        raw.start_ns,
+        raw.stop_ns,
+        {
+            conventions.CAPTURE_FORMAT_VERSION: conventions.FORMAT_VERSION,
+            conventions.CAPTURE_BACKEND: raw.backend,
+            conventions.CAPTURE_CLOCK: "boot",
+            conventions.CAPTURE_POLLER_PERIOD_MS: raw.poller_period_ms,
+            conventions.CAPTURE_SAMPLES: len(raw.between),
+            conventions.CAPTURE_MAX_GAP_MS: longest_gap_ms(raw.begin, raw.between, raw.end),
+            conventions.CAPTURE_LOSS: "\n".join(loss),
+            conventions.CAPTURE_EVENTS: " ".join(sorted(set(raw.events) - set(missing))),
+            conventions.CAPTURE_MISSING_EVENTS: " ".join(missing),
+            conventions.CAPTURE_MISSING_SOURCES: " ".join(raw.begin.missing),
+            conventions.CAPTURE_PROBES: " ".join(f"{one.probe.name}={one.symbol}" for one in raw.probes),
+            conventions.CAPTURE_MISSING_PROBES: "\n".join(
+                f"{name}: {why}" for name, why in raw.missing_probes.items()
+            ),
+            conventions.CAPTURE_PROBE_COST_NS: raw.probe_cost_ns,
+            conventions.CAPTURE_THREADS: " ".join(
+                f"{tid}:{comm}" for tid, comm in sorted(raw.begin.threads.items())
+            ),
+        },
+    )
+    tracks.slice(conventions.SUITE_TRACK, conventions.REPETITION_SLICE, *raw.window_ns)
+    tracks.switches(switches)
+    tracks.samples(raw.begin, raw.between, raw.end)

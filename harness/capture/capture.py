@@ -1,0 +1,294 @@
+"""One recording on one device: trace and counters on, marks, off, everything undone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from foundation.contract.arch import arch_of
+from foundation.contract.conventions import PROBE_COST
+from foundation.contract.device import Device
+from foundation.contract.needs import Needs
+from foundation.errors import DeviceError, SuiteError, UsageError
+from harness.capture import events
+from harness.capture.facts import Facts, read_facts
+from harness.capture.ftrace.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
+from harness.capture.perfetto.perfetto_service import PerfettoService, read_service
+from harness.capture.perfetto.perfetto_session import PerfettoSession
+from harness.capture.poller import EMULATED_PERIOD_MS, PERIOD_MS, Poller
+from harness.capture.probes import ProbeSet, measure_cost
+from harness.capture.process_tree import PROC_SCRIPT, Thread, parse_status
+from harness.capture.raw import Backend, RawCapture
+from harness.capture.remote import RemoteFolder
+from harness.capture.samples import Sample, read_samples
+from harness.capture.trace_room import TraceRoom
+from harness.native.build import binary
+
+RAW_FOLDER: Final = "capture-raw"
+COUNTERS_FILE: Final = "counters.jsonl"
+
+#: A recording that nobody stops ends by itself after so long, seconds.
+LONGEST_S: Final = 30 * 60.0
+
+
+class Session(Protocol):
+    """A backend: the kernel's tracer or Perfetto."""
+
+    @property
+    def cpus(self) -> tuple[int, ...]: ...
+
+    @property
+    def troubles(self) -> tuple[str, ...]: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def collect(self, folder: Path) -> None: ...
+
+    def close(self, *, quiet: bool = False) -> None: ...
+
+
+class Capture:
+    """Records one repetition: `start`, `mark_begin`, workload, `mark_end`, `stop`.
+
+    Uses Perfetto where the device has it, else ftrace (which needs root); calls of kernel
+    functions can be recorded with ftrace only, so with ``needs.probes`` it is ftrace wherever
+    there is root. Files go to ``workdir``. Perfetto's recording ends by itself after ``longest_s``;
+    ``say`` is told how far a large trace has come over. Side effects on the device (trace buffer,
+    probes, poller, a folder under /data/local/tmp) last until `stop` or `cancel`, and end also
+    when a call here raises.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        needs: Needs,
+        workdir: Path,
+        *,
+        period_ms: int | None = None,
+        backend: Backend | None = None,
+        buffer_kb_per_cpu: int | None = None,
+        room: TraceRoom | None = None,
+        longest_s: float = LONGEST_S,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._device = device
+        self._needs = needs
+        self._folder = workdir / RAW_FOLDER
+        self._counters = workdir / COUNTERS_FILE
+        self._period_ms = period_ms or (EMULATED_PERIOD_MS if device.emulated else PERIOD_MS)
+        self._backend: Backend | None = backend
+        self._buffer_kb = buffer_kb_per_cpu
+        self._room = room
+        self._longest_s = longest_s
+        self._say = say
+        self._remote = RemoteFolder(device)
+        self._poller = Poller(device, self._remote, self._period_ms)
+        self._session: Session | None = None
+        self._facts: Facts | None = None
+        self._probes: ProbeSet | None = None
+        self._missing_probes: dict[str, str] = {}
+        self._probe_cost_ns: float | None = None
+        self._events: tuple[str, ...] = ()
+        self._missing: tuple[str, ...] = ()
+        self._threads_begin: tuple[Thread, ...] = ()
+        self._marks: dict[str, tuple[str, Sample]] = {}
+
+    def start(self) -> None:
+        """Put everything on the device and record from now on."""
+        with self._undone_on_error():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            arch = arch_of(self._device)
+            self._remote.make()
+            self._remote.push_program("recorder", binary("recorder", arch))
+            self._facts = read_facts(self._device, self._remote)
+            self._threads_begin = self._read_threads()
+            self._session = self._choose(self._facts)
+            if self._room is not None:
+                self._room.release()
+            self._session.start()
+            if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
+                self._probe_cost_ns = measure_cost(self._device, self._remote)
+            self._poller.start(binary("poller", arch))
+
+    def mark_begin(self) -> None:
+        """Take the begin sample; the measured window starts when it is complete."""
+        self._mark("begin")
+
+    def mark_end(self) -> None:
+        """Take the end sample; the measured window ended when it was started."""
+        self._mark("end")
+
+    def stop(self) -> RawCapture:
+        """End the recording, bring it to the host, and undo everything on the device.
+
+        UsageError if a mark is missing; StateError if the device is not as it was found.
+        """
+        with self._undone_on_error():
+            if self._session is None or self._facts is None or self._marks.keys() != {"begin", "end"}:
+                raise UsageError(
+                    "a capture was stopped without being started and marked",
+                    device=self._device.serial,
+                    next_step="call start, mark_begin, mark_end, stop in this order",
+                )
+            died = self._poller.stop()
+            self._session.stop()
+            stop_ns = read_facts(self._device, self._remote).boot_ns
+            threads_end = self._read_threads()
+            self._session.collect(self._folder)
+            between = self._collect_counters()
+            silent = None if between or died else "the counter poller wrote no sample"
+            cpus = self._session.cpus
+            missed = self._probes.misses() if self._probes is not None else ()
+            self._session.close()
+            if self._probes is not None:
+                self._probes.remove()
+            if self._room is not None:
+                self._room.hold()
+            self._remote.remove()
+        (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
+        window = begin.t_end_boot_ns, end.t_boot_ns
+        return RawCapture(
+            serial=self._device.serial,
+            backend="perfetto" if isinstance(self._session, PerfettoSession) else "ftrace",
+            folder=self._folder,
+            counters=self._counters,
+            facts=self._facts,
+            start_ns=self._facts.boot_ns,
+            stop_ns=stop_ns,
+            begin=begin,
+            end=end,
+            between=tuple(sample for sample in between if window[0] < sample.t_boot_ns < window[1]),
+            poller_period_ms=self._period_ms,
+            events=self._events,
+            missing_events=self._missing,
+            cpus=cpus,
+            threads_begin=self._threads_begin,
+            threads_end=threads_end,
+            troubles=(*filter(None, (died, silent)), *missed, *self._session.troubles),
+            probes=self._probes.placed if self._probes is not None else (),
+            missing_probes=self._missing_probes,
+            probe_cost_ns=self._probe_cost_ns,
+        )
+
+    def cancel(self) -> None:
+        """Undo everything on the device without a result. Never raises for a device that is gone."""
+        with contextlib.suppress(SuiteError):
+            self._poller.stop()
+        if self._session is not None:
+            self._session.close(quiet=True)
+        if self._probes is not None:
+            self._probes.remove(quiet=True)
+        self._remote.remove(quiet=True)
+
+    @contextlib.contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.cancel()
+            raise
+
+    def _mark(self, mark: str) -> None:
+        with self._undone_on_error():
+            self._marks[mark] = self._poller.once("begin" if mark == "begin" else "end")
+
+    def _read_threads(self) -> tuple[Thread, ...]:
+        return tuple(parse_status(self._device.script(PROC_SCRIPT).stdout))
+
+    def _collect_counters(self) -> list[Sample]:
+        pulled = self._folder / "samples.jsonl"
+        self._poller.pull(pulled)
+        samples = read_samples(pulled, device=self._device.serial)
+        body = pulled.read_text(encoding="utf-8").rpartition("\n")[0]
+        lines = [self._marks["begin"][0], *body.splitlines(), self._marks["end"][0]]
+        self._counters.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return samples
+
+    def _choose(self, facts: Facts) -> Session:
+        asked = events.wanted(self._needs.ftrace_events)
+        root = events.tracefs_root(self._device)
+        service = self._service(root)
+        if self._needs.probes:
+            self._place_probes(root, "ftrace" if service is None else "perfetto")
+        if root is not None:
+            self._events, self._missing = events.split_present(
+                self._device, root, asked, by_service=service is not None
+            )
+        else:
+            self._events = asked
+        if service is not None:
+            return PerfettoSession(
+                self._device,
+                self._events,
+                self._period_ms,
+                service=service,
+                mem_total_kb=mem_total_kb(self._device),
+                cpus=facts.cpus,
+                longest_s=self._longest_s,
+                tracefs=root,
+                power_rails=self._needs.power_rails,
+                say=self._say,
+            )
+        if root is None:
+            raise DeviceError(
+                "the device has neither perfetto nor a readable tracefs",
+                device=self._device.serial,
+                next_step="mount -t tracefs nodev /sys/kernel/tracing (needs root)",
+            )
+        size = self._buffer_kb or usual_buffer_kb(self._device, self._needs, facts.cpus)
+        probes = self._probes.events if self._probes is not None else ()
+        filters = self._probes.filters(self._threads_begin) if self._probes is not None else {}
+        self._events = (*self._events, *probes)
+        return FtraceSession(self._device, self._remote, root, self._events, size, filters)
+
+    def _service(self, root: str | None) -> PerfettoService | None:
+        """The Perfetto to record with; None for ftrace."""
+        backend = self._backend or usual_backend(self._device, self._needs, root)
+        if backend == "ftrace":
+            return None
+        service = read_service(self._device)
+        if service is None:
+            raise DeviceError("the device has no perfetto", device=self._device.serial)
+        return service
+
+    def _place_probes(self, root: str | None, backend: Backend) -> None:
+        if backend == "ftrace" and root is not None:
+            self._probes = ProbeSet(self._device, root)
+            self._probes.place(self._needs.probes)
+            self._missing_probes = dict(self._probes.missing)
+        else:
+            why = "calls of kernel functions are recorded with a root shell and ftrace only"
+            self._missing_probes = {probe.name: why for probe in sorted(self._needs.probes)}
+
+
+def usual_backend(device: Device, needs: Needs, root: str | None) -> Backend:
+    """Perfetto where the device has it, else ftrace; ``root`` is where tracefs can be read, if at all."""
+    if needs.probes and root is not None and device.is_root:
+        return "ftrace"
+    return "perfetto" if read_service(device) else "ftrace"
+
+
+def mem_total_kb(device: Device) -> int:
+    """MemTotal of /proc/meminfo."""
+    return int(device.read_text("/proc/meminfo").partition("\n")[0].split()[1])
+
+
+def usual_buffer_kb(device: Device, needs: Needs, cpus: int) -> int:
+    """What ftrace gets for each CPU, by the device's memory and by how much there is to record."""
+    return buffer_kb(mem_total_kb(device), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
+
+
+def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[TraceRoom | None]:
+    """Room for what a `Capture` of ``needs`` will record; None where perfetto sees to its own.
+
+    Enter it before the workload fills the memory. Needs root where it holds anything.
+    """
+    root = events.tracefs_root(device)
+    if root is None or not device.is_root or usual_backend(device, needs, root) == "perfetto":
+        return contextlib.nullcontext()
+    cpus = int(device.script("ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l").stdout)
+    return TraceRoom(device, root, usual_buffer_kb(device, needs, cpus))

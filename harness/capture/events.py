@@ -1,0 +1,88 @@
+"""Which ftrace events a recording asks for, and which of them the kernel has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
+from foundation.errors import DeviceError, UsageError
+
+TRACEFS_ROOTS: Final = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+
+#: Rare, and without them a thread that was born, renamed or reaped has the wrong name.
+LIFETIME_EVENTS: Final = frozenset(
+    ("task/task_newtask", "task/task_rename", "sched/sched_process_exit", "sched/sched_process_free")
+)
+
+
+def wanted(events: Collection[str]) -> tuple[str, ...]:
+    """The events that metrics ask for plus `LIFETIME_EVENTS`, sorted. UsageError for a malformed name."""
+    for event in events:
+        group, slash, name = event.partition("/")
+        if not (group and slash and name) or "/" in name or not (group + name).replace("_", "").isalnum():
+            raise UsageError(f"{event!r} is not an ftrace event", next_step="write it as group/name")
+    return tuple(sorted(set(events) | LIFETIME_EVENTS))
+
+
+def tracefs_root(device: Device) -> str | None:
+    """Where tracefs is mounted and readable on the device, or None."""
+    for root in TRACEFS_ROOTS:
+        if device.shell(["test", "-d", f"{root}/events/sched"], check=False).exit_status == 0:
+            return root
+    return None
+
+
+def split_present(
+    device: Device, root: str, events: Collection[str], *, by_service: bool = False
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Events that can be recorded, and those that cannot; one round trip.
+
+    The kernel must list them, and let the suite's own recorder switch them on. Of what Perfetto
+    records (``by_service``) its service must be allowed to: it runs as nobody, so the file's mode must
+    be open to all
+    (atrace.rc), and on a user build its label must be debugfs_tracing (system/sepolicy:
+    private/genfs_contexts, private/traced_probes.te). A shell without root may do the same as
+    the service, and is asked whether it may write.
+    DeviceError if the device does not answer for each event.
+    """
+    names = sorted(events)
+    if not by_service or not device.is_root:
+        # What is closed to the shell hides its files, not its folder.
+        asked = "test -w {folder}/enable && echo yes || echo no"
+    else:
+        asked = (
+            "test -d {folder} && echo $(stat -c %a {folder}/enable)"
+            " $(stat -c %C {folder}/enable 2>/dev/null || echo unknown) || echo no"
+        )
+    # Names are letters, digits and underscores (see `wanted`): they need no quoting.
+    text = "\n".join(asked.format(folder=f"{root}/events/{name}") for name in names)
+    answers = device.script(text).stdout.splitlines()
+    if len(answers) != len(names):
+        raise DeviceError(
+            f"{len(answers)} answers for {len(names)} ftrace events",
+            device=device.serial,
+            next_step=f"list {root}/events on the device by hand",
+        )
+    labels_bind = by_service and device.is_root and _labels_bind(device)
+    present = tuple(
+        name for name, answer in zip(names, answers, strict=True) if _is_open(answer, labels_bind)
+    )
+    return present, tuple(name for name in names if name not in present)
+
+
+def _labels_bind(device: Device) -> bool:
+    """Whether the service may only open tracefs files of its label: on a user build that enforces."""
+    answers = ask_all(device, {"debuggable": "getprop ro.debuggable", "mode": "getenforce"})
+    return answers["debuggable"].text != "1" and answers["mode"].text != "Permissive"
+
+
+def _is_open(answer: str, labels_bind: bool) -> bool:
+    """``yes``, ``no``, or mode and SELinux context of a file that root sees."""
+    words = answer.split()
+    if len(words) != 2:
+        return answer == "yes"
+    mode, context = words
+    by_label = not labels_bind or context == "unknown" or ":debugfs_tracing:" in context
+    return bool(int(mode, 8) & 0o002) and by_label

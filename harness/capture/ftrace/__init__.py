@@ -1,0 +1,1 @@
+"""Recording by the raw buffers of ftrace, and their conversion to a Perfetto trace."""

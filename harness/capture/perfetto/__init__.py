@@ -1,0 +1,1 @@
+"""Recording by the device's own Perfetto."""

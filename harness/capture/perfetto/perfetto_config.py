@@ -1,0 +1,159 @@
+"""Perfetto's trace config, generated from what the metrics need and what the device's service knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import MeminfoCounters, TraceConfig, VmstatCounters
+
+from foundation.errors import UsageError
+from harness.capture.perfetto.perfetto_service import (
+    COMPACT_SCHED_SINCE_API,
+    EMPTY_MEANS_ALL_SINCE_API,
+    PSI_SINCE,
+    PerfettoService,
+)
+
+_STATS_BUFFER_KB: Final = 8192
+_DRAIN_PERIOD_MS: Final = 250
+_WRITE_PERIOD_MS: Final = 2500
+_FLUSH_PERIOD_MS: Final = 30000
+
+#: Services refuse to poll faster (100 ms), and it costs more CPU than the figures are worth.
+_POLL_MS_MIN: Final = 100
+_MEMINFO_MS_MIN: Final = 1000
+#: Below 250 ms the power source of Android 10 corrects the value, and says so in its log.
+_RAILS_POLL_MS: Final = 1000
+
+#: Marks lmkd's kills in the trace (atrace), whatever the metrics ask for.
+_ATRACE_APPS: Final = ("lmkd",)
+
+#: Last counters that the service of Android 10 knows; numbers are never given anew.
+_VMSTAT_OF_29: Final[int] = VmstatCounters.VMSTAT_UNEVICTABLE_PGS_STRANDED
+_MEMINFO_OF_29: Final[int] = MeminfoCounters.MEMINFO_CMA_FREE
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes of one recording.
+
+    ``cpu_buffer_kb`` is the kernel's buffer of each CPU, drained every 250 ms; ``buffer_kb`` the
+    service's, which holds what arrives between two writes to the file. Both are taken from the
+    memory that is measured: see `limits_for`. A recording that nobody stops ends by itself after
+    ``duration_ms``, or when its file has ``max_file_bytes``.
+    """
+
+    cpu_buffer_kb: int = 8192
+    buffer_kb: int = 32768
+    duration_ms: int = 30 * 60 * 1000
+    max_file_bytes: int = 4_000_000_000
+
+
+def limits_for(mem_total_kb: int, cpus: int, longest_s: float, free_bytes: int | None) -> Limits:
+    """Buffers of at most 2 % and 1 % of the memory; an end that is known, and room left on the disk."""
+    plain = Limits()
+    room = plain.max_file_bytes if free_bytes is None else free_bytes - KEEP_FREE_BYTES
+    return Limits(
+        cpu_buffer_kb=_between(2048, mem_total_kb // 50 // cpus, 16384),
+        buffer_kb=_between(16384, mem_total_kb // 100, 65536),
+        duration_ms=round(longest_s * 1000),
+        max_file_bytes=min(plain.max_file_bytes, room),
+    )
+
+
+#: What a recording leaves free on the device.
+KEEP_FREE_BYTES: Final = 512 * 1024 * 1024
+
+
+def _between(low: int, value: int, high: int) -> int:
+    return max(low, min(value, high))
+
+
+def trace_config(
+    events: Collection[str],
+    *,
+    service: PerfettoService,
+    period_ms: int,
+    limits: Limits | None = None,
+    power_rails: bool = False,
+) -> str:
+    """TraceConfig text with the ftrace events ``group/name`` and polled statistics.
+
+    Only fields that ``service`` knows, as one refuses a text with a field that it does not know.
+    What it cannot poll the suite's own poller reads.
+    """
+    limits = limits or Limits()
+    sources = [
+        _source("linux.ftrace", 0, "ftrace_config", _ftrace(events, service, limits)),
+        _source("linux.sys_stats", 1, "sys_stats_config", _sys_stats(service, period_ms)),
+        _source("linux.process_stats", 1, "process_stats_config", ["scan_all_processes_on_start: true"]),
+        _source("linux.system_info", 1),
+        _source("android.packages_list", 1),
+    ]
+    if power_rails:
+        rails = [f"battery_poll_ms: {_RAILS_POLL_MS}", "collect_power_rails: true"]
+        sources.append(_source("android.power", 1, "android_power_config", rails))
+    return "\n".join(
+        [
+            f"buffers {{ size_kb: {limits.buffer_kb} fill_policy: RING_BUFFER }}",
+            f"buffers {{ size_kb: {_STATS_BUFFER_KB} fill_policy: RING_BUFFER }}",
+            *sources,
+            "write_into_file: true",
+            f"file_write_period_ms: {_WRITE_PERIOD_MS}",
+            f"flush_period_ms: {_FLUSH_PERIOD_MS}",
+            f"max_file_size_bytes: {limits.max_file_bytes}",
+            f"duration_ms: {limits.duration_ms}",
+            "",
+        ]
+    )
+
+
+def _source(name: str, buffer: int, config: str | None = None, lines: Iterable[str] = ()) -> str:
+    body = [f'    name: "{name}"', f"    target_buffer: {buffer}"]
+    if config is not None:
+        body += [f"    {config} {{", *(f"      {line}" for line in lines), "    }"]
+    return "\n".join(["data_sources {", "  config {", *body, "  }", "}"])
+
+
+def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -> list[str]:
+    # Compact switches are a third of the size, and from v42 on they are the default.
+    compact = ["compact_sched { enabled: true }"] if service.android(COMPACT_SCHED_SINCE_API) else []
+    return [
+        *(f'ftrace_events: "{event}"' for event in sorted(events)),
+        *(f'atrace_apps: "{app}"' for app in _ATRACE_APPS),
+        f"buffer_size_kb: {limits.cpu_buffer_kb}",
+        f"drain_period_ms: {_DRAIN_PERIOD_MS}",
+        *compact,
+    ]
+
+
+def _sys_stats(service: PerfettoService, period_ms: int) -> list[str]:
+    """Periods that are multiples of the shortest: with any other ones the service polls nothing."""
+    poll_ms = max(period_ms, _POLL_MS_MIN)
+    meminfo_ms = -(-_MEMINFO_MS_MIN // poll_ms) * poll_ms
+    psi = [f"psi_period_ms: {poll_ms}"] if service.has(PSI_SINCE) else []
+    counters: list[str] = []
+    if not service.android(EMPTY_MEANS_ALL_SINCE_API):
+        counters += _counters("vmstat_counters", VmstatCounters, _VMSTAT_OF_29)
+        counters += _counters("meminfo_counters", MeminfoCounters, _MEMINFO_OF_29)
+    return [f"vmstat_period_ms: {poll_ms}", f"meminfo_period_ms: {meminfo_ms}", *psi, *counters]
+
+
+def _counters(field: str, enum: Any, last: int) -> list[str]:
+    return [f"{field}: {name}" for name, number in enum.items() if 0 < number <= last]
+
+
+def check_config(text: str) -> None:
+    """Parse ``text`` as Perfetto does. UsageError with line and column of a mistake.
+
+    Names of ftrace events are not checked: only the device knows them.
+    """
+    try:
+        text_format.Parse(text, TraceConfig())
+    except text_format.ParseError as mistake:
+        raise UsageError(
+            f"the trace config is not valid: {mistake}", next_step="correct the line that is named"
+        ) from mistake

@@ -1,0 +1,77 @@
+"""Which Perfetto a device has, and what that one can do.
+
+Perfetto's versions and their fields: its CHANGELOG and the history of
+protos/perfetto/config/perfetto_config.proto. Versions of Android: ``perfetto --version`` came with
+Android 12, ``--background-wait`` with Android 13 (src/perfetto_cmd/perfetto_cmd.cc).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
+
+#: Said of one that does not tell its version.
+OLD_PERFETTO: Final = "Perfetto of Android 11 or older"
+
+#: First version of Perfetto whose service knows a thing.
+PSI_SINCE: Final = 41
+
+#: API levels. Before 30 an empty list of counters polls none of them; compact scheduling came with 30.
+EMPTY_MEANS_ALL_SINCE_API: Final = 30
+COMPACT_SCHED_SINCE_API: Final = 30
+
+_VERSION: Final = re.compile(r"\bv(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class PerfettoService:
+    """``version`` None: one that tells none, which is older than Android 12.
+
+    ``text`` is what it says of itself; ``api`` the device's API level, None where it is unknown;
+    ``waits``: whether ``--background-wait`` returns only when the data sources run.
+    """
+
+    text: str
+    version: tuple[int, int] | None
+    api: int | None
+    waits: bool
+
+    def has(self, since: int) -> bool:
+        """Whether it is Perfetto ``since`` or newer; one of unknown version is not."""
+        return self.version is not None and self.version[0] >= since
+
+    def android(self, since_api: int) -> bool:
+        """Whether it came with API level ``since_api`` or a newer one."""
+        if self.api is not None:
+            return self.api >= since_api
+        # One that tells its version came with Android 12 or newer.
+        return self.version is not None and since_api <= 31
+
+
+def read_service(device: Device) -> PerfettoService | None:
+    """Ask the device; None where there is no Perfetto. Needs no root, changes nothing."""
+    answers = ask_all(
+        device,
+        {
+            "version": "perfetto --version",
+            "help": "perfetto --help",
+            "api": "getprop ro.build.version.sdk",
+        },
+    )
+    version, usage = answers["version"], answers["help"].text
+    tells = version.ok and bool(version.text)
+    if not tells and "--background" not in version.text + usage:
+        return None
+    text = version.text.splitlines()[0] if tells else OLD_PERFETTO
+    found = _VERSION.search(text) if tells else None
+    api = answers["api"].text
+    return PerfettoService(
+        text=text,
+        version=(int(found[1]), int(found[2])) if found else None,
+        api=int(api) if api.isdigit() else None,
+        waits="--background-wait" in usage,
+    )

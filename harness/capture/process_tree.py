@@ -1,0 +1,74 @@
+"""Which threads and processes exist: /proc -> Perfetto's process tree.
+
+Without it a thread that never ran between two switches has no name, and no thread has
+a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from harness.capture.packets import SEQUENCE_META, PacketWriter
+
+#: One grep over all threads: one process on the device instead of one for each thread.
+PROC_SCRIPT: Final = (
+    "grep -hE '^(Name|Tgid|Pid|PPid|Uid):' /proc/[0-9]*/task/[0-9]*/status 2>/dev/null; true"
+)
+
+_KTHREADD: Final = 2
+
+
+@dataclass(frozen=True)
+class Thread:
+    """One task of the kernel; ``tid == tgid`` for the main thread of a process."""
+
+    tid: int
+    tgid: int
+    ppid: int
+    comm: str
+    uid: int
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it is kthreadd or one of its children."""
+        return self.tgid == _KTHREADD or self.ppid == _KTHREADD
+
+
+def parse_status(text: str) -> list[Thread]:
+    """Read the output of `PROC_SCRIPT`; a thread that ended half-way is left out."""
+    threads: list[Thread] = []
+    fields: dict[str, str] = {}
+    for line in [*text.splitlines(), "Name:"]:
+        key, _, value = line.partition(":")
+        if key == "Name":
+            if {"Name", "Tgid", "Pid", "PPid", "Uid"} <= fields.keys():
+                threads.append(
+                    Thread(
+                        tid=int(fields["Pid"]),
+                        tgid=int(fields["Tgid"]),
+                        ppid=int(fields["PPid"]),
+                        comm=fields["Name"],
+                        uid=int(fields["Uid"].split()[0]),
+                    )
+                )
+            fields = {}
+        fields[key] = value.strip()
+    return threads
+
+
+def write_process_tree(writer: PacketWriter, t_ns: int, threads: Iterable[Thread]) -> None:
+    """Write one ProcessTree packet at ``t_ns`` (CLOCK_BOOTTIME)."""
+    packet = writer.new(SEQUENCE_META)
+    packet.timestamp = t_ns
+    tree = packet.process_tree
+    for thread in threads:
+        if thread.tid == thread.tgid:
+            process = tree.processes.add(pid=thread.tgid, ppid=thread.ppid, uid=thread.uid)
+            process.cmdline.append(thread.comm)
+            process.cmdline_is_comm = True
+            process.is_kthread = thread.is_kernel
+        tree.threads.add(tid=thread.tid, tgid=thread.tgid, name=thread.comm)
+    tree.collection_end_timestamp = t_ns
+    writer.write(packet)

@@ -1,0 +1,59 @@
+"""What a capture brought back from the device, before it is one trace."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.capture.facts import Facts
+from harness.capture.probes import Placed
+from harness.capture.process_tree import Thread
+from harness.capture.samples import Sample
+
+Backend = Literal["perfetto", "ftrace"]
+
+
+@dataclass(frozen=True)
+class RawCapture:
+    """All of one recording.
+
+    ``folder`` holds the backend's files (pages and formats, or a Perfetto trace) and is
+    removed by `discard`; ``counters`` is the file with every line of the poller. Times
+    are CLOCK_BOOTTIME ns. ``missing_events`` were asked for and are not in this kernel;
+    ``troubles`` are reasons found while recording that make the repetition void. ``probes`` were
+    in the kernel, ``missing_probes`` says why others were not; recording a call took
+    ``probe_cost_ns``.
+    """
+
+    serial: str
+    backend: Backend
+    folder: Path
+    counters: Path
+    facts: Facts
+    start_ns: int
+    stop_ns: int
+    begin: Sample
+    end: Sample
+    between: tuple[Sample, ...]
+    poller_period_ms: int
+    events: tuple[str, ...]
+    missing_events: tuple[str, ...]
+    cpus: tuple[int, ...]
+    threads_begin: tuple[Thread, ...]
+    threads_end: tuple[Thread, ...]
+    troubles: tuple[str, ...]
+    probes: tuple[Placed, ...] = ()
+    missing_probes: Mapping[str, str] = field(default_factory=dict)
+    probe_cost_ns: float | None = None
+
+    @property
+    def window_ns(self) -> tuple[int, int]:
+        """The measured window: after the begin sample, before the end sample."""
+        return self.begin.t_end_boot_ns, self.end.t_boot_ns
+
+    def discard(self) -> None:
+        """Remove the backend's files; the counters stay."""
+        shutil.rmtree(self.folder, ignore_errors=True)

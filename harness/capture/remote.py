@@ -1,0 +1,69 @@
+"""The one folder on the device that a capture writes to, and its removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from foundation.contract.device import Device
+from foundation.errors import StateError, SuiteError
+
+FOLDER: Final = "/data/local/tmp/reclaim-suite-capture"
+
+
+def make_argvs(folder: str = FOLDER) -> list[list[str]]:
+    """Commands that leave the folder empty."""
+    return [
+        remove_argv(folder),
+        ["mkdir", "-p", folder],
+        # Where commands run through `su`, files still come and go as the shell user.
+        ["chmod", "777", folder],
+    ]
+
+
+def remove_argv(folder: str = FOLDER) -> list[str]:
+    """The command that removes it with all that is in it."""
+    return ["rm", "-rf", folder]
+
+
+class RemoteFolder:
+    """Holds the capture's programs and files on the device; needs no root.
+
+    A folder left by a run that was killed is removed first.
+    """
+
+    def __init__(self, device: Device, folder: str = FOLDER) -> None:
+        self._device = device
+        self._folder = folder
+        self._made = False
+
+    def make(self) -> None:
+        """Create it, empty."""
+        self._made = True
+        for argv in make_argvs(self._folder):
+            self._device.shell(argv)
+
+    def path(self, name: str) -> str:
+        """Where ``name`` stands on the device."""
+        return f"{self._folder}/{name}"
+
+    def push_program(self, name: str, local: Path) -> None:
+        """Push an executable."""
+        self._device.push(local, self.path(name), mode=0o755)
+
+    def remove(self, *, quiet: bool = False) -> None:
+        """Remove it and check; may be called twice. StateError unless ``quiet``."""
+        if not self._made:
+            return
+        try:
+            self._device.shell(remove_argv(self._folder))
+            if self._device.shell(["test", "-e", self._folder], check=False).exit_status == 0:
+                raise StateError(
+                    f"{self._folder} could not be removed",
+                    device=self._device.serial,
+                    next_step="remove it by hand",
+                )
+            self._made = False
+        except SuiteError:
+            if not quiet:
+                raise

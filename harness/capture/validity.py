@@ -1,0 +1,110 @@
+"""What makes a repetition void, by facts of the recording and blind to every metric."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from foundation.contract import conventions
+from foundation.contract.threads import role_of
+from harness.capture.ftrace.ftrace_stats import CpuStats
+from harness.capture.samples import Sample
+
+#: A gap in the samples longer than this many periods (and than the floor) means that the
+#: device stood still or the poller did not get to run at all.
+GAP_PERIODS: Final = 20
+GAP_FLOOR_MS: Final = 5000
+
+
+def ftrace_loss(
+    begin: Sequence[CpuStats],
+    end: Sequence[CpuStats],
+    read_by_cpu: Mapping[int, int],
+    missed: Mapping[int, int | None],
+) -> tuple[str, ...]:
+    """Loss lines of an ftrace recording; empty if it is whole.
+
+    ``begin`` and ``end`` are the kernel's counters around it, ``read_by_cpu`` how many
+    records were found in the pages, ``missed`` what the pages themselves are marked with.
+    """
+    before = {cpu.cpu: cpu for cpu in begin}
+    loss: list[str] = []
+    for cpu in end:
+        first = before.get(cpu.cpu)
+        for text, now, then in (
+            ("overwritten: the buffer is too small", cpu.overrun, first.overrun if first else 0),
+            ("commit overrun", cpu.commit_overrun, first.commit_overrun if first else 0),
+            ("dropped", cpu.dropped_events, first.dropped_events if first else 0),
+        ):
+            if now > then:
+                loss.append(f"ftrace lost {now - then} events on CPU {cpu.cpu} ({text})")
+        read = read_by_cpu.get(cpu.cpu, 0)
+        if read != cpu.entries:
+            loss.append(f"CPU {cpu.cpu}'s trace holds {read} of {cpu.entries} events")
+    for number, count in sorted(missed.items()):
+        loss.append(f"events are missing between pages of CPU {number} ({count or 'unknown number'})")
+    return tuple(loss)
+
+
+def longest_gap_ms(begin: Sample, between: Sequence[Sample], end: Sample) -> float:
+    """Longest time between two samples of the window, its edges included."""
+    times = [begin.t_end_boot_ns, *(sample.t_boot_ns for sample in between), end.t_boot_ns]
+    return max((b - a) / 1e6 for a, b in itertools.pairwise(times))
+
+
+def gap_limit_ms(period_ms: int) -> float:
+    """Longest gap between samples that is let pass."""
+    return float(max(GAP_PERIODS * period_ms, GAP_FLOOR_MS))
+
+
+def counter_reasons(
+    begin: Sample, between: Sequence[Sample], end: Sample, period_ms: int
+) -> tuple[str, ...]:
+    """Void reasons from the samples: order, gaps, threads that came or went, counters that fell."""
+    if end.t_boot_ns <= begin.t_end_boot_ns:
+        return ("the end sample was taken before the begin sample was complete",)
+    reasons: list[str] = []
+    gap_ms = longest_gap_ms(begin, between, end)
+    if gap_ms > gap_limit_ms(period_ms):
+        reasons.append(
+            f"no counters for {gap_ms / 1000:.1f} s (period {period_ms} ms): the device stood still"
+        )
+    for tid, comm in sorted(begin.threads.items()):
+        if end.threads.get(tid) != comm:
+            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) went away")
+    for tid, comm in sorted(end.threads.items()):
+        if tid not in begin.threads:
+            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) came up meanwhile")
+    for name, value in end.values.items():
+        if _is_cumulative(name) and value < begin.values.get(name, value):
+            reasons.append(f"counter {name} fell from {begin.values[name]} to {value}")
+    swapped = conventions.vmstat("pswpout")
+    if end.values.get(swapped, 1) == begin.values.get(swapped, 0):
+        reasons.append("nothing was swapped out: there was no reclaim to measure")
+    return tuple(reasons)
+
+
+def throttle_reasons(begin: Sample, between: Sequence[Sample], end: Sample) -> tuple[str, ...]:
+    """Void reasons from the highest frequency that each CPU was allowed, sampled all the time.
+
+    Thermal and power limits show as a lower scaling_max_freq (kernel: freq_qos requests of
+    drivers/thermal/cpufreq_cooling.c). Empty on a device without cpufreq.
+    """
+    reasons = []
+    for name in begin.values:
+        if not name.endswith("/scaling_max_freq"):
+            continue
+        seen = [sample.values[name] for sample in (begin, *between, end) if name in sample.values]
+        if min(seen) < max(seen):
+            policy = name.rpartition("/")[0].rpartition("/")[2]
+            reasons.append(
+                f"{policy} was throttled: at most {min(seen):.0f} kHz at times, {max(seen):.0f} otherwise"
+            )
+    return tuple(reasons)
+
+
+def _is_cumulative(name: str) -> bool:
+    return name.endswith(("_total_us", ".run_ns", ".wait_ns")) or name.startswith(
+        (conventions.VMSTAT_PREFIX + "pgs", conventions.VMSTAT_PREFIX + "psw")
+    )

@@ -1,0 +1,75 @@
+"""Choose the device to measure on, or say in one line why there is none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from foundation.errors import LabError
+from harness.device.adb.adb_link import UNAUTHORIZED_ADVICE
+from harness.device.adb.adb_server import AdbServer, ListedDevice
+
+_ADVICE = {
+    "unauthorized": ("does not trust this host", UNAUTHORIZED_ADVICE),
+    "authorizing": ("is still asking whether to trust this host", UNAUTHORIZED_ADVICE),
+    "offline": (
+        "is offline: adb sees it, but it does not answer",
+        "plug it in again, or restart it; then run 'adb reconnect'",
+    ),
+    "bootloader": ("is in its bootloader", "boot it: fastboot reboot"),
+    "recovery": ("is in recovery", "boot it: adb reboot"),
+    "sideload": ("is in sideload mode", "boot it: adb reboot"),
+}
+
+
+def choose(serial: str | None, server: AdbServer) -> str:
+    """The serial of the device to use: ``serial``, or the only one.
+
+    LabError when there is none, several without a choice, an unknown serial, or when it
+    is unauthorized or offline.
+    """
+    return choose_from(server.devices(), serial, where=f"the adb server on port {server.port}")
+
+
+def choose_from(listed: Sequence[ListedDevice], serial: str | None, *, where: str) -> str:
+    """As `choose`, from what the server listed; ``where`` names the server in messages."""
+    if not listed:
+        wanted = f"device {serial}" if serial else "device"
+        raise LabError(
+            f"{where} sees no {wanted}",
+            next_step="plug it in with USB debugging on, or give the port of the adb server that holds it",
+        )
+    if serial is None:
+        return _only_one(listed)
+    for known in listed:
+        if known.serial == serial:
+            return _usable(known)
+    serials = [known.serial for known in listed]
+    near = difflib.get_close_matches(serial, serials, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"attached: {_listing(listed)}"
+    raise LabError(f"{where} sees no device {serial}", next_step=hint)
+
+
+def _only_one(listed: Sequence[ListedDevice]) -> str:
+    if len(listed) == 1:
+        return _usable(listed[0])
+    # One that answers beside ones that do not is still a choice that somebody has to make.
+    raise LabError(
+        f"{len(listed)} devices are attached and none was chosen: {_listing(listed)}",
+        next_step=f"choose one, such as --serial {listed[0].serial}",
+    )
+
+
+def _usable(known: ListedDevice) -> str:
+    if known.state == "device":
+        return known.serial
+    what, advice = _ADVICE.get(
+        known.state, (f"is in state '{known.state}'", "see 'adb devices -l' and plug it in again")
+    )
+    raise LabError(f"the device {what}", device=known.serial, next_step=advice)
+
+
+def _listing(listed: Sequence[ListedDevice]) -> str:
+    return ", ".join(
+        known.serial if known.state == "device" else f"{known.serial} ({known.state})" for known in listed
+    )

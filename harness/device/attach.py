@@ -1,0 +1,54 @@
+"""From options to the one phone that is meant, and the adb server that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+
+from foundation.errors import LabError, UsageError
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import DEFAULT_PORT, AdbServer
+from harness.device.adb.discovery import choose
+from harness.device.deadline import Deadline, wait_until
+from harness.device.lab import NO_LAB, Lab, serial_of_role
+
+
+def attach_phone(
+    *,
+    serial: str | None = None,
+    adb_port: int | None = None,
+    su: bool = False,
+    role: str | None = None,
+    lab: Lab = NO_LAB,
+) -> tuple[AdbServer, AdbDevice]:
+    """The phone with that serial, or that role in ``lab``, or the only one. LabError, UsageError.
+
+    ``adb_port`` names the adb server to use; without it that is the server on 5037 if one
+    runs there (it holds the USB interfaces of the phones), else one of our own, which the
+    caller stops.
+    """
+    if serial is not None and role is not None:
+        raise UsageError("--serial and --role both choose a device", next_step="leave one of them out")
+    server = _server(serial, adb_port)
+    try:
+        if role is not None:
+            serial = serial_of_role(lab, role, [known.serial for known in server.devices()])
+        if serial is not None and ":" in serial and server.state_of(serial) is None:
+            server.connect(serial)
+        return server, AdbDevice(server, choose(serial, server), su=su)
+    except BaseException:
+        server.stop()
+        raise
+
+
+def _server(serial: str | None, adb_port: int | None) -> AdbServer:
+    if adb_port is not None:
+        return AdbServer.attach(adb_port)
+    on_network = serial is not None and ":" in serial
+    if not on_network:
+        with contextlib.suppress(LabError):
+            return AdbServer.attach(DEFAULT_PORT)
+    server = AdbServer.start(usb=not on_network)
+    if not on_network:
+        # It looks for USB devices once it is up, and that takes a moment.
+        wait_until(lambda: bool(server.devices()), Deadline(5.0), every_s=0.1)
+    return server

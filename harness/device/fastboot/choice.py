@@ -1,0 +1,180 @@
+"""From a variant as it was typed to the kernel that a phone shall run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from foundation.contract.variant import Variant
+from foundation.errors import UsageError
+from harness.device.fastboot.images import (
+    Image,
+    ImageSet,
+    load_boot_image,
+    load_image_set,
+)
+from harness.device.fastboot.kernel_payload import KernelFingerprint
+
+BOOT: Final = "boot"
+FLASH: Final = "flash"
+SLOTS: Final = ("inactive", "active", "a", "b")
+#: The word for a phone whose known-good kernel is that of the slot it was found in.
+THE_SLOT: Final = "slot"
+
+
+@dataclass(frozen=True)
+class RamKernel:
+    """A boot image that is started from memory; nothing is written."""
+
+    image: Image
+    fingerprint: KernelFingerprint
+
+    def hashes(self) -> dict[str, str]:
+        return {self.image.partition: self.image.sha256}
+
+
+@dataclass(frozen=True)
+class SlotKernel:
+    """Images that are written to a slot; ``slot`` is one of `SLOTS`, as it was typed."""
+
+    images: ImageSet
+    slot: str
+
+    @property
+    def fingerprint(self) -> KernelFingerprint:
+        return self.images.kernel
+
+    def hashes(self) -> dict[str, str]:
+        return self.images.hashes()
+
+
+Kernel = RamKernel | SlotKernel
+
+
+@dataclass(frozen=True)
+class KnownGood:
+    """What the phone is rolled back to: a set of images, or None for the slot it was found in."""
+
+    images: ImageSet | None
+
+    def hashes(self) -> dict[str, str]:
+        return {} if self.images is None else self.images.hashes()
+
+    def __str__(self) -> str:
+        return THE_SLOT if self.images is None else str(self.images.where)
+
+
+def kernel_of(variant: Variant) -> Kernel | None:
+    """The kernel that ``variant`` brings; None for one that takes the phone's own. UsageError."""
+    options = variant.options
+    try:
+        if variant.kind == BOOT:
+            image, found = load_boot_image(Path(options["image"]))
+            return RamKernel(image, _stated(found, options))
+        if variant.kind == FLASH:
+            slot = options.get("slot", "inactive")
+            if slot not in SLOTS:
+                raise UsageError(f"there is no slot '{slot}'", next_step=f"slots are {', '.join(SLOTS)}")
+            return SlotKernel(_with_release(load_image_set(Path(options["set"])), options), slot)
+    except KeyError as missing:
+        raise UsageError(
+            f"variant '{variant.name}': kind '{variant.kind}' needs {missing.args[0]}=PATH"
+        ) from None
+    except UsageError as error:
+        raise UsageError(f"variant '{variant.name}': {error.what}", next_step=error.next_step) from error
+    return None
+
+
+def _stated(found: KernelFingerprint, options: Mapping[str, str]) -> KernelFingerprint:
+    """What the user states comes before what was found."""
+    return KernelFingerprint(options.get("release") or found.release, found.version, found.build_id)
+
+
+def _with_release(images: ImageSet, options: Mapping[str, str]) -> ImageSet:
+    return ImageSet(
+        images.where, images.images, images.requires, _stated(images.kernel, options), images.vbmeta_flags
+    )
+
+
+def hashes_of(variants: Iterable[Variant]) -> dict[str, dict[str, str]]:
+    """Variant to partition to SHA-256, of the variants that bring images. UsageError."""
+    kernels = {variant.name: kernel_of(variant) for variant in variants}
+    return {name: kernel.hashes() for name, kernel in kernels.items() if kernel is not None}
+
+
+def known_good_of(text: str) -> KnownGood:
+    """What ``--known-good`` names: ``slot``, a folder of images, or a TOML file. UsageError."""
+    if text == THE_SLOT:
+        return KnownGood(None)
+    try:
+        return KnownGood(load_image_set(Path(text)))
+    except UsageError as error:
+        raise UsageError(f"--known-good: {error.what}", next_step=error.next_step) from error
+
+
+def check_together(kernels: Mapping[str, Kernel], known_good: KnownGood | None) -> None:
+    """Refuse what could not be proved live, or not be put back; touches nothing. UsageError.
+
+    ``kernels`` by the name of the variant.
+    """
+    _check_told_apart(kernels)
+    flashed = {name: kernel for name, kernel in kernels.items() if isinstance(kernel, SlotKernel)}
+    if not flashed:
+        return
+    name, first = next(iter(flashed.items()))
+    if known_good is None:
+        raise UsageError(
+            f"variant '{name}' writes to the phone, and nothing says what to roll back to",
+            next_step="give --known-good SET (the images that are on it now), or --known-good slot",
+        )
+    for name, kernel in flashed.items():
+        if not kernel.images.requires.get("product"):
+            raise UsageError(
+                f"variant '{name}': {kernel.images.where} does not say for which product it is",
+                next_step='write product = "..." into its images.toml (see fastboot getvar product)',
+            )
+        _check_put_back(name, kernel, first, known_good)
+
+
+def _check_put_back(name: str, kernel: SlotKernel, first: SlotKernel, known_good: KnownGood) -> None:
+    if known_good.images is None:
+        if kernel.slot == "active":
+            raise UsageError(
+                f"variant '{name}' writes to the active slot, which --known-good slot is to keep",
+                next_step="give --known-good SET, or write to the inactive slot",
+            )
+        if kernel.images.partitions != first.images.partitions:
+            odd = sorted(kernel.images.partitions ^ first.images.partitions)
+            raise UsageError(
+                f"the image sets of the variants differ in {', '.join(odd)}: one would run with a part of"
+                " the other",
+                next_step="give every set the same partitions, or --known-good SET for what is left out",
+            )
+        return
+    missing = sorted(kernel.images.partitions - known_good.images.partitions)
+    if missing:
+        raise UsageError(
+            f"{known_good.images.where} has no {', '.join(missing)}, which variant '{name}' writes",
+            next_step="the known-good set needs an image for every partition that is written",
+        )
+
+
+def _check_told_apart(kernels: Mapping[str, Kernel]) -> None:
+    """Two different images whose kernels say the same could be mistaken for one another."""
+    listed = list(kernels.items())
+    for number, (name, kernel) in enumerate(listed):
+        if kernel.fingerprint.release is None:
+            raise UsageError(
+                f"variant '{name}': its boot image does not say which kernel it holds",
+                next_step=f"state what 'uname -r' prints under it: {name}=...,release=RELEASE",
+            )
+        for other_name, other in listed[:number]:
+            same_boot = kernel.hashes().get("boot") == other.hashes().get("boot")
+            if not same_boot and not kernel.fingerprint.differs_from(other.fingerprint):
+                raise UsageError(
+                    f"variants '{other_name}' and '{name}' cannot be told apart once they run: both are"
+                    f" {kernel.fingerprint}",
+                    next_step="build one with another CONFIG_LOCALVERSION",
+                )

@@ -1,0 +1,189 @@
+"""What a kernel image says of itself: release, version and build id, through its compression."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from harness.device.notes import build_id
+
+#: No kernel image is larger, unpacked.
+UNPACKED_MAX: Final = 256 << 20
+
+_LZ4_LEGACY: Final = b"\x02\x21\x4c\x18"
+_LZ4_LEGACY_BLOCK: Final = 8 << 20
+
+# linux_banner of init/version.c (version-timestamp.c since 6.1): "Linux version RELEASE (USER@HOST)
+# (COMPILER) VERSION\n". The compiler's own text holds parentheses, the version begins with #.
+_BANNER: Final = re.compile(rb"Linux version ([\x21-\x7e]+) \([^\n\0]*?\) (#[^\n\0]+)\n")
+_NUMBERED: Final = re.compile(r"#\d")
+#: Header of the note that holds the build id, of whatever length.
+_NOTE: Final = re.compile(rb"\x04\0\0\0[\x08-\x20]\0\0\0\x03\0\0\0GNU\0")
+_ELF64: Final = b"\x7fELF\x02\x01\x01"
+_ELF32: Final = b"\x7fELF\x01\x01\x01"
+
+
+@dataclass(frozen=True)
+class KernelFingerprint:
+    """``release`` is ``uname -r``, ``version`` ``uname -v``, ``build_id`` that of /sys/kernel/notes.
+
+    None is what is not known.
+    """
+
+    release: str | None = None
+    version: str | None = None
+    build_id: str | None = None
+
+    def differs_from(self, other: KernelFingerprint) -> bool:
+        """Whether something that both say is not the same."""
+        pairs = (
+            (self.release, other.release),
+            (self.version, other.version),
+            (self.build_id, other.build_id),
+        )
+        return any(one is not None and two is not None and one != two for one, two in pairs)
+
+    def __str__(self) -> str:
+        known = [self.release, self.version, self.build_id and f"build id {self.build_id}"]
+        return ", ".join(filter(None, known)) or "unknown"
+
+
+def fingerprint_of(payload: bytes) -> KernelFingerprint:
+    """What the kernel in ``payload`` (Image, zImage; gzip, lz4, xz, lzma, bzip2, zstd) says of itself.
+
+    Nothing is invented: what is not found is None.
+    """
+    for image in _unpacked(payload):
+        banners = {
+            (release.decode(), version.decode("ascii", "replace"))
+            for release, version in _BANNER.findall(image)
+        }
+        # Since 6.1 (init/version.c) a weak copy without the number of the build is in the image as well.
+        numbered = {banner for banner in banners if _NUMBERED.match(banner[1])} or banners
+        if banners:
+            releases = {release for release, _ in numbered}
+            versions = {version for _, version in numbered if _NUMBERED.match(version)}
+            return KernelFingerprint(_only(releases), _only(versions), _kernel_build_id(image))
+    return KernelFingerprint()
+
+
+def _only(found: set[str]) -> str | None:
+    return found.pop() if len(found) == 1 else None
+
+
+def _unpacked(payload: bytes) -> Iterator[bytes]:
+    """``payload`` as it is, and what it unpacks to; a device tree may follow the stream."""
+    yield payload
+    for magic, unpack in _UNPACKERS:
+        if payload.startswith(magic):
+            yield unpack(payload)
+            return
+    # A zImage of 32 bits, and an EFI zboot image, carry the stream further inside.
+    for magic, unpack in _INNER:
+        at = payload.find(magic, 1)
+        while 0 <= at < min(len(payload), 1 << 20):
+            image = unpack(payload[at:])
+            if len(image) > 1 << 20:
+                yield image
+                return
+            at = payload.find(magic, at + 1)
+
+
+def _gunzip(data: bytes) -> bytes:
+    return _to_its_end(zlib.decompressobj(wbits=31).decompress, data, zlib.error)
+
+
+def _unxz(data: bytes) -> bytes:
+    return _to_its_end(lzma.LZMADecompressor().decompress, data, lzma.LZMAError)
+
+
+def _bunzip2(data: bytes) -> bytes:
+    return _to_its_end(bz2.BZ2Decompressor().decompress, data, OSError)
+
+
+def _to_its_end(decompress: Callable[[bytes, int], bytes], data: bytes, damage: type[Exception]) -> bytes:
+    try:
+        return decompress(data, UNPACKED_MAX)
+    except (damage, EOFError):
+        return b""
+
+
+def _unlz4_legacy(data: bytes) -> bytes:
+    """Blocks of 8 MiB, each after its size. Source: lz4_Frame_format.md, "Legacy frame"."""
+    codec = pa.Codec("lz4_raw")
+    out = bytearray()
+    at = len(_LZ4_LEGACY)
+    while at + 4 <= len(data) and len(out) < UNPACKED_MAX:
+        (size,) = struct.unpack_from("<I", data, at)
+        block = data[at + 4 : at + 4 + size]
+        if not 0 < size <= _LZ4_LEGACY_BLOCK * 2 or len(block) < size:
+            break
+        try:
+            out += codec.decompress(block, decompressed_size=_LZ4_LEGACY_BLOCK, asbytes=True)
+        except (OSError, pa.ArrowException):
+            break
+        at += 4 + size
+    return bytes(out)
+
+
+def _stream(codec: str) -> Callable[[bytes], bytes]:
+    def unpack(data: bytes) -> bytes:
+        out = bytearray()
+        try:
+            with pa.CompressedInputStream(pa.BufferReader(data), codec) as stream:
+                while len(out) < UNPACKED_MAX and (part := stream.read(1 << 20)):
+                    out += part
+        except (OSError, pa.ArrowException):
+            # What follows the stream is no part of it.
+            return bytes(out)
+        return bytes(out)
+
+    return unpack
+
+
+_UNPACKERS: Final[tuple[tuple[bytes, Callable[[bytes], bytes]], ...]] = (
+    (b"\x1f\x8b\x08", _gunzip),
+    (_LZ4_LEGACY, _unlz4_legacy),
+    (b"\x04\x22\x4d\x18", _stream("lz4")),
+    (b"\x28\xb5\x2f\xfd", _stream("zstd")),
+    (b"\xfd7zXZ\0", _unxz),
+    (b"\x5d\0\0", _unxz),
+    (b"BZh", _bunzip2),
+)
+_INNER: Final = tuple(
+    (magic, unpack) for magic, unpack in _UNPACKERS if len(magic) >= 3 and magic != b"\x5d\0\0"
+)
+
+
+def _kernel_build_id(image: bytes) -> str | None:
+    """The build id of the kernel itself: not one of the vDSOs, which are whole ELF files inside it."""
+    inside = list(_elf_extents(image))
+    found = []
+    for match in _NOTE.finditer(image):
+        at = match.start()
+        if at % 4 == 0 and not any(begin <= at < end for begin, end in inside):
+            note = build_id(image[at : at + 64])
+            if note is not None:
+                found.append(note)
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _elf_extents(image: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of each ELF file inside ``image``, by its section headers, which come last."""
+    for magic, layout, at_of in ((_ELF64, "<Q", (40, 58)), (_ELF32, "<I", (32, 46))):
+        at = image.find(magic)
+        while at >= 0:
+            if at + 64 <= len(image):
+                (sections_at,) = struct.unpack_from(layout, image, at + at_of[0])
+                size, count = struct.unpack_from("<HH", image, at + at_of[1])
+                if sections_at < 1 << 20:
+                    yield at, at + sections_at + size * count
+            at = image.find(magic, at + 1)

@@ -1,0 +1,165 @@
+"""From the variants of a campaign to a phone that may be given their kernels, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from foundation.contract.batch import ask_all
+from foundation.contract.variant import Variant
+from foundation.errors import LabError, UsageError
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.fastboot import unfinished
+from harness.device.fastboot.choice import (
+    Kernel,
+    KnownGood,
+    SlotKernel,
+    check_together,
+    kernel_of,
+    known_good_of,
+)
+from harness.device.fastboot.client import Fastboot
+from harness.device.fastboot.phone_kernels import BOOT_DEADLINE_S, PhoneKernels
+from harness.device.fastboot.unfinished import AsFound
+from harness.device.lab import Act, Lab, permit
+
+
+@dataclass(frozen=True)
+class FlashOptions:
+    """What the command line says about kernels on a phone.
+
+    ``allowed`` is ``--allow-flash``. ``serial`` is what fastboot calls the phone; None: what
+    the phone calls itself.
+    """
+
+    allowed: bool = False
+    known_good: str | None = None
+    serial: str | None = None
+    boot_deadline_s: float = BOOT_DEADLINE_S
+
+
+def kernels_of(
+    variants: Sequence[Variant], options: FlashOptions
+) -> tuple[dict[str, Kernel], KnownGood | None]:
+    """The kernels of ``variants`` by name, and what is rolled back to; touches nothing. UsageError."""
+    kernels = {variant.name: kernel for variant in variants if (kernel := kernel_of(variant)) is not None}
+    known_good = known_good_of(options.known_good) if options.known_good is not None else None
+    flashes = any(isinstance(kernel, SlotKernel) for kernel in kernels.values())
+    if known_good is not None and not flashes:
+        raise UsageError(
+            "--known-good names what is rolled back to, and no variant writes to the phone",
+            next_step="leave it out, or use a variant NAME=flash:set=DIR",
+        )
+    check_together(kernels, known_good)
+    return kernels, known_good
+
+
+def open_kernels(
+    device: AdbDevice,
+    variants: Sequence[Variant],
+    options: FlashOptions,
+    lab: Lab,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+) -> PhoneKernels | None:
+    """None where no variant brings a kernel. UsageError, LabError, HostError before anything is done."""
+    kernels, known_good = kernels_of(variants, options)
+    phone = _phone_facts(device)
+    owed = unfinished.load(phone["serialno"])
+    if owed is not None:
+        if not kernels:
+            raise LabError(
+                f"a run that was killed has left another kernel on it: it was found with {owed.kernel}",
+                device=device.serial,
+                next_step=f"put it back: {unfinished.RESTORE}",
+            )
+        known_good = _same_known_good(owed, known_good, device.serial)
+    if not kernels:
+        return None
+    for act in _acts(kernels):
+        _permit(act, device, phone, options, lab)
+    return _kernels(device, phone, kernels, known_good, options, say)
+
+
+def owed_kernels(device: AdbDevice, options: FlashOptions, lab: Lab) -> PhoneKernels | None:
+    """What a killed run left on the phone, to be put back; None if it left nothing.
+
+    UsageError, LabError and HostError as of `open_kernels`.
+    """
+    phone = _phone_facts(device)
+    owed = unfinished.load(phone["serialno"])
+    if owed is None:
+        return None
+    acts = [Act.REBOOT_BOOTLOADER, Act.FLASH] if owed.written else [Act.REBOOT_BOOTLOADER]
+    for act in acts:
+        _permit(act, device, phone, options, lab)
+    known_good = _same_known_good(owed, None, device.serial)
+    return _kernels(device, phone, {}, known_good, options, lambda text: None)
+
+
+def owed_commands(device: AdbDevice, options: FlashOptions) -> list[str]:
+    """The commands with which `owed_kernels` would put the phone back; runs none of them."""
+    phone = _phone_facts(device)
+    owed = unfinished.load(phone["serialno"])
+    if owed is None:
+        return []
+    known_good = _same_known_good(owed, None, device.serial)
+    return _kernels(device, phone, {}, known_good, options, lambda text: None).by_hand()
+
+
+def _phone_facts(device: AdbDevice) -> dict[str, str]:
+    answers = ask_all(
+        device,
+        {
+            "serialno": "getprop ro.serialno",
+            "model": "getprop ro.product.model",
+            "build": "getprop ro.build.fingerprint",
+        },
+    )
+    facts = {key: answer.text for key, answer in answers.items()}
+    return facts | {"serialno": facts["serialno"] or device.serial}
+
+
+def _permit(act: Act, device: AdbDevice, phone: Mapping[str, str], options: FlashOptions, lab: Lab) -> None:
+    permit(
+        act,
+        serial=device.serial,
+        model=phone["model"],
+        build=phone["build"],
+        opted_in=options.allowed,
+        lab=lab,
+    )
+
+
+def _kernels(
+    device: AdbDevice,
+    phone: Mapping[str, str],
+    kernels: Mapping[str, Kernel],
+    known_good: KnownGood | None,
+    options: FlashOptions,
+    say: Callable[[str], None],
+) -> PhoneKernels:
+    fastboot = Fastboot(options.serial or phone["serialno"], say=say)
+    fastboot.version()
+    return PhoneKernels(device, fastboot, kernels, known_good, boot_deadline_s=options.boot_deadline_s)
+
+
+def _same_known_good(owed: AsFound, given: KnownGood | None, device: str) -> KnownGood | None:
+    """What the killed run would have rolled back to; nothing else is known to be right now."""
+    if owed.known_good is None:
+        return given
+    known_good = known_good_of(owed.known_good)
+    if given is not None and given.hashes() != known_good.hashes():
+        raise UsageError(
+            f"[{device}] a run that was killed has left this phone to be rolled back to {known_good},"
+            f" not to {given}",
+            next_step=f"give --known-good {known_good}, or first restore the phone: {unfinished.RESTORE}",
+        )
+    return known_good
+
+
+def _acts(kernels: Mapping[str, Kernel]) -> list[Act]:
+    own = {
+        Act.FLASH if isinstance(kernel, SlotKernel) else Act.FASTBOOT_BOOT for kernel in kernels.values()
+    }
+    return [Act.REBOOT_BOOTLOADER, *sorted(own, key=lambda act: act.value)]

@@ -1,0 +1,386 @@
+"""One phone that is given kernels: started, proved, rolled back, and put back as it was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Expectation
+from foundation.errors import BootFailed, LabError, StateError, SuiteError
+from foundation.interrupts import interrupts_held
+from harness.device import phone_facts
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.deadline import Deadline
+from harness.device.fastboot import checks, unfinished
+from harness.device.fastboot.choice import (
+    Kernel,
+    KnownGood,
+    RamKernel,
+    SlotKernel,
+)
+from harness.device.fastboot.client import Fastboot, Place
+from harness.device.fastboot.images import Image
+from harness.device.fastboot.kernel_payload import KernelFingerprint
+from harness.device.fastboot.steps import (
+    AwaitAndroid,
+    BootFromRam,
+    Flash,
+    Inspect,
+    PhoneNames,
+    Reboot,
+    SetActive,
+    Situation,
+    Step,
+    after,
+    is_as_found,
+    steps_back,
+    steps_to,
+)
+from harness.device.fastboot.unfinished import AsFound
+from harness.device.fastboot.whereabouts import Whereabouts
+from harness.device.identity import VMLINUX, read_identity
+from harness.device.preconditions.journal import process_of
+
+BOOT_DEADLINE_S: Final = 300.0
+BOOTLOADER_S: Final = 60.0
+
+
+class PhoneKernels:
+    """Brings kernels onto one phone, and takes them away again.
+
+    Made while the phone runs Android as it was found. ``kernels`` are those of the campaign
+    by the name of their variant. Side effects: restarts; writes to partitions for variants of
+    kind flash only, undone by `put_back`.
+    """
+
+    def __init__(
+        self,
+        device: AdbDevice,
+        fastboot: Fastboot,
+        kernels: Mapping[str, Kernel],
+        known_good: KnownGood | None,
+        *,
+        boot_deadline_s: float = BOOT_DEADLINE_S,
+    ) -> None:
+        self._device = device
+        self._fastboot = fastboot
+        self._whereabouts = Whereabouts(device, fastboot)
+        self._kernels = kernels
+        self._known_good = known_good
+        self._boot_deadline_s = boot_deadline_s
+        answers = ask_all(
+            device,
+            {
+                "serialno": "getprop ro.serialno",
+                "slot": "getprop ro.boot.slot_suffix",
+                "verity": "getprop ro.boot.veritymode",
+                "verified": "getprop ro.boot.verifiedbootstate",
+            },
+        )
+        facts = {key: answer.text for key, answer in answers.items()}
+        self._serialno = facts["serialno"] or device.serial
+        self._facts = facts
+        slot = facts["slot"].lstrip("_")
+        owed = unfinished.load(self._serialno)
+        self._owed = owed or AsFound(slot, **vars(self._running()))
+        good = str(known_good) if known_good is not None else self._owed.known_good
+        self._owed = replace(self._owed, known_good=good, owner=process_of(os.getpid()))
+        found = self._owed.slot
+        self._names = PhoneNames(device.serial, fastboot.serial, found, {"a": "b", "b": "a"}.get(found, ""))
+        self._now = Situation("android", slot, dict(self._owed.written))
+        self._likely: Place = "android"
+        self._boot_id = phone_facts.boot_id(device)
+        self._changed = owed is not None
+        self._found_runs = owed is None
+        self._lines: list[str] = []
+        self._proof = self._check_before(first_time=owed is None)
+
+    @property
+    def found(self) -> KernelFingerprint:
+        """The kernel that the phone was found with."""
+        return self._owed.kernel
+
+    @property
+    def on_android(self) -> bool:
+        """Whether the phone was last seen running Android."""
+        return self._now.place == "android"
+
+    def boot(self, kernel: Kernel | None) -> None:
+        """Start ``kernel``, or the one the phone was found with (None), anew.
+
+        BootFailed, once the phone is back on its known-good kernel, if ``kernel`` does not come
+        up: with what the kernel said in ``log``. DeviceLost, CommandFailed, CommandTimeout,
+        LabError and UsageError leave the phone where it is; the next call goes on from there.
+        """
+        self._lines = []
+        try:
+            self._go(kernel)
+        except BootFailed as failure:
+            assert kernel is not None
+            log = self._after_failure(failure, kernel)
+            raise BootFailed(
+                failure.what, log=log, device=self._device.serial, next_step=failure.next_step
+            ) from failure
+
+    def expectation(self, kernel: Kernel | None) -> Expectation:
+        """What proves that ``kernel`` runs; its build id only where the phone lets it be read."""
+        wanted = self._owed.kernel if kernel is None else kernel.fingerprint
+        ids = {VMLINUX: wanted.build_id} if wanted.build_id and self._running().build_id else {}
+        return Expectation(release=wanted.release, version=wanted.version, build_ids=ids)
+
+    def put_back(self) -> None:
+        """Slot and images as found, read back. StateError says what was left, and how to undo it.
+
+        May be called twice. Ctrl-C is held until it is done.
+        """
+        if not self._changed:
+            return
+        with interrupts_held():
+            try:
+                if not (self._found_runs and is_as_found(self._now, self._names, self._known_good)):
+                    self._go(None, for_good=True)
+                self._check_content()
+            except SuiteError as error:
+                raise StateError(
+                    f"the phone could not be put back: {error.what}",
+                    device=self._device.serial,
+                    next_step=f"run: {'; '.join(self.by_hand()) or 'fastboot reboot'}; or, once the cause"
+                    f" is mended, {unfinished.RESTORE}",
+                ) from error
+            unfinished.clear(self._serialno)
+            self._changed = False
+
+    def describe(self) -> dict[str, str]:
+        """Facts for the report."""
+        facts = {
+            "fastboot": self._fastboot.version(),
+            "fastboot_serial": self._fastboot.serial,
+            "verified_boot": self._facts["verified"] or "unknown",
+            "verity": self._facts["verity"] or "unknown",
+            "kernel_found": str(self._owed.kernel),
+        }
+        if self._names.found:
+            facts["slot_found"] = self._names.found
+        if self._known_good is not None:
+            facts |= {"known_good": str(self._known_good), "known_good_proved": self._proof}
+        for name, kernel in self._kernels.items():
+            facts[f"kernel_{name}"] = str(kernel.fingerprint)
+            if isinstance(kernel, SlotKernel):
+                facts[f"vbmeta_{name}"] = checks.flags_text(kernel.images.vbmeta_flags)
+        return facts
+
+    def by_hand(self) -> list[str]:
+        """The commands that would put the phone back, from where it is now."""
+        now = replace(self._now, place=self._now.place or "bootloader")
+        steps = steps_back(now, self._names, self._known_good)
+        return [
+            line.partition("  #")[0]
+            for step in steps
+            if isinstance(step, (Reboot, Flash, SetActive))
+            for line in step.commands(self._names)[:1]
+        ]
+
+    # How it is done.
+
+    def _running(self) -> KernelFingerprint:
+        seen = read_identity(self._device, Expectation(build_ids={VMLINUX: ""}))
+        return KernelFingerprint(seen.release, seen.version, seen.build_ids.get(VMLINUX))
+
+    def _check_before(self, *, first_time: bool) -> str:
+        """What can be refused while nothing has been done yet. How known-good was proved."""
+        checks.check_verity(self._kernels, self._facts["verity"], self._device.serial)
+        flashed = [kernel for kernel in self._kernels.values() if isinstance(kernel, SlotKernel)]
+        slots = {self._names.slot_of(kernel) for kernel in flashed}
+        if self._known_good is None:
+            return ""
+        if self._known_good.images is None and self._names.found in slots:
+            raise LabError(
+                f"a variant writes to slot {self._names.found or '(it has none)'}, the known-good one",
+                device=self._device.serial,
+                next_step="give --known-good SET, or write to the other slot",
+            )
+        if not first_time:
+            return "proved by the run before this one"
+        puts_back: dict[str, Image] = {}
+        for kernel in flashed:
+            for image in kernel.images.images:
+                good = self._known_good.images and self._known_good.images.image(image.partition)
+                if good:
+                    slot = self._names.slot_of(kernel)
+                    puts_back[self._names.partition(image.partition, slot)] = good
+        return checks.prove_known_good(
+            self._device,
+            self._known_good,
+            puts_back,
+            self._owed.kernel,
+            own_slot=slots <= {self._names.found},
+        )
+
+    def _go(self, kernel: Kernel | None, *, for_good: bool = False) -> None:
+        if self._now.place is None:
+            self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
+        self._found_runs = False
+        self._owe(self._now.written)
+        if for_good:
+            steps = steps_back(self._now, self._names, self._known_good)
+        else:
+            steps = steps_to(kernel, self._now, self._names, self._known_good)
+        for step in steps:
+            self._lines += step.commands(self._names)
+            place = self._now.place
+            self._likely = place or self._likely
+            # Whatever happens in between, it is not known any more where the phone is.
+            self._now = replace(self._now, place=None)
+            self._do(step)
+            self._now = after(step, replace(self._now, place=place))
+        self._found_runs = kernel is None
+
+    def _owe(self, written: Mapping[str, str]) -> None:
+        """On disk before it happens: the suite may be killed at any moment."""
+        self._owed = replace(self._owed, written=dict(written))
+        unfinished.save(self._serialno, self._owed)
+        self._changed = True
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Reboot(to, over):
+                self._reboot(to, over)
+            case Inspect():
+                self._inspect(step)
+            case Flash(partition, image):
+                self._now = replace(self._now, written={**self._now.written, partition: ""})
+                self._owe(self._now.written)
+                with interrupts_held():
+                    self._fastboot.flash(partition, image.path)
+                self._owe({**self._now.written, partition: image.sha256})
+            case SetActive(slot):
+                with interrupts_held():
+                    self._fastboot.set_active(slot)
+            case BootFromRam(image):
+                self._fastboot.boot(image.path)
+            case AwaitAndroid(slot, kernel):
+                self._await_android(slot, kernel)
+
+    def _reboot(self, to: Place, over: Place) -> None:
+        if over == "android":
+            self._device.reboot({"android": "", "bootloader": "bootloader", "fastbootd": "fastboot"}[to])
+        else:
+            self._fastboot.reboot(to)
+        if to != "android":
+            self._fastboot.await_place(to, deadline_s=BOOTLOADER_S)
+
+    def _inspect(self, step: Inspect) -> None:
+        variables = self._fastboot.getvar_all()
+        checks.check_bootloader(variables, step, self._names, serialno=self._serialno)
+        slot = variables.get("current-slot", "").lstrip("_")
+        if slot:
+            # The bootloader changes it by itself when a slot does not start.
+            self._now = replace(self._now, active=slot)
+
+    def _await_android(self, slot: str, kernel: Kernel | None) -> None:
+        deadline = Deadline(self._boot_deadline_s)
+        seen = self._whereabouts.await_boot(self._boot_id, deadline)
+        if seen == "bootloader":
+            self._now = replace(self._now, place="bootloader")
+            raise self._failed(kernel, "it is back in its bootloader")
+        if seen == "nowhere":
+            raise self._failed(kernel, f"it did not come up within {self._boot_deadline_s:g} s")
+        self._boot_id = self._whereabouts.boot_id() or ""
+        self._now = replace(self._now, place="android")
+        if not self._whereabouts.await_started(deadline):
+            raise self._failed(
+                kernel,
+                f"its kernel came up, and Android did not start within {self._boot_deadline_s:g} s",
+            )
+        self._check_running(slot, kernel)
+
+    def _check_running(self, slot: str, kernel: Kernel | None) -> None:
+        active = self._whereabouts.property("ro.boot.slot_suffix").lstrip("_")
+        if active != slot:
+            self._now = replace(self._now, active=active)
+            raise self._failed(kernel, f"it came up in slot {active or 'none'} instead of {slot}")
+        running, found = self._running(), self._owed.kernel
+        if kernel is None and running.differs_from(found):
+            raise self._failed(kernel, f"it was found with kernel {found}, and runs {running}")
+        if (
+            kernel is not None
+            and not running.differs_from(found)
+            and running.differs_from(kernel.fingerprint)
+        ):
+            raise self._failed(kernel, "it is back on the kernel that it was found with")
+
+    def _check_content(self) -> None:
+        """Read back what was written, where root lets it be read."""
+        good = self._known_good.images if self._known_good is not None else None
+        if good is None or not self._now.written or not self._device.is_root:
+            return
+        for partition in self._now.written:
+            image = good.image(self._names.base(partition))
+            if image is None or image.sparse:
+                continue
+            found = checks.partition_sha256(self._device, partition, image)
+            if found not in (None, image.sha256):
+                raise StateError(
+                    f"partition {partition} holds something else than {image.path}",
+                    device=self._device.serial,
+                )
+
+    def _failed(self, kernel: Kernel | None, what: str) -> SuiteError:
+        """A kernel under test that fails is a result; the phone's own kernel must come up."""
+        serial = self._device.serial
+        if kernel is None:
+            return LabError(
+                f"the phone was restarted with the kernel that it was found with, but {what}",
+                device=serial,
+                next_step="look at its screen; the commands that put it back are in docs/phone-kernels.md",
+            )
+        how = "from memory" if isinstance(kernel, RamKernel) else f"from {kernel.images.where}"
+        name = next((name for name, known in self._kernels.items() if known == kernel), "the variant")
+        return BootFailed(
+            f"'{name}' was started {how}, but {what}", device=serial, next_step="read kernel.log"
+        )
+
+    def _after_failure(self, failure: BootFailed, kernel: Kernel) -> str:
+        """Bring the phone back; what the kernel that failed has said, as far as it is known."""
+        parts = [str(failure), "--- commands", *self._lines]
+        with interrupts_held():
+            try:
+                self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
+                words, its_own = self._words_of(kernel)
+                parts += words
+                if its_own and is_as_found(self._now, self._names, self._known_good, running=True):
+                    self._found_runs = True
+                else:
+                    self._go(None)
+                parts.append("--- rolled back to the kernel that it was found with")
+                # One restart more, and the phone would keep the words of another kernel.
+                parts += [] if its_own else ["--- what the kernel before this one left", self._last_words()]
+            except SuiteError as error:
+                parts.append(f"--- not rolled back: {error}")
+        return "\n".join(parts) + "\n"
+
+    def _words_of(self, kernel: Kernel) -> tuple[list[str], bool]:
+        """What ``kernel`` says, or has left if the phone's own kernel runs again; whether that is so."""
+        if not self.on_android:
+            return [], False
+        running = self._running()
+        if not running.differs_from(kernel.fingerprint):
+            return ["--- its kernel log", self._kernel_log()], False
+        if running.differs_from(self.found):
+            return [f"--- the phone runs {running}"], False
+        return ["--- what the kernel before this one left", self._last_words()], True
+
+    def _kernel_log(self) -> str:
+        try:
+            return phone_facts.kernel_log(self._device, since_s=0.0)
+        except SuiteError as error:
+            return f"(could not be read: {error.what})"
+
+    def _last_words(self) -> str:
+        try:
+            return phone_facts.last_words(self._device)
+        except SuiteError as error:
+            return f"(could not be read: {error.what})"

@@ -1,0 +1,87 @@
+"""What the suite owes a phone: kept on disk, so that a killed run is not taken for how it was found."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from foundation.cache import cache_dir
+from foundation.errors import HostError, LabError
+from harness.device.fastboot.kernel_payload import KernelFingerprint
+from harness.device.preconditions.journal import process_of
+
+RESTORE: Final = "python -m android_tests restore --allow-flash"
+
+
+@dataclass(frozen=True)
+class AsFound:
+    """The phone before the suite changed it, and what was written since (partition to SHA-256).
+
+    ``known_good`` is what it is rolled back to, as `known_good_of` reads it; ``owner`` the host
+    process (pid, start time) that is at it.
+    """
+
+    slot: str
+    release: str | None
+    version: str | None
+    build_id: str | None
+    known_good: str | None = None
+    written: dict[str, str] = field(default_factory=dict)
+    owner: tuple[int, str] = (0, "")
+
+    @property
+    def kernel(self) -> KernelFingerprint:
+        return KernelFingerprint(self.release, self.version, self.build_id)
+
+
+def record_path(serialno: str) -> Path:
+    """One file a phone."""
+    return cache_dir("phones") / f"{re.sub(r'[^A-Za-z0-9._-]', '_', serialno)}.json"
+
+
+def load(serialno: str) -> AsFound | None:
+    """What an earlier run left, or None.
+
+    HostError for a file that is damaged, LabError while another process is at the phone.
+    """
+    path = record_path(serialno)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        pid, started = content.pop("owner")
+        found = AsFound(**content, owner=(int(pid), str(started)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise HostError(
+            f"{path}, which says how phone {serialno} was found, cannot be read: {error}",
+            next_step="put the phone back by hand, and delete the file",
+        ) from error
+    if found.owner[0] != os.getpid() and process_of(found.owner[0]) == found.owner:
+        raise LabError(
+            f"process {found.owner[0]} of this machine gives phone {serialno} its kernels",
+            next_step=f"let it end, or end it; then run: {RESTORE}",
+        )
+    return found
+
+
+def save(serialno: str, found: AsFound) -> None:
+    """Whole or not at all, and on the disk before it returns."""
+    path = record_path(serialno)
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(asdict(found), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def clear(serialno: str) -> None:
+    """Nothing is owed any more."""
+    record_path(serialno).unlink(missing_ok=True)

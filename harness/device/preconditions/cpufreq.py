@@ -1,0 +1,143 @@
+"""CPU frequencies of one cpufreq policy: held at one step, or left to the governor and recorded.
+
+Files: Documentation/admin-guide/pm/cpufreq.rst and Documentation/cpu-freq/cpufreq-stats.rst of the kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
+from foundation.errors import StateError
+from foundation.quoting import quote
+from harness.device.preconditions.pins import write_file
+
+FOLDER: Final = "/sys/devices/system/cpu/cpufreq"
+_STATE: Final = re.compile(r"(?:governor=(?P<governor>\S+) )?min=(?P<min>\d+) max=(?P<max>\d+)")
+
+
+@dataclass(frozen=True)
+class CpufreqPin:
+    """Holds one policy (``policy0``) at ``khz`` by its lower and upper limit; None records both.
+
+    Values read as ``governor=walt min=307200 max=2016000``, in kHz. Writing needs root.
+    """
+
+    policy: str
+    khz: int | None
+
+    @property
+    def precondition(self) -> str:
+        return "cpufreq"
+
+    @property
+    def name(self) -> str:
+        return f"cpufreq {self.policy}"
+
+    @property
+    def wanted(self) -> str | None:
+        return None if self.khz is None else f"min={self.khz} max={self.khz}"
+
+    @property
+    def drifts(self) -> bool:
+        # Left to the phone, its limits are the phone's to change: the throttling check looks at them.
+        return self.khz is not None
+
+    @property
+    def advice(self) -> str:
+        return "a power or thermal service of the vendor sets it too: stop it, or lower cpufreq_share"
+
+    def due(self, before: str) -> bool:
+        return self.wanted is not None and not self.verify(self.wanted, before)
+
+    def read(self, device: Device) -> str:
+        base = f"{FOLDER}/{self.policy}"
+        names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        answers = ask_all(device, {name: f"cat {quote(f'{base}/{name}')}" for name in names})
+        for name in names:
+            if not answers[name].ok:
+                raise StateError(
+                    f"{self.name}: {name} cannot be read: {answers[name].text}", device=device.serial
+                )
+        governor, low, high = (answers[name].text for name in names)
+        return f"governor={governor} min={low} max={high}"
+
+    def write(self, device: Device, value: str) -> None:
+        target, now = _parse(value), _parse(self.read(device))
+        base = f"{FOLDER}/{self.policy}"
+        if target["governor"] not in (None, now["governor"]):
+            write_file(device, self.name, f"{base}/scaling_governor", str(target["governor"]))
+        limits = ["scaling_min_freq", "scaling_max_freq"]
+        # The kernel refuses a lower limit above the upper one: upwards the upper one goes first.
+        if int(target["min"] or 0) > int(now["max"] or 0):
+            limits.reverse()
+        for limit in limits:
+            text = str(target["min" if limit == "scaling_min_freq" else "max"])
+            write_file(device, self.name, f"{base}/{limit}", text)
+
+    def verify(self, wanted: str, got: str) -> bool:
+        asked, found = _parse(wanted), _parse(got)
+        governor = asked["governor"] in (None, found["governor"])
+        return governor and (asked["min"], asked["max"]) == (found["min"], found["max"])
+
+
+def _parse(text: str) -> Mapping[str, str | None]:
+    found = _STATE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not a state of a cpufreq policy: {text!r}")
+    return found.groupdict()
+
+
+def policies(device: Device) -> list[str]:
+    """Names of the policies; empty on a device without cpufreq."""
+    listed = device.shell(["ls", FOLDER], check=False).stdout.split()
+    return sorted((name for name in listed if re.fullmatch(r"policy\d+", name)), key=lambda n: int(n[6:]))
+
+
+def cpufreq_pins(device: Device, share: float | None) -> list[CpufreqPin]:
+    """One pin a policy, at its `sustainable_khz`; with None they only record.
+
+    StateError for a policy that does not tell its frequencies.
+    """
+    if share is None:
+        return [CpufreqPin(policy, None) for policy in policies(device)]
+    return [CpufreqPin(policy, _step(device, policy, share)) for policy in policies(device)]
+
+
+def _step(device: Device, policy: str, share: float) -> int:
+    base = f"{FOLDER}/{policy}"
+    answers = ask_all(
+        device,
+        {
+            "steps": f"cat {quote(f'{base}/scaling_available_frequencies')}",
+            # Lines of a frequency and its ticks; some drivers have only these.
+            "ticks": f"cat {quote(f'{base}/stats/time_in_state')}",
+            "max": f"cat {quote(f'{base}/cpuinfo_max_freq')}",
+        },
+    )
+    steps = answers["steps"].text.split() if answers["steps"].ok else []
+    if not steps and answers["ticks"].ok:
+        steps = [line.split()[0] for line in answers["ticks"].text.splitlines()]
+    if not answers["max"].text.isdigit() or not all(step.isdigit() for step in steps) or not steps:
+        raise StateError(
+            f"cpufreq {policy}: its frequencies cannot be read: {answers['steps'].text[:80]}",
+            device=device.serial,
+            next_step='set cpufreq = "governor" in the profile\'s [phone]',
+        )
+    return sustainable_khz([int(step) for step in steps], int(answers["max"].text), share)
+
+
+def sustainable_khz(steps: list[int], maximum: int, share: float) -> int:
+    """The highest step of at most ``share`` of ``maximum``; the lowest one if all are above."""
+    return max((step for step in steps if step <= share * maximum), default=min(steps))
+
+
+def time_in_state(device: Device, policy: str) -> dict[int, int]:
+    """Ticks of 10 ms by kHz since boot; empty where the kernel counts none."""
+    answer = ask_all(device, {"ticks": f"cat {quote(f'{FOLDER}/{policy}/stats/time_in_state')}"})["ticks"]
+    pairs = [line.split() for line in answer.text.splitlines()] if answer.ok else []
+    return {int(pair[0]): int(pair[1]) for pair in pairs if len(pair) == 2}

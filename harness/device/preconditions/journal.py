@@ -1,0 +1,142 @@
+"""What is changed on a phone, on the host's disk before it is changed: for a run that is killed.
+
+A folder for each serial in the suite's cache (``pins/SERIAL/``), a file for each setting that is
+not what it was. A file appears whole or not at all, before the setting is written, and goes
+once the setting has been read back as it was. What is still there when nobody runs was left
+by SIGKILL, a lost cable or a power cut, and says how to undo it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from foundation.cache import cache_dir
+from foundation.errors import HostError, UsageError
+from harness.device.preconditions.pins import Pin
+
+_FORMAT: Final = 1
+#: Pins are classes of this package; nothing else is made from a file.
+_PACKAGE: Final = "harness.device.preconditions"
+
+
+@dataclass(frozen=True)
+class Note:
+    """One setting that was about to be changed: the pin, its value before, and in which boot.
+
+    ``owner`` is the host process (pid, start time) that holds it.
+    """
+
+    path: Path
+    pin: Pin
+    before: str
+    boot_id: str
+    owner: tuple[int, str]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process wrote it."""
+        return self.owner == process_of(os.getpid())
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the process that wrote it still runs."""
+        return process_of(self.owner[0]) == self.owner
+
+    def done(self) -> None:
+        """The setting is as it was: forget it. May be called twice."""
+        self.path.unlink(missing_ok=True)
+
+
+class Journal:
+    """The notes of one device. HostError where the disk does not take them."""
+
+    def __init__(self, serial: str) -> None:
+        self._serial = serial
+        self._name = quote(serial, safe="")
+
+    def add(self, pin: Pin, before: str, boot_id: str) -> Note:
+        """Note that ``pin`` is about to be written; on disk when this returns."""
+        module = type(pin).__module__
+        if not module.startswith(f"{_PACKAGE}."):
+            raise TypeError(f"{module}.{type(pin).__name__} could not be made again from a file")
+        owner = process_of(os.getpid())
+        content = {
+            "format": _FORMAT,
+            "serial": self._serial,
+            "boot_id": boot_id,
+            "owner": list(owner),
+            "module": module.removeprefix(f"{_PACKAGE}."),
+            "pin": type(pin).__name__,
+            "fields": dataclasses.asdict(cast(Any, pin)),
+            "before": before,
+        }
+        try:
+            path = self._write(json.dumps(content))
+        except OSError as error:
+            raise HostError(
+                f"what is about to be changed on {self._serial} cannot be noted: {error.strerror}",
+                next_step="make room, or set RECLAIM_SUITE_CACHE to a folder that can be written",
+            ) from error
+        return Note(path, pin, before, boot_id, owner)
+
+    def notes(self) -> list[Note]:
+        """What is noted, oldest first. UsageError for a file that is not one of ours."""
+        return [_load(path) for path in sorted(self._folder().glob("*.json"))]
+
+    def _folder(self) -> Path:
+        return cache_dir("pins", self._name)
+
+    def _write(self, text: str) -> Path:
+        folder = self._folder()
+        last = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit()), default=0)
+        path = folder / f"{last + 1:06d}.json"
+        descriptor, name = tempfile.mkstemp(suffix=".part", dir=folder)
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        # The name as well must outlive a power cut.
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        return path
+
+
+def _load(path: Path) -> Note:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}")
+        module = importlib.import_module(f"{_PACKAGE}.{content['module']}")
+        pin = getattr(module, content["pin"])(**content["fields"])
+        pid, started = content["owner"]
+        return Note(path, pin, content["before"], content["boot_id"], (int(pid), str(started)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise UsageError(
+            f"{path} does not say what was changed: {error}",
+            next_step="set the device back by hand or restart it, and remove the file",
+        ) from error
+
+
+def process_of(pid: int) -> tuple[int, str]:
+    """A pid and when it started: a pid alone is given to others (proc(5), field 22 of stat)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return pid, ""
+    return pid, stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,200 @@
+"""All that is held on a phone beside the profile's memory settings, as pins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Final
+
+from foundation.contract.device import Device
+from foundation.quoting import quote
+from harness.device.preconditions.command_pins import (
+    CommandPin,
+    LmkdSettings,
+    Observed,
+    SettingPin,
+)
+from harness.device.preconditions.cpufreq import cpufreq_pins
+from harness.device.preconditions.pins import FilePin, Pin, sysctl
+from workloads.phone_wanted import PhoneWanted
+
+#: Job of ART's background compilation (BackgroundDexoptJobService.java of art/libartservice, API 34).
+_DEXOPT_JOB: Final = 27873780
+DEXOPT_SINCE_API: Final = 34
+#: Longest time that the settings take, ms: the screen never goes off by itself.
+_NEVER_MS: Final = "2147483647"
+#: Of AC, USB, wireless and dock (BatteryManager.BATTERY_PLUGGED_*).
+_ON_ANY_PLUG: Final = "15"
+
+#: Switches of charging: file, value that stops it. Kernel: Documentation/ABI/testing/sysfs-class-power
+#: (charge_behaviour); the others are those of Qualcomm's and Google's drivers.
+_CHARGE_SWITCHES: Final = (
+    ("/sys/class/power_supply/battery/charge_behaviour", "inhibit-charge"),
+    ("/sys/class/power_supply/battery/input_suspend", "1"),
+    ("/sys/class/power_supply/battery/charging_enabled", "0"),
+    ("/sys/devices/platform/google,charger/charge_disable", "1"),
+    ("/sys/devices/platform/soc/soc:google,charger/charge_disable", "1"),
+)
+
+#: They decide when kswapd wakes.
+_RECORDED: Final = ("vm.watermark_scale_factor", "vm.min_free_kbytes")
+
+_BY_NAME: Final = {
+    "transparent_hugepage": "huge-pages",
+    "lru_gen": "mglru",
+    "vm.swappiness": "swappiness",
+    "vm.page-cluster": "page-cluster",
+    "swap in use at the start": "zram",
+    "charging": "charging",
+}
+
+
+def precondition_of(pin: Pin) -> str | None:
+    """The name under which ``--suppress`` knows a pin; None for what is only recorded."""
+    named = getattr(pin, "precondition", None) or _BY_NAME.get(pin.name)
+    if named is None and re.fullmatch(r"zram\d+", pin.name):
+        return "zram"
+    return named
+
+
+def suppressed(pins: Iterable[Pin], names: Collection[str]) -> list[Pin]:
+    """``pins``, where those of the preconditions ``names`` are only recorded."""
+    return [Observed(pin) if precondition_of(pin) in names else pin for pin in pins]
+
+
+def over_network(device: Device) -> bool:
+    """Whether adb comes over the network: a host that is not this machine's own, or wireless debugging.
+
+    The latter's serials are service names (adb-NAME._adb-tls-connect._tcp), Android 11 and newer.
+    """
+    if "._adb-tls-connect." in device.serial:
+        return True
+    host, colon, _ = device.serial.rpartition(":")
+    return bool(colon) and not host.startswith(("127.", "localhost"))
+
+
+def phone_pins(device: Device, wanted: PhoneWanted, names: Collection[str] = ()) -> list[Pin]:
+    """Pins of ``wanted`` in the order in which they are set; those of ``names`` only record.
+
+    Reads the device. StateError for a CPU whose frequencies cannot be told.
+    """
+    fixed = wanted.cpufreq == "fixed" and "cpufreq" not in names
+    pins: list[Pin] = [
+        *plain_pins(wanted, api=_api(device), network=over_network(device)),
+        *_charging(device, wanted),
+        *cpufreq_pins(device, wanted.cpufreq_share if fixed else None),
+        LmkdSettings(),
+        *(Observed(replace(sysctl(key, None), optional=True)) for key in _RECORDED),
+    ]
+    return suppressed(pins, names)
+
+
+def plain_pins(wanted: PhoneWanted, *, api: int, network: bool) -> list[Pin]:
+    """Those that are the same on every phone of an API level; ``network`` is how adb comes."""
+    return [*_screen(wanted), *_quiet(wanted, api, network=network)]
+
+
+def _screen(wanted: PhoneWanted) -> list[Pin]:
+    pins: list[Pin] = []
+    if wanted.screen_on:
+        pins += [
+            SettingPin("screen", "global", "stay_on_while_plugged_in", _ON_ANY_PLUG),
+            SettingPin("screen", "system", "screen_off_timeout", _NEVER_MS),
+            CommandPin(
+                precondition="screen",
+                name="screen",
+                reading="dumpsys power",
+                pattern=r"^\s*mWakefulness=(\w+)",
+                values={"Awake": "on"},
+                otherwise="off",
+                # The keyguard goes as well where there is no PIN; both take a moment.
+                writing={
+                    "on": "input keyevent 224 && wm dismiss-keyguard && sleep 1",
+                    "off": "input keyevent 223 && sleep 1",
+                },
+                wanted="on",
+                advice="unlock it, and take the PIN off",
+            ),
+        ]
+    if wanted.brightness is not None:
+        pins += [
+            SettingPin("brightness", "system", "screen_brightness_mode", "0"),
+            SettingPin("brightness", "system", "screen_brightness", str(wanted.brightness)),
+        ]
+    if wanted.fixed_rotation:
+        pins += [
+            SettingPin("rotation", "system", "accelerometer_rotation", "0"),
+            SettingPin("rotation", "system", "user_rotation", "0"),
+        ]
+    return pins
+
+
+def _quiet(wanted: PhoneWanted, api: int, *, network: bool) -> list[Pin]:
+    pins: list[Pin] = []
+    if not wanted.animations:
+        keys = ("window_animation_scale", "transition_animation_scale", "animator_duration_scale")
+        pins += [SettingPin("animations", "global", key, "0") for key in keys]
+    if wanted.airplane and not network:
+        pins.append(
+            CommandPin(
+                precondition="airplane",
+                name="airplane mode",
+                # ConnectivityService.java, the shell command of service connectivity.
+                reading="cmd connectivity airplane-mode",
+                pattern=r"^(enabled|disabled)\s*$",
+                writing={
+                    "enabled": "cmd connectivity airplane-mode enable",
+                    "disabled": "cmd connectivity airplane-mode disable",
+                },
+                wanted="enabled",
+                survives_restart=True,
+            )
+        )
+    if not wanted.doze:
+        pins.append(
+            CommandPin(
+                precondition="doze",
+                name="device idle",
+                # DeviceIdleController.java: 1 where both deep and light idle are on.
+                reading="dumpsys deviceidle enabled",
+                pattern=r"^([01])\s*$",
+                writing={"0": "dumpsys deviceidle disable", "1": "dumpsys deviceidle enable"},
+                wanted="0",
+            )
+        )
+    if not wanted.background_dexopt and api >= DEXOPT_SINCE_API:
+        pins.append(
+            CommandPin(
+                precondition="dexopt",
+                name="background dexopt",
+                # JobSchedulerShellCommand.java: unknown(UID/jidN) of a job that is not scheduled.
+                reading=f"cmd jobscheduler get-job-state android {_DEXOPT_JOB}",
+                pattern=r"^(unknown|\w+)",
+                values={"unknown": "off"},
+                otherwise="on",
+                writing={"off": "pm bg-dexopt-job --disable", "on": "pm bg-dexopt-job --enable"},
+                wanted="off",
+            )
+        )
+    return pins
+
+
+def _charging(device: Device, wanted: PhoneWanted) -> list[Pin]:
+    """The first switch that this phone has; the gate looks whether it works."""
+    if wanted.charging != "no" or not device.is_root:
+        return []
+    for pin in charge_pins():
+        if device.shell(["test", "-e", pin.path], check=False).exit_status == 0:
+            return [pin]
+    return []
+
+
+def charge_pins() -> list[FilePin]:
+    """All switches of charging that phones are known to have; of these one is set."""
+    return [FilePin("charging", path, off) for path, off in _CHARGE_SWITCHES]
+
+
+def _api(device: Device) -> int:
+    text = device.script(f"getprop {quote('ro.build.version.sdk')}").stdout.strip()
+    return int(text) if text.isdigit() else 0

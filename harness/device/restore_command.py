@@ -1,0 +1,45 @@
+"""``python -m android_tests restore``: undo what a killed run left on a phone."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.device.attach import attach_phone
+from harness.device.fastboot.opening import FlashOptions, owed_commands, owed_kernels
+from harness.device.lab import find_lab
+from harness.device.preconditions import left_behind, undo_left
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--su", action="store_true", help="write as root, through the phone's su")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be put back, and stop")
+    parser.add_argument(
+        "--allow-flash", action="store_true", help="put kernels back too, if the lab file allows it"
+    )
+    parser.add_argument("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Put it back and say what; 0. SuiteError for what is in the way or could not be put back."""
+    lab = find_lab(args.lab)
+    server, device = attach_phone(
+        serial=args.serial, adb_port=args.adb_port, su=args.su, role=args.role, lab=lab
+    )
+    # To say what would be done needs no permission.
+    flash = FlashOptions(allowed=args.allow_flash, serial=args.fastboot_serial)
+    try:
+        if args.dry_run:
+            lines = [f"{note.pin.name}: would be {note.before}" for note in left_behind(device.serial)]
+            lines += owed_commands(device, flash)
+        else:
+            lines = undo_left(device)
+            kernels = owed_kernels(device, flash, lab)
+            if kernels is not None:
+                kernels.put_back()
+                lines.append(f"kernel: {kernels.found}")
+    finally:
+        server.stop()
+    for line in lines or ["nothing was left behind"]:
+        print(f"[{device.serial}] {line}")
+    return 0

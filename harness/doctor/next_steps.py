@@ -1,0 +1,125 @@
+"""What to type after the first page, and a profile of the memory eater that fits the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from foundation.errors import HostError
+from foundation.quoting import quote_argv
+from foundation.toml_table import to_toml
+from harness.doctor.facts import CompressionSwitch, DeviceFacts
+from harness.doctor.measurable import Finding, usable
+
+#: The eater must swap, and must leave what zram stores of it room beside Android.
+_ZRAM_SHARE: Final = 0.5
+_EATER_SHARE: Final = 0.25
+#: Pages as those of the profiles that come with the suite.
+_CONTENT: Final = {"zero": 0.05, "same": 0.10, "ratio2.5": 0.51, "random": 0.34}
+#: Preconditions that a shell without root cannot set.
+WITHOUT_ROOT: Final = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
+#: Where a switch only says yes or no.
+_FLAGS: Final = {"Y": ("N", "Y"), "N": ("N", "Y")}
+
+
+def next_steps(
+    facts: DeviceFacts, found: list[Finding], connection: list[str], profile: Path | None
+) -> list[str]:
+    """Lines: a sentence, then commands that can be typed as they stand.
+
+    ``connection`` are the options that name the device (``--serial``, ``--adb-port``, ``--su``).
+    """
+    if facts.emulated:
+        return [
+            "Next:",
+            "  python -m pytest android_tests --device=virtual --variant baseline=stock"
+            " --variant patched=kcompressd --scenario idle,busy --pairs 8",
+        ]
+    again = ["python", "-m", "android_tests", "doctor", *connection]
+    if facts.root == "adb root":
+        return ["Next:", f"  adb -s {facts.serial} root", f"  {quote_argv(again)}"]
+    if facts.root == "su, not used":
+        return ["Next:", f"  {quote_argv([*again, '--su'])}"]
+    if not usable(found) and facts.is_root:
+        return ["Next: a kernel or a build that has what is missing above."]
+    if not facts.is_root:
+        switching = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=phone"]
+        same = [*connection, "--variant", "a=as-is", "--variant", "b=as-is"]
+        return [
+            "Next, without root: this phone's noise between app switches, settings as they are:",
+            f"  {quote_argv(switching)} \\",
+            f"    {quote_argv(same)} \\",
+            f"    --profile phone-apps --suppress {','.join(WITHOUT_ROOT)}",
+            "  Kernels are compared on a userdebug build, or with root: docs/phones.md says how.",
+            "  A trace that you record yourself is judged with: python -m analysis metrics TRACE",
+        ]
+    if profile is None:
+        return [
+            "Next: a memory eater that fits this device, then the campaign that it prints:",
+            f"  {quote_argv([*again, '--write-profile', 'phone.toml'])}",
+        ]
+    words = ["python", "-m", "pytest", "android_tests/test_throughput.py", "--device=phone", *connection]
+    for variant in variants(facts):
+        words += ["--variant", variant]
+    words += ["--scenario", "idle,busy", "--pairs", "8", "--profile", str(profile)]
+    return ["Next:", f"  {quote_argv(words)}"]
+
+
+def variants(facts: DeviceFacts) -> tuple[str, str]:
+    """Two variants for this device: its compression switch off and on, else the same kernel twice."""
+    for switch in facts.switches:
+        if switch.writable and (values := _off_and_on(switch)) is not None:
+            kind, name = _kind(switch.path)
+            return f"off={kind}:{name}={values[0]}", f"on={kind}:{name}={values[1]}"
+    return "a=as-is", "b=as-is"
+
+
+def write_profile(facts: DeviceFacts, path: Path) -> None:
+    """Write a profile of the memory eater for this device. HostError if it cannot be written.
+
+    It takes what is available and a quarter of all memory more, of pages that compress about
+    2.5 times, with zram of half the memory; the compressor is the device's own.
+    """
+    total_mb = facts.meminfo.get("MemTotal", 0) >> 10
+    available_mb = facts.meminfo.get("MemAvailable", 0) >> 10
+    content = {
+        "device": {
+            "zram_mb": max(1, int(total_mb * _ZRAM_SHARE)),
+            "zram_algorithm": facts.zram_algorithm.text or "lz4",
+            "swappiness": int(facts.swappiness.text or 100),
+            "page_cluster": 0,
+        },
+        "eater": {
+            "mb": max(1, available_mb + int(total_mb * _EATER_SHARE)),
+            "content": _CONTENT,
+            "rate_mb_s": 0,
+            "touches": 0,
+            "rewrite_share": 0.0,
+            "seed": 1,
+        },
+    }
+    model = facts.properties.get("model", facts.serial)
+    head = f"# The memory eater for {model}, {total_mb} MiB of memory.\n\n"
+    try:
+        path.write_text(head + to_toml(content), encoding="utf-8")
+    except OSError as error:
+        raise HostError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _kind(path: str) -> tuple[str, str]:
+    sysctl = "/proc/sys/"
+    if path.startswith(sysctl):
+        return "sysctl", path.removeprefix(sysctl).replace("/", ".")
+    return "param", path
+
+
+def _off_and_on(switch: CompressionSwitch) -> tuple[str, str] | None:
+    value = switch.value
+    if value is None:
+        return None
+    if value in _FLAGS:
+        return _FLAGS[value]
+    if not value.isdigit() or "queue" in switch.path:
+        return None
+    # The default of the port that has vm.kcompressd (0 is off there).
+    return "0", value if value != "0" else "24"

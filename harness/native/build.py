@@ -1,0 +1,105 @@
+"""Builds the suite's C programs: static, for x86-64 and aarch64, once for each content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from foundation.cache import cache_dir
+from foundation.contract.arch import Arch
+from foundation.errors import HostError, UsageError
+
+ARCHES: Final[tuple[Arch, ...]] = ("x86_64", "aarch64")
+
+_WORKLOADS: Final = Path(__file__).parent / "workloads"
+_CAPTURE: Final = Path(__file__).parent / "capture"
+
+_COMPILERS: Final[dict[Arch, tuple[str, str]]] = {
+    "x86_64": ("gcc", "gcc libc6-dev"),
+    "aarch64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+}
+
+_FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wall", "-Wextra", "-Werror")
+
+#: Program -> its sources.
+PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
+    "app": (_WORKLOADS / "app.c", _WORKLOADS / "descriptor.c", _WORKLOADS / "pagecontent.c"),
+    "burner": (_WORKLOADS / "burner.c",),
+    "eater": (_WORKLOADS / "eater.c", _WORKLOADS / "histogram.c", _WORKLOADS / "pagecontent.c"),
+    "poller": tuple(
+        _CAPTURE / f"{part}.c" for part in ("poller", "counters", "source", "text", "threads", "zram")
+    ),
+    "recorder": (_CAPTURE / "recorder.c",),
+}
+
+
+def compiler(arch: Arch) -> str:
+    """Path of the compiler for ``arch``; HostError naming the Debian packages if it is missing."""
+    name, packages = _COMPILERS[arch]
+    found = shutil.which(name)
+    if found is None:
+        raise HostError(
+            f"{name} is not installed", next_step=f"apt-get install --no-install-recommends {packages}"
+        )
+    return found
+
+
+def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequence[str] = ()) -> Path:
+    """Build a static program and return its path in the cache.
+
+    The cache key holds the sources, every header beside them, the flags and the
+    compiler's version. HostError if the compiler is missing or refuses the source.
+    """
+    gcc = compiler(arch)
+    flags = [*_FLAGS, *extra_flags]
+    target = cache_dir("native", arch) / f"{name}-{_digest(gcc, sources, flags)}"
+    if target.exists():
+        return target
+    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{name}-")
+    os.close(handle)
+    try:
+        done = subprocess.run(
+            [gcc, *flags, "-o", partial, *map(str, sources)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr.strip()]
+            raise HostError(f"{name} does not compile for {arch}: {lines[0]}")
+        Path(partial).chmod(0o755)
+        Path(partial).replace(target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    return target
+
+
+def _digest(gcc: str, sources: Sequence[Path], flags: Sequence[str]) -> str:
+    version = subprocess.run([gcc, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    digest = hashlib.sha256("\0".join([version.stdout, *flags]).encode())
+    headers = {header for source in sources for header in source.parent.glob("*.h")}
+    for path in [*sources, *sorted(headers)]:
+        content = path.read_bytes()
+        digest.update(f"{path.name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:20]
+
+
+def binary(name: str, arch: Arch) -> Path:
+    """Build (or find) one of `PROGRAMS`. UsageError for an unknown name."""
+    sources = PROGRAMS.get(name)
+    if sources is None:
+        raise UsageError(f"no native program '{name}'", next_step=f"known: {', '.join(PROGRAMS)}")
+    return build_c(name, sources, arch)
+
+
+def build_all() -> dict[tuple[str, Arch], Path]:
+    """Build every program for every architecture."""
+    return {(name, arch): binary(name, arch) for arch in ARCHES for name in PROGRAMS}

@@ -1,0 +1,89 @@
+"""``python -m android_tests.virtual prepare|boot``: make the virtual device, or just run one."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from foundation.arguments import OneLineParser
+from foundation.contract.variant import Variant, split_options
+from foundation.errors import SuiteError, UsageError
+from harness.virtual.accel import choose
+from harness.virtual.initramfs import build_initramfs
+from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
+from harness.virtual.lane import VirtualLane
+from harness.virtual.qemu import find_qemu
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _prepare() -> int:
+    find_qemu()
+    prepare(_say)
+    stock = stock_bundle()
+    for bundle in (stock, kcompressd_bundle()):
+        size_kb = build_initramfs(bundle).stat().st_size // 1024
+        _say(f"virtual device with kernel {bundle.name}: {bundle.release}, initramfs {size_kb} kB")
+    accel = choose(stock.image, build_initramfs(stock))
+    _say(f"accelerator: {accel.name} ({accel.reason})")
+    return 0
+
+
+def _variant(text: str) -> Variant:
+    kind, _, tail = text.partition(":")
+    options = {}
+    for key, value in split_options(kind, tail):
+        if not value:
+            raise UsageError(f"option '{key}' is not KEY=VALUE", next_step="write KIND[:KEY=VALUE,...]")
+        options[key] = value
+    return Variant(name=kind or "stock", kind=kind, options=options)
+
+
+def _boot(args: argparse.Namespace) -> int:
+    variant = _variant(args.variant)
+    lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        device = lane.boot(variant)
+        _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
+        _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
+        while lane.is_running():
+            time.sleep(0.5)
+        lane.check_alive()
+        _say("the device has switched itself off")
+        return 0
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lane.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; the exit status (2 for a wrong request, 1 for what went wrong)."""
+    parser = OneLineParser(prog="python -m android_tests.virtual", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="prepare|boot")
+    commands.add_parser("prepare", help="download and build what the virtual device needs")
+    boot = commands.add_parser("boot", help="boot one and wait for Ctrl-C")
+    boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")
+    boot.add_argument("--cpus", type=int, default=2)
+    boot.add_argument("--memory-mb", type=int, default=256)
+    boot.add_argument("--workdir", type=Path, help="folder that keeps the consoles")
+    boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
+    args = parser.parse_args(argv)
+    try:
+        return _prepare() if args.command == "prepare" else _boot(args)
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,102 @@
+"""Kernel bundles: an image, the modules to load in order, and what identifies them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foundation.errors import UsageError
+from harness.virtual.kernels.bzimage import release_of
+from harness.virtual.kernels.elf import ModuleInfo
+from harness.virtual.kernels.module_tree import below_release, load_order, scan
+from harness.virtual.kernels.preparation import THREADS_PARAMETER, prepared
+from harness.virtual.kernels.products import Progress
+
+
+@dataclass(frozen=True)
+class ModuleLoad:
+    """One module to load: the ``.ko``, its name in the kernel's spelling, and its parameters."""
+
+    path: Path
+    name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KernelBundle:
+    """A kernel for the virtual device.
+
+    ``modules`` are in load order: virtio network, compressors, zsmalloc, zram (less what is
+    built in). ``build_ids``: "zram" -> hex GNU build id of the zram.ko, if zram is a module;
+    the guest shows it in /sys/module/zram/notes. ``compression_thread``: zram.ko has the
+    ``kcompressd_*`` parameters.
+    """
+
+    name: str
+    release: str
+    image: Path
+    modules: tuple[ModuleLoad, ...]
+    build_ids: Mapping[str, str]
+    compression_thread: bool
+
+
+def stock_bundle() -> KernelBundle:
+    """Debian's cloud kernel as it is. Prepares it first if it is absent or damaged."""
+    stock, _ = prepared(_to_stderr)
+    return _bundle("stock", stock)
+
+
+def kcompressd_bundle() -> KernelBundle:
+    """The same kernel, with the zram module that has the compression thread."""
+    stock, module = prepared(_to_stderr)
+    return _bundle("kcompressd", stock, replaced={"zram": module / "zram.ko"})
+
+
+def user_bundle(image: Path, modules_dir: Path) -> KernelBundle:
+    """A user's own bzImage and module folder (may be empty if all is built in).
+
+    Raises UsageError if the image is not a bzImage, or if modules are of another release or incomplete.
+    """
+    release = release_of(image)
+    if not modules_dir.is_dir():
+        raise UsageError(
+            f"{modules_dir} is not a folder", next_step="give the folder with the kernel's .ko files"
+        )
+    order = load_order(scan(below_release(modules_dir, release)), release)
+    return _assemble("kernel", release, image, order)
+
+
+def prepare(progress: Progress = print) -> None:
+    """Download, verify and build all kernels; the second call only checks hashes.
+
+    Needs the network (181 MB) the first time, apt's configuration, gcc, make and patch; not root.
+    Raises HostError.
+    """
+    prepared(progress)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _bundle(name: str, stock: Path, replaced: Mapping[str, Path] | None = None) -> KernelBundle:
+    image = stock / "vmlinuz"
+    release = release_of(image)
+    return _assemble(name, release, image, load_order(scan(stock / "modules", replaced), release))
+
+
+def _assemble(
+    name: str, release: str, image: Path, order: Sequence[tuple[Path, ModuleInfo]]
+) -> KernelBundle:
+    zram = next((info for _, info in order if info.name == "zram"), None)
+    build_ids = {"zram": zram.build_id} if zram is not None and zram.build_id else {}
+    return KernelBundle(
+        name=name,
+        release=release,
+        image=image,
+        modules=tuple(ModuleLoad(path, info.name) for path, info in order),
+        build_ids=build_ids,
+        compression_thread=zram is not None and THREADS_PARAMETER in zram.parameters,
+    )

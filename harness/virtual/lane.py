@@ -1,0 +1,209 @@
+"""A lane whose device is a virtual machine: each boot is a fresh one."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from foundation.contract.device import Expectation
+from foundation.contract.variant import Variant
+from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
+from harness.device.adb.adb_device import AdbDevice
+from harness.device.adb.adb_server import AdbServer
+from harness.virtual.accel import Acceleration, choose
+from harness.virtual.initramfs import build_initramfs, shell_name
+from harness.virtual.kernels import stock_bundle
+from harness.virtual.kernels.products import Progress
+from harness.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
+from harness.virtual.recipes import recipe
+
+_CPUS_MAX: Final = 64
+_MEMORY_MIN_MB: Final = 96
+_MEMORY_MAX_MB: Final = 1024 * 1024
+
+
+def check_sizes(cpus: int, memory_mb: int) -> None:
+    """UsageError for a machine that cannot be made."""
+    if not 1 <= cpus <= _CPUS_MAX:
+        raise UsageError(f"{cpus} CPUs for a virtual device", next_step=f"give 1 to {_CPUS_MAX}")
+    if not _MEMORY_MIN_MB <= memory_mb <= _MEMORY_MAX_MB:
+        raise UsageError(
+            f"{memory_mb} MB for a virtual device",
+            next_step=f"give {_MEMORY_MIN_MB} or more, at most {_MEMORY_MAX_MB}",
+        )
+
+
+def _make_folder(workdir: Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"{workdir} cannot be made: {error.strerror}", next_step="give a folder for the consoles"
+        ) from error
+
+
+class VirtualLane:
+    """A virtual device, booted anew for each block (see the protocol ``Lane``).
+
+    ``kernel`` is a user's own (image, folder of modules) and stands in for ``stock``.
+    ``workdir`` keeps the console of each boot (a temporary folder if it is not given).
+    ``accel`` is kvm, tcg or None: by environment or probe. Nothing boots before `boot`.
+    """
+
+    emulated = True
+
+    def __init__(
+        self,
+        name: str = "virtual-0",
+        cpus: int = 2,
+        memory_mb: int = 256,
+        kernel: tuple[Path, Path] | None = None,
+        workdir: Path | None = None,
+        *,
+        accel: str | None = None,
+        boot_deadline_s: float = 120.0,
+    ) -> None:
+        check_sizes(cpus, memory_mb)
+        self.name = name
+        self._cpus = cpus
+        self._memory_mb = memory_mb
+        self._kernel = kernel
+        self._wanted_accel = accel
+        self._boot_deadline_s = boot_deadline_s
+        self._closing = contextlib.ExitStack()
+        if workdir is None:
+            workdir = Path(
+                self._closing.enter_context(tempfile.TemporaryDirectory(prefix="virtual-device-"))
+            )
+        else:
+            _make_folder(workdir)
+        self._workdir = workdir
+        self._boots = 0
+        self._machine: VirtualMachine | None = None
+        self._server: AdbServer | None = None
+        self._acceleration: Acceleration | None = None
+
+    def boot(self, variant: Variant) -> AdbDevice:
+        """End the machine that runs, boot ``variant``, and wait until it answers adb.
+
+        BootFailed, ModuleLoadFailed (with the console as log), HostError (QEMU, adb),
+        UsageError for a variant that a virtual device cannot be.
+        """
+        plan = recipe(variant, self._kernel)
+        self._end_machine()
+        config = MachineConfig(
+            image=plan.bundle.image,
+            initramfs=build_initramfs(plan.bundle),
+            accel=self._accel().name,
+            cpus=self._cpus,
+            memory_mb=self._memory_mb,
+            variant=variant.name,
+        )
+        self._boots += 1
+        machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
+        self._machine = machine
+        machine.start(deadline_s=self._boot_deadline_s)
+        server = self._adb()
+        try:
+            serial = server.connect(machine.serial, deadline_s=30.0)
+        except LabError as error:
+            crash = machine.crash()
+            raise BootFailed(
+                f"the device came up, then did not answer adb: {crash.headline if crash else error.what}",
+                log=crash.log if crash else machine.console(),
+                device=machine.serial,
+                next_step="read the console log",
+            ) from error
+        return AdbDevice(server, serial, emulated=True)
+
+    def make_ready(self, variants: Sequence[Variant], progress: Progress) -> None:
+        """Build now what the variants need: a kernel of their own takes minutes, and may fail.
+
+        UsageError, HostError.
+        """
+        for variant in variants:
+            recipe(variant, self._kernel, progress)
+
+    def expectation(self, variant: Variant) -> Expectation:
+        """What proves that ``variant`` is the one that runs."""
+        return recipe(variant, self._kernel).expectation
+
+    def crash_log(self) -> str | None:
+        """Console text of a panic, oops, lockup or hung task since the last boot, or None."""
+        crash = self._machine.crash() if self._machine else None
+        return crash.log if crash else None
+
+    def check_alive(self) -> None:
+        """KernelCrash (with its log) if the kernel crashed since the last boot."""
+        crash = self._machine.crash() if self._machine else None
+        if crash:
+            raise KernelCrash(
+                f"{crash.kind}: {crash.headline}",
+                log=crash.log,
+                device=self._machine.serial if self._machine else None,
+                next_step="the log is the result; the kernel under test has to be corrected",
+            )
+
+    def console(self) -> str:
+        """All console text since the last boot."""
+        return self._machine.console() if self._machine else ""
+
+    def device_cpu_s(self) -> float | None:
+        """Host CPU seconds of the machine that runs (from 0 at each boot), None before the first."""
+        return self._machine.cpu_s() if self._machine else None
+
+    def is_running(self) -> bool:
+        """Whether the machine runs; a panic or a reboot from inside ends it."""
+        return self._machine is not None and self._machine.is_running()
+
+    def boot_s(self) -> float | None:
+        """Seconds from the start of QEMU to the guest's listening adb daemon, at the last boot."""
+        return self._machine.boot_s if self._machine else None
+
+    def describe(self) -> dict[str, str]:
+        """Facts for the report. May probe KVM (once a week, some seconds)."""
+        accel = self._accel()
+        return {
+            "model": "virtual-x86_64",
+            "emulated": "true",
+            "accelerator": accel.name,
+            "accelerator_reason": accel.reason,
+            "cpus": str(self._cpus),
+            "memory_mb": str(self._memory_mb),
+            "shell": shell_name(),
+            "qemu": qemu_version(),
+            "host_kernel": platform.release(),
+        }
+
+    def close(self) -> None:
+        """End the machine and the adb server; may be called twice."""
+        self._end_machine()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        self._closing.close()
+
+    def _end_machine(self) -> None:
+        if self._machine is None:
+            return
+        if self._server is not None:
+            self._server.disconnect(self._machine.serial)
+        self._machine.stop()
+
+    def _adb(self) -> AdbServer:
+        if self._server is not None and not self._server.alive:
+            self._server.stop()
+            self._server = None
+        if self._server is None:
+            self._server = AdbServer.start()
+        return self._server
+
+    def _accel(self) -> Acceleration:
+        if self._acceleration is None:
+            bundle = stock_bundle()
+            self._acceleration = choose(bundle.image, build_initramfs(bundle), wanted=self._wanted_accel)
+        return self._acceleration

@@ -1,0 +1,1 @@
+"""Tests of capture on stand-in devices."""

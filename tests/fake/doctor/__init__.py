@@ -1,0 +1,1 @@
+"""Tests of doctor on stand-in devices."""

@@ -1,0 +1,1 @@
+"""The stand-ins answer as real devices do."""

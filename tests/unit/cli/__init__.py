@@ -1,0 +1,1 @@
+"""Command lines, notebooks, bad input."""

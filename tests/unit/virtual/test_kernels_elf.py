@@ -1,0 +1,131 @@
+"""Module information and build ids, from files made in code and from a real linker."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.errors import UsageError
+from harness.virtual.kernels.elf import (
+    canonical,
+    gnu_build_id,
+    parse_module,
+    read_module,
+    sections,
+)
+
+BUILD_ID = bytes(range(20))
+
+
+def note(owner: bytes, kind: int, value: bytes) -> bytes:
+    def padded(part: bytes) -> bytes:
+        return part + b"\0" * (-len(part) % 4)
+
+    return struct.pack("<III", len(owner), len(value), kind) + padded(owner) + padded(value)
+
+
+def elf(contents: dict[str, bytes]) -> bytes:
+    """A little-endian ELF64 relocatable file with these sections."""
+    names = b"\0" + b"".join(name.encode() + b"\0" for name in [*contents, ".shstrtab"])
+    body, headers = b"", [bytes(64)]
+    for name, content in [*contents.items(), (".shstrtab", names)]:
+        at = names.index(b"\0" + name.encode() + b"\0") + 1
+        headers.append(struct.pack("<IIQQQQIIQQ", at, 1, 0, 0, 64 + len(body), len(content), 0, 0, 1, 0))
+        body += content
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack(
+        "<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, len(headers), len(headers) - 1
+    )
+    return head + body + b"".join(headers)
+
+
+def module(
+    name: str,
+    depends: str = "",
+    release: str = "6.1.0-test",
+    parameters: tuple[str, ...] = (),
+    build_id: bytes | None = BUILD_ID,
+) -> bytes:
+    """The bytes of a ``.ko`` as far as the suite reads it."""
+    words = [f"name={name}", f"depends={depends}", f"vermagic={release} SMP preempt mod_unload"]
+    words += [f"parmtype={parameter}:uint" for parameter in parameters]
+    contents = {".modinfo": b"".join(word.encode() + b"\0" for word in words)}
+    if build_id is not None:
+        contents[".note.gnu.build-id"] = note(b"GNU\0", 3, build_id)
+    return elf(contents)
+
+
+def test_module_words_are_read() -> None:
+    info = parse_module(module("lzo_rle", "crypto,zsmalloc", parameters=("threads",)), "lzo-rle.ko")
+    assert info.name == "lzo_rle"
+    assert info.depends == ("crypto", "zsmalloc")
+    assert info.release == "6.1.0-test"
+    assert info.parameters == {"threads"}
+    assert info.build_id == BUILD_ID.hex()
+
+
+def test_no_dependency_and_no_build_id() -> None:
+    info = parse_module(module("zstd", build_id=None), "zstd.ko")
+    assert info.depends == ()
+    assert info.build_id is None
+
+
+def test_build_id_stands_behind_other_notes() -> None:
+    notes = note(b"Linux\0", 0x101, b"\1\2\3") + note(b"GNU\0", 1, b"abcd") + note(b"GNU\0", 3, BUILD_ID)
+    assert gnu_build_id(notes) == BUILD_ID.hex()
+
+
+@pytest.mark.parametrize(
+    "notes", [b"", b"\0" * 8, note(b"GNU\0", 3, BUILD_ID)[:-4], note(b"Linux\0", 3, BUILD_ID)]
+)
+def test_no_build_id_in_other_notes(notes: bytes) -> None:
+    assert gnu_build_id(notes) is None
+
+
+def test_build_id_that_a_linker_was_told(tmp_path: Path) -> None:
+    source = tmp_path / "a.c"
+    source.write_text("int answer(void) { return 42; }\n")
+    library = tmp_path / "a.so"
+    subprocess.run(
+        ["gcc", "-shared", "-nostdlib", "-Wl,--build-id=0x00c0ffee1234", "-o", str(library), str(source)],
+        check=True,
+        timeout=60,
+    )
+    assert gnu_build_id(sections(library.read_bytes(), "a.so")[".note.gnu.build-id"]) == "00c0ffee1234"
+
+
+def test_library_is_not_a_module(tmp_path: Path) -> None:
+    path = tmp_path / "a.ko"
+    path.write_bytes(elf({".text": b"\x90"}))
+    with pytest.raises(UsageError, match=r"a\.ko is not a kernel module"):
+        read_module(path)
+
+
+@pytest.mark.parametrize("image", [b"", b"\x7fELF\x01\x01" + bytes(100), b"(\xb5/\xfd" + bytes(100)])
+def test_other_files_are_refused(image: bytes) -> None:
+    with pytest.raises(UsageError, match=r"x\.ko is not a 64-bit ELF file"):
+        parse_module(image, "x.ko")
+
+
+@given(st.integers(0, len(module("zram", "zsmalloc")) - 1))
+def test_cut_short_anywhere_is_one_line(length: int) -> None:
+    with pytest.raises(UsageError):
+        parse_module(module("zram", "zsmalloc")[:length], "zram.ko")
+
+
+@given(st.integers(0, len(module("zram")) - 1), st.integers(0, 255))
+def test_one_changed_byte_never_ends_in_another_exception(at: int, value: int) -> None:
+    damaged = bytearray(module("zram"))
+    damaged[at] = value
+    with contextlib.suppress(UsageError):
+        parse_module(bytes(damaged), "zram.ko")
+
+
+def test_file_name_and_kernel_name() -> None:
+    assert canonical("lzo-rle") == canonical("lzo_rle") == "lzo_rle"

@@ -1,0 +1,116 @@
+"""From variants to kernels, parameters and expectations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.contract.variant import Variant
+from foundation.errors import UsageError
+from harness.virtual import recipes
+from harness.virtual.initramfs import load_conf
+from harness.virtual.kernels import KernelBundle, ModuleLoad
+
+
+def bundle(name: str, *, thread: bool) -> KernelBundle:
+    return KernelBundle(
+        name=name,
+        release="6.1.0-test",
+        image=Path(f"{name}.img"),
+        modules=(
+            ModuleLoad(Path("lz4.ko"), "lz4"),
+            ModuleLoad(Path("zram.ko"), "zram", {"num_devices": "1"}),
+        ),
+        build_ids={"zram": f"id-of-{name}"},
+        compression_thread=thread,
+    )
+
+
+@pytest.fixture(autouse=True)
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "stock_bundle", lambda: bundle("stock", thread=False))
+    monkeypatch.setattr(recipes, "kcompressd_bundle", lambda: bundle("kcompressd", thread=True))
+    monkeypatch.setattr(
+        recipes, "user_bundle", lambda image, modules: bundle(f"{image}+{modules}", thread=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ["stock", "as-is"])
+def test_stock_is_proved_by_its_own_zram_and_by_no_thread(kind: str) -> None:
+    made = recipes.recipe(Variant("baseline", kind))
+    assert made.bundle.name == "stock"
+    assert made.expectation.release == "6.1.0-test"
+    assert made.expectation.build_ids == {"zram": "id-of-stock"}
+    assert made.expectation.compression_thread is False
+    assert made.expectation.live_counter is None
+
+
+@pytest.mark.parametrize("kind", ["stock", "as-is"])
+def test_a_users_kernel_takes_the_place_of_stock(kind: str) -> None:
+    made = recipes.recipe(Variant("mine", kind), (Path("i"), Path("m")))
+    assert made.bundle.name == "i+m"
+    assert made.expectation.compression_thread is None
+
+
+def test_a_users_kernel_does_not_replace_the_patched_one() -> None:
+    assert recipes.recipe(Variant("p", "kcompressd"), (Path("i"), Path("m"))).bundle.name == "kcompressd"
+
+
+def test_kcompressd_is_proved_by_thread_and_counter() -> None:
+    made = recipes.recipe(Variant("patched", "kcompressd"))
+    assert made.expectation.compression_thread is True
+    assert made.expectation.live_counter == "/sys/kernel/zram_kcompressd/done"
+    assert made.expectation.parameters == {}
+    assert load_conf(made.bundle.modules) == "lz4.ko\nzram.ko num_devices=1\n"
+
+
+def test_options_become_parameters_and_are_expected() -> None:
+    made = recipes.recipe(Variant("slow", "kcompressd", {"delay_us": "50", "depth": "4"}))
+    assert load_conf(made.bundle.modules).splitlines()[1] == (
+        "zram.ko num_devices=1 kcompressd_delay_us=50 kcompressd_depth=4"
+    )
+    assert made.expectation.parameters == {
+        "/sys/module/zram/parameters/kcompressd_delay_us": "50",
+        "/sys/module/zram/parameters/kcompressd_depth": "4",
+    }
+
+
+def test_leading_zeros_do_not_break_the_proof() -> None:
+    made = recipes.recipe(Variant("p", "kcompressd", {"threads": "02"}))
+    assert made.expectation.parameters == {"/sys/module/zram/parameters/kcompressd_threads": "2"}
+
+
+def test_threads_off_expects_no_thread() -> None:
+    made = recipes.recipe(Variant("off", "kcompressd", {"threads": "0"}))
+    assert made.expectation.compression_thread is False
+    assert made.expectation.live_counter is None
+
+
+@pytest.mark.parametrize("value", ["5", "-1", "one", "", "1.5", "²"])
+def test_a_value_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="from 0 to 4"):
+        recipes.recipe(Variant("p", "kcompressd", {"threads": value}))
+
+
+@pytest.mark.parametrize("option", ["depth=0", "depth=4097", "delay_us=10001"])
+def test_limits_are_those_of_the_module(option: str) -> None:
+    key, _, value = option.partition("=")
+    with pytest.raises(UsageError, match=f"{key}={value} is no number"):
+        recipes.recipe(Variant("p", "kcompressd", {key: value}))
+
+
+def test_kernel_needs_both_paths() -> None:
+    made = recipes.recipe(Variant("k", "kernel", {"image": "i", "modules": "m"}))
+    assert made.bundle.name == "i+m"
+    with pytest.raises(UsageError, match="lacks modules="):
+        recipes.recipe(Variant("k", "kernel", {"image": "i"}))
+
+
+def test_unknown_words_get_the_nearest_known_one() -> None:
+    with pytest.raises(UsageError, match="did you mean 'kcompressd'"):
+        recipes.recipe(Variant("p", "kcompresd"))
+    with pytest.raises(UsageError, match="did you mean 'threads'"):
+        recipes.recipe(Variant("p", "kcompressd", {"thread": "1"}))
+    with pytest.raises(UsageError, match="has no option 'threads'"):
+        recipes.recipe(Variant("p", "stock", {"threads": "1"}))
