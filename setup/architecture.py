@@ -177,9 +177,10 @@ def _files() -> dict[str, str]:
     tree = ast.parse((ROOT / "foundation" / "contract" / "results.py").read_text(encoding="utf-8"))
     found = {}
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if node.target.id.endswith("_FILE") and isinstance(node.value, ast.Constant):
-                found[node.target.id] = str(node.value.value)
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(file))):
+                if name.endswith("_FILE"):
+                    found[name] = file
     return found
 
 
