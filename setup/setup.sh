@@ -33,13 +33,11 @@ installed() {
     case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null || true)" in ii*) true ;; *) false ;; esac
 }
 known() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
-chromium_here() {
-    has chromium || has google-chrome || has google-chrome-stable
-}
+chromium_here() { has chromium || has google-chrome || has google-chrome-stable; }
 provided() {
     case "$1" in
         python3-venv) [ -n "$(usable_python)" ] ;;
-        chromium*) chromium_here ;;
+        chromium) chromium_here || [ -e .venv/.chromium-asked ] ;;
         *) false ;;
     esac
 }
