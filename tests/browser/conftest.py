@@ -48,12 +48,14 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as driver:
         # Names resolve to nothing: what gets past a page's policy fails instead of leaving.
         arguments = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        reason = ""
         try:
             made = driver.chromium.launch(executable_path=program, args=arguments)
         except Error as error:
             if program is not None:
                 raise
             reason = error.message.splitlines()[0]
+        if reason:
             pytest.fail(
                 "no Chromium here: put chromium or google-chrome on PATH, or run "
                 f"`.venv/bin/python -m playwright install --with-deps chromium` ({reason})",
