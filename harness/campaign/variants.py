@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from foundation.contract.variant import Variant, split_options
 from foundation.errors import UsageError
+from foundation.words import nearest
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 
@@ -38,12 +38,6 @@ OPTIONS: dict[str, tuple[str, ...] | None] = {
     "boot": ("image", "release"),
     "flash": ("set", "slot", "release"),
 }
-
-
-def nearest(word: str, words: Sequence[str]) -> str:
-    """A hint for a mistyped word: the nearest known one, else all of them."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
 
 
 def parse_variant(text: str, *, device_kind: str) -> Variant:

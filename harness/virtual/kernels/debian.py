@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from foundation.errors import HostError
+from foundation.files import sha256_of
+from foundation.progress import Progress
 from harness.virtual.kernels.apt_records import (
     Package,
     image_abi,
@@ -25,10 +27,8 @@ from harness.virtual.kernels.apt_records import (
 )
 from harness.virtual.kernels.host_command import require_programs, run
 from harness.virtual.kernels.products import (
-    Progress,
     kernels_dir,
     require_space,
-    sha256,
 )
 
 META_PACKAGE = "linux-image-cloud-amd64"
@@ -101,7 +101,7 @@ class Apt:
             found = sorted(folder.glob(f"{package.name}_*.deb"))
             if len(found) != 1:
                 raise HostError(f"apt-get download left {len(found)} files for {package.wanted}")
-            if sha256(found[0]) != package.sha256:
+            if sha256_of(found[0]) != package.sha256:
                 raise HostError(
                     f"{found[0].name} does not have the SHA-256 of apt's record",
                     next_step="run again; if it stays so, the mirror or a proxy alters files",
