@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foundation.contract.variant import Variant, split_options
 from foundation.errors import UsageError
-from foundation.words import nearest
+from foundation.words import did_you_mean
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 
@@ -59,7 +59,8 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
     kinds = KINDS[device_kind]
     if kind not in kinds:
         raise UsageError(
-            f"variant '{name}': a {device_kind} device has no kind '{kind}'", next_step=nearest(kind, kinds)
+            f"variant '{name}': a {device_kind} device has no kind '{kind}'",
+            next_step=did_you_mean(kind, kinds),
         )
     options: dict[str, str] = {}
     for key, value in split_options(kind, tail):
@@ -69,7 +70,7 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
         if allowed is not None and key not in allowed:
             raise UsageError(
                 f"variant '{name}': kind '{kind}' has no option '{key}'",
-                next_step=nearest(key, allowed) if allowed else f"'{kind}' takes no options",
+                next_step=did_you_mean(key, allowed) if allowed else f"'{kind}' takes no options",
             )
         if key in options:
             raise UsageError(f"variant '{name}': option '{key}' is given twice")
