@@ -50,6 +50,12 @@ def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666, durable:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def move_whole(source: Path, target: Path) -> None:
+    """Move a file, also to another disk: one of the two is whole at every instant. OSError as raised."""
+    write_whole(target, source.read_bytes(), durable=True)
+    source.unlink()
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -98,11 +104,11 @@ def lock_file(
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock
             except BlockingIOError:
+                if not is_waiting:
+                    on_wait()
+                    is_waiting = True
                 if time.monotonic() >= end:
                     raise
-            if not is_waiting:
-                on_wait()
-                is_waiting = True
             time.sleep(_LOCK_POLL_S)
     except BaseException:
         lock.close()
