@@ -20,9 +20,11 @@ from urllib.parse import urlsplit
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, UsageError
+from foundation.files import sha256_of
+from foundation.progress import Progress
 from harness.virtual.kernels.apt_records import Package, package_of, parse_fields
 from harness.virtual.kernels.host_command import require_programs, run
-from harness.virtual.kernels.products import Progress, locked, sha256
+from harness.virtual.kernels.products import locked
 
 ENV_MIRROR = "RECLAIM_SUITE_DEBIAN_MIRROR"
 PUBLIC_ARCHIVE = "http://ftp.debian.org/debian"
@@ -190,7 +192,7 @@ class AptSuite:
             found = sorted(folder.glob(f"{package.name}_*.deb"))
             if len(found) != 1:
                 raise HostError(f"apt-get download left {len(found)} files for {package.wanted}")
-            if sha256(found[0]) != package.sha256:
+            if sha256_of(found[0]) != package.sha256:
                 raise HostError(
                     f"{found[0].name} does not have the SHA-256 of apt's record",
                     next_step="run again; if it stays so, the mirror or a proxy alters files",

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import IO
 
 from foundation.errors import HostError
+from foundation.progress import Progress
 from harness.virtual.kernels.apt_records import Package, image_abi
 from harness.virtual.kernels.apt_suite import AptSuite, open_suite
 from harness.virtual.kernels.host_command import run
-from harness.virtual.kernels.products import Progress, kernels_dir, require_space
+from harness.virtual.kernels.products import kernels_dir, require_space
 
 META_PACKAGE = "linux-image-cloud-amd64"
 SERIES = "6.1"
