@@ -96,7 +96,7 @@ def assemble(
             *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
             # With switches missing the two differ anyway, and the loss is the better reason.
-            *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
+            *(() if loss else run_time_reasons(run_times.result(raw.stop_ns), raw.begin, raw.end)),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,

@@ -123,8 +123,7 @@ class FtraceWriter:
             fill(data, start, length, event)
             counts[event_id] = counts.get(event_id, 0) + 1
             if event_id in switch_ids:
-                switch = event.sched_switch
-                switched(cpu, time, switch.prev_pid, switch.next_pid)
+                switched(cpu, time, event.sched_switch.next_pid)
 
 
 def write_ftrace(

@@ -85,14 +85,13 @@ def _read_bundle(bundle: Any, run_times: RunTimes) -> None:
             mark = parse_mark(event.print.buf, event.timestamp)
             run_times.marks += [mark] if mark is not None else []
         if event.HasField("sched_switch"):
-            switch = event.sched_switch
-            run_times.switch(bundle.cpu, event.timestamp, switch.prev_pid, switch.next_pid)
+            run_times.switch(bundle.cpu, event.timestamp, event.sched_switch.next_pid)
     compact = bundle.compact_sched
     t_ns = 0
     # Times are differences; the first of a bundle is the difference from 0.
     for delta_ns, next_pid in zip(compact.switch_timestamp, compact.switch_next_pid, strict=True):
         t_ns += delta_ns
-        run_times.switch(bundle.cpu, t_ns, None, next_pid)
+        run_times.switch(bundle.cpu, t_ns, next_pid, compact=True)
 
 
 def _scan(path: Path, run_times: RunTimes) -> _Found:

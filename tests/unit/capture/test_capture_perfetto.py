@@ -10,13 +10,14 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TraceConfig, TracePacket
 
+from foundation.contract.cpu_time import OnCpu
 from foundation.errors import TraceError, UsageError
 from harness.capture import events
 from harness.capture.packets import PacketWriter
 from harness.capture.perfetto.perfetto_config import check_config, limits_for, trace_config
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO, PerfettoService
-from harness.capture.run_times import RunTimes
+from harness.capture.run_times import RunTime, RunTimes
 from tests.stand_ins.device.android.policy import labelled_events, writable_events
 
 #: What each release tells of its Perfetto; None: it tells no version.
@@ -202,14 +203,16 @@ def test_damage_is_told_with_its_place(write: Write) -> None:
 
 
 def test_compact_and_full_switches_give_the_same_run_times(write: Write) -> None:
-    switches = [(100, 0, 42), (150, 42, 7), (175, 7, 42), (260, 42, 0)]
+    # Of the first switch of a CPU a compact event does not say enough: see `RunTimes`.
+    switches = [(90, 7, 0), (100, 0, 42), (150, 42, 7), (175, 7, 42), (260, 42, 0)]
     full, compact = TracePacket(), TracePacket()
     for t_ns, prev, following in switches:
         event = full.ftrace_events.event.add(timestamp=t_ns)
         event.sched_switch.prev_pid, event.sched_switch.next_pid = prev, following
-    compact.ftrace_events.compact_sched.switch_timestamp.extend([100, 50, 25, 85])
-    compact.ftrace_events.compact_sched.switch_next_pid.extend([42, 7, 42, 0])
+    compact.ftrace_events.compact_sched.switch_timestamp.extend([90, 10, 50, 25, 85])
+    compact.ftrace_events.compact_sched.switch_next_pid.extend([0, 42, 7, 42, 0])
     for packet in (full, compact):
         run_times = RunTimes((42, 43), (120, 250))
         judge_perfetto(write([packet]), run_times)
-        assert run_times.result() == {42: (150 - 120) + (250 - 175), 43: 0}
+        inside = OnCpu((150 - 120) + (250 - 175), 2)
+        assert run_times.result(300) == {42: RunTime(inside, (150 - 100) + (260 - 175)), 43: RunTime()}
