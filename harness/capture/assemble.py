@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract import conventions
+from foundation.contract.packets import PacketWriter
 from harness.capture.ftrace.ftrace_stats import stats_from_json
 from harness.capture.ftrace.ftrace_trace import write_ftrace, write_ftrace_stats
-from harness.capture.packets import PacketWriter
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_session import TRACE_FILE
 from harness.capture.process_tree import write_process_tree

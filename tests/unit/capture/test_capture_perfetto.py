@@ -11,9 +11,9 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TraceConfig, TracePacket
 
 from foundation.contract.cpu_time import OnCpu
+from foundation.contract.packets import PacketWriter
 from foundation.errors import TraceError, UsageError
 from harness.capture import events
-from harness.capture.packets import PacketWriter
 from harness.capture.perfetto.perfetto_config import check_config, limits_for, trace_config
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO, PerfettoService
@@ -157,18 +157,24 @@ def test_a_whole_trace(write: Write) -> None:
 @pytest.mark.parametrize(
     ("packets", "line"),
     [
-        ([stats(BEGIN, overrun=4), stats(END, overrun=6), buffers()], "lost 2 events on CPU 0 (overrun)"),
+        (
+            [stats(BEGIN, overrun=4), stats(END, overrun=6), buffers()],
+            "2 ftrace events overwritten before they were read on CPU 0 (overrun)",
+        ),
         ([stats(BEGIN), stats(END, dropped_events=1), buffers()], "(dropped_events)"),
         ([stats(BEGIN), stats(END, commit_overrun=1), buffers()], "(commit_overrun)"),
-        ([stats(BEGIN), bundle(3, lost=True), stats(END), buffers()], "before 1 pages of CPU 3"),
+        (
+            [stats(BEGIN), bundle(3, lost=True), stats(END), buffers()],
+            "1 ftrace bundles marked as incomplete on CPU 3",
+        ),
         (
             [stats(BEGIN), stats(END), buffers(chunks_overwritten=8)],
-            "buffer 1 lost data (chunks_overwritten: 8)",
+            "8 chunks overwritten in perfetto's buffer, buffer 1 (chunks_overwritten)",
         ),
         ([stats(BEGIN), stats(END), buffers(chunks_discarded=8)], "chunks_discarded"),
         ([stats(BEGIN), stats(END), buffers(trace_writer_packet_loss=8)], "trace_writer_packet_loss"),
-        ([stats(BEGIN), buffers()], "no closing ftrace statistics"),
-        ([stats(BEGIN), stats(END)], "no buffer statistics"),
+        ([stats(BEGIN), buffers()], "closing statistics of ftrace"),
+        ([stats(BEGIN), stats(END)], "closing statistics of perfetto"),
     ],
 )
 def test_each_loss_is_named(write: Write, packets: list[Any], line: str) -> None:
