@@ -7,7 +7,6 @@ kept in the file and left out of the record.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from foundation.errors import ResultsError
+from foundation.files import write_whole
 
 SCHEMA_VERSION: Final = 1
 
@@ -210,10 +210,4 @@ def write_record(path: Path, *parts: object) -> None:
     content: dict[str, Any] = {}
     for part in parts:
         content |= msgspec.to_builtins(part)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1, sort_keys=True)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)

@@ -5,7 +5,6 @@ The reader is `foundation.contract.results`, the files are `foundation.contract.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from foundation.contract.records import (
 )
 from foundation.contract.results import read_campaign
 from foundation.errors import HostError, ResultsError, UsageError
+from foundation.files import PARTIAL, lock_file
 
 MIN_FREE_BYTES = 512 * 1024 * 1024
 
@@ -82,23 +82,24 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HostError(f"{self.root} cannot be made: {error.strerror}") from error
-        lock = (self.root / ".lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
+            self._lock = lock_file(self.root / ".lock")
+        except BlockingIOError as error:
             raise UsageError(
                 f"{self.root} is in use by another run",
                 next_step="wait for it, or give --results another folder",
             ) from error
-        self._lock = lock
+        except OSError as error:
+            raise HostError(
+                f"{self.root} cannot be locked: {error.strerror}", next_step="give --results another path"
+            ) from error
 
     def _looks_ours(self) -> bool:
-        return self.campaign_file.exists() or {p.name for p in self.root.iterdir()} <= {
-            ".lock",
-            "campaign.json.partial",
-            "junit.xml",
-        }
+        return self.campaign_file.exists() or all(
+            path.name in (".lock", "junit.xml")
+            or (path.name.startswith("campaign.json.") and path.name.endswith(PARTIAL))
+            for path in self.root.iterdir()
+        )
 
     def close(self) -> None:
         if self._lock is not None:
