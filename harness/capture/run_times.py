@@ -35,7 +35,8 @@ class RunTimes:
     def __init__(self, tids: Collection[int], window_ns: tuple[int, int]) -> None:
         self._begin, self._end = window_ns
         self._running: dict[int, tuple[int, int]] = {}
-        self._run_times = dict.fromkeys(tids, RunTime())
+        # By tid: ns and intervals in the window, ns in the window and around it.
+        self._times = {tid: [0, 0, 0] for tid in tids}
         self._in_window = False
         self.births: dict[int, int] = {}
         self.marks: list[KillMark] = []
@@ -43,11 +44,13 @@ class RunTimes:
     def switch(self, cpu: int, t_ns: int, next_pid: int, *, compact: bool = False) -> None:
         """One context switch: ``next_pid`` runs on ``cpu`` from ``t_ns`` on."""
         pid, since = self._running.get(cpu, (_UNKNOWN, 0))
-        self._add(pid, since, t_ns)
+        if pid in self._times:
+            self._add(pid, since, t_ns)
         if compact and cpu not in self._running:
             self._running[cpu] = _UNKNOWN, t_ns
             return
-        self._in_window = self._in_window or t_ns < self._end
+        if t_ns < self._end:
+            self._in_window = True
         self._running[cpu] = next_pid, t_ns
 
     def result(self, recorded_until_ns: int) -> Mapping[int, RunTime] | None:
@@ -56,19 +59,18 @@ class RunTimes:
             return None
         last_ns = max(recorded_until_ns, *(since for _, since in self._running.values()))
         for pid, since in self._running.values():
-            self._add(pid, since, last_ns)
+            if pid in self._times:
+                self._add(pid, since, last_ns)
         self._running = {}
-        return self._run_times
+        return {tid: RunTime(OnCpu(*times[:2]), times[2]) for tid, times in self._times.items()}
 
     def _add(self, pid: int, since: int, until: int) -> None:
-        if pid not in self._run_times:
-            return
-        (ns, intervals), around_ns = self._run_times[pid]
-        if since < self._end and until > self._begin:
-            ns += min(until, self._end) - max(since, self._begin)
-            intervals += 1
-        around_ns += max(min(until, self._end + EDGE_NS) - max(since, self._begin - EDGE_NS), 0)
-        self._run_times[pid] = RunTime(OnCpu(ns, intervals), around_ns)
+        begin, end, times = self._begin, self._end, self._times[pid]
+        if since < end and until > begin:
+            times[0] += (until if until < end else end) - (since if since > begin else begin)
+            times[1] += 1
+        if since < end + EDGE_NS and until > begin - EDGE_NS:
+            times[2] += min(until, end + EDGE_NS) - max(since, begin - EDGE_NS)
 
 
 def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end: Sample) -> list[str]:
