@@ -327,8 +327,14 @@ def _reference(words: list[str]) -> int:
     from analysis.frames.reference import data_reference
     from analysis.reference import reference
     from analysis.sql.reference import sql_reference
+    from analysis.sql.roles import roles_sql
 
-    pages = {"metrics": lambda: reference(all_metrics()), "sql": sql_reference, "data": data_reference}
+    pages = {
+        "metrics": lambda: reference(all_metrics()),
+        "sql": sql_reference,
+        "roles": roles_sql,
+        "data": data_reference,
+    }
     parser = OneLineParser(
         prog=f"{_PROGRAM} reference", description="Print a page of the reference as Markdown."
     )

@@ -14,7 +14,8 @@ from analysis.stats.sample_size import MIN_PAIRS, detectable_effect
 from analysis.stats.signflip import Interval
 from analysis.stats.verdict import decide
 from foundation.contract.metric import Metric
-from foundation.contract.results import Campaign, VariantRecord
+from foundation.contract.records import VariantRecord
+from foundation.contract.results import Campaign
 
 
 def compare(

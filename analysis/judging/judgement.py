@@ -13,7 +13,8 @@ from analysis.stats.noise_floor import NoiseFloor
 from analysis.stats.verdict import Direction, Word
 from foundation.contract.metric import Metric
 from foundation.contract.needs import Request
-from foundation.contract.results import SCHEMA_VERSION, Campaign
+from foundation.contract.records import SCHEMA_VERSION
+from foundation.contract.results import Campaign
 from foundation.errors import UsageError
 
 #: Said wherever the figures of such a campaign are.

@@ -31,9 +31,9 @@ class Measuring:
 
     def has(self, repetition: Repetition) -> bool:
         """Whether no trace need be loaded for this repetition (its hash is not checked here)."""
-        if not repetition.trace.path.is_file():
+        if not repetition.trace_path.is_file():
             return True
-        return self._reuse(repetition.trace.sha256, self._wanted_engine(repetition.trace.path)) is not None
+        return self._reuse(repetition.trace.sha256, self._wanted_engine(repetition.trace_path)) is not None
 
     def measure(self, repetition: Repetition) -> Measured:
         """The figures, all of them unknown where the trace is missing, changed or unreadable.
@@ -43,19 +43,19 @@ class Measuring:
         a file with another hash than was recorded is never read. HostError without an engine.
         """
         trace = repetition.trace
-        if not trace.path.is_file():
+        if not repetition.trace_path.is_file():
             kept = self._stored.get(trace.sha256)
             if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
                 return kept
             return self._void("the trace is missing, and no figures of it are kept")
-        found = known_sha256_of(trace.path)
+        found = known_sha256_of(repetition.trace_path)
         if found != trace.sha256:
             return self._void(
                 f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}.."
             )
-        engine_sha256 = self._wanted_engine(trace.path)
+        engine_sha256 = self._wanted_engine(repetition.trace_path)
         kept = self._reuse(found, engine_sha256)
-        return kept or self._compute(trace.path, found)
+        return kept or self._compute(repetition.trace_path, found)
 
     def _reuse(self, digest: str, engine_sha256: str | None) -> Measured | None:
         kept = self._stored.get(digest)

@@ -24,6 +24,9 @@ _DEFINING: Final = (
     "analysis/sql",
     "analysis/trace",
     "foundation/contract/conventions.py",
+    "foundation/contract/cpu_time.py",
+    "foundation/contract/losses.py",
+    "foundation/contract/packets.py",
     "foundation/contract/threads.py",
 )
 

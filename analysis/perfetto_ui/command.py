@@ -60,7 +60,7 @@ def view_of(
             campaign, scenario=scenario, variant=variant, pair=pair, slowest=slowest, engine=engine
         )
         sources = [
-            Source(side.block.place.variant, side.name, side.repetition.trace.path) for side in chosen.sides
+            Source(side.block.place.variant, side.name, side.repetition.trace_path) for side in chosen.sides
         ]
         return View(f"{campaign.name}, {chosen.scenario}, pair {chosen.pair}", tuple(sources), moment)
     if scenario is not None or variant is not None or pair is not None:

@@ -11,9 +11,10 @@ import pytest
 from rich.text import Text
 
 from analysis.judging.interim import Interim
+from foundation.contract.records import PlannedBlock
 from harness.campaign.phase import Phase
 from harness.campaign.rules import host_reasons
-from harness.campaign.schedule import PlannedBlock, schedule
+from harness.campaign.schedule import schedule
 from harness.campaign.terminal.progress import Progress, span_text
 from harness.campaign.terminal.screen_layout import frame
 from harness.campaign.terminal.time_left import TimeLeft
