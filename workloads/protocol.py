@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from workloads.app_switching import Switch
+from workloads.kills import KillMark
+from workloads.switches import Switch
 
 
 class Cycle(Protocol):
@@ -27,6 +28,14 @@ class Cycle(Protocol):
 
     @property
     def mismatches(self) -> int: ...
+
+    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> Cycle:
+        """This cycle with what the trace of its repetition tells.
+
+        ``marks`` are lmkd's kills, None where the trace has none of its marks; ``births`` is when each
+        process began, CLOCK_BOOTTIME ns by pid, empty where that was not recorded.
+        """
+        ...
 
     def to_json_lines(self) -> str:
         """The content of ``workload.jsonl``."""
