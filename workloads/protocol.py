@@ -10,24 +10,27 @@ from workloads.switches import Switch
 
 
 class Cycle(Protocol):
-    """What one cycle came to.
-
-    ``switches`` is empty for a workload that has none; ``kills`` counts processes of the
-    workload that the device killed. Pages are of 4 KiB. ``mismatches`` is 0 for every cycle
-    that exists, since a wrong page is raised as DataCorruption.
-    """
+    """What one cycle came to; pages are of 4 KiB."""
 
     @property
-    def switches(self) -> Sequence[Switch]: ...
+    def switches(self) -> Sequence[Switch]:
+        """App switches; empty for a workload that has none."""
+        ...
 
     @property
-    def kills(self) -> int: ...
+    def kills(self) -> int:
+        """How many processes of the workload the device killed."""
+        ...
 
     @property
-    def pages_verified(self) -> int: ...
+    def pages_verified(self) -> int:
+        """How many pages were read and compared with what had been written."""
+        ...
 
     @property
-    def mismatches(self) -> int: ...
+    def mismatches(self) -> int:
+        """0 for every cycle that exists: a wrong page is raised as DataCorruption."""
+        ...
 
     def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> Cycle:
         """This cycle with what the trace of its repetition tells.
@@ -76,4 +79,6 @@ class Workload(Protocol):
         """
         ...
 
-    def remove(self) -> None: ...
+    def remove(self) -> None:
+        """Undo what it did on the device; called on every way out."""
+        ...

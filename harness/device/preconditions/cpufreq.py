@@ -21,17 +21,12 @@ _STATE: Final = re.compile(r"(?:governor=(?P<governor>\S+) )?min=(?P<min>\d+) ma
 
 
 @dataclass(frozen=True)
-class CpufreqRecord:
-    """A `Record` of one policy (``policy0``) that is left to the phone.
-
-    Values read as ``governor=walt min=307200 max=2016000``, in kHz. Its limits are the phone's to
-    change: the check for throttling looks at them.
-    """
+class _Policy:
+    """One policy (``policy0``); values read as ``governor=walt min=307200 max=2016000``, in kHz."""
 
     policy: str
 
     precondition = "cpufreq"
-    steady = False
 
     @property
     def name(self) -> str:
@@ -40,27 +35,36 @@ class CpufreqRecord:
 
     def read(self, device: Device) -> str:
         """Governor and limits. StateError if one cannot be read."""
-        return _read(device, self.policy)
+        names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        base = f"{FOLDER}/{self.policy}"
+        answers = ask_all(device, {name: f"cat {quote(f'{base}/{name}')}" for name in names})
+        for name in names:
+            if not answers[name].ok:
+                raise StateError(
+                    f"{self.name}: {name} cannot be read: {answers[name].text}", device=device.serial
+                )
+        governor, low, high = (answers[name].text for name in names)
+        return f"governor={governor} min={low} max={high}"
 
 
 @dataclass(frozen=True)
-class CpufreqPin:
-    """A `Pin` that holds one policy at ``khz`` by its lower and upper limit; values as `CpufreqRecord`'s.
+class CpufreqRecord(_Policy):
+    """A `Record` of a policy that is left to the phone.
 
-    Writing needs root.
+    Its limits are the phone's to change: the check for throttling looks at them.
     """
 
-    policy: str
+    steady = False
+
+
+@dataclass(frozen=True)
+class CpufreqPin(_Policy):
+    """A `Pin` that holds a policy at ``khz`` by its lower and upper limit; writing needs root."""
+
     khz: int
 
-    precondition = "cpufreq"
     survives_restart = False
     advice = "a power or thermal service of the vendor sets it too: stop it, or lower cpufreq_share"
-
-    @property
-    def name(self) -> str:
-        """``cpufreq policy0``."""
-        return f"cpufreq {self.policy}"
 
     @property
     def wanted(self) -> str:
@@ -70,10 +74,6 @@ class CpufreqPin:
     def due(self, before: str) -> bool:
         """Whether a limit is another one."""
         return not self.verify(self.wanted, before)
-
-    def read(self, device: Device) -> str:
-        """Governor and limits. StateError if one cannot be read."""
-        return _read(device, self.policy)
 
     def write(self, device: Device, value: str) -> None:
         """Set the governor, if ``value`` names one, and the limits. StateError with the kernel's reason."""
@@ -99,18 +99,6 @@ class CpufreqPin:
         """An echo for each limit."""
         base = f"{FOLDER}/{self.policy}"
         return [f"echo {self.khz} > {quote(f'{base}/scaling_{limit}_freq')}" for limit in ("min", "max")]
-
-
-def _read(device: Device, policy: str) -> str:
-    names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
-    answers = ask_all(device, {name: f"cat {quote(f'{FOLDER}/{policy}/{name}')}" for name in names})
-    for name in names:
-        if not answers[name].ok:
-            raise StateError(
-                f"cpufreq {policy}: {name} cannot be read: {answers[name].text}", device=device.serial
-            )
-    governor, low, high = (answers[name].text for name in names)
-    return f"governor={governor} min={low} max={high}"
 
 
 def _parse(text: str) -> Mapping[str, str | None]:

@@ -28,7 +28,9 @@ class _Restarted(Exception):
 class Reconnecting(Protocol):
     """A device that can be waited for after its connection went away."""
 
-    def reconnect(self, *, deadline_s: float) -> bool: ...
+    def reconnect(self, *, deadline_s: float) -> bool:
+        """Wait until it answers; False if it does not within ``deadline_s``."""
+        ...
 
 
 @dataclass
