@@ -27,31 +27,24 @@ class Apps(Protocol):
 
     def install(self) -> None:
         """Make every app startable. UsageError naming all that are not."""
-        ...
 
     def activity(self, app: App) -> str:
         """What `am start` is given."""
-        ...
 
     def begin(self) -> None:
         """A cycle is about to start: from now on its kills count."""
-        ...
 
     def act(self, app: App) -> None:
         """Do in the app, which is in front, what the profile says."""
-        ...
 
     def settle(self) -> Tally:
         """Wait until no app works any more; what they touched since the last call."""
-        ...
 
     def explain(self, cycle: CycleResult) -> CycleResult:
         """``cycle`` with the kills since `begin`, and why, where the device tells."""
-        ...
 
     def remove(self) -> None:
         """Undo what `install` and `begin` did."""
-        ...
 
 
 @dataclass

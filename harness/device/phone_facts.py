@@ -9,12 +9,7 @@ from typing import Final
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import DeviceError
-from harness.device.phone_state import (
-    BATTERY_COMMAND,
-    THERMAL_COMMAND,
-    parse_battery,
-    parse_thermal_status,
-)
+from harness.device import phone_state
 
 _STAMP: Final = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\]")
 #: Reasons of a restart that say nothing against the kernel. Source: Android's boot reason list.
@@ -88,13 +83,13 @@ def describe(device: Device) -> dict[str, str]:
         "kernel": "uname -r",
         "cpus": "cat /sys/devices/system/cpu/online",
         "memory": "cat /proc/meminfo",
-        "thermal": THERMAL_COMMAND,
-        "battery": BATTERY_COMMAND,
+        "thermal": phone_state.THERMAL_COMMAND,
+        "battery": phone_state.BATTERY_COMMAND,
     }
     answers = ask_all(device, questions, deadline_s=60.0)
     memory = re.search(r"MemTotal:\s+(\d+ kB)", answers["memory"].text)
-    thermal = parse_thermal_status(answers["thermal"].text)
-    level = parse_battery(answers["battery"].text).percent
+    thermal = phone_state.parse_thermal_status(answers["thermal"].text)
+    level = phone_state.parse_battery(answers["battery"].text).percent
     facts = {key: answers[key].text for key in (*_PROPERTIES, "kernel", "cpus") if answers[key].ok}
     facts["memory"] = memory[1] if memory else "unknown"
     facts["thermal_status"] = "unknown" if thermal is None else str(thermal)

@@ -15,14 +15,8 @@ from foundation.contract.device import Device
 from foundation.quoting import quote
 from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_session import OLD_PERFETTO
+from harness.device import phone_state
 from harness.device.identity import thread_names
-from harness.device.phone_state import (
-    BATTERY_COMMAND,
-    THERMAL_COMMAND,
-    parse_battery,
-    parse_hottest,
-    parse_thermal_status,
-)
 from harness.device.preconditions.pins import chosen
 from harness.device.preconditions.zram import parse_swaps
 from harness.doctor.facts import (
@@ -116,7 +110,7 @@ def read_facts(
         huge_pages=_chosen(first["huge pages"]),
         switches=tuple(_switch(path, second) for path in switches),
         clusters=tuple(_cluster(policy, second) for policy in policies),
-        thermal_status=parse_thermal_status(first["thermal"].text),
+        thermal_status=phone_state.parse_thermal_status(first["thermal"].text),
         hottest=_hottest(first["thermal"].text),
         battery=_battery(first["battery"].text),
         activity_manager=first["am"].ok,
@@ -157,8 +151,8 @@ def _first_questions() -> dict[str, str]:
         "huge pages": f"cat {_THP}",
         "switches": f"echo {' '.join(_SWITCH_GLOBS)}",
         "policies": f"ls {_CPUFREQ}",
-        "thermal": THERMAL_COMMAND,
-        "battery": BATTERY_COMMAND,
+        "thermal": phone_state.THERMAL_COMMAND,
+        "battery": phone_state.BATTERY_COMMAND,
     }
 
 
@@ -296,12 +290,12 @@ def _cluster(policy: str, second: Mapping[str, Answer]) -> CpuCluster:
 
 
 def _hottest(text: str) -> str | None:
-    found = parse_hottest(text)
+    found = phone_state.parse_hottest(text)
     return f"{found[0]} {found[1]:.1f} C" if found else None
 
 
 def _battery(text: str) -> str | None:
-    battery = parse_battery(text)
+    battery = phone_state.parse_battery(text)
     if battery.percent is None:
         return None
     warm = "" if battery.celsius is None else f", {battery.celsius:.1f} C"

@@ -8,12 +8,7 @@ from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from harness.device.phone_state import (
-    BATTERY_COMMAND,
-    THERMAL_COMMAND,
-    parse_battery,
-    parse_thermal_status,
-)
+from harness.device import phone_state
 
 #: What compiles apps, by release: dex2oat of installd, and of ART's own daemon.
 _COMPILERS: Final = "pidof dex2oat dex2oat32 dex2oat64"
@@ -41,17 +36,17 @@ def read_condition(device: Device) -> Condition:
     answers = ask_all(
         device,
         {
-            "thermal": THERMAL_COMMAND,
-            "battery": BATTERY_COMMAND,
+            "thermal": phone_state.THERMAL_COMMAND,
+            "battery": phone_state.BATTERY_COMMAND,
             "compilers": _COMPILERS,
             "content": "dumpsys content",
         },
         deadline_s=60.0,
     )
-    battery = parse_battery(answers["battery"].text)
+    battery = phone_state.parse_battery(answers["battery"].text)
     syncs = re.search(r"^\s*Auto sync: (.*)$", answers["content"].text, re.MULTILINE)
     return Condition(
-        thermal_status=parse_thermal_status(answers["thermal"].text),
+        thermal_status=phone_state.parse_thermal_status(answers["thermal"].text),
         battery_percent=battery.percent,
         battery_c=battery.celsius,
         charging=battery.charging,

@@ -13,16 +13,13 @@ class Reading(Protocol):
     @property
     def name(self) -> str:
         """What results call it."""
-        ...
 
     @property
     def precondition(self) -> str | None:
         """Its name for ``--suppress``; None if it has none, as a variant's own switch."""
-        ...
 
     def read(self, device: Device) -> str:
         """The value now. StateError with the reason."""
-        ...
 
 
 @runtime_checkable
@@ -32,7 +29,6 @@ class Record(Reading, Protocol):
     @property
     def steady(self) -> bool:
         """Whether it must not change while a workload runs."""
-        ...
 
 
 @runtime_checkable
@@ -42,16 +38,13 @@ class Check(Reading, Protocol):
     @property
     def required(self) -> str:
         """In words, which values are right."""
-        ...
 
     @property
     def advice(self) -> str:
         """The next step for the reader when it is not right."""
-        ...
 
     def holds(self, value: str) -> bool:
         """Whether ``value``, as read, is right."""
-        ...
 
 
 @runtime_checkable
@@ -64,33 +57,26 @@ class Pin(Reading, Protocol):
     @property
     def wanted(self) -> str:
         """The value to hold."""
-        ...
 
     @property
     def survives_restart(self) -> bool:
         """Whether it outlives a restart, and must be put back after one: Android's own settings do."""
-        ...
 
     @property
     def advice(self) -> str:
         """The next step for the reader when the value read back is another."""
-        ...
 
     def due(self, before: str) -> bool:
         """Whether it must be written to get from ``before`` to ``wanted``."""
-        ...
 
     def write(self, device: Device, value: str) -> None:
         """Set it. StateError with the kernel's reason."""
-        ...
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether ``got`` is what ``wanted`` asks for."""
-        ...
 
     def commands(self) -> list[str]:
         """How `write` gets to ``wanted``, as lines of shell text, without a device."""
-        ...
 
 
 Precondition = Pin | Check | Record
