@@ -87,8 +87,8 @@ class PinnedState:
     def apply(self, items: Sequence[Precondition]) -> None:
         """Set, check or record ``items`` in order. May be called again with further ones.
 
-        A pin that is right already is not written; every other is read back. StateError names the
-        item, what was wanted and what was read.
+        A pin is written where that is due, and then read back. StateError names the item, what was
+        wanted and what was read.
         """
         boot = boot_id(self._device)
         if boot != self._boot_id:
