@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from analysis.judging.pipeline import figures_of
 from analysis.stats.effect import PairValue, Scale, working_scale
 from analysis.stats.estimate import hodges_lehmann
 from foundation.contract.metric import Metric
+from foundation.progress import Progress
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
@@ -60,7 +60,7 @@ class Interim:
 
 
 def interim(
-    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+    results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> tuple[Interim, ...]:
     """Estimates of all primaries over the valid pairs on disk, in the order of the verdicts.
 

@@ -10,9 +10,9 @@ from analysis.distributions import Detail, detail_of
 from analysis.judging.metric_table import Measured, definitions_hash, usable
 from analysis.metrics import compute
 from analysis.trace.figure import Figure, unknown
-from analysis.trace_processor.sha256 import sha256_of
 from foundation.contract.results import Repetition
 from foundation.errors import TraceError
+from foundation.files import known_sha256_of
 
 if TYPE_CHECKING:
     from analysis.trace.recording import Recording
@@ -48,7 +48,7 @@ class Measuring:
             if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
                 return kept
             return self._void("the trace is missing, and no figures of it are kept")
-        found = sha256_of(trace.path)
+        found = known_sha256_of(trace.path)
         if found != trace.sha256:
             return self._void(
                 f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}.."

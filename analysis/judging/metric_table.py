@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from analysis.distributions.records import Detail
 from analysis.trace.figure import Figure
+from foundation.files import replacing
 
 _ROOT: Final = Path(__file__).parents[2]
 #: What decides a figure besides the trace and the engine.
@@ -150,12 +150,8 @@ def write(
                     "definitions": one.definitions,
                 }
             )
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def usable(

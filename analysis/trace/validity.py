@@ -15,8 +15,8 @@ from analysis.trace.recording import Recording, whole
 from analysis.trace.schedstat import disagreements
 from analysis.trace_processor import TraceSession
 from analysis.trace_processor.messages import Cell
-from analysis.trace_processor.sha256 import sha256_of
 from foundation.contract import conventions as names
+from foundation.files import known_sha256_of
 
 #: Beside a trace in a results folder: what was recorded, with the trace's hash.
 _RECORD: Final = "rep.json"
@@ -97,7 +97,7 @@ def _changed(path: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         # Not in a results folder; a damaged record is found where the folder is read.
         return []
-    if sha256_of(path) == recorded:
+    if known_sha256_of(path) == recorded:
         return []
     return [f"the file is not the one that was recorded: its SHA-256 differs from {_RECORD}"]
 

@@ -16,8 +16,8 @@ from foundation.contract.results import SCHEMA_VERSION
 from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
+from foundation.words import did_you_mean
 from harness.campaign.schedule import PlannedBlock, schedule
-from harness.campaign.variants import nearest
 from harness.campaign.workloads import workload_named
 from workloads.profile import Profile
 
@@ -127,7 +127,7 @@ def parse_scenarios(text: str) -> tuple[str, ...]:
         raise UsageError("no scenario given", next_step=f"known: {', '.join(SCENARIOS)}")
     for name in names:
         if name not in SCENARIOS:
-            raise UsageError(f"unknown scenario '{name}'", next_step=nearest(name, SCENARIOS))
+            raise UsageError(f"unknown scenario '{name}'", next_step=did_you_mean(name, SCENARIOS))
     return names
 
 

@@ -5,7 +5,6 @@ The reader is `foundation.contract.results`; the schema version is its own.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from foundation.contract.results import SCHEMA_VERSION
 from foundation.errors import HostError, ResultsError, UsageError
+from foundation.files import PARTIAL, lock_file, write_whole
 from harness.campaign.schedule import PlannedBlock
 
 MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -24,13 +24,7 @@ MIN_FREE_BYTES = 512 * 1024 * 1024
 
 def write_json(path: Path, content: object) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1, sort_keys=True)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)
 
 
 @dataclass
@@ -84,23 +78,24 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HostError(f"{self.root} cannot be made: {error.strerror}") from error
-        lock = (self.root / ".lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
+            self._lock = lock_file(self.root / ".lock")
+        except BlockingIOError as error:
             raise UsageError(
                 f"{self.root} is in use by another run",
                 next_step="wait for it, or give --results another folder",
             ) from error
-        self._lock = lock
+        except OSError as error:
+            raise HostError(
+                f"{self.root} cannot be locked: {error.strerror}", next_step="give --results another path"
+            ) from error
 
     def _looks_ours(self) -> bool:
-        return self.campaign_file.exists() or {p.name for p in self.root.iterdir()} <= {
-            ".lock",
-            "campaign.json.partial",
-            "junit.xml",
-        }
+        return self.campaign_file.exists() or all(
+            path.name in (".lock", "junit.xml")
+            or (path.name.startswith("campaign.json.") and path.name.endswith(PARTIAL))
+            for path in self.root.iterdir()
+        )
 
     def close(self) -> None:
         if self._lock is not None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, LabError
+from foundation.files import write_whole
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 from harness.device.preconditions.journal import process_of
 
@@ -71,13 +72,8 @@ def load(serialno: str) -> AsFound | None:
 def save(serialno: str, found: AsFound) -> None:
     """Whole or not at all, and on the disk before it returns."""
     path = record_path(serialno)
-    partial = path.with_suffix(".partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(found), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, json.dumps(asdict(found), indent=1), durable=True)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, StateError
+from foundation.progress import Progress, silent
 from harness.device.preconditions.checks import Unmet, unmet
 from harness.device.preconditions.cpufreq import CpufreqPin, time_in_state
 from harness.device.preconditions.memory_pins import pins_for
@@ -25,7 +26,7 @@ OTHER_FREQUENCY_SHARE_MAX: Final = 0.01
 
 
 def preconditions_of(
-    device: Device, profile: Profile, names: Collection[str] = (), *, say: Callable[[str], None]
+    device: Device, profile: Profile, names: Collection[str] = (), *, say: Progress
 ) -> Preconditions:
     """Those of a block on ``device``; see `Preconditions` for ``names``. ``say`` hears of each wait."""
     if device.emulated:
@@ -108,7 +109,7 @@ class PhonePreconditions(Preconditions):
         profile: Profile,
         names: Collection[str] = (),
         *,
-        say: Callable[[str], None] = lambda text: None,
+        say: Progress = silent,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(device, profile, names)

@@ -12,7 +12,6 @@ import dataclasses
 import importlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, UsageError
+from foundation.files import write_whole
 from harness.device.preconditions.protocol import Pin
 
 _FORMAT: Final = 1
@@ -99,22 +99,7 @@ class Journal:
         folder = self._folder()
         last = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit()), default=0)
         path = folder / f"{last + 1:06d}.json"
-        descriptor, name = tempfile.mkstemp(suffix=".part", dir=folder)
-        part = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        # The name as well must outlive a power cut.
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        write_whole(path, text, durable=True)
         return path
 
 
