@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from analysis.metrics import needs_of
-from foundation.quoting import quote
 from harness.campaign.plan import Plan
 from harness.campaign.repetition import real_time
 from harness.campaign.session import Settings
@@ -14,20 +13,15 @@ from harness.campaign.workloads import workload_named
 from harness.capture.commands import recorder_commands
 from harness.device.adb.shell_v2 import kill_text
 from harness.device.fastboot.dry_run import kernel_commands
-from harness.device.preconditions import (
-    FilePin,
-    Pin,
-    ZramPin,
-    pins_for,
-)
-from harness.device.preconditions.command_pins import CommandPin, SettingPin
+from harness.device.preconditions import Pin, Precondition, pins_for
+from harness.device.preconditions.command_pins import SettingPin
 from harness.device.preconditions.cpufreq import FOLDER
 from harness.device.preconditions.phone_pins import (
     DEXOPT_SINCE_API,
     charge_pins,
     plain_pins,
-    suppressed,
 )
+from harness.device.preconditions.records import suppressed
 from harness.device.switches import switches_of
 from workloads.burner import burner_commands
 
@@ -99,16 +93,6 @@ def _settings(plan: Plan) -> list[str]:
     return lines
 
 
-def _commands(pin: Pin) -> list[str]:
-    """How `Pin.write` gets to the value that is wanted; nothing for what is only recorded."""
-    if pin.wanted is None or not pin.drifts:
-        return []
-    if isinstance(pin, FilePin):
-        return [f"echo {quote(pin.wanted)} > {quote(pin.path)}"]
-    if isinstance(pin, SettingPin):
-        return [f"settings put {pin.namespace} {pin.key} {quote(pin.wanted)}"]
-    if isinstance(pin, CommandPin):
-        return [f"{pin.writing[pin.wanted]}    # {pin.name}"]
-    if isinstance(pin, ZramPin):
-        return pin.commands()
-    return [f"{pin.name}: {pin.wanted}"]
+def _commands(item: Precondition) -> list[str]:
+    """How a pin is set; nothing for what is only checked or recorded."""
+    return item.commands() if isinstance(item, Pin) else []

@@ -22,11 +22,12 @@ from foundation.cache import cache_root
 from foundation.errors import HostError, UsageError
 from foundation.files import move_whole, write_whole
 from foundation.state import state_dir, state_root
-from harness.device.preconditions.pins import Pin
+from harness.device.preconditions.protocol import Pin
 
 _FORMAT: Final = 1
 _PINS: Final = "pins"
-#: Pins are classes of this package; nothing else is made from a file.
+#: Pins are classes of this package; nothing else is made from a file. A file holds the names of the
+#: module, of the class and of its fields: what is renamed here cannot be undone from an older file.
 _PACKAGE: Final = "harness.device.preconditions"
 
 
