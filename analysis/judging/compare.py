@@ -8,11 +8,12 @@ from statistics import median
 from analysis.judging.judgement import Sensitivity, VerdictRow
 from analysis.judging.pairing import Pair, pair_values, situation_of
 from analysis.stats import holm
-from analysis.stats.effect import Effect, PairValue, Scale, effect_of, practical_threshold, working_scale
+from analysis.stats.effect import Effect, PairValue, effect_of, practical_threshold, working_scale
 from analysis.stats.noise_floor import NoiseFloor, noise_floor
 from analysis.stats.sample_size import MIN_PAIRS, detectable_effect
 from analysis.stats.signflip import Interval
 from analysis.stats.verdict import decide
+from foundation.comparison import Scale
 from foundation.contract.metric import Metric
 from foundation.contract.results import Campaign, VariantRecord
 

@@ -13,8 +13,9 @@ import numpy as np
 from analysis.judging.judgement import percent, short
 from analysis.judging.pairing import Pair, pair_values
 from analysis.judging.pipeline import figures_of
-from analysis.stats.effect import PairValue, Scale, working_scale
+from analysis.stats.effect import PairValue, working_scale
 from analysis.stats.estimate import hodges_lehmann
+from foundation.comparison import Scale
 from foundation.contract.metric import Metric
 
 if TYPE_CHECKING:

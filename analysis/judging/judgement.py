@@ -10,7 +10,8 @@ from typing import Any, Final
 from analysis.judging.pairing import BlockFigures, Pair
 from analysis.stats.effect import LEVEL
 from analysis.stats.noise_floor import NoiseFloor
-from analysis.stats.verdict import Direction, Word
+from analysis.stats.verdict import Word
+from foundation.comparison import Direction
 from foundation.contract.metric import Metric
 from foundation.contract.needs import Request
 from foundation.contract.results import SCHEMA_VERSION, Campaign

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from analysis.stats.estimate import hodges_lehmann
 from analysis.stats.signflip import Floats, Interval, SignFlips
-
-Scale = Literal["ratio", "difference"]
+from foundation.comparison import Scale
 
 LEVEL = 0.95
 #: The interval of two one-sided tests at 5 %.

@@ -24,6 +24,7 @@ TIMELINES_FILE: Final = "timelines.parquet"
 JUDGEMENT_FILE: Final = "judgement.json"
 REPORT_FILE: Final = "report.html"
 TRACE_FILE: Final = "trace.perfetto-trace"
+REPETITION_FILE: Final = "rep.json"
 
 BlockOutcome = Literal["valid", "void", "kernel_failure"]
 
@@ -315,7 +316,7 @@ def _gate(record: JsonRecord) -> Gate:
 
 
 def _repetition(folder: Path) -> Repetition:
-    record = JsonRecord.read(folder / "rep.json")
+    record = JsonRecord.read(folder / REPETITION_FILE)
     window = record.integers("window_ns")
     if len(window) != 2:
         raise record.damaged("'window_ns' is not a begin and an end")
