@@ -17,8 +17,8 @@ from analysis.frames.columns import (
     STALLS,
     SWITCHES,
     THREADS,
-    Columns,
 )
+from analysis.judging.columns import Columns
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice, TraceSession

@@ -27,6 +27,20 @@ class PairValue:
 
 
 @dataclass(frozen=True)
+class Change:
+    """An effect as a reader knows it: the ratio variant / baseline, or the difference in the unit.
+
+    ``low`` and ``high`` are the ends of its interval of exact ``level``; all None for one pair.
+    """
+
+    scale: Scale
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+
+
+@dataclass(frozen=True)
 class Effect:
     """Estimate, intervals and p on the working scale (natural log of the ratio, or difference).
 
@@ -45,6 +59,24 @@ class Effect:
     def shown(self, value: float) -> float:
         """A value of the working scale as a reader knows it: a ratio, or a difference."""
         return math.exp(value) if self.scale == "ratio" else value
+
+    @property
+    def change(self) -> Change:
+        """The estimate with its 95 % interval."""
+        return self._as_change(self.wide)
+
+    @property
+    def equivalence(self) -> Change:
+        """The estimate with the interval that SAME is judged by."""
+        return self._as_change(self.narrow)
+
+    def _as_change(self, interval: Interval | None) -> Change:
+        value = self.shown(self.estimate)
+        if interval is None:
+            return Change(self.scale, value)
+        return Change(
+            self.scale, value, self.shown(interval.low), self.shown(interval.high), interval.level
+        )
 
 
 def working_scale(wanted: Scale, values: Sequence[PairValue]) -> Scale:
