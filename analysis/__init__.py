@@ -1,1 +1,1 @@
-"""From traces and counters to a verdict and a page. Imports no device code."""
+"""From traces and counters to a verdict and a page; needs no device."""

@@ -1,1 +1,1 @@
-"""All that touches a device, and the questions asked of its kernel."""
+"""The questions asked of a kernel: one file each, and the entrances of the commands."""

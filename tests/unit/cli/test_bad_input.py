@@ -17,6 +17,7 @@ import android_tests.__main__ as devices
 import harness.campaign.command as campaign
 import harness.native.__main__ as native
 import harness.virtual.command as virtual
+from analysis.judging.pipeline import judge
 
 ROOT = Path(__file__).parents[3]
 HANDICAP = ROOT / "findings" / "handicap"
@@ -36,7 +37,7 @@ BAD: dict[str, Callable[[Path], object]] = {
     "OTHER-FILES": lambda path: _of_another(path),
     "NO-BLOCK": lambda path: _damaged(path, "blocks/000*/block.json", "{}"),
     "NO-REP": lambda path: _damaged(path, "blocks/000*/rep-0/rep.json", "nonsense"),
-    "GOOD": lambda path: shutil.copytree(HANDICAP, path),
+    "GOOD": lambda path: judge(Path(shutil.copytree(HANDICAP, path))),
 }
 
 PHONES = ("--device", "phone", "--variant", "a=as-is", "--variant", "b=as-is")
@@ -125,7 +126,7 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("analysis", ("metrics", "EMPTY-TRACE"), "EMPTY-TRACE"),
     ("analysis", ("metrics", "GARBAGE-TRACE"), "GARBAGE-TRACE"),
     ("analysis", ("metrics", "--metric", "kswap_cpu_ms", "FILE"), "did you mean kswapd_cpu_ms?"),
-    ("campaign", (), "list|run"),
+    ("campaign", (), "list|show|run"),
     ("campaign", ("walk",), "invalid choice"),
     ("campaign", ("list", "more"), "more"),
     ("campaign", ("run",), "FILE"),
