@@ -34,7 +34,13 @@ Nanoseconds = npt.NDArray[np.int64]
 
 
 def _metric(
-    name: str, unit: str, definition: str, direction: Direction = "lower", *, reduce: Reduce, mail: int = 0
+    name: str,
+    unit: str,
+    definition: str,
+    direction: Direction = "lower",
+    *,
+    reduce: Reduce = "mean",
+    mail: int = 0,
 ) -> Metric:
     """``mail`` is the order in the mail; 0: not there."""
     return Metric(
@@ -54,9 +60,7 @@ def _metric(
 
 
 METRICS: Final = (
-    _metric(
-        "queue_pages", "pages", "pages that the thread was done with in the window", "none", reduce="mean"
-    ),
+    _metric("queue_pages", "pages", "pages that the thread was done with in the window", "none"),
     _metric(
         "queue_wait_p50_us",
         "us",
@@ -77,12 +81,7 @@ METRICS: Final = (
         "longest time from a page's offer to the begin of its compression",
         reduce="median",
     ),
-    _metric(
-        "queue_compress_us_per_page",
-        "us/page",
-        "mean time from begin to end of a compression",
-        reduce="mean",
-    ),
+    _metric("queue_compress_us_per_page", "us/page", "mean time from begin to end of a compression"),
     _metric(
         "queue_depth_max_pages", "pages", "most pages waiting just after an accepted offer", reduce="median"
     ),
@@ -90,14 +89,12 @@ METRICS: Final = (
         "queue_fallback_share",
         "share",
         "offers refused because the queue was full, of all offers: kswapd then compresses itself",
-        reduce="mean",
         mail=320,
     ),
     _metric(
         "queue_inflight_mean_pages",
         "pages",
         "pages between offer and end of compression, mean over the window's time",
-        reduce="mean",
         mail=330,
     ),
     _metric(
@@ -118,13 +115,11 @@ METRICS: Final = (
         "share",
         "pages filled with one repeated word, of all pages that the thread was done with",
         "none",
-        reduce="mean",
     ),
     _metric(
         "queue_same_filled_trip_us",
         "us",
         "mean time from offer to end of a same-filled page, whose storing needs no compression",
-        reduce="mean",
         mail=350,
     ),
     _metric(
@@ -132,15 +127,13 @@ METRICS: Final = (
         "pages",
         "pages mapped again by the time they were stored (a lower bound: one that was unmapped again is"
         " not seen)",
-        reduce="mean",
     ),
     _metric(
         "queue_refaulted_waiting_pages",
         "pages",
         "of those, pages mapped before their compression began: it could have been cancelled",
-        reduce="mean",
     ),
-    _metric("queue_write_errors", "pages", "pages that could not be stored", reduce="mean"),
+    _metric("queue_write_errors", "pages", "pages that could not be stored"),
 )
 
 

@@ -30,7 +30,7 @@ _SOURCE: Final = "thread states from sched_switch and sched_waking (include/trac
 
 
 def _metric(
-    name: str, unit: str, definition: str, needs: Needs = _WAKE, *, reduce: Reduce, mail: int = 0
+    name: str, unit: str, definition: str, needs: Needs = _WAKE, *, reduce: Reduce = "mean", mail: int = 0
 ) -> Metric:
     """``mail`` is the order in the mail; 0: not there."""
     return Metric(
@@ -49,19 +49,13 @@ def _metric(
 
 
 METRICS: Final = (
-    _metric(
-        "compression_wakeups",
-        "wake-ups",
-        "wake-ups of threads of role compression in the window",
-        reduce="mean",
-    ),
+    _metric("compression_wakeups", "wake-ups", "wake-ups of threads of role compression in the window"),
     _metric(
         "compression_wakeups_per_page",
         "wake-ups/page",
         "those wake-ups for each page that went through the queue (where the queue has no tracepoints:"
         " for each page swapped out)",
         _WAKE | Needs(vmstat=frozenset({"pswpout"})),
-        reduce="mean",
         mail=360,
     ),
     _metric(
@@ -88,14 +82,12 @@ METRICS: Final = (
         "switches",
         "switches in the window from a kswapd that was still runnable to a compression thread on its CPU",
         _SWITCH,
-        reduce="mean",
     ),
     _metric(
         "kswapd_preempted_by_compression_ms",
         "ms",
         "time that kswapd then waited until it ran again, cut at the window's end",
         _SWITCH,
-        reduce="mean",
     ),
 )
 

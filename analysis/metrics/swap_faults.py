@@ -49,15 +49,21 @@ NEEDS: Final = Needs(probes=frozenset((FAULT, LOOKUP, WRITE, STORE)))
 _MATCHED_MIN: Final = 0.5
 
 
+_MATCH: Final = (
+    "do_swap_page, swap_cache_get_folio; the page by swap_writepage of kswapd and zram's write of it"
+)
+_UNFINISHED: Final = "faults on a page that kswapd had handed to be written and zram had not stored yet"
+
+
 def _metric(
     name: str,
     unit: str,
     definition: str,
-    direction: Direction = "lower",
-    functions: str = "do_swap_page",
+    functions: str = _MATCH,
     *,
-    reduce: Reduce,
-    scale: Scale,
+    direction: Direction = "lower",
+    reduce: Reduce = "mean",
+    scale: Scale = "difference",
     count: bool = False,
     terminal: int = 0,
 ) -> Metric:
@@ -79,140 +85,68 @@ def _metric(
     )
 
 
-_MATCH: Final = (
-    "do_swap_page, swap_cache_get_folio; the page by swap_writepage of kswapd and zram's write of it"
-)
-_UNFINISHED: Final = "faults on a page that kswapd had handed to be written and zram had not stored yet"
+def _time(
+    name: str, definition: str, functions: str = _MATCH, *, scale: Scale = "difference", terminal: int = 0
+) -> Metric:
+    """A percentile or the maximum of times, us."""
+    return _metric(name, "us", definition, functions, reduce="median", scale=scale, terminal=terminal)
+
 
 METRICS: Final = (
     _metric(
         "fault_count",
         "faults",
         "faults on swapped-out pages that began in the window",
-        "none",
-        reduce="mean",
+        "do_swap_page",
+        direction="none",
         scale="ratio",
     ),
     _metric(
         "fault_read_count",
         "faults",
         "of these, faults that had to read the page from swap: an ordinary swap-in",
-        "none",
         "do_swap_page, swap_cache_get_folio",
-        reduce="mean",
+        direction="none",
         scale="ratio",
     ),
-    _metric(
+    _time(
         "fault_read_p50_us",
-        "us",
         "median time of an ordinary swap-in (probes included)",
-        reduce="median",
+        "do_swap_page",
         scale="ratio",
         terminal=230,
     ),
-    _metric(
+    _time(
         "fault_read_p99_us",
-        "us",
         "99th percentile of the time of an ordinary swap-in, known from 100 on (probes included)",
-        reduce="median",
+        "do_swap_page",
         scale="ratio",
     ),
-    _metric(
-        "fault_unfinished_count",
-        "faults",
-        _UNFINISHED,
-        "lower",
-        _MATCH,
-        reduce="mean",
-        scale="difference",
-        count=True,
-        terminal=240,
-    ),
-    _metric(
-        "fault_unfinished_share",
-        "share",
-        f"{_UNFINISHED}, of all faults (fault_count)",
-        "lower",
-        _MATCH,
-        reduce="mean",
-        scale="difference",
-    ),
-    _metric(
-        "fault_unfinished_p50_us",
-        "us",
-        f"median time of {_UNFINISHED}",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
-        terminal=260,
-    ),
-    _metric(
-        "fault_unfinished_p99_us",
-        "us",
-        f"99th percentile of the time of {_UNFINISHED}, known from 100 on",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
-    ),
-    _metric(
-        "fault_unfinished_max_us",
-        "us",
-        f"longest time of {_UNFINISHED}",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
-    ),
+    _metric("fault_unfinished_count", "faults", _UNFINISHED, count=True, terminal=240),
+    _metric("fault_unfinished_share", "share", f"{_UNFINISHED}, of all faults (fault_count)"),
+    _time("fault_unfinished_p50_us", f"median time of {_UNFINISHED}", terminal=260),
+    _time("fault_unfinished_p99_us", f"99th percentile of the time of {_UNFINISHED}, known from 100 on"),
+    _time("fault_unfinished_max_us", f"longest time of {_UNFINISHED}"),
     _metric(
         "fault_unfinished_waiting_count",
         "faults",
         "of fault_unfinished_count, those on a page whose storing had not begun: it waited in a queue, and"
         " compressing it could have been cancelled",
-        "none",
-        _MATCH,
-        reduce="mean",
-        scale="difference",
+        direction="none",
         count=True,
         terminal=250,
     ),
-    _metric(
-        "fault_unfinished_waiting_p50_us",
-        "us",
-        "median time of a fault on a page whose storing had not begun",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
+    _time(
+        "fault_unfinished_waiting_p50_us", "median time of a fault on a page whose storing had not begun"
     ),
-    _metric(
-        "fault_unfinished_storing_p50_us",
-        "us",
-        "median time of a fault on a page that was being stored",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
-    ),
+    _time("fault_unfinished_storing_p50_us", "median time of a fault on a page that was being stored"),
     _metric(
         "fault_cached_count",
         "faults",
         "faults that found a page in the swap cache which kswapd had not handed over, or zram had stored",
-        "none",
-        _MATCH,
-        reduce="mean",
-        scale="difference",
+        direction="none",
     ),
-    _metric(
-        "fault_cached_p50_us",
-        "us",
-        "median time of a fault that fault_cached_count counts",
-        "lower",
-        _MATCH,
-        reduce="median",
-        scale="difference",
-    ),
+    _time("fault_cached_p50_us", "median time of a fault that fault_cached_count counts"),
 )
 
 
