@@ -108,7 +108,7 @@ def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
     def distance(pair: Pair) -> float:
         change = changes[pair.number]
         if estimate.scale == "ratio":
-            return abs(math.log(change / estimate.value)) if change > 0 else math.inf
+            return abs(math.log(change) - math.log(estimate.value)) if change > 0 else math.inf
         return math.inf if math.isnan(change) else abs(change - estimate.value)
 
     pair, first, second = min(drawn, key=lambda one: (distance(one[0]), one[0].number))
