@@ -1,26 +1,60 @@
-"""What the page's template is given: texts and tables, nothing left to compute."""
+"""The page: a results folder as one self-contained HTML file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from analysis.judging.compare import same_kernel
-from analysis.judging.judgement import (
-    Judgement,
-    VerdictRow,
-    number,
-    percent,
-)
+from analysis.judging.judgement import VerdictRow
 from analysis.judging.pairing import RepetitionFigures
+from analysis.judging.pipeline import Judgement, judge, write_text
+from analysis.judging.wording import change_text, floor_text, number, p_text
 from analysis.report.answers import answers, question
+from analysis.report.block_values import cpu_figure, pair_figures
+from analysis.report.course import course_figure
+from analysis.report.details import Absent
+from analysis.report.effects import forests
 from analysis.report.environment import facts
-from analysis.report.figures import cpu_split, forests, pair_figures
-from analysis.report.figures_detail import Absent, Drawn, course_figure, latency_figures
-from analysis.report.floor import floor_text
-from analysis.report.fragment import PageFigure
-from analysis.report.one_sided import one_sided
+from analysis.report.latencies import Drawn, latency_figures
+from analysis.report.medians import one_sided
+from analysis.report.page_figure import PageFigure
+from foundation.contract.results import REPORT_FILE
+
+_HERE: Final = Path(__file__).parent
+
+
+def write(results: Path) -> Path:
+    """Judge a results folder from its files, write report.html into it, and return its path.
+
+    Figures of unchanged traces are used again. Errors as `analysis.judging.pipeline.judge`.
+    """
+    path = results / REPORT_FILE
+    write_text(path, render(judge(results)))
+    return path
+
+
+def render(judgement: Judgement) -> str:
+    """The page as text: every style, script and figure is in it, and it asks for nothing else."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        **_context(judgement),
+        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        plotly_js=Markup(get_plotlyjs()),
+        page_js=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +77,7 @@ class Section:
     course: PageFigure | Absent
 
 
-def context(judgement: Judgement) -> dict[str, Any]:
+def _context(judgement: Judgement) -> dict[str, Any]:
     """Everything the template names."""
     campaign = judgement.campaign
     properties = facts(campaign)
@@ -61,7 +95,7 @@ def context(judgement: Judgement) -> dict[str, Any]:
             )
         ],
         "one_sided": one_sided(judgement),
-        "cpu_split": cpu_split(judgement),
+        "cpu_split": cpu_figure(judgement),
         "differing": [fact for fact in properties if fact.differs or fact.unsteady],
         "common": [fact for fact in properties if not (fact.differs or fact.unsteady)],
         "repetitions": [
@@ -71,17 +105,17 @@ def context(judgement: Judgement) -> dict[str, Any]:
         "failed_gates": [
             (block.name, gate) for block in campaign.blocks for gate in block.gates if not gate.ok
         ],
-        "voids": [void for void in judgement.voids if not void.what.startswith("pair ")],
-        "same_kernel": sorted({row.variant for row in judgement.rows if row.same_kernel}),
+        "voids": [void for void in judgement.voids if void.kind != "pair"],
+        "same_kernel": sorted({row.variant for row in judgement.rows if row.question.same_kernel}),
         "kernels": _kernels(judgement),
         "finished": len(campaign.blocks),
         "planned": len(campaign.schedule),
         "number": number,
-        "p_text": p_text,
-        "detectable": detectable_text,
-        "with_voids": with_voids_text,
-        "threshold": threshold_text,
-        "floor": lambda row: floor_text(judgement, row),
+        "p_text": _p,
+        "detectable": _detectable,
+        "with_voids": _with_voids,
+        "threshold": _threshold,
+        "floor": lambda row: floor_text(judgement.floor(row)),
     }
 
 
@@ -90,7 +124,7 @@ def _section(judgement: Judgement, id: str, scenario: str, variant: str) -> Sect
     families: dict[str, list[VerdictRow]] = {}
     for row in rows:
         if not row.primary:
-            families.setdefault(row.family, []).append(row)
+            families.setdefault(row.question.metric.family, []).append(row)
     return Section(
         id=id,
         scenario=scenario,
@@ -109,54 +143,43 @@ def _section(judgement: Judgement, id: str, scenario: str, variant: str) -> Sect
 def _state(rows: Sequence[VerdictRow]) -> str:
     if not rows:
         return ""
-    row = rows[0]
-    parts = [f"{row.finished} of {row.planned} pairs finished"]
-    if row.voids:
-        parts.append(f"{row.voids} void")
-    if row.kernel_failures:
-        parts.append(f"{row.kernel_failures} with a kernel failure")
+    situation = rows[0].situation
+    parts = [f"{situation.finished} of {situation.planned} pairs finished"]
+    if situation.void:
+        parts.append(f"{situation.void} void")
+    if situation.failed:
+        parts.append(f"{situation.failed} with a kernel failure")
     return ", ".join(parts)
 
 
-def p_text(value: float | None) -> str:
-    """A p value with three decimals."""
-    if value is None:
-        return "-"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def threshold_text(row: VerdictRow) -> str:
+def _threshold(row: VerdictRow) -> str:
     """The change that is too small to matter."""
-    if row.threshold_value is None or row.scale == "ratio":
-        return f"{row.threshold:.0%}".replace("%", " %")
-    return f"{number(row.threshold_value)} {row.unit}"
+    metric = row.question.metric
+    if row.compared is None or row.scale == "ratio":
+        return f"{metric.threshold:.0%}".replace("%", " %")
+    return f"{number(row.compared.threshold)} {metric.unit}"
 
 
-def detectable_text(row: VerdictRow) -> str:
+def _detectable(row: VerdictRow) -> str:
     """The smallest change that this many pairs would call one, 8 times of 10."""
     if row.detectable is None:
         return "none, however large" if row.pairs else "not known without a valid pair"
-    return (
-        f"{row.detectable * 100:.1f} %" if row.scale == "ratio" else f"{number(row.detectable)} {row.unit}"
-    )
+    if row.scale == "ratio":
+        return f"{row.detectable * 100:.1f} %"
+    return f"{number(row.detectable)} {row.question.metric.unit}"
 
 
-def with_voids_text(row: VerdictRow) -> str:
+def _with_voids(row: VerdictRow) -> str:
     """The same comparison with void pairs taken in; empty where there is none to take in."""
     other = row.with_voids
-    if other.pairs == row.pairs:
+    if other is None or other.effect.pairs == row.pairs:
         return ""
-    if other.ratio is not None:
-        interval = (
-            f" [{percent(other.ci_low)}, {percent(other.ci_high)}]"
-            if other.ci_low is not None and other.ci_high is not None
-            else ""
-        )
-        return f"with voids: {percent(other.ratio)} %{interval}, p {p_text(other.p)}, {other.pairs} pairs"
-    if other.difference is not None:
-        change = number(other.difference, sign=True)
-        return f"with voids: {change} {row.unit}, p {p_text(other.p)}, {other.pairs} pairs"
-    return ""
+    change = change_text(replace(other.effect.change, level=None), row.question.metric.unit)
+    return f"with voids: {change}, p {_p(other.effect.p)}, {other.effect.pairs} pairs"
+
+
+def _p(value: float | None) -> str:
+    return p_text(value).replace("<", "< ")
 
 
 def _repetition(figures: RepetitionFigures) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.report.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERDICTS
+from analysis.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERDICTS
 
 _STATES: Final = {"HOT": GREEN, "WARM": PURPLE, "COLD": ORANGE}
 #: Ratios that are labelled, as relative changes; the far ones where the axis is wide.
