@@ -116,8 +116,7 @@ def _attempt(
 ) -> None:
     variant = plan.variant(block.variant)
     phase(Phase.BOOT, f"booting {variant.spec}")
-    device = lane.boot(variant)
-    expectation = lane.expectation(variant)
+    device, expectation = variant.boot(lane)
     identity = read_identity(device, expectation)
     prove(identity, expectation, device=device.serial)
     record.boot_id = identity.boot_id

@@ -1,0 +1,1 @@
+"""One module a kind; its ``KINDS`` are all that `registry` reads."""
