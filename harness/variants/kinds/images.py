@@ -46,7 +46,9 @@ class Flash(PhoneKind):
 
     word: ClassVar[str] = "flash"
     usage: ClassVar[str] = "flash:set=DIR"
-    summary: ClassVar[str] = "the same from a slot of the phone: boot, vendor_boot, modules and more"
+    summary: ClassVar[str] = (
+        "a kernel of your own from a slot of a phone: boot, vendor_boot, modules and more"
+    )
     page: ClassVar[str] = "docs/phone-kernels.md"
 
     images: Path = field(

@@ -30,7 +30,7 @@ class Kcompressd(VirtualKind):
 
     word: ClassVar[str] = "kcompressd"
     usage: ClassVar[str] = "kcompressd[:KEY=VALUE,...]"
-    summary: ClassVar[str] = "the same kernel, zram with a compression thread"
+    summary: ClassVar[str] = "the stock kernel, its zram with a compression thread"
 
     delay_us: int | None = _parameter(
         0, 10_000, "CPU time wasted in each page write, to check the suite (default 0)"

@@ -13,7 +13,9 @@ from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant
 from harness.virtual.initramfs import load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
+from harness.virtual.lane import VirtualLane
 from harness.virtual.recipe import Recipe
+from tests.variants import phone_variant, virtual_variant
 
 
 def bundle(name: str, *, thread: bool) -> KernelBundle:
@@ -126,3 +128,27 @@ def test_unknown_words_get_the_nearest_known_one() -> None:
         recipe("p=kcompressd:thread=1")
     with pytest.raises(UsageError, match="has no option 'threads'"):
         recipe("p=stock:threads=1")
+
+
+def test_prepare_builds_and_check_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def build(progress: object) -> KernelBundle:
+        built.append("built")
+        return bundle("b", thread=False)
+
+    monkeypatch.setattr("harness.variants.kinds.built.built_bundle", build)
+    kind = virtual_variant("b=built").kind
+    kind.check()
+    assert (built, dict(kind.hashes()), kind.commands()) == ([], {}, [])
+    kind.prepare(print)
+    assert built == ["built"]
+
+
+def test_a_kind_boots_on_its_own_device_alone() -> None:
+    lane = VirtualLane()
+    try:
+        with pytest.raises(UsageError, match="kind 'as-is' is for a phone device"):
+            phone_variant("a=as-is").boot(lane)
+    finally:
+        lane.close()
