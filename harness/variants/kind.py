@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 from foundation.contract.device import Device, Expectation, Lane
 from foundation.errors import UsageError
+from foundation.progress import Progress
 from foundation.words import did_you_mean
 from harness.variants.option import Option, options_of
 
@@ -77,9 +78,9 @@ class VariantKind(ABC):
         return cls(**{known[key].field: known[key].convert(key, value) for key, value in options.items()})
 
     @classmethod
-    def needs(cls, what: str) -> UsageError:
+    def needs(cls, what: str, *, example: str | None = None) -> UsageError:
         """The error for options that are not there."""
-        return UsageError(f"kind '{cls.word}' needs {what}", next_step=f"write NAME={cls.usage}")
+        return UsageError(f"kind '{cls.word}' needs {what}", next_step=f"write NAME={example or cls.usage}")
 
     def content(self) -> Mapping[str, str]:
         """Options that pin what the files of this kind contain now. UsageError for an unusable file.
@@ -97,7 +98,7 @@ class VariantKind(ABC):
         """What the files of this kind lack, without building anything. UsageError."""
         return
 
-    def prepare(self, progress: Callable[[str], None]) -> None:
+    def prepare(self, progress: Progress) -> None:
         """Build or download now what `apply` needs: minutes, perhaps. UsageError, HostError."""
         return
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from foundation.contract.device import Expectation, Lane
+from foundation.progress import Progress
 from harness.variants.kind import VIRTUAL, Booted, VariantKind
 from harness.virtual.recipe import Recipe
 
@@ -26,13 +26,13 @@ class VirtualKind(VariantKind):
     page: ClassVar[str] = "docs/virtual-device.md"
 
     @abstractmethod
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         """What is booted, and what proves it; built now if it is not in the cache.
 
         UsageError, HostError.
         """
 
-    def prepare(self, progress: Callable[[str], None]) -> None:
+    def prepare(self, progress: Progress) -> None:
         self.recipe(progress)
 
     def apply(self, lane: Lane, name: str) -> Booted:

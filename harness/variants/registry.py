@@ -16,8 +16,15 @@ from harness.variants.kind import VariantKind
 def all_kinds() -> tuple[type[VariantKind], ...]:
     """Every kind, by word; one that both devices have is there twice."""
     found: list[type[VariantKind]] = []
-    for module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
-        found += importlib.import_module(module.name).KINDS
+    for found_module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        module = importlib.import_module(found_module.name)
+        found += [
+            each
+            for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, VariantKind)
+            # Not what the module imports, and no base without a word of its own.
+            if each.__module__ == module.__name__ and "word" in vars(each)
+        ]
     return tuple(sorted(found, key=lambda kind: (kind.word, kind.device)))
 
 

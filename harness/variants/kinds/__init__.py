@@ -1,1 +1,1 @@
-"""One module a kind; its ``KINDS`` are all that `registry` reads."""
+"""One module a kind: a `VariantKind` here that has a ``word`` is known to the whole suite."""

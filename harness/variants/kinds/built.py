@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from harness.variants.kind import VariantKind
+from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.virtual.kernels.built import built_bundle, page_io_bundle
 from harness.virtual.recipe import Recipe
@@ -22,7 +21,7 @@ class Built(VirtualKind):
     usage: ClassVar[str] = "built"
     summary: ClassVar[str] = "Debian's source with our configuration and no patch: the baseline of `patch`"
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         return Recipe.of(built_bundle(progress), compression_thread=False)
 
 
@@ -34,8 +33,5 @@ class PageIoKcompressd(VirtualKind):
     usage: ClassVar[str] = "kcompressd-page-io"
     summary: ClassVar[str] = "`built` with our thread above zram, in `mm/page_io.c`"
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         return Recipe.of(page_io_bundle(progress), compression_thread=True, live_counter=LIVE_COUNTER)
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (Built, PageIoKcompressd)

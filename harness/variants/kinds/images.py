@@ -9,7 +9,6 @@ from typing import ClassVar, Final
 
 from harness.device.fastboot.choice import SLOTS, Kernel, RamKernel, SlotKernel
 from harness.device.fastboot.images import load_boot_image, load_image_set
-from harness.variants.kind import VariantKind
 from harness.variants.on_phone import PhoneKind
 from harness.variants.option import one_of, option, path, text
 
@@ -66,6 +65,3 @@ class Flash(PhoneKind):
 
     def kernel(self) -> Kernel:
         return self._kernel
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (Boot, Flash)

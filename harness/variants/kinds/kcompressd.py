@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from harness.variants.kind import VariantKind
+from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.variants.option import option, whole
 from harness.virtual.kernels import kcompressd_bundle
@@ -50,7 +49,7 @@ class Kcompressd(VirtualKind):
         1, 4096, "a thread is woken when so many pages wait, or after a tick (default 1)"
     )
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         bundle = kcompressd_bundle()
         given = {
             f"kcompressd_{each.name}": str(value)
@@ -64,6 +63,3 @@ class Kcompressd(VirtualKind):
             live_counter=LIVE_COUNTER if on else None,
             parameters={f"{PARAMETERS}/{name}": text for name, text in given.items()},
         )
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (Kcompressd,)

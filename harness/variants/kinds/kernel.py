@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from harness.variants.kind import VariantKind
+from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.variants.option import option, path
 from harness.virtual.kernels import user_bundle
@@ -28,8 +27,5 @@ class OwnKernel(VirtualKind):
     def check(self) -> None:
         self.recipe()
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         return Recipe.of(user_bundle(self.image, self.modules))
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (OwnKernel,)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
 from foundation.errors import UsageError
-from harness.variants.kind import VariantKind
+from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.variants.option import one_of, option, path, text
 from harness.virtual.kernels.built import patch_content, patched_bundle
@@ -54,9 +54,6 @@ class Patch(VirtualKind):
             )
         return {"content": found}
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         bundle = patched_bundle(self.file, self.config, progress, content=self.recorded)
         return Recipe.of(bundle, compression_thread=self.thread)
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (Patch,)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
-from harness.variants.kind import Bindings, VariantKind
+from foundation.progress import Progress
+from harness.variants.kind import Bindings
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.virtual.kernels import stock_bundle, user_bundle
 from harness.virtual.recipe import Recipe
@@ -32,7 +33,7 @@ class Stock(VirtualKind):
         if self.own is not None:
             self.recipe()
 
-    def recipe(self, progress: Callable[[str], None] = to_stderr) -> Recipe:
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
         if self.own is not None:
             # Whether a user's kernel has the thread is what is to be found out.
             return Recipe.of(user_bundle(*self.own))
@@ -47,6 +48,3 @@ class VirtualAsIs(Stock):
     word: ClassVar[str] = "as-is"
     usage: ClassVar[str] = "as-is"
     summary: ClassVar[str] = "the same as `stock`"
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (Stock, VirtualAsIs)

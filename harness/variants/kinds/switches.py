@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 
 from foundation.errors import UsageError
 from harness.device.preconditions import FilePin, sysctl, sysfs
-from harness.variants.kind import Bindings, VariantKind
+from harness.variants.kind import Bindings
 from harness.variants.on_phone import PhoneKind
 
 _SYSCTL_KEY: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
@@ -36,9 +36,7 @@ class _Switches(PhoneKind):
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
         if not options:
-            raise UsageError(
-                f"kind '{cls.word}' needs KEY=VALUE", next_step=f"write NAME={cls.word}:{cls.example}"
-            )
+            raise cls.needs("KEY=VALUE", example=f"{cls.word}:{cls.example}")
         return cls(tuple(cls.pin(key, value) for key, value in options.items()))
 
     @staticmethod
@@ -83,6 +81,3 @@ class Param(_Switches):
                 next_step="write the whole path, such as /sys/module/NAME/parameters/KEY=0",
             )
         return sysfs(key, value)
-
-
-KINDS: Final[tuple[type[VariantKind], ...]] = (PhoneAsIs, Sysctl, Param)
