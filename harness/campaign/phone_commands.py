@@ -22,7 +22,7 @@ from harness.device.preconditions.phone_pins import (
     plain_pins,
 )
 from harness.device.preconditions.records import suppressed
-from harness.device.switches import switches_of
+from harness.variants.variant import kernels_of
 from workloads.burner import burner_commands
 
 _INDENT: Final = "    "
@@ -37,8 +37,9 @@ def commands_text(settings: Settings, plan: Plan) -> list[str]:
     lane = settings.lane
     address = [f"--serial {lane.serial}"] if lane.serial else []
     address += [f"--role {lane.role}"] if lane.role else []
-    blocks = [plan.variant(block.variant) for block in plan.blocks]
-    kernels = kernel_commands(blocks, plan.variants, lane.flash_options(), serial=lane.serial)
+    blocks = [block.variant for block in plan.blocks]
+    brought = kernels_of(plan.variants)
+    kernels = kernel_commands(blocks, brought, lane.flash_options(), serial=lane.serial)
     reboot = ["adb reboot, before every block but the first"] if lane.reboot_between and not kernels else []
     kind = workload_named(plan.workload)
     often = f"a warm-up and {plan.reps} repetition{'' if plan.reps == 1 else 's'} a block"
@@ -68,12 +69,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _settings(plan: Plan) -> list[str]:
-    lines = [
-        f"{text}    # {variant.name}"
-        for variant in plan.variants
-        for pin in switches_of(variant)
-        for text in _commands(pin)
-    ]
+    lines = [f"{text}    # {variant.name}" for variant in plan.variants for text in variant.kind.commands()]
     phone = plan.profile.phone
     own = plain_pins(phone, api=DEXOPT_SINCE_API, network=False)
     pins = suppressed([*own, *pins_for(plan.profile.device)], plan.suppressed)

@@ -14,12 +14,12 @@ from msgspec import UNSET, UnsetType
 from analysis.metrics import requested_metrics
 from foundation.contract.needs import Request
 from foundation.contract.records import CampaignRecord, PlannedBlock, ProfileRecord, VariantRecord
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
 from foundation.words import did_you_mean
 from harness.campaign.schedule import schedule
 from harness.campaign.workloads import workload_named
+from harness.variants.variant import Variant
 from workloads.profile import Profile
 
 SCENARIOS = ("idle", "busy", "rt-busy")
@@ -81,7 +81,7 @@ class Plan:
             "profile": ProfileRecord(self.profile.name, self.profile.source),
             "scenarios": self.scenarios,
             "variants": tuple(
-                VariantRecord(v.name, v.kind, dict(v.options), v.spec, self._images(v.name))
+                VariantRecord(v.name, v.kind.word, dict(v.options), v.spec, self._images(v.name))
                 for v in self.variants
             ),
             "pairs": self.pairs,

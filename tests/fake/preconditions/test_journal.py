@@ -16,7 +16,6 @@ import pytest
 
 from android_tests.__main__ import main
 from foundation.cache import ENV_CACHE
-from foundation.contract.variant import Variant
 from foundation.errors import HostError, LabError, StateError, UsageError
 from foundation.state import state_dir, state_root
 from harness.device.adb.adb_device import AdbDevice
@@ -33,6 +32,7 @@ from harness.device.preconditions import (
 )
 from harness.device.preconditions.journal import Journal, process_of
 from tests.stand_ins.device import FakeDevice
+from tests.variants import boot_into, phone_variant
 
 ROOT = Path(__file__).parents[3]
 _SWAPPINESS = "/proc/sys/vm/swappiness"
@@ -106,7 +106,7 @@ def test_undone_after_sigkill(adb: AdbServer, phone: FakeDevice, device: AdbDevi
 def test_the_next_run_undoes_it_first(adb: AdbServer, phone: FakeDevice, device: AdbDevice) -> None:
     run_that_is_killed(adb, phone)
     lane = open_phone("phone-0", serial=phone.serial, adb_port=adb.port)
-    lane.boot(Variant("as", "as-is"))
+    boot_into(lane, phone_variant("as=as-is"))
     assert values(phone) == BEFORE
     lane.close()
 
@@ -355,7 +355,7 @@ _OLD_NOTES = (
 @pytest.mark.parametrize(("name", "kind", "text"), _OLD_NOTES, ids=[name for name, _, _ in _OLD_NOTES])
 def test_a_note_of_an_older_suite_can_be_read(cache: Path, name: str, kind: str, text: str) -> None:
     journal = Journal("S")
-    (journal._folder / "000001.json").write_text(text)
+    (state_dir("pins", "S") / "000001.json").write_text(text)
     (note,) = journal.notes()
     assert (note.pin.name, type(note.pin).__name__) == (name, kind)
     assert isinstance(note.pin, Pin)
@@ -369,7 +369,7 @@ def test_a_note_of_an_older_suite_is_undone(phone: FakeDevice, device: AdbDevice
     phone.files.write(_SWAPPINESS, b"100")
     (_, _, text), *_ = _OLD_NOTES
     content = json.loads(text) | {"serial": device.serial, "boot_id": boot_id}
-    (Journal(device.serial)._folder / "000001.json").write_text(json.dumps(content))
+    (state_dir("pins", quote(device.serial, safe="")) / "000001.json").write_text(json.dumps(content))
     assert undo_left(device) == ["vm.swappiness: 60"]
     assert values(phone) == BEFORE
     assert left_behind(device.serial) == []

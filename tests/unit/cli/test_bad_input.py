@@ -16,7 +16,7 @@ import analysis.cli
 import android_tests.__main__ as devices
 import harness.campaign.command as campaign
 import harness.native.__main__ as native
-import harness.virtual.command as virtual
+import harness.variants.command as virtual
 from analysis.judging.pipeline import judge
 
 ROOT = Path(__file__).parents[3]

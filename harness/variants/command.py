@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 from foundation.arguments import OneLineParser, exit_status_of
-from foundation.contract.variant import Variant, split_options
-from foundation.errors import UsageError
 from foundation.signals import sigterm_as_interrupt
+from harness.variants.variant import parse_variant
 from harness.virtual.accel import choose
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
@@ -33,22 +32,13 @@ def _prepare() -> int:
     return 0
 
 
-def _variant(text: str) -> Variant:
-    kind, _, tail = text.partition(":")
-    options = {}
-    for key, value in split_options(kind, tail):
-        if not value:
-            raise UsageError(f"option '{key}' is not KEY=VALUE", next_step="write KIND[:KEY=VALUE,...]")
-        options[key] = value
-    return Variant(name=kind or "stock", kind=kind, options=options)
-
-
 def _boot(args: argparse.Namespace) -> int:
-    variant = _variant(args.variant)
+    kind = args.variant.partition(":")[0]
+    variant = parse_variant(f"{kind}={args.variant}", device_kind="virtual")
     lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
     with sigterm_as_interrupt():
         try:
-            device = lane.boot(variant)
+            device, _ = variant.boot(lane)
             _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
             _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
             while lane.is_running():
