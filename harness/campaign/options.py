@@ -94,7 +94,8 @@ class Option:
         """The default as a user would type it; empty for none."""
         if isinstance(self.default, tuple):
             return self.default_text or ",".join(self.default)
-        return self.default_text or ("" if self.default in (None, False) else f"{self.default}")
+        plain = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+        return self.default_text or ("" if self.default in (None, False) else plain)
 
     def add_to(self, add: Callable[..., Any], place: Place) -> None:
         """Add it to a parser through its ``add_argument`` or ``addoption``.

@@ -48,4 +48,4 @@ def _entry(option: Option) -> str:
         option.default_words,
         option.help,
     )
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"

@@ -116,6 +116,7 @@ class Settings:
         "CPU conditions, with commas",
         ("idle", "busy"),
         flag="--scenario",
+        metavar="NAME,...",
         choices=SCENARIOS,
         commas=True,
     )
@@ -162,7 +163,7 @@ class Settings:
     trace_faults: bool = row(
         "flag",
         _COMPARED,
-        "also time each fault on a swapped-out page, and tell which hit the compression queue: costs"
+        "also time each fault on a swapped-out page, and report which hit the compression queue: costs"
         " every fault CPU time",
         False,
     )
