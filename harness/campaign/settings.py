@@ -17,11 +17,11 @@ from harness.campaign.options import DeviceKind, Option, Place, row, rows_of
 SCENARIOS: Final = ("idle", "busy", "rt-busy")
 RESULTS: Final = Path("results")
 
-_TYPED: Final[tuple[Place, ...]] = ("pytest", "run")
-_ATTACHED: Final[tuple[Place, ...]] = ("pytest", "run", "doctor", "restore")
-_BOOTLOADER: Final[tuple[Place, ...]] = ("pytest", "run", "restore")
-_ALSO_IN_FILE: Final[tuple[Place, ...]] = ("pytest", "run", "file")
-_COMPARED: Final[tuple[Place, ...]] = ("pytest", "file")
+_LINE: Final[tuple[Place, ...]] = ("pytest", "run")
+_PHONE: Final[tuple[Place, ...]] = ("pytest", "run", "doctor", "restore")
+_FLASH: Final[tuple[Place, ...]] = ("pytest", "run", "restore")
+_BOTH: Final[tuple[Place, ...]] = ("pytest", "run", "file")
+_FILE: Final[tuple[Place, ...]] = ("pytest", "file")
 
 
 @dataclass(frozen=True)
@@ -32,44 +32,43 @@ class Settings:
     of the profile. ``results`` is the folder of this campaign; with a leg, the leg's own.
     """
 
-    device: DeviceKind = row("text", _TYPED, "what to measure on", "virtual", choices=("virtual", "phone"))
-    serial: str | None = row("text", _ATTACHED, "which phone, if several are attached", device="phone")
+    device: DeviceKind = row("text", _LINE, "what to measure on", "virtual", choices=("virtual", "phone"))
+    serial: str | None = row("text", _PHONE, "which phone, if several are attached", device="phone")
     adb_port: int | None = row(
-        "int", _ATTACHED, "port of the adb server that holds the phone", bounds=(1, 65535), device="phone"
+        "int", _PHONE, "port of the adb server that holds the phone", bounds=(1, 65535), device="phone"
     )
     lab: Path | None = row(
-        "path", _ATTACHED, "the lab file", metavar="FILE", default_text="./lab.toml", device="phone"
+        "path", _PHONE, "the lab file", metavar="FILE", default_text="./lab.toml", device="phone"
     )
     role: str | None = row(
-        "text", _ATTACHED, "the attached phone that has this role in the lab file", device="phone"
+        "text", _PHONE, "the attached phone that has this role in the lab file", device="phone"
     )
-    su: bool = row("flag", _ATTACHED, "be root on the phone through its su", False, device="phone")
+    su: bool = row("flag", _PHONE, "be root on the phone through its su", False, device="phone")
     reboot_between: bool = row(
-        "flag", _TYPED, "restart the phone before each block but the first", False, device="phone"
+        "flag", _LINE, "restart the phone before each block but the first", False, device="phone"
     )
     allow_flash: bool = row(
         "flag",
-        _BOOTLOADER,
-        "let boot: and flash: variants (or restore) change the phone's kernel, if the lab file allows"
-        " it for this very device",
+        _FLASH,
+        "let variants (or restore) change the phone's kernel, if the lab file allows it for this phone",
         False,
         device="phone",
     )
     known_good: str | None = row(
         "text",
-        _TYPED,
-        "what a flashed phone is rolled back to: images that are on it now, or the word slot",
+        _LINE,
+        "what a flashed phone is rolled back to: the images that are on it now, or the word slot",
         metavar="SET",
         path_unless="slot",
         device="phone",
     )
     fastboot_serial: str | None = row(
-        "text", _BOOTLOADER, "the phone's name in its bootloader", metavar="SERIAL", device="phone"
+        "text", _FLASH, "the phone's name in its bootloader", metavar="SERIAL", device="phone"
     )
     boot_deadline_s: float = row(
         "float",
-        _TYPED,
-        "how long a kernel may take to boot, seconds",
+        _LINE,
+        "how long a kernel may take to boot, s",
         300.0,
         metavar="S",
         bounds=(1, 3600),
@@ -77,17 +76,16 @@ class Settings:
     )
     suppress: tuple[str, ...] = row(
         "words",
-        _TYPED,
-        "a precondition of a phone that is neither set nor checked, such as thermal; every result says"
-        " so (several with commas)",
+        _LINE,
+        "a precondition that is neither set nor checked, such as thermal; every result says so",
         (),
-        metavar="NAME",
+        metavar="NAME,...",
         device="phone",
     )
     workload: str = row("text", ("file",), "the workload; a file must name it", "app-switching")
     variants: tuple[str, ...] = row(
         "words",
-        _COMPARED,
+        _FILE,
         "a kernel under test, twice or more; the others are compared with the first",
         (),
         flag="--variant",
@@ -101,10 +99,10 @@ class Settings:
         "a campaign file, which defines what is compared: a path, or the name of one of the suite's",
         metavar="FILE",
     )
-    leg: str | None = row("text", _TYPED, "which leg of the campaign file", metavar="NAME")
+    leg: str | None = row("text", _LINE, "which leg of the campaign file", metavar="NAME")
     results: Path = row(
         "path",
-        _TYPED,
+        _LINE,
         "results folder; each leg has its own in it",
         RESULTS,
         metavar="DIR",
@@ -112,7 +110,7 @@ class Settings:
     )
     scenarios: tuple[str, ...] = row(
         "words",
-        _ALSO_IN_FILE,
+        _BOTH,
         "CPU conditions, with commas",
         ("idle", "busy"),
         flag="--scenario",
@@ -121,66 +119,46 @@ class Settings:
         commas=True,
     )
     pairs: int = row(
-        "int",
-        _ALSO_IN_FILE,
-        "pairs of blocks a scenario; 7 can show a change",
-        8,
-        bounds=(1, 200),
-        unit="pairs",
+        "int", _BOTH, "pairs of blocks a scenario; 7 can show a change", 8, bounds=(1, 200), unit="pairs"
     )
-    reps: int = row(
-        "int", _ALSO_IN_FILE, "measured repetitions a block", 2, bounds=(1, 50), unit="repetitions"
-    )
+    reps: int = row("int", _BOTH, "measured repetitions a block", 2, bounds=(1, 50), unit="repetitions")
     profile: str = row(
         "text",
-        _COMPARED,
-        "workload profile: a name, or a TOML file (in a campaign file: relative to it)",
+        _FILE,
+        "workload profile: a name, or a TOML file (relative to the campaign file)",
         "",
         default_text="phone-like, or eater",
         fixed_by_file=True,
     )
     seed: int | None = row(
-        "int",
-        _ALSO_IN_FILE,
-        "seed of the block order",
-        bounds=(0, 2**31 - 1),
-        default_text="drawn, and recorded",
+        "int", _BOTH, "seed of the block order", bounds=(0, 2**31 - 1), default_text="drawn, and recorded"
     )
     trace_queue: bool = row(
         "flag",
-        _COMPARED,
-        "also trace each page's way through the compression queue: explains a verdict, and costs the"
-        " kernels that have one CPU time",
+        _FILE,
+        "also trace each page through the compression queue; costs the kernels that have one CPU time",
         False,
     )
     trace_reclaim: bool = row(
-        "flag",
-        _COMPARED,
-        "also time the parts of kswapd's reclaim cycles (scanning, unmapping, compressing): explains a"
-        " verdict, and costs kswapd CPU time",
-        False,
+        "flag", _FILE, "also time the parts of kswapd's reclaim cycles; costs kswapd CPU time", False
     )
     trace_faults: bool = row(
-        "flag",
-        _COMPARED,
-        "also time each fault on a swapped-out page, and report which hit the compression queue: costs"
-        " every fault CPU time",
-        False,
+        "flag", _FILE, "also time each fault on a swapped-out page; costs each fault CPU time", False
     )
     redo_void: bool = row(
-        "flag", _TYPED, "when resuming: also measure pairs with a void block again, each as a whole", False
+        "flag", _LINE, "when resuming: also measure pairs with a void block again, each as a whole", False
     )
-    dry_run: bool = row("flag", _TYPED, "print the schedule and stop", False)
+    dry_run: bool = row("flag", _LINE, "print the schedule and stop", False)
     fail_on: Literal["regressed", "none"] = row(
         "text",
-        _TYPED,
+        _LINE,
         "whether a REGRESSED verdict fails its item",
         "regressed",
         choices=("regressed", "none"),
     )
     virtual_cpus: int = row(
         "int",
-        _COMPARED,
+        _FILE,
         "CPUs of the virtual device",
         2,
         bounds=(1, 64),
@@ -190,7 +168,7 @@ class Settings:
     )
     virtual_memory_mb: int = row(
         "int",
-        _COMPARED,
+        _FILE,
         "memory of the virtual device, MiB",
         256,
         bounds=(96, 1024 * 1024),
