@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from foundation.errors import UsageError
-from harness.campaign.variants import nearest
 
 if TYPE_CHECKING:
     from foundation.toml_table import Table
@@ -45,7 +44,7 @@ _RULES: Final[Mapping[Kind, str]] = {
 _IN_WORDS: Final[Mapping[Kind, str]] = {"int": "an integer", "float": "a number"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Option:
     """One row.
 
@@ -154,18 +153,23 @@ class Option:
 
     def check(self, value: Any, said: str) -> None:
         """UsageError of one line about ``said`` (the flag, or the key and its file) for a bad value."""
-        if self.kind == "words":
-            if not value and self.commas:
-                raise UsageError(
-                    f"no {self.name.removesuffix('s')} given", next_step=f"known: {', '.join(self.choices)}"
-                )
-            for word in value if self.choices else ():
-                if word not in self.choices:
-                    raise UsageError(f"{said} cannot be '{word}'", next_step=nearest(word, self.choices))
-        elif self.choices and value not in self.choices:
-            raise UsageError(f"{said} cannot be {value!r}", next_step=nearest(str(value), self.choices))
-        elif not self.in_range(value):
+        unknown = [word for word in (value if self.kind == "words" else (value,)) if self._unknown(word)]
+        if self.commas and not value:
+            raise UsageError(
+                f"no {self.name.removesuffix('s')} given", next_step=f"known: {', '.join(self.choices)}"
+            )
+        if unknown:
+            # Not at the top: this module is imported whenever pytest starts.
+            from harness.campaign.variants import nearest
+
+            raise UsageError(
+                f"{said} cannot be {unknown[0]!r}", next_step=nearest(str(unknown[0]), self.choices)
+            )
+        if self.kind != "words" and not self.in_range(value):
             raise UsageError(f"{said} must be {self._span}, not {value:g}")
+
+    def _unknown(self, word: Any) -> bool:
+        return bool(self.choices) and word not in self.choices
 
     def in_range(self, value: Any) -> bool:
         """Whether a number is inside the bounds; True without bounds."""
