@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from harness.campaign.phone_commands import commands_text
 from harness.campaign.plan import Plan
 from harness.campaign.schedule import order_text
-from harness.campaign.session import Settings, plan_of
+from harness.campaign.session import plan_of
+from harness.campaign.settings import Settings
 
 
 def dry_run_text(several: Sequence[Settings]) -> str:
@@ -17,8 +18,8 @@ def dry_run_text(several: Sequence[Settings]) -> str:
 
 def _one(settings: Settings, plan: Plan) -> str:
     device = plan.lanes[0]
-    if settings.device_kind == "virtual":
-        device += f", {settings.lane.cpus} CPUs, {settings.lane.memory_mb} MB"
+    if settings.device == "virtual":
+        device += f", {settings.virtual_cpus} CPUs, {settings.virtual_memory_mb} MB"
     changed = ", ".join(
         f"{table}.{key} = {value}"
         for table, keys in settings.changes.items()
@@ -31,7 +32,7 @@ def _one(settings: Settings, plan: Plan) -> str:
             *(f"  {variant.spec}" for variant in plan.variants),
             f"  decided by {', '.join(plan.primaries)}",
             order_text(plan.blocks),
-            *(commands_text(settings, plan) if settings.device_kind == "phone" else []),
+            *(commands_text(settings, plan) if settings.device == "phone" else []),
             f"seed {plan.seed}, results in {settings.results}",
         ]
     )

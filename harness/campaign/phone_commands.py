@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from analysis.metrics import needs_of
+from harness.campaign.lanes import flash_options
 from harness.campaign.plan import Plan
 from harness.campaign.repetition import real_time
-from harness.campaign.session import Settings
+from harness.campaign.settings import Settings
 from harness.campaign.workloads import workload_named
 from harness.capture.commands import recorder_commands
 from harness.device.adb.shell_v2 import kill_text
@@ -34,13 +35,14 @@ def commands_text(settings: Settings, plan: Plan) -> list[str]:
     A value that is right already is not written; every other is read back, and put back in
     reverse after the block. Commands that only read are left out, but for those of the workload.
     """
-    lane = settings.lane
-    address = [f"--serial {lane.serial}"] if lane.serial else []
-    address += [f"--role {lane.role}"] if lane.role else []
+    address = [f"--serial {settings.serial}"] if settings.serial else []
+    address += [f"--role {settings.role}"] if settings.role else []
     blocks = [block.variant for block in plan.blocks]
     brought = kernels_of(plan.variants)
-    kernels = kernel_commands(blocks, brought, lane.flash_options(), serial=lane.serial)
-    reboot = ["adb reboot, before every block but the first"] if lane.reboot_between and not kernels else []
+    kernels = kernel_commands(blocks, brought, flash_options(settings), serial=settings.serial)
+    reboot = (
+        ["adb reboot, before every block but the first"] if settings.reboot_between and not kernels else []
+    )
     kind = workload_named(plan.workload)
     often = f"a warm-up and {plan.reps} repetition{'' if plan.reps == 1 else 's'} a block"
     lines = [
@@ -59,7 +61,7 @@ def commands_text(settings: Settings, plan: Plan) -> list[str]:
     if plan.suppressed:
         lines.append(f"neither set nor checked: {', '.join(plan.suppressed)}")
     lines.append(f"what ends in & runs until: {kill_text('PID', 'TERM')} (KILL, if it stays)")
-    if lane.su:
+    if settings.su:
         lines.append("each as root, through the phone's su")
     return lines
 

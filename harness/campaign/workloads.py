@@ -25,7 +25,8 @@ class WorkloadKind:
     """A workload, the test file whose question it answers, and its primary metrics.
 
     ``primaries`` are fixed here, before the first block of any campaign; at most three. ``commands``
-    tells what it sends to a phone, as lines of shell text, without one.
+    tells what it sends to a phone, as lines of shell text, without one. ``recreates_zram``: each
+    cycle begins with a new zram, so that zram cannot be left as it is.
     """
 
     name: str
@@ -35,6 +36,7 @@ class WorkloadKind:
     warm_up: str
     make: Callable[[Device, Profile], Workload]
     commands: Callable[[Profile], list[str]]
+    recreates_zram: bool = False
 
 
 def _zram(profile: Profile) -> ZramPin:
@@ -75,6 +77,7 @@ WORKLOADS: Final = {
             warm_up="one warm-up cycle",
             make=_eater,
             commands=_eater_commands,
+            recreates_zram=True,
         ),
     )
 }

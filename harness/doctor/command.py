@@ -26,9 +26,8 @@ NOTHING = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
+    """Options of this command alone; the phone is chosen by those of every command."""
     parser.add_argument("--device", choices=("phone", "virtual"), default="phone", help="what to look at")
-    parser.add_argument("--su", action="store_true", help="ask as root, through the phone's su")
     parser.add_argument("--json", action="store_true", help="print all that was read, for a program")
     parser.add_argument(
         "--write-profile", type=Path, metavar="FILE", help="write a profile of the memory eater that fits"

@@ -35,7 +35,7 @@ def plan(*, trace_queue: bool = False, trace_reclaim: bool = False, trace_faults
 
 
 def test_the_eater_makes_zram_anew_and_cannot_leave_it_alone() -> None:
-    with pytest.raises(UsageError, match="--suppress zram does not go with the memory eater"):
+    with pytest.raises(UsageError, match="--suppress zram cannot be used with memory-eater"):
         make_plan(
             workload="memory-eater",
             profile=load_profile("eater"),

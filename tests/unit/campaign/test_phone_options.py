@@ -8,61 +8,62 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
-from harness.campaign.options import CommandLine, settings_of
+from harness.campaign.merging import settings_of
+from harness.campaign.options import Given
 from workloads.profile import load_profile
 
 _VARIANTS = ("off=sysctl:vm.kcompressd=0", "on=sysctl:vm.kcompressd=24")
 
 
 def test_they_reach_the_lane(tmp_path: Path) -> None:
-    lane = settings_of(
-        CommandLine(
-            device="phone",
-            variants=_VARIANTS,
-            lab=tmp_path / "lab.toml",
-            role="desk",
-            su=True,
-            reboot_between=True,
-            allow_flash=True,
-        )
-    ).lane
-    assert (lane.lab, lane.role) == (tmp_path / "lab.toml", "desk")
-    assert (lane.su, lane.reboot_between, lane.allow_flash) == (True, True, True)
+    asked = settings_of(
+        {
+            "device": "phone",
+            "variants": _VARIANTS,
+            "lab": tmp_path / "lab.toml",
+            "role": "desk",
+            "su": True,
+            "reboot_between": True,
+            "allow_flash": True,
+        }
+    )
+    assert (asked.lab, asked.role) == (tmp_path / "lab.toml", "desk")
+    assert (asked.su, asked.reboot_between, asked.allow_flash) == (True, True, True)
 
 
 def test_none_of_them_by_default() -> None:
-    lane = settings_of(CommandLine(device="phone", variants=_VARIANTS)).lane
-    assert (lane.lab, lane.role) == (None, None)
-    assert (lane.su, lane.reboot_between, lane.allow_flash) == (False, False, False)
+    asked = settings_of({"device": "phone", "variants": _VARIANTS})
+    assert (asked.lab, asked.role) == (None, None)
+    assert (asked.su, asked.reboot_between, asked.allow_flash) == (False, False, False)
 
 
 @pytest.mark.parametrize(
     ("line", "option"),
     [
-        (CommandLine(lab=Path("lab.toml")), "--lab"),
-        (CommandLine(role="desk"), "--role"),
-        (CommandLine(su=True), "--su"),
-        (CommandLine(reboot_between=True), "--reboot-between"),
-        (CommandLine(allow_flash=True), "--allow-flash"),
+        ({"lab": Path("lab.toml")}, "--lab"),
+        ({"role": "desk"}, "--role"),
+        ({"su": True}, "--su"),
+        ({"reboot_between": True}, "--reboot-between"),
+        ({"allow_flash": True}, "--allow-flash"),
     ],
 )
-def test_a_virtual_device_has_no_use_for_them(line: CommandLine, option: str) -> None:
+def test_a_virtual_device_has_no_use_for_them(line: Given, option: str) -> None:
     with pytest.raises(UsageError, match=f"{option} is for a phone"):
         settings_of(line)
 
 
 def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
-    line = CommandLine(
-        device="phone",
-        serial="R5CT",
-        variants=_VARIANTS,
-        pairs=1,
-        reboot_between=True,
-        suppress=("animations,rotation", "dexopt"),
-        profile="eater",
-        workload="memory-eater",
-        results=tmp_path / "results",
-    )
+    line = {
+        "device": "phone",
+        "serial": "R5CT",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "reboot_between": True,
+        "suppress": ("animations,rotation", "dexopt"),
+        "profile": "eater",
+        "workload": "memory-eater",
+        "results": tmp_path / "results",
+    }
     text = dry_run_text([settings_of(line)])
     sections = sections_of(text)
     assert sections["sent to the phone (--serial R5CT), and put back:"] == [
@@ -96,17 +97,17 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> None:
-    line = CommandLine(
-        device="phone",
-        variants=_VARIANTS,
-        pairs=1,
-        reps=1,
-        su=True,
-        scenarios="idle,rt-busy",
-        profile="phone-apps",
-        trace_faults=True,
-        results=tmp_path / "results",
-    )
+    line = {
+        "device": "phone",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "reps": 1,
+        "su": True,
+        "scenarios": ("idle", "rt-busy"),
+        "profile": "phone-apps",
+        "trace_faults": True,
+        "results": tmp_path / "results",
+    }
     text = dry_run_text([settings_of(line)])
     sections = sections_of(text)
     work = sections["run on the phone by the workload, a warm-up and 1 repetition a block:"]
@@ -137,4 +138,4 @@ def sections_of(text: str) -> dict[str, list[str]]:
 
 
 def test_a_dry_run_of_a_virtual_device_sends_nothing(tmp_path: Path) -> None:
-    assert "sent to" not in dry_run_text([settings_of(CommandLine(results=tmp_path / "results"))])
+    assert "sent to" not in dry_run_text([settings_of({"results": tmp_path / "results"})])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
-from harness.campaign.options import CommandLine, settings_of
+from harness.campaign.merging import settings_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of
 from harness.device.fastboot.choice import (
@@ -265,10 +264,10 @@ def test_dry_run_of_a_set(one: Path, good: Path) -> None:
         shown([phone_variant("base=as-is")], FlashOptions(known_good="slot"))
 
 
-def phone_line(one: Path, good: Path, **more: Any) -> CommandLine:
+def phone_line(one: Path, good: Path, **more: Any) -> dict[str, Any]:
     variants = ("found=as-is", f"one=flash:set={one}")
-    line = CommandLine(device="phone", variants=variants, scenarios="idle", pairs=1, seed=1)
-    return replace(line, allow_flash=True, known_good=str(good), **more)
+    line = {"device": "phone", "variants": variants, "scenarios": ("idle",), "pairs": 1, "seed": 1}
+    return {**line, "allow_flash": True, "known_good": str(good), **more}
 
 
 def test_a_campaign_shows_its_commands_and_keeps_its_images(one: Path, good: Path, tmp_path: Path) -> None:
@@ -293,13 +292,15 @@ def test_the_options_of_a_phone_reach_every_leg(one: Path, good: Path, tmp_path:
     lab = tmp_path / "lab.toml"
     lab.write_text('[[device]]\nserial = "R58"\nmodel = "M"\nbuild = "a/b/c"\n')
     line = phone_line(one, good, campaign=str(file), lab=lab, boot_deadline_s=60.0, reboot_between=True)
-    runs = runs_of(replace(line, variants=(), results=tmp_path / "r"), [])
+    del line["variants"]
+    line["results"] = tmp_path / "r"
+    runs = runs_of(line)
     assert [run.name for run in runs] == ["own/x", "own/y"]
     text = " ".join(runs[1].arguments)
-    assert text.endswith(
-        f"--seed 1 --lab {lab} --known-good {good} --boot-deadline-s 60.0 --reboot-between --allow-flash"
-    )
-    slot = runs_of(replace(line, variants=(), known_good="slot", results=tmp_path / "r"), [])
+    for_phone = f"--lab {lab} --reboot-between --allow-flash --known-good {good} --boot-deadline-s 60.0"
+    assert f" {for_phone} " in text
+    assert text.endswith("--seed 1")
+    slot = runs_of({**line, "known_good": "slot"})
     assert "--known-good slot " in " ".join(slot[0].arguments)
 
 
@@ -307,9 +308,9 @@ def test_the_options_of_a_phone_reach_every_leg(one: Path, good: Path, tmp_path:
     ("more", "words"),
     [
         ({"device": "virtual"}, "--allow-flash is for a phone"),
-        ({"boot_deadline_s": 0.0}, "--boot-deadline-s 0 is no time for a boot"),
+        ({"boot_deadline_s": 0.0}, "--boot-deadline-s must be 1 to 3600"),
     ],
 )
 def test_options_that_cannot_be(one: Path, good: Path, more: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        settings_of(replace(phone_line(one, good), **more))
+        settings_of(phone_line(one, good, **more))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import UsageError
-from harness.campaign.plan import parse_scenarios
+from harness.campaign.settings import OPTIONS
 from harness.variants.variant import parse_variant, parse_variants
 
 
@@ -65,8 +65,9 @@ def test_an_a_a_campaign_is_two_names_of_one_kernel() -> None:
 
 
 def test_scenarios_are_known_names() -> None:
-    assert parse_scenarios("idle, busy,idle") == ("idle", "busy")
+    (scenarios,) = (option for option in OPTIONS if option.flag == "--scenario")
+    assert scenarios.read("idle, busy,idle") == ("idle", "busy")
     with pytest.raises(UsageError, match="did you mean 'idle'"):
-        parse_scenarios("idel")
+        scenarios.read("idel")
     with pytest.raises(UsageError, match="no scenario"):
-        parse_scenarios(",")
+        scenarios.read(",")

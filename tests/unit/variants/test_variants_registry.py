@@ -10,7 +10,7 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
-from harness.campaign.options import CommandLine, settings_of
+from harness.campaign.merging import settings_of
 from harness.variants import kinds
 from harness.variants.kind import DEVICES, VariantKind
 from harness.variants.reference import reference
@@ -82,15 +82,14 @@ def test_a_kind_is_added_by_one_file(tmp_path: Path) -> None:
         phone_variant("two=zram:num_devices=2")
     with pytest.raises(UsageError, match=r"needs num_devices=1\.\.8 -> write two=zram:num_devices=N"):
         virtual_variant("two=zram")
-    line = CommandLine(
-        device="virtual",
-        variants=("one=stock", "two=zram:num_devices=2"),
-        scenarios="idle",
-        pairs=1,
-        seed=1,
-        results=tmp_path / "results",
-    )
-    assert "  two=zram:num_devices=2\n" in dry_run_text([settings_of(line)])
+    given = {
+        "variants": ("one=stock", "two=zram:num_devices=2"),
+        "scenarios": ("idle",),
+        "pairs": 1,
+        "seed": 1,
+        "results": tmp_path / "results",
+    }
+    assert "  two=zram:num_devices=2\n" in dry_run_text([settings_of(given)])
     assert "`NAME=zram:num_devices=N`: the stock kernel with several zram devices" in reference()
 
 
