@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Generator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from foundation.errors import SuiteError
+from foundation.signals import sigterm_as_interrupt
 
 if TYPE_CHECKING:
     from harness.campaign.options import CommandLine
@@ -284,18 +282,11 @@ def _close(session: CampaignSession) -> None:
 def campaign(pytestconfig: pytest.Config) -> Generator[CampaignSession, None, None]:
     """The campaign of this command line; SIGTERM unwinds it as Ctrl-C does."""
     session = pytestconfig.stash[SESSION]
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, stop) if main else None
-    try:
-        yield session
-    finally:
-        _close(session)
-        if main:
-            signal.signal(signal.SIGTERM, before)
+    with sigterm_as_interrupt():
+        try:
+            yield session
+        finally:
+            _close(session)
 
 
 @pytest.fixture(scope="session")

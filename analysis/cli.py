@@ -8,24 +8,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from analysis.metrics import all_metrics, compute, metric_named
 from analysis.metrics.value import MetricValue
+from foundation.arguments import OneLineParser, exit_status_of, print_error
 from foundation.errors import SuiteError, UsageError
 
 _PROGRAM: Final = "python -m analysis"
 _OK: Final = 0
 _FAILED: Final = 2
-_INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
-
-
-class _Parser(argparse.ArgumentParser):
-    """Errors in one line: the usage text is for ``--help``."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_FAILED, f"{self.prog}: {message} -> see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,16 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
-        return status
-    except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return exit_status_of(lambda: _run_and_flush(words), failed=_FAILED)
     except BrokenPipeError:
         # The reader (`head`, a closed pager) has seen enough. The interpreter would flush
         # and complain once more on its way out.
@@ -51,8 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
 
 
+def _run_and_flush(words: list[str]) -> int:
+    status = _run(words)
+    sys.stdout.flush()
+    return status
+
+
 def _run(words: list[str]) -> int:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=_PROGRAM,
         description="Judge traces and results, without a device.",
         epilog="metrics: print the figures of traces; report: judge a results folder; open: the traces of"
@@ -86,7 +78,7 @@ def _run(words: list[str]) -> int:
 
 
 def _metrics_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"{_PROGRAM} metrics", description="Print the figures of traces.")
+    parser = OneLineParser(prog=f"{_PROGRAM} metrics", description="Print the figures of traces.")
     parser.add_argument("traces", nargs="*", type=Path, metavar="TRACE", help="a Perfetto or systrace file")
     parser.add_argument("--json", action="store_true", help="a list of trace, metric, value, unit, reason")
     parser.add_argument(
@@ -101,14 +93,16 @@ def _metrics_parser() -> argparse.ArgumentParser:
 
 
 def _report_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"{_PROGRAM} report", description="Judge a results folder and write its report.")
+    parser = OneLineParser(
+        prog=f"{_PROGRAM} report", description="Judge a results folder and write its report."
+    )
     parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
     _add_engine(parser)
     return parser
 
 
 def _open_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=f"{_PROGRAM} open",
         description="Show the traces of a pair in Perfetto's UI, served on this machine.",
         epilog="It ends when the page is closed, or with Ctrl-C.",
@@ -134,7 +128,7 @@ def _open_parser() -> argparse.ArgumentParser:
 
 
 def _notebook_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=f"{_PROGRAM} notebook",
         description="Write a notebook on one trace, one results folder or several, and open it in Jupyter.",
     )
@@ -147,14 +141,16 @@ def _notebook_parser() -> argparse.ArgumentParser:
 
 
 def _mail_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"{_PROGRAM} mail", description="Print a finding for a mailing list, 72 columns.")
+    parser = OneLineParser(
+        prog=f"{_PROGRAM} mail", description="Print a finding for a mailing list, 72 columns."
+    )
     parser.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a campaign")
     _add_engine(parser)
     return parser
 
 
 def _verdicts_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=f"{_PROGRAM} verdicts",
         description="Print every verdict row of campaigns as CSV, to compare or plot.",
     )
@@ -164,7 +160,7 @@ def _verdicts_parser() -> argparse.ArgumentParser:
 
 
 def _pack_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=f"{_PROGRAM} pack",
         description="Copy a results folder without its traces: small, and still to be judged again.",
     )
@@ -203,7 +199,7 @@ def _metrics(options: argparse.Namespace) -> int:
         try:
             values = compute(trace, options.names, engine, lossy=options.lossy)
         except SuiteError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print_error(error)
             failed = True
             continue
         if options.json:
@@ -331,9 +327,17 @@ def _reference(words: list[str]) -> int:
     from analysis.frames.reference import data_reference
     from analysis.reference import reference
     from analysis.sql.reference import sql_reference
+    from analysis.sql.roles import roles_sql
 
-    pages = {"metrics": lambda: reference(all_metrics()), "sql": sql_reference, "data": data_reference}
-    parser = _Parser(prog=f"{_PROGRAM} reference", description="Print a page of the reference as Markdown.")
+    pages = {
+        "metrics": lambda: reference(all_metrics()),
+        "sql": sql_reference,
+        "roles": roles_sql,
+        "data": data_reference,
+    }
+    parser = OneLineParser(
+        prog=f"{_PROGRAM} reference", description="Print a page of the reference as Markdown."
+    )
     parser.add_argument("page", nargs="?", choices=tuple(pages), default="metrics")
     print(pages[parser.parse_args(words).page](), end="")
     return _OK

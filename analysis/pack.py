@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis.judging.pipeline import judge
+from foundation.contract.records import CAMPAIGN_FILE
 from foundation.contract.results import (
-    CAMPAIGN_FILE,
     DISTRIBUTIONS_FILE,
     METRICS_FILE,
     TIMELINES_FILE,

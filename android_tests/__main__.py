@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.metrics import catalogue
-from foundation.arguments import OneLineParser
-from foundation.errors import SuiteError, UsageError
+from foundation.arguments import OneLineParser, exit_status_of
 from harness.device import restore_command
 from harness.doctor import command as doctor
 
@@ -38,14 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0, or 2 for a wrong request, 1 for what is in the way, 3 for no use."""
     args = _parser().parse_args(argv)
-    try:
-        status: int = args.run(args)
-        return status
-    except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        return 130
+    return exit_status_of(lambda: args.run(args))
 
 
 if __name__ == "__main__":

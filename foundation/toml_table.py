@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from foundation.errors import UsageError
+from foundation.words import nearest
 
 T = TypeVar("T")
 
@@ -38,9 +38,9 @@ class Table:
         """The value of ``key``, which must be there, of ``kind``, and pass ``check``."""
         self._asked.append(key)
         if key not in self._left:
-            near = difflib.get_close_matches(key, list(self._left), n=1)
+            near = nearest(key, self._left)
             raise self.fail(
-                f"{key} is missing", f"rename {near[0]} to {key}" if near else f"add {key}: {rule}"
+                f"{key} is missing", f"rename {near} to {key}" if near else f"add {key}: {rule}"
             )
         value = self._left.pop(key)
         if kind is float and type(value) is int:
@@ -83,8 +83,8 @@ class Table:
         """Everything must have been taken; the nearest known key is offered for what was not."""
         for key in self._left:
             if key not in also:
-                near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(self._asked)}"
+                near = nearest(key, self._asked)
+                hint = f"did you mean {near}?" if near else f"known: {', '.join(self._asked)}"
                 raise self.fail(f"unknown key {key}", hint)
 
 

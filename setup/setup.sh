@@ -1,51 +1,110 @@
 #!/bin/sh
 # Installs what the suite needs, each step only if it is not there yet:
-# Debian packages, .venv, native programs, kernels of the virtual device.
+# packages of this system, .venv, native programs, kernels of the virtual device.
 set -eu
 cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
 
-wanted=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' setup/debian-packages.txt | awk '{print $1}')
-list_of_wanted=$(echo "$wanted" | tr '\n' ' ')
+# --- Python: python3 if it is 3.11 or newer, else another one on PATH that is.
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+with_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+new_pythons() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if has "$name" && new_enough "$name"; then echo "$name"; fi
+    done
+}
+usable_python() { for name in $(new_pythons); do if with_venv "$name"; then echo "$name"; return; fi; done; }
 
-command -v dpkg-query >/dev/null 2>&1 ||
-    fail "this system has no dpkg; on Debian 12 the packages wanted are: $list_of_wanted"
-
-missing=""
-for package in $wanted; do
-    # A Python that brings its own venv does not need Debian's.
-    if [ "$package" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null; then
-        continue
-    fi
-    state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
-    case "$state" in
-        ii*) ;;
-        *) missing="$missing $package" ;;
-    esac
-done
-
-if [ -n "$missing" ]; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        fail "packages wanted:$missing -> as root: apt-get install -y --no-install-recommends$missing"
-    fi
-    say "installing$missing"
-    apt-get update -q >/dev/null
-    # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+python_wanted="Python 3.11 or newer is wanted"
+if has python3 && [ -z "$(new_pythons)" ]; then
+    fail "$python_wanted, python3 here is $(python3 -V 2>&1) -> put a newer one on PATH (python3.11 to python3.14)"
 fi
 
-python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
-    fail "Python 3.11 is wanted, python3 here is $(python3 -V 2>&1)"
+# --- Packages: setup/debian-packages.txt.
+table=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' setup/debian-packages.txt | awk '{print $1}')
+has dpkg-query ||
+    fail "this system has no dpkg; under Debian's names the packages wanted are:" \
+        "$(echo "$table" | sed -e 's/|.*//' -e 's/?//' | tr '\n' ' ')"
 
-stamp=$(cat requirements.txt requirements-docs.txt | sha256sum | cut -d' ' -f1)
+installed() {
+    case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null || true)" in ii*) true ;; *) false ;; esac
+}
+known() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+chromium_here() { has chromium || has google-chrome || has google-chrome-stable; }
+provided() {
+    case "$1" in
+        python3-venv) [ -n "$(usable_python)" ] ;;
+        chromium) chromium_here || [ -e .venv/.chromium-asked ] ;;
+        *) false ;;
+    esac
+}
+absent=""
+for entry in $table; do
+    there=no
+    for name in $(echo "${entry%\?}" | tr '|' ' '); do
+        if installed "$name" || provided "$name"; then there=yes; fi
+    done
+    [ "$there" = yes ] || absent="$absent $entry"
+done
+
+if [ -n "$absent" ]; then
+    root=no
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        root=yes
+        say "reading the package lists"
+        apt-get update -q >/dev/null
+    fi
+    missing=""
+    unknown=""
+    for entry in $absent; do
+        taken=""
+        names=$(echo "${entry%\?}" | tr '|' ' ')
+        for name in $names; do
+            if [ -z "$taken" ] && known "$name"; then taken=$name; fi
+        done
+        case "$entry" in
+            *\?) missing="$missing${taken:+ $taken}" ;;
+            *) missing="$missing ${taken:-${names%% *}}"; [ -n "$taken" ] || unknown="$unknown ${names%% *}" ;;
+        esac
+    done
+    if [ -n "$missing" ]; then
+        [ $root = yes ] ||
+            fail "packages wanted:$missing -> as root: apt-get install -y --no-install-recommends$missing"
+        [ -z "$unknown" ] ||
+            fail "apt knows no package$unknown -> enable the part of the archive that has it" \
+                "(Ubuntu: universe), or use Debian 12, Debian 13 or Ubuntu 24.04"
+        say "installing$missing"
+        # shellcheck disable=SC2086
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+    fi
+fi
+
+python=$(usable_python)
+[ -n "$python" ] ||
+    fail "$python_wanted, with its venv; here: $(new_pythons | tr '\n' ' ')-> install the venv package of one"
+
+# --- .venv, made again for other requirements or another Python.
+stamp=$({ cat requirements.txt requirements-docs.txt; "$python" -V; } | sha256sum | cut -d' ' -f1)
 if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" != "$stamp" ] || ! .venv/bin/python -c '' 2>/dev/null; then
-    say "making .venv from requirements.txt"
+    say "making .venv from requirements.txt with $("$python" -V)"
     rm -rf .venv
-    python3 -m venv .venv
+    "$python" -m venv .venv
     .venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.txt -r requirements-docs.txt
     echo "$stamp" > .venv/.requirements.sha256
+fi
+
+# --- Chromium: only the tests of pages want it, so its absence is said and ends nothing.
+if ! chromium_here && ! [ -e .venv/.chromium-asked ]; then
+    say "this system packages no Chromium: asking playwright for its own"
+    with_libraries=""
+    [ "$(id -u)" != 0 ] || with_libraries=--with-deps
+    # shellcheck disable=SC2086
+    .venv/bin/python -m playwright install $with_libraries --only-shell chromium >.venv/chromium.log 2>&1 ||
+        say "no Chromium can be had (.venv/chromium.log): tests/browser will fail until chromium or google-chrome is on PATH"
+    touch .venv/.chromium-asked
 fi
 
 .venv/bin/python -m harness.native

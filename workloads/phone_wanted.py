@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from foundation.errors import UsageError
+from foundation.words import did_you_mean
 
 #: Each is set and read back, or checked; `--suppress` leaves it as it is, and every result says so.
 PRECONDITIONS: Final = {
@@ -68,7 +68,7 @@ def parse_suppressed(words: Iterable[str]) -> tuple[str, ...]:
     names = [name.strip() for word in words for name in word.split(",") if name.strip()]
     for name in names:
         if name not in PRECONDITIONS:
-            near = difflib.get_close_matches(name, PRECONDITIONS, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(PRECONDITIONS)}"
-            raise UsageError(f"there is no precondition '{name}'", next_step=hint)
+            raise UsageError(
+                f"there is no precondition '{name}'", next_step=did_you_mean(name, PRECONDITIONS)
+            )
     return tuple(sorted(set(names)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal
 
 from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
+from foundation.words import did_you_mean
 from workloads.app_actions import Action, take_action
 from workloads.phone_table import phone_wanted
 from workloads.phone_wanted import PhoneWanted
@@ -157,12 +157,7 @@ def load_profile(name: str, changes: Changes | None = None) -> Profile:
         content = tomllib.loads(text)
     except FileNotFoundError:
         known = sorted(shipped.stem for shipped in PROFILES.glob("*.toml"))
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = (
-            f"did you mean '{near[0]}'?"
-            if near
-            else f"known: {', '.join(known)}, or a path ending in .toml"
-        )
+        hint = did_you_mean(name, known, f"known: {', '.join(known)}, or a path ending in .toml")
         raise UsageError(f"no profile '{name}'", next_step=hint) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"profile {path} cannot be read: {error}") from error
@@ -303,8 +298,8 @@ def _content(table: Table) -> tuple[Content, ...]:
     parts = []
     for kind, weight in given.items():
         if kind not in ("zero", "same", "random") and not _is_ratio(kind):
-            near = difflib.get_close_matches(kind, ["zero", "same", "random", "ratio2.5"], n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "known: zero, same, random, ratioR"
+            words = ["zero", "same", "random", "ratio2.5"]
+            hint = did_you_mean(kind, words, "known: zero, same, random, ratioR")
             raise table.fail(f"content has no kind '{kind}'", hint)
         if not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise table.fail(f"content {kind} = {weight!r} is not a share from 0 to 1")

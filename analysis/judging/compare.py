@@ -13,7 +13,8 @@ from analysis.stats.noise_floor import NoiseFloor, noise_floor
 from analysis.stats.sample_size import detectable_effect
 from analysis.stats.verdict import decide
 from foundation.contract.metric import Metric
-from foundation.contract.results import Campaign, VariantRecord
+from foundation.contract.records import VariantRecord
+from foundation.contract.results import Campaign
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from analysis.distributions.records import Detail, Distribution, Series
 from analysis.judging.columns import DISTRIBUTIONS, TIMELINES, schema
 from foundation.contract.results import DISTRIBUTIONS_FILE, TIMELINES_FILE
+from foundation.files import replacing
 
 if TYPE_CHECKING:
     from analysis.judging.metric_table import Measured, RowKey
@@ -90,12 +90,8 @@ def _write(
             # A row without a value says that the name is known, and why there is none.
             arrays[key] = pa.array(values) if len(values) else pa.nulls(1, pa.float64())
         tables.append(pa.table([arrays[field.name].cast(field.type) for field in schema], schema=schema))
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         pq.write_table(pa.concat_tables(tables), partial, compression="zstd", compression_level=9)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _grouped(path: Path, schema: pa.Schema, kind: str) -> dict[str, dict[str, pa.Table]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from analysis.stats.effect import PairValue, working_scale
 from analysis.stats.estimate import hodges_lehmann
 from foundation.comparison import Scale
 from foundation.contract.metric import Metric
+from foundation.progress import Progress
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
@@ -58,7 +58,7 @@ class Interim:
 
 
 def interim(
-    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+    results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> tuple[Interim, ...]:
     """Estimates of all primaries over the valid pairs on disk, in the order of the verdicts.
 

@@ -11,9 +11,9 @@ from analysis.judging.metric_table import Measured, definitions_hash, usable
 from analysis.metrics.evaluation import evaluate
 from analysis.trace.figure import unknown
 from analysis.trace_processor.choice import find_engine
-from analysis.trace_processor.sha256 import sha256_of
 from foundation.contract.results import Repetition
 from foundation.errors import TraceError
+from foundation.files import known_sha256_of
 
 if TYPE_CHECKING:
     from analysis.trace.recording import Recording
@@ -32,8 +32,8 @@ class Measuring:
 
     def has(self, repetition: Repetition) -> bool:
         """Whether no trace need be loaded for this repetition (its hash is not checked here)."""
-        trace = repetition.trace
-        return not trace.path.is_file() or self._kept(trace.sha256, trace.path) is not None
+        trace = repetition.trace_path
+        return not trace.is_file() or self._kept(repetition.trace.sha256, trace) is not None
 
     def measure(self, repetition: Repetition) -> Measured:
         """The figures, all of them unknown where the trace is missing, changed or unreadable.
@@ -42,19 +42,19 @@ class Measuring:
         also those of older definitions, which then say so themselves (`Measured.definitions`);
         a file with another hash than was recorded is never read. HostError without an engine.
         """
-        trace = repetition.trace
-        if not trace.path.is_file():
-            kept = self._stored.get(trace.sha256)
+        trace, recorded = repetition.trace_path, repetition.trace.sha256
+        if not trace.is_file():
+            kept = self._stored.get(recorded)
             if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
                 return kept
             return nothing_measured(self._metrics, "the trace is missing, and no figures of it are kept")
-        found = sha256_of(trace.path)
-        if found != trace.sha256:
+        found = known_sha256_of(trace)
+        if found != recorded:
             return nothing_measured(
                 self._metrics,
-                f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}..",
+                f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {recorded[:12]}..",
             )
-        return self._kept(found, trace.path) or measured(trace.path, found, self._metrics, self._engine)
+        return self._kept(found, trace) or measured(trace, found, self._metrics, self._engine)
 
     def _kept(self, digest: str, trace: Path) -> Measured | None:
         """Stored figures of these definitions, and of the engine asked for where one is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from analysis.distributions.records import Detail
 from analysis.judging.columns import METRICS, schema
 from analysis.trace.figure import Figure
+from foundation.files import replacing
 
 _ROOT: Final = Path(__file__).parents[2]
 #: What decides a figure besides the trace and the engine.
@@ -25,6 +25,9 @@ _DEFINING: Final = (
     "analysis/sql",
     "analysis/trace",
     "foundation/contract/conventions.py",
+    "foundation/contract/cpu_time.py",
+    "foundation/contract/losses.py",
+    "foundation/contract/packets.py",
     "foundation/contract/threads.py",
 )
 
@@ -132,12 +135,8 @@ def write(
                     "definitions": one.definitions,
                 }
             )
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def usable(

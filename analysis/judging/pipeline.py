@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +31,8 @@ from foundation.contract.results import (
     load,
 )
 from foundation.errors import HostError, ResultsError
+from foundation.files import write_whole
+from foundation.progress import Progress
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
@@ -51,7 +51,7 @@ class CampaignFigures:
 
 
 def figures_of(
-    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+    results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> CampaignFigures:
     """Read what is finished of a campaign, and write metrics.parquet; errors as of `judge`."""
     campaign = load(results)
@@ -66,7 +66,7 @@ def figures_of(
 
 
 def judge(
-    results: Path, engine: EngineChoice | None = None, *, progress: Callable[[str], None] | None = None
+    results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> Judgement:
     """Judge what is finished of a campaign; write its figures and verdicts.
 
@@ -109,14 +109,10 @@ def _write_json(path: Path, content: object) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file at once: a reader sees the old or the new one. HostError if it cannot be written."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _metrics_of(campaign: Campaign) -> dict[str, Metric]:
@@ -135,7 +131,7 @@ def _measure(
     campaign: Campaign,
     metrics: dict[str, Metric],
     engine: EngineChoice | None,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> dict[int, BlockFigures]:
     path = campaign.root / METRICS_FILE
     details = detail_tables.read(campaign.root)

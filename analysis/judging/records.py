@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from analysis.judging.judgement import Compared, Judgement, VerdictRow
-from foundation.contract.results import SCHEMA_VERSION
+from foundation.contract.records import SCHEMA_VERSION
 
 #: Significant digits in the files: more than any figure carries, fewer than rounding touches.
 _DIGITS: Final = 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +23,7 @@ from analysis.metrics import (
 from foundation.contract.metric import Catalogue, Metric
 from foundation.contract.needs import Needs, Request
 from foundation.errors import UsageError
+from foundation.words import nearest
 
 if TYPE_CHECKING:
     from analysis.trace.figure import Figure
@@ -78,10 +78,10 @@ def metric_named(name: str) -> Metric:
     """The metric of that name. UsageError with the nearest name for one that does not exist."""
     metric = _ALL.get(name)
     if metric is None:
-        near = difflib.get_close_matches(name, _ALL, n=1)
+        near = nearest(name, _ALL)
         raise UsageError(
             f"there is no metric {name!r}",
-            next_step=f"did you mean {near[0]}?" if near else "list them with: analysis metrics --list",
+            next_step=f"did you mean {near}?" if near else "list them with: analysis metrics --list",
         )
     return metric
 

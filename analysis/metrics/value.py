@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.contract.results import REPETITION_FILE
+from foundation.contract.records import REPETITION_FILE
+from foundation.files import known_sha256_of
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,12 @@ def changed_since_recorded(trace: Path) -> tuple[str, ...]:
 
     A flipped bit in a timestamp or a counter is a valid trace: nothing but the hash shows it.
     """
-    from analysis.trace_processor.sha256 import sha256_of
-
     record = trace.with_name(REPETITION_FILE)
     try:
         recorded = json.loads(record.read_text(encoding="utf-8"))["trace"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         # Not in a results folder; a damaged record is found where the folder is read.
         return ()
-    if not trace.is_file() or sha256_of(trace) == recorded:
+    if not trace.is_file() or known_sha256_of(trace) == recorded:
         return ()
     return (f"the file is not the one that was recorded: its SHA-256 differs from {REPETITION_FILE}",)

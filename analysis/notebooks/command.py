@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from analysis.notebooks.running import NOTEBOOKS, filled, notebook_for, run, write
 from foundation.errors import UsageError
+from foundation.progress import Progress
 
 _SUFFIXES: Final = (".ipynb", ".md")
 
@@ -35,7 +36,7 @@ def make(what: Sequence[Path], into: Path | None, *, execute: bool) -> Path:
     return target
 
 
-def open_in_jupyter(file: Path, say: Callable[[str], None]) -> int:
+def open_in_jupyter(file: Path, say: Progress) -> int:
     """Start Jupyter on ``file`` and wait for its end; ``say`` what to do where there is none."""
     for module in ("jupyterlab", "notebook"):
         if importlib.util.find_spec(module) is not None:

@@ -111,7 +111,7 @@ def _candidates(campaign: Campaign, variant: str) -> list[Chosen]:
 
 
 def _sides(block: Block) -> dict[int, Side]:
-    here: Iterable[Repetition] = (one for one in block.repetitions if one.trace.path.is_file())
+    here: Iterable[Repetition] = (one for one in block.repetitions if one.trace_path.is_file())
     return {one.index: Side(block, one) for one in here}
 
 
@@ -126,7 +126,7 @@ def _ms(
         from analysis.metrics.evaluation import evaluate
 
         try:
-            found = evaluate(side.repetition.trace.path, names, engine, lossy=True)
+            found = evaluate(side.repetition.trace_path, names, engine, lossy=True)
         except TraceError:
             return None
         values = [found.figures[name].value for name in names]

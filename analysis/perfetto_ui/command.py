@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import tempfile
-import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from analysis.perfetto_ui.choose import Slowest, choose
@@ -20,6 +16,8 @@ from analysis.perfetto_ui.server import UiServer
 from analysis.perfetto_ui.trace_copy import copy_with_tracks
 from foundation.contract.results import load
 from foundation.errors import HostError, UsageError
+from foundation.progress import Progress
+from foundation.signals import sigterm_as_interrupt
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
@@ -62,7 +60,7 @@ def view_of(
             campaign, scenario=scenario, variant=variant, pair=pair, slowest=slowest, engine=engine
         )
         sources = [
-            Source(side.block.place.variant, side.name, side.repetition.trace.path) for side in chosen.sides
+            Source(side.block.place.variant, side.name, side.repetition.trace_path) for side in chosen.sides
         ]
         return View(f"{campaign.name}, {chosen.scenario}, pair {chosen.pair}", tuple(sources), moment)
     if scenario is not None or variant is not None or pair is not None:
@@ -100,7 +98,7 @@ def serve(
     port: int = 0,
     browser: bool = True,
     engine: EngineChoice | None = None,
-    say: Callable[[str], None] = print,
+    say: Progress = print,
 ) -> None:
     """Show ``view`` until its page is closed; ``say`` is told the address first.
 
@@ -108,7 +106,8 @@ def serve(
     served, TraceError for a trace that cannot be read, KeyboardInterrupt at Ctrl-C and SIGTERM.
     """
     with (
-        _terminated_as_interrupted(),
+        # The copies are large and must not stay.
+        sigterm_as_interrupt(),
         tempfile.TemporaryDirectory(prefix="reclaim-suite-ui-") as folder,
     ):
         shown: list[Shown] = []
@@ -125,23 +124,6 @@ def serve(
             say("no browser was found here: open the address in one")
         server.serve_until_idle()
     say("the page was closed" if server.read else "nobody opened the page")
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM unwinds as Ctrl-C does: the copies are large and must not stay."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _file_name(number: int, source: Source) -> str:

@@ -7,18 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
-    CounterDescriptor,
-    TracePacket,
-    TrackDescriptor,
-    TrackEvent,
-)
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import CounterDescriptor, TrackDescriptor
+
+from foundation.contract.packets import TrackEvents, framed
 
 #: Far above the sequences of Perfetto's service, and none of the capture's.
 _SEQUENCE: Final = 0x5EC20001
 #: Fixed, so that the same trace gives the same bytes.
 _UUID_BASE: Final = 0x5EC2_0000_0000_0000
-_PACKET_TAG: Final = b"\x0a"
 
 
 @dataclass(frozen=True)
@@ -68,16 +64,6 @@ def packets_of(group: str, tracks: Sequence[Track]) -> bytes:
     return encoder.content()
 
 
-def framed(packet: bytes) -> bytes:
-    """One encoded packet as it stands in a trace file."""
-    length, head = len(packet), bytearray(_PACKET_TAG)
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head) + packet
-
-
 def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
     """Slices on as few lanes as do not overlap: begin and end of one track must nest."""
     lanes: list[list[Slice]] = []
@@ -95,16 +81,13 @@ def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
 
 class _Encoder:
     def __init__(self) -> None:
-        self._descriptors: list[bytes] = []
-        self._events: list[tuple[int, bytes]] = []
+        self._make = TrackEvents(_SEQUENCE, _UUID_BASE)
+        self._descriptors: list[Any] = []
+        self._events: list[Any] = []
 
     def descriptor(self, name: str, *, parent: int | None, rank: int, unit: str | None = None) -> int:
-        packet = self._packet()
-        if not self._descriptors:
-            packet.sequence_flags = TracePacket.SEQ_INCREMENTAL_STATE_CLEARED
+        packet = self._make.track(name)
         track = packet.track_descriptor
-        track.uuid = _UUID_BASE + len(self._descriptors) + 1
-        track.name = name
         track.sibling_order_rank = rank
         if parent is None:
             track.child_ordering = TrackDescriptor.EXPLICIT
@@ -113,42 +96,16 @@ class _Encoder:
         if unit is not None:
             track.counter.unit = CounterDescriptor.UNIT_UNSPECIFIED
             track.counter.unit_name = unit
-        self._descriptors.append(packet.SerializeToString())
+        self._descriptors.append(packet)
         return int(track.uuid)
 
     def slice(self, uuid: int, one: Slice) -> None:
-        packet = self._packet()
-        packet.timestamp = one.ts
-        event = packet.track_event
-        event.type = TrackEvent.TYPE_SLICE_BEGIN
-        event.track_uuid = uuid
-        event.name = one.name
-        for key, value in one.facts.items():
-            kind = {int: "int_value", float: "double_value", str: "string_value"}[type(value)]
-            event.debug_annotations.add(name=key, **{kind: value})
-        self._events.append((one.ts, packet.SerializeToString()))
-        packet = self._packet()
-        packet.timestamp = one.ts + one.dur
-        packet.track_event.type = TrackEvent.TYPE_SLICE_END
-        packet.track_event.track_uuid = uuid
-        self._events.append((one.ts + one.dur, packet.SerializeToString()))
+        self._events += self._make.slice(uuid, one.name, one.ts, one.ts + one.dur, one.facts)
 
     def value(self, uuid: int, ts: int, value: float) -> None:
-        packet = self._packet()
-        packet.timestamp = ts
-        packet.track_event.type = TrackEvent.TYPE_COUNTER
-        packet.track_event.track_uuid = uuid
-        packet.track_event.double_counter_value = value
-        self._events.append((ts, packet.SerializeToString()))
+        self._events.append(self._make.value(uuid, ts, float(value)))
 
     def content(self) -> bytes:
         # Stable: the end of a slice stays before the begin of the next one on its lane.
-        self._events.sort(key=lambda event: event[0])
-        parts = [*self._descriptors, *(encoded for _, encoded in self._events)]
-        return b"".join(framed(part) for part in parts)
-
-    @staticmethod
-    def _packet() -> Any:
-        packet = TracePacket()
-        packet.trusted_packet_sequence_id = _SEQUENCE
-        return packet
+        self._events.sort(key=lambda packet: packet.timestamp)
+        return b"".join(framed(packet.SerializeToString()) for packet in self._descriptors + self._events)

@@ -29,7 +29,7 @@ class Absent:
 
 def why_no_detail(repetitions: list[RepetitionFigures]) -> str:
     """Why no repetition has single events: its trace is gone, or they were not asked for."""
-    here = any(one.repetition.trace.path.is_file() for one in repetitions)
+    here = any(one.repetition.trace_path.is_file() for one in repetitions)
     return NOT_READ if here else NOT_KEPT
 
 

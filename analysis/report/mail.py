@@ -63,7 +63,7 @@ def _method(judgement: Judgement) -> list[str]:
     level = "intervals" if lower else "95 % interval"
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
     lines = [
-        f"- {campaign.workload}, profile {campaign.profile_name}, on {where}.",
+        f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} measured repetition(s), one value.",
         f"- {campaign.pairs} pairs of adjacent blocks a scenario, balanced order, seed {campaign.seed}.",
         f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",

@@ -10,16 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket
-
 from analysis.trace_processor.trace_file import size_of
+from foundation.contract.packets import PACKET_TAG, DamagedPacket, walk
 from foundation.errors import TraceError
 
 Kind = Literal["perfetto", "systrace html", "ftrace text", "other"]
 
-#: Field `packet` of message Trace: number 1, length-delimited.
-_PACKET_TAG: Final = 0x0A
 _GZIP: Final = b"\x1f\x8b"
 _HTML_END: Final = b"<!-- END TRACE -->"
 #: Head of ftrace's text output (Documentation/trace/ftrace.rst): kept and written entries.
@@ -68,7 +64,7 @@ def _unpacked(path: Path) -> FileFacts:
 
 
 def _judge(content: mmap.mmap | bytes, head: bytes) -> FileFacts:
-    if head[0] == _PACKET_TAG:
+    if head[0] == PACKET_TAG:
         return _walk(content)
     if head.lstrip()[:1] == b"<":
         whole = content.find(_HTML_END) >= 0
@@ -90,40 +86,14 @@ def _overwritten(head: bytes) -> tuple[str, ...]:
 
 
 def _walk(content: mmap.mmap | bytes) -> FileFacts:
-    """Every packet of a protobuf trace: its frame, and that its content can be decoded."""
-    position, size, packets = 0, len(content), 0
+    packets = 0
     page_size: int | None = None
-    while position < size:
-        start = position
-        if content[position] != _PACKET_TAG:
-            damage = f"no packet begins at byte {start} of {size}: the file is damaged"
-            return FileFacts("perfetto", packets, page_size, (damage,))
-        length, position = _varint(content, position + 1)
-        if position < 0 or position + length > size:
-            damage = f"the packet at byte {start} of {size} is cut: the file was truncated or is damaged"
-            return FileFacts("perfetto", packets, page_size, (damage,))
-        try:
-            packet = TracePacket.FromString(content[position : position + length])
-            if packet.compressed_packets:
-                zlib.decompress(packet.compressed_packets)
-        except (DecodeError, zlib.error):
-            damage = f"the packet at byte {start} of {size} cannot be decoded: the file is damaged"
-            return FileFacts("perfetto", packets, page_size, (damage,))
-        if packet.HasField("system_info") and packet.system_info.page_size:
-            page_size = packet.system_info.page_size
-        position += length
-        packets += 1
-    return FileFacts("perfetto", packets, page_size, ())
-
-
-def _varint(content: mmap.mmap | bytes, position: int) -> tuple[int, int]:
-    """Value and the position behind it; position -1 if the file ends in it or it is too long."""
-    value = shift = 0
-    while position < len(content) and shift <= 63:
-        byte = content[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    return 0, -1
+    damage: tuple[str, ...] = ()
+    try:
+        for packet in walk(content):
+            packets += 1
+            if packet.HasField("system_info") and packet.system_info.page_size:
+                page_size = packet.system_info.page_size
+    except DamagedPacket as found:
+        damage = (str(found),)
+    return FileFacts("perfetto", packets, page_size, damage)

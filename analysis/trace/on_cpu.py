@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from analysis.trace.recording import Recording, Window, sql_list, sql_of, whole
-
-
-class OnCpu(NamedTuple):
-    """Time of a thread on a CPU, ns, and in how many intervals."""
-
-    ns: int
-    intervals: int
+from foundation.contract.cpu_time import OnCpu
 
 
 def on_cpu(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, OnCpu]:

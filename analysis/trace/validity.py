@@ -13,39 +13,7 @@ from analysis.trace.recording import Recording, whole
 from analysis.trace.schedstat import disagreements
 from analysis.trace_processor.messages import Cell
 from foundation.contract import conventions as names
-
-#: Names in the trace processor's `stats` that mean loss, whatever severity they have there
-#: (several are only "info"). Everything of severity data_loss counts as well. Not among them is
-#: vmstat_unknown_keys: a newer recorder has keys that this engine cannot name, and a metric of
-#: such a key is unknown and says so.
-LOSS_STATS: Final = {
-    "ftrace_cpu_overrun_delta": "ftrace events overwritten before they were read",
-    "ftrace_cpu_commit_overrun_delta": "ftrace events lost to nesting",
-    "ftrace_cpu_dropped_events_delta": "ftrace events dropped",
-    "ftrace_cpu_has_data_loss": "ftrace bundles marked as incomplete",
-    "ftrace_bundle_tokenizer_errors": "ftrace bundles that could not be read",
-    "traced_buf_chunks_overwritten": "chunks overwritten in perfetto's buffer",
-    "traced_buf_chunks_discarded": "chunks discarded by perfetto",
-    "traced_buf_trace_writer_packet_loss": "packets lost by a writer",
-    "traced_buf_patches_failed": "packets that stayed incomplete",
-    "traced_buf_abi_violations": "chunks that perfetto refused",
-    "traced_final_flush_failed": "final flush failed",
-    "traced_flushes_failed": "flushes failed",
-    "long_trace_mode_bytes_overwritten": "bytes overwritten in a long trace",
-    "tokenizer_skipped_packets": "packets that could not be read",
-    "interned_data_tokenizer_errors": "interned strings that could not be read",
-    "track_event_tokenizer_errors": "track events that could not be read",
-    "track_event_parser_errors": "track events that could not be parsed",
-    "compact_sched_has_parse_errors": "compact scheduling that could not be read",
-    "mismatched_sched_switch_tids": "switches that contradict the one before: events are missing",
-    "task_state_invalid": "task states that do not exist",
-    "systrace_parse_failure": "text lines that could not be read",
-    "clock_sync_failure": "timestamps that could not be converted",
-    "clock_sync_failure_no_path": "timestamps of an unknown clock",
-    "invalid_clock_snapshots": "clock snapshots that contradict each other",
-    "sorter_push_event_out_of_order": "events that came too late to be sorted",
-    "trace_sorter_negative_timestamp_dropped": "events with a negative timestamp",
-}
+from foundation.contract import losses
 
 #: Asked-for events that the kernel refused. The suite's own traces say which ones
 #: (`conventions.CAPTURE_MISSING_EVENTS`), and the metrics that need them say so.
@@ -65,7 +33,7 @@ def reasons(recording: Recording) -> list[str]:
     found += _losses(recording, stats)
     found += _missing_ends(recording, facts, stats)
     loss = str((recording.capture or {}).get(names.CAPTURE_LOSS) or "")
-    found += [line for line in loss.splitlines() if line]
+    found += [line for line in loss.splitlines() if line and line not in found]
     begin, end = recording.bounds
     window = recording.window
     if not begin <= window.begin < window.end <= end:
@@ -87,13 +55,13 @@ def _losses(recording: Recording, stats: dict[str, tuple[str, list[int]]]) -> li
     found = []
     for name, (severity, values) in stats.items():
         total = sum(values)
-        if name in LOSS_STATS:
-            found.append(f"{total} {LOSS_STATS[name]} ({name})")
+        if name in losses.STATS:
+            found.append(f"{total} {losses.STATS[name]} ({name})")
         elif name == _SETUP_ERRORS and recording.capture is None:
             found.append(f"{total} events could not be recorded ({name})")
         elif name in _COMPACT_SKIPPED and total > _cpus(recording):
             found.append(f"{total} compact scheduling events skipped ({name})")
-        elif severity == "data_loss" and name not in LOSS_STATS:
+        elif severity == "data_loss" and name not in losses.STATS:
             found.append(f"the trace processor counts {total} of {name}")
     return found
 
@@ -106,16 +74,16 @@ def _cpus(recording: Recording) -> int:
 def _missing_ends(
     recording: Recording, facts: FileFacts, stats: dict[str, tuple[str, list[int]]]
 ) -> list[str]:
-    """Closing rows that a recorder writes last: without them the file was cut between packets."""
+    """Closing rows that are not there."""
     if facts.kind != "perfetto":
         return []
     capture = recording.capture
     backend = None if capture is None else capture.get(names.CAPTURE_BACKEND)
     found = []
     if _has_ftrace(recording, stats) and not _closed(recording, "ftrace_cpu_*_end"):
-        found.append("the closing statistics of ftrace are missing: the trace was cut")
+        found.append(losses.NO_FTRACE_END)
     if backend == "perfetto" and not _closed(recording, "traced_buf_*"):
-        found.append("the closing statistics of perfetto are missing: the trace was cut")
+        found.append(losses.NO_BUFFER_END)
     return found
 
 

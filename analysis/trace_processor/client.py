@@ -7,7 +7,6 @@ import hashlib
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from analysis.trace_processor.choice import MEMORY64_FROM_BYTES
 from analysis.trace_processor.module_cache import private_folder
 from foundation.errors import HostError
+from foundation.files import write_whole
 
 if TYPE_CHECKING:
     from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
@@ -84,10 +84,7 @@ def program() -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = private_folder() / f"trace_processor-{digest}"
     if not path.is_file():
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(text)
-        Path(file.name).chmod(0o700)
-        Path(file.name).replace(path)
+        write_whole(path, text, mode=0o700)
     return path
 
 

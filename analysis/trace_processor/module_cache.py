@@ -6,16 +6,15 @@ import hashlib
 import os
 import platform
 import stat
-import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import wasmtime
 
-from analysis.trace_processor.sha256 import sha256_of
 from foundation.cache import cache_dir
 from foundation.errors import HostError
+from foundation.files import known_sha256_of, write_whole
 
 _FOLDER: Final = "engine-modules"
 _DIGEST_BYTES: Final = 32
@@ -28,7 +27,7 @@ def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmt
     is compiled again; a cache that cannot be written costs only time.
     """
     # The name holds everything that the compiled code depends on.
-    facts = f"{sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
+    facts = f"{known_sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
     cached = private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
     module = _from_cache(engine, cached)
     if module is not None:
@@ -76,9 +75,6 @@ def _from_cache(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
 
 def _keep(path: Path, code: bytes) -> None:
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(code).digest())
-            file.write(code)
-        Path(file.name).replace(path)
+        write_whole(path, hashlib.sha256(code).digest() + code, mode=0o600)
     except OSError:
         return

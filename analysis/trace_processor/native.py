@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from analysis.trace_processor import messages
 from foundation.errors import HostError, TraceError
+from foundation.ports import free_port
 
 _START_S: Final = 30.0
 _ANSWER_S: Final = 600.0
@@ -31,7 +31,7 @@ class NativeEngine:
     def __init__(self, program: Path) -> None:
         self._program = program
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
-        port = _free_port()
+        port = free_port(avoid=(_TAKEN,))
         try:
             self._process = subprocess.Popen(
                 [str(program), "-D", "--http-port", str(port), "--full-sort"],
@@ -120,12 +120,3 @@ class NativeEngine:
                 next_step="use --engine wasm",
             )
         return content
-
-
-def _free_port() -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port != _TAKEN:
-            return port

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
-import tempfile
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analysis.trace_processor.sha256 import sha256_of
 from foundation.cache import cache_dir
 from foundation.errors import HostError
+from foundation.files import known_sha256_of, write_whole
 
 _FOLDER: Final = "engines"
 _DEADLINE_S: Final = 60.0
@@ -54,7 +54,7 @@ def native_here() -> Path | None:
     for path in (folder / pinned.file_name for folder in folders):
         if not path.is_file():
             continue
-        if sha256_of(path) != pinned.sha256:
+        if known_sha256_of(path) != pinned.sha256:
             raise HostError(
                 f"{path} is not the pinned trace processor", next_step="remove it, or use --engine wasm"
             )
@@ -69,22 +69,17 @@ def download_native() -> Path:
         raise HostError(
             f"there is no native trace processor for {platform.machine()}", next_step="use --engine wasm"
         )
-    folder = cache_dir(_FOLDER)
+    path = cache_dir(_FOLDER) / pinned.file_name
     try:
-        with (
-            urllib.request.urlopen(pinned.url, timeout=_DEADLINE_S) as source,
-            tempfile.NamedTemporaryFile(dir=folder, delete=False) as file,
-        ):
-            file.write(source.read(_LARGEST))
+        with urllib.request.urlopen(pinned.url, timeout=_DEADLINE_S) as source:
+            content = source.read(_LARGEST)
+        if hashlib.sha256(content).hexdigest() != pinned.sha256:
+            raise HostError(
+                "what was downloaded is not the pinned trace processor", next_step="use --engine wasm"
+            )
+        write_whole(path, content, mode=0o700)
     except OSError as error:
         raise HostError(
             f"the native trace processor could not be downloaded: {error}", next_step="use --engine wasm"
         ) from error
-    fetched = Path(file.name)
-    if sha256_of(fetched) != pinned.sha256:
-        fetched.unlink()
-        raise HostError(
-            "what was downloaded is not the pinned trace processor", next_step="use --engine wasm"
-        )
-    fetched.chmod(0o700)
-    return fetched.replace(folder / pinned.file_name)
+    return path

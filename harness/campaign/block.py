@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.needs import Needs
+from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
 from harness.campaign.phase import Phase, Tell
@@ -15,7 +17,6 @@ from harness.campaign.plan import Plan
 from harness.campaign.preconditions import Preconditions
 from harness.campaign.repetition import condition, measure
 from harness.campaign.rules import RETRIES_PER_REPETITION
-from harness.campaign.schedule import PlannedBlock
 from harness.campaign.store import Store
 from harness.campaign.workloads import workload_named
 from harness.capture import TraceRoom, room_for
@@ -31,44 +32,37 @@ from workloads.protocol import Workload
 BLOCK_ATTEMPTS = 2
 
 
-@dataclass
-class BlockRecord:
-    """The making of ``block.json``."""
+def _begun(attempts: tuple[str, ...] = ()) -> BlockResult:
+    """The record of a block that begins now: valid until something says otherwise."""
+    return BlockResult(
+        outcome="valid",
+        void_reasons=(),
+        failure=None,
+        started_utc=_now_utc(),
+        ended_utc="",
+        boot_id="",
+        identity={},
+        pins=(),
+        gates=(),
+        reps=(),
+        void_reps={},
+        attempts=attempts,
+    )
 
-    plan: PlannedBlock
-    outcome: str = "valid"
-    void_reasons: list[str] = field(default_factory=list)
-    failure: str | None = None
-    boot_id: str = ""
-    identity: dict[str, Any] = field(default_factory=dict)
-    pins: list[dict[str, Any]] = field(default_factory=list)
-    gates: list[dict[str, Any]] = field(default_factory=list)
-    reps: list[int] = field(default_factory=list)
-    void_reps: dict[str, list[str]] = field(default_factory=dict)
-    attempts: list[str] = field(default_factory=list)
-    started_utc: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def gate(self, name: str, ok: bool, detail: str) -> None:
-        """Note a check that was made, and void the block if it failed."""
-        self.gates.append({"name": name, "ok": ok, "detail": detail})
-        if not ok:
-            self.void_reasons.append(f"{name}: {detail}")
-
-    def to_json(self) -> dict[str, Any]:
-        place = asdict(self.plan)
-        rest = {key: value for key, value in vars(self).items() if key != "plan"}
-        return {**place, **rest, "ended_utc": datetime.now(UTC).isoformat(timespec="seconds")}
+def _now_utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def run_block(
     *, lane: Lane, plan: Plan, block: PlannedBlock, store: Store, needs: Needs, phase: Tell
-) -> BlockRecord:
+) -> BlockResult:
     """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
 
     Transient errors of lab or device are tried once more from a fresh boot; every other
     error leaves the block unfinished and is raised. The device is restored on every way out.
     """
-    record = BlockRecord(block)
+    record = _begun()
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
         folder = store.start_block(block)
         try:
@@ -85,9 +79,10 @@ def run_block(
             if not error.transient or attempt == BLOCK_ATTEMPTS:
                 raise
             phase(Phase.VERIFY, f"{error}; trying this block once more")
-            record = BlockRecord(block, attempts=[*record.attempts, str(error)])
+            record = _begun((*record.attempts, str(error)))
             store.discard_attempt(block, attempt)
-    store.finish_block(block, record.to_json())
+    record.ended_utc = _now_utc()
+    store.finish_block(block, record)
     return record
 
 
@@ -99,7 +94,7 @@ def _crash_behind(error: SuiteError, lane: Lane) -> KernelCrash | None:
     return KernelCrash(f"{error.what}: the kernel crashed", log=log, device=error.device)
 
 
-def _kernel_result(record: BlockRecord, error: KernelError, lane: Lane, folder: Any) -> None:
+def _kernel_result(record: BlockResult, error: KernelError, lane: Lane, folder: Any) -> None:
     record.outcome = "kernel_failure"
     record.failure = f"{type(error).__name__}: {error}"
     (folder / "kernel.log").write_text(error.log or lane.console(), encoding="utf-8", errors="replace")
@@ -112,7 +107,7 @@ def _attempt(
     store: Store,
     needs: Needs,
     phase: Tell,
-    record: BlockRecord,
+    record: BlockResult,
 ) -> None:
     variant = plan.variant(block.variant)
     phase(Phase.BOOT, f"booting {variant.spec}")
@@ -131,7 +126,7 @@ def _attempt(
         try:
             conditions.establish(state)
         finally:
-            record.pins = state.record()
+            record.pins = msgspec.convert(state.record(), tuple[Pin, ...])
         workload = workload_named(plan.workload).make(device, plan.profile)
         phase(Phase.PREPARE)
         try:
@@ -157,7 +152,7 @@ def _attempt(
             _alive_gate(device, identity, expectation)
         finally:
             workload.remove()
-            record.pins = state.record()
+            record.pins = msgspec.convert(state.record(), tuple[Pin, ...])
     log = lane.crash_log()
     if log is not None:
         raise KernelCrash("the kernel reported a fault during the block", log=log, device=device.serial)
@@ -173,7 +168,7 @@ def _measure_all(
     store: Store,
     needs: Needs,
     phase: Tell,
-    record: BlockRecord,
+    record: BlockResult,
     workload: Workload,
     expectation: Expectation,
     room: TraceRoom | None,
@@ -203,9 +198,9 @@ def _measure_all(
             conditions=conditions,
         )
         if measured.void_reasons:
-            record.void_reps[str(index)] = list(measured.void_reasons)
+            record.void_reps[str(index)] = measured.void_reasons
         else:
-            record.reps.append(index)
+            record.reps += (index,)
         index += 1
     missing = plan.reps - len(record.reps)
     record.gate("repetitions", missing == 0, f"{len(record.reps)} of {plan.reps} valid")
@@ -215,7 +210,7 @@ def _live_gate(
     before: KernelIdentity,
     after: KernelIdentity,
     expectation: Expectation,
-    record: BlockRecord,
+    record: BlockResult,
     device: Device,
 ) -> None:
     """The warm-up must have moved the counter that only this variant has."""

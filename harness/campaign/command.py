@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from foundation.arguments import OneLineParser
-from foundation.errors import SuiteError, UsageError
+from foundation.arguments import OneLineParser, exit_status_of
+from foundation.errors import UsageError
 from harness.campaign.campaign_file import load_campaign, shipped
 from harness.campaign.dry_run import dry_run_text
 from harness.campaign.options import CommandLine, settings_of_all
@@ -131,10 +130,7 @@ def _run(options: argparse.Namespace) -> int:
 def main(words: Sequence[str]) -> int:
     """0: nothing failed; 1: a verdict or a kernel failed; 2: interrupted; 4: asked for what cannot be."""
     options = _parser().parse_args(words)
-    try:
-        if options.command == "show":
-            return _show(options.name)
-        return _list() if options.command == "list" else _run(options)
-    except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _USAGE
+    run = {"list": _list, "show": lambda: _show(options.name), "run": lambda: _run(options)}[
+        options.command
+    ]
+    return exit_status_of(run, usage=_USAGE, failed=_USAGE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.campaign.schedule import PlannedBlock
+from foundation.contract.records import PlannedBlock
 from harness.campaign.session import CampaignSession, Question
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.errors import UsageError
+from foundation.progress import Progress
 
 if TYPE_CHECKING:
     from foundation.contract.device import Lane
@@ -81,7 +82,7 @@ def _kernel(settings: LaneSettings) -> tuple[Path, Path] | None:
     return (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
 
 
-def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] = print) -> Lane:
+def open_lane(settings: LaneSettings, plan: Plan, write: Progress = print) -> Lane:
     """Open the lane; nothing boots yet, but kernels that are not built are built now.
 
     ``write`` takes the lines of that, and of images that are written. UsageError, LabError, HostError.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +9,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from analysis.metrics import requested_metrics
 from foundation.contract.needs import Request
-from foundation.contract.results import SCHEMA_VERSION
+from foundation.contract.records import CampaignRecord, PlannedBlock, ProfileRecord, VariantRecord
 from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
-from harness.campaign.schedule import PlannedBlock, schedule
-from harness.campaign.variants import nearest
+from foundation.words import did_you_mean
+from harness.campaign.schedule import schedule
 from harness.campaign.workloads import workload_named
 from workloads.profile import Profile
 
@@ -74,50 +75,47 @@ class Plan:
         return workload_named(self.workload).primaries
 
     def identity(self) -> dict[str, Any]:
-        """What two commands must have in common to be the same campaign."""
+        """Fields of the record that two commands must have in common to be the same campaign."""
         return {
             "workload": self.workload,
-            "profile": {"name": self.profile.name, "toml": self.profile.source},
-            "scenarios": list(self.scenarios),
-            "variants": [
-                {"name": v.name, "kind": v.kind, "options": dict(v.options), "spec": v.spec}
-                | ({"images": dict(self.images[v.name])} if v.name in self.images else {})
+            "profile": ProfileRecord(self.profile.name, self.profile.source),
+            "scenarios": self.scenarios,
+            "variants": tuple(
+                VariantRecord(v.name, v.kind, dict(v.options), v.spec, self._images(v.name))
                 for v in self.variants
-            ],
+            ),
             "pairs": self.pairs,
             "reps": self.reps,
-            "metrics": list(self.metrics),
-            "suppressed": list(self.suppressed),
+            "metrics": self.metrics,
+            "suppressed": self.suppressed,
         }
 
-    def to_json(
-        self,
-        *,
-        emulated: bool,
-        lanes: Mapping[str, Mapping[str, str]],
-        void_rules: Sequence[str],
-    ) -> dict[str, Any]:
-        """The content of ``campaign.json``."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "name": self.name,
-            "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": self.seed,
+    def _images(self, variant: str) -> dict[str, str] | UnsetType:
+        return dict(self.images[variant]) if variant in self.images else UNSET
+
+    def record(
+        self, *, emulated: bool, lanes: Mapping[str, Mapping[str, str]], void_rules: Sequence[str]
+    ) -> CampaignRecord:
+        """The content of ``campaign.json``, made now."""
+        return CampaignRecord(
+            name=self.name,
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            seed=self.seed,
             **self.identity(),
-            "primaries": list(self.primaries),
-            "alpha": ALPHA,
-            "schedule": [vars(block) for block in self.blocks],
-            "suite_version": SUITE_VERSION,
-            "tools": {name: version(name) for name in _TOOLS},
-            "emulated": emulated,
-            "lanes": json.loads(json.dumps(lanes)),
-            "host": {
+            primaries=self.primaries,
+            alpha=ALPHA,
+            schedule=self.blocks,
+            suite_version=SUITE_VERSION,
+            tools={name: version(name) for name in _TOOLS},
+            emulated=emulated,
+            lanes=lanes,
+            host={
                 "machine": platform.machine(),
                 "kernel": platform.release(),
                 "python": platform.python_version(),
             },
-            "void_rules": list(void_rules),
-        }
+            void_rules=tuple(void_rules),
+        )
 
 
 def parse_scenarios(text: str) -> tuple[str, ...]:
@@ -127,7 +125,7 @@ def parse_scenarios(text: str) -> tuple[str, ...]:
         raise UsageError("no scenario given", next_step=f"known: {', '.join(SCENARIOS)}")
     for name in names:
         if name not in SCENARIOS:
-            raise UsageError(f"unknown scenario '{name}'", next_step=nearest(name, SCENARIOS))
+            raise UsageError(f"unknown scenario '{name}'", next_step=did_you_mean(name, SCENARIOS))
     return names
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, StateError
+from foundation.progress import Progress, silent
 from harness.capture.capture import LONGEST_S
 from harness.device.preconditions import PinnedState, pins_for
 from harness.device.preconditions.condition import Condition, read_condition
@@ -43,7 +44,7 @@ class Preconditions:
         profile: Profile,
         names: Collection[str] = (),
         *,
-        say: Callable[[str], None] = lambda text: None,
+        say: Progress = silent,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._device = device

@@ -8,11 +8,13 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device, Lane
 from foundation.contract.needs import Needs
+from foundation.contract.records import RepetitionRecord, TraceRecord
+from foundation.contract.results import TRACE_FILE
 from harness.campaign.phase import Phase, Tell
 from harness.campaign.preconditions import Preconditions
 from harness.campaign.rules import host_reasons
@@ -94,7 +96,7 @@ def measure(
         if conditions.watches_throttling:
             throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
-        report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        report = assemble(raw, cycle.switches, folder / TRACE_FILE)
         if report.marks is not None and isinstance(cycle, CycleResult):
             cycle = cycle.with_marks(report.marks)
         contradicted, unseen = trace_doubts(cycle.switches, report.births)
@@ -107,9 +109,9 @@ def measure(
             *contradicted,
             *cycle.void_reasons(),
         )
-        record = _record_json(index, started, reasons, report, host, cycle)
+        record = _repetition_record(index, started, reasons, report, host, cycle)
         seen = {"cold_starts_unseen": unseen} if report.births else {}
-        repetition.commit({**record, **conditions.record(), **seen})
+        repetition.commit(record, {**cycle.facts(), **conditions.record(), **seen})
     except BaseException:
         repetition.abandon()
         raise
@@ -152,26 +154,25 @@ def _record(
     return capture.stop(), host
 
 
-def _record_json(
+def _repetition_record(
     index: int,
     started: datetime,
     reasons: tuple[str, ...],
     report: CaptureReport,
     host: dict[str, float | None],
     cycle: Cycle,
-) -> dict[str, Any]:
-    return {
-        "index": index,
-        "valid": not reasons,
-        "void_reasons": list(reasons),
-        "started_utc": started.isoformat(timespec="seconds"),
-        "window_ns": list(report.window_ns),
-        "trace": {"sha256": report.sha256, "bytes": report.bytes, "backend": report.backend},
-        "host": host,
-        "thread_names": list(report.thread_names),
-        "switches": len(cycle.switches),
-        "kills": cycle.kills,
-        "pages_verified": cycle.pages_verified,
-        "mismatches": cycle.mismatches,
-        **cycle.facts(),
-    }
+) -> RepetitionRecord:
+    return RepetitionRecord(
+        index=index,
+        valid=not reasons,
+        void_reasons=reasons,
+        started_utc=started.isoformat(timespec="seconds"),
+        window_ns=report.window_ns,
+        trace=TraceRecord(report.sha256, report.bytes, report.backend),
+        host=host,
+        thread_names=report.thread_names,
+        switches=len(cycle.switches),
+        kills=cycle.kills,
+        pages_verified=cycle.pages_verified,
+        mismatches=cycle.mismatches,
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Final, Self
+from types import FrameType
+from typing import Final
 
+from foundation.progress import Progress
+from foundation.signals import handled_by
 from harness.campaign.legs_table import LegResult, legs_table
 from harness.campaign.options import CommandLine, settings_of_all
 from harness.campaign.session import Settings, plan_of
@@ -87,7 +89,7 @@ def _arguments(line: CommandLine, settings: Settings) -> list[str]:
     return words
 
 
-def run_all(runs: Sequence[Run], say: Callable[[str], None]) -> int:
+def run_all(runs: Sequence[Run], say: Progress) -> int:
     """Run them in order, and end with one table over all; the exit status.
 
     A leg whose items fail does not stop the next one. Ctrl-C, SIGTERM and SIGHUP let the
@@ -113,7 +115,8 @@ def run_all(runs: Sequence[Run], say: Callable[[str], None]) -> int:
 
 def _run(run: Run) -> tuple[int, bool]:
     """Exit status, and whether this program was asked to stop meanwhile."""
-    with _Stops() as stops:
+    stops = _Stops()
+    with handled_by(stops.stop, _STOPS):
         # A group of its own: a Ctrl-C at the terminal must reach it once, through us, and not twice.
         child = subprocess.Popen(
             [sys.executable, "-m", "pytest", *run.arguments], cwd=ROOT, process_group=0
@@ -134,23 +137,14 @@ class _Stops:
         self.count = 0
         self._child: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._stop) for number in _STOPS}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
     def hand_to(self, child: subprocess.Popen[bytes]) -> None:
         """From now on they are the business of ``child``; also one that came before."""
         self._child = child
         if self.count:
             child.send_signal(signal.SIGINT)
 
-    def _stop(self, signum: int, frame: FrameType | None) -> None:
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """The handler of these signals."""
         self.count += 1
         if self._child is not None and self.count != 2:
             self._child.send_signal(signal.SIGINT if self.count == 1 else signal.SIGKILL)

@@ -4,27 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class PlannedBlock:
-    """One boot of one variant, and its place in the campaign.
-
-    ``pair`` counts from 0 within a scenario; a pair holds one adjacent block of every
-    variant, on one lane. ``position`` is the block's place inside its pair.
-    """
-
-    index: int
-    pair: int
-    position: int
-    scenario: str
-    variant: str
-    lane: str
-
-    def folder(self) -> str:
-        """Name of the block's folder, such as ``003-patched-idle``."""
-        return f"{self.index:03d}-{self.variant}-{self.scenario}"
+from foundation.contract.records import PlannedBlock
 
 
 def schedule(

@@ -12,12 +12,12 @@ from analysis.judging.interim import interim
 from analysis.judging.pipeline import Judgement, judge
 from analysis.metrics import needs_of
 from foundation.contract.device import Lane
+from foundation.contract.records import PlannedBlock
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
 from harness.campaign.lanes import LaneSettings, check_lane, open_lane
 from harness.campaign.plan import Plan, make_plan, parse_scenarios
 from harness.campaign.rules import VOID_RULES
-from harness.campaign.schedule import PlannedBlock
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
 from harness.campaign.variants import parse_variants, pin_contents
@@ -102,10 +102,10 @@ def plan_of(settings: Settings) -> Plan:
     stored = store.stored_campaign()
     seed = settings.seed
     if seed is None:
-        seed = int(stored["seed"]) if stored else secrets.randbelow(2**31)
-    elif stored and int(stored["seed"]) != seed:
+        seed = stored.seed if stored else secrets.randbelow(2**31)
+    elif stored and stored.seed != seed:
         raise UsageError(
-            f"{settings.results} was begun with seed {stored['seed']}, not {seed}",
+            f"{settings.results} was begun with seed {stored.seed}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
     variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind))
@@ -150,8 +150,7 @@ class CampaignSession:
             return
         self.store.open()
         self._opened = True
-        if self.store.stored_campaign() is not None:
-            self.store.begin({}, self.plan.identity())
+        self.store.check_same(self.plan.identity())
         moved = self.store.set_aside_broken_pairs(self.plan.blocks, redo_void=self.settings.redo_void)
         done = [block for block in self.plan.blocks if self.store.finished(block)]
         for block in done:
@@ -165,9 +164,8 @@ class CampaignSession:
         self.open()
         if not self.store.finished(block):
             self._run_now(block)
-        record = self.store.block_record(block)
-        reason = record["failure"] or "; ".join(record["void_reasons"])
-        return Outcome(record["outcome"], reason)
+        result = self.store.block_result(block)
+        return Outcome(result.outcome, result.failure or "; ".join(result.void_reasons))
 
     def _run_now(self, block: PlannedBlock) -> None:
         if self._broken is not None:
@@ -204,7 +202,7 @@ class CampaignSession:
     def _lane_ready(self) -> Lane:
         if self._lane is None:
             self._lane = open_lane(self.settings.lane, self.plan, self.progress.line)
-            campaign = self.plan.to_json(
+            campaign = self.plan.record(
                 emulated=self._lane.emulated,
                 lanes={self._lane.name: self._lane.describe()},
                 void_rules=VOID_RULES,

@@ -1,36 +1,34 @@
 """The writer of a results folder: append-only, one repetition whole or absent.
 
-The reader is `foundation.contract.results`; the schema version is its own.
+The reader is `foundation.contract.results`, the files are `foundation.contract.records`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from foundation.contract.results import SCHEMA_VERSION
+from foundation.contract.records import (
+    BLOCK_FILE,
+    CAMPAIGN_FILE,
+    REPETITION_FILE,
+    BlockResult,
+    CampaignRecord,
+    PlannedBlock,
+    RepetitionRecord,
+    read_record,
+    write_record,
+)
+from foundation.contract.results import read_campaign
 from foundation.errors import HostError, ResultsError, UsageError
-from harness.campaign.schedule import PlannedBlock
+from foundation.files import PARTIAL, lock_file
 
 MIN_FREE_BYTES = 512 * 1024 * 1024
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1, sort_keys=True)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 @dataclass
@@ -40,9 +38,9 @@ class Repetition:
     folder: Path
     final: Path
 
-    def commit(self, record: dict[str, Any]) -> None:
-        """Make the repetition visible, whole."""
-        write_json(self.folder / "rep.json", record)
+    def commit(self, record: RepetitionRecord, more: Mapping[str, Any]) -> None:
+        """Make the repetition visible, whole. ``more`` are further keys of its ``rep.json``."""
+        write_record(self.folder / REPETITION_FILE, record, more)
         self.folder.replace(self.final)
 
     def abandon(self) -> None:
@@ -59,7 +57,7 @@ class Store:
 
     @property
     def campaign_file(self) -> Path:
-        return self.root / "campaign.json"
+        return self.root / CAMPAIGN_FILE
 
     def check_place(self) -> None:
         """ResultsError, HostError if this cannot be, or become, a folder of ours. Makes nothing."""
@@ -84,59 +82,46 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HostError(f"{self.root} cannot be made: {error.strerror}") from error
-        lock = (self.root / ".lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
+            self._lock = lock_file(self.root / ".lock")
+        except BlockingIOError as error:
             raise UsageError(
                 f"{self.root} is in use by another run",
                 next_step="wait for it, or give --results another folder",
             ) from error
-        self._lock = lock
+        except OSError as error:
+            raise HostError(
+                f"{self.root} cannot be locked: {error.strerror}", next_step="give --results another path"
+            ) from error
 
     def _looks_ours(self) -> bool:
-        return self.campaign_file.exists() or {p.name for p in self.root.iterdir()} <= {
-            ".lock",
-            "campaign.json.partial",
-            "junit.xml",
-        }
+        return self.campaign_file.exists() or all(
+            path.name in (".lock", "junit.xml")
+            or (path.name.startswith("campaign.json.") and path.name.endswith(PARTIAL))
+            for path in self.root.iterdir()
+        )
 
     def close(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def stored_campaign(self) -> dict[str, Any] | None:
+    def stored_campaign(self) -> CampaignRecord | None:
         """The plan this folder was begun with, or None for a new folder. Reads only."""
-        if not self.campaign_file.exists():
-            return None
-        try:
-            content = json.loads(self.campaign_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.campaign_file} cannot be read: {error}") from error
-        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-            found = content.get("schema_version") if isinstance(content, dict) else None
-            raise ResultsError(
-                f"{self.campaign_file} has schema version {found}, this suite writes {SCHEMA_VERSION}",
-                next_step="give --results a new folder, or use the suite version that wrote it",
-            )
-        if not isinstance(content.get("seed"), int):
-            raise ResultsError(
-                f"{self.campaign_file} is not the plan of a campaign: it has no seed",
-                next_step="give --results a new folder",
-            )
-        return content
+        return read_campaign(self.campaign_file) if self.campaign_file.exists() else None
 
-    def begin(self, campaign: dict[str, Any], identity: dict[str, Any]) -> None:
-        """Write ``campaign.json``, or check that the stored plan is this one."""
+    def begin(self, campaign: CampaignRecord, identity: Mapping[str, object]) -> None:
+        """Write ``campaign.json``, or `check_same`."""
+        if self.campaign_file.exists():
+            self.check_same(identity)
+        else:
+            write_record(self.campaign_file, campaign)
+
+    def check_same(self, identity: Mapping[str, object]) -> None:
+        """UsageError if a plan is stored whose fields are not those of ``identity``."""
         stored = self.stored_campaign()
-        if stored is None:
-            write_json(self.campaign_file, campaign)
-            return
         for key, wanted in identity.items():
-            # A folder of before the key was begun without any.
-            if stored.get(key, []) != wanted:
+            if stored is not None and getattr(stored, key) != wanted:
                 raise UsageError(
                     f"{self.root} was begun with another {key}",
                     next_step="repeat the first command to resume it, or give --results a new folder",
@@ -146,7 +131,7 @@ class Store:
         return self.root / "blocks" / block.folder()
 
     def finished(self, block: PlannedBlock) -> bool:
-        return (self.block_folder(block) / "block.json").exists()
+        return (self.block_folder(block) / BLOCK_FILE).exists()
 
     def pair_finished(self, block: PlannedBlock, blocks: Sequence[PlannedBlock]) -> bool:
         """Whether ``block`` and all the others of its pair are finished."""
@@ -155,10 +140,10 @@ class Store:
 
     def block_dur_s(self, block: PlannedBlock) -> float | None:
         """Seconds that a finished block took (its last attempt), None if it does not say so."""
-        record = self.block_record(block)
+        result = self.block_result(block)
         try:
-            begin, end = (datetime.fromisoformat(record[key]) for key in ("started_utc", "ended_utc"))
-        except (KeyError, TypeError, ValueError):
+            begin, end = map(datetime.fromisoformat, (result.started_utc, result.ended_utc))
+        except ValueError:
             return None
         return (end - begin).total_seconds()
 
@@ -192,7 +177,7 @@ class Store:
         return moved
 
     def _void(self, block: PlannedBlock) -> bool:
-        return bool(self.block_record(block)["outcome"] == "void")
+        return self.block_result(block).outcome == "void"
 
     def start_block(self, block: PlannedBlock) -> Path:
         """Make the block's folder; HostError if the disk is too full to keep what is measured."""
@@ -213,25 +198,13 @@ class Store:
         partial.mkdir(parents=True)
         return Repetition(partial, final)
 
-    def finish_block(self, block: PlannedBlock, record: dict[str, Any]) -> None:
-        write_json(self.block_folder(block) / "block.json", record)
+    def finish_block(self, block: PlannedBlock, result: BlockResult) -> None:
+        """Write ``block.json``: from now on the block is finished."""
+        write_record(self.block_folder(block) / BLOCK_FILE, block, result)
 
-    def block_record(self, block: PlannedBlock) -> dict[str, Any]:
-        """What ``block.json`` of a finished block says."""
-        path = self.block_folder(block) / "block.json"
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ResultsError(
-                f"{path} cannot be read: {error}",
-                next_step="move the block's folder away and repeat the command",
-            ) from error
-        if not isinstance(record, dict) or not {"outcome", "failure", "void_reasons"} <= record.keys():
-            raise ResultsError(
-                f"{path} is not a block record",
-                next_step="move the block's folder away and repeat the command",
-            )
-        return record
+    def block_result(self, block: PlannedBlock) -> BlockResult:
+        """How a finished block went. ResultsError for a damaged record."""
+        return read_record(self.block_folder(block) / BLOCK_FILE, BlockResult)
 
     def discard_attempt(self, block: PlannedBlock, attempt: int) -> None:
         """Set a failed attempt of a block aside under ``interrupted/``."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from foundation.contract.variant import Variant, split_options
 from foundation.errors import UsageError
+from foundation.words import did_you_mean
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 
@@ -40,12 +40,6 @@ OPTIONS: dict[str, tuple[str, ...] | None] = {
 }
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """A hint for a mistyped word: the nearest known one, else all of them."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
-
-
 def parse_variant(text: str, *, device_kind: str) -> Variant:
     """Parse one ``--variant`` value for a device of ``device_kind`` (virtual, phone).
 
@@ -65,7 +59,8 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
     kinds = KINDS[device_kind]
     if kind not in kinds:
         raise UsageError(
-            f"variant '{name}': a {device_kind} device has no kind '{kind}'", next_step=nearest(kind, kinds)
+            f"variant '{name}': a {device_kind} device has no kind '{kind}'",
+            next_step=did_you_mean(kind, kinds),
         )
     options: dict[str, str] = {}
     for key, value in split_options(kind, tail):
@@ -75,7 +70,7 @@ def parse_variant(text: str, *, device_kind: str) -> Variant:
         if allowed is not None and key not in allowed:
             raise UsageError(
                 f"variant '{name}': kind '{kind}' has no option '{key}'",
-                next_step=nearest(key, allowed) if allowed else f"'{kind}' takes no options",
+                next_step=did_you_mean(key, allowed) if allowed else f"'{kind}' takes no options",
             )
         if key in options:
             raise UsageError(f"variant '{name}': option '{key}' is given twice")

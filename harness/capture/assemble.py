@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract import conventions
+from foundation.contract.packets import PacketWriter
 from harness.capture.ftrace.ftrace_stats import stats_from_json
 from harness.capture.ftrace.ftrace_trace import write_ftrace, write_ftrace_stats
-from harness.capture.packets import PacketWriter
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_session import TRACE_FILE
 from harness.capture.process_tree import write_process_tree
@@ -96,7 +96,7 @@ def assemble(
             *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
             # With switches missing the two differ anyway, and the loss is the better reason.
-            *(() if loss else run_time_reasons(run_times.result(), raw.begin, raw.end)),
+            *(() if loss else run_time_reasons(run_times.result(raw.stop_ns), raw.begin, raw.end)),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ from foundation.contract.conventions import PROBE_COST
 from foundation.contract.device import Device
 from foundation.contract.needs import Needs
 from foundation.errors import DeviceError, SuiteError, UsageError
+from foundation.progress import Progress, silent
 from harness.capture import events
 from harness.capture.facts import Facts, read_facts
 from harness.capture.ftrace.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
@@ -73,7 +74,7 @@ class Capture:
         buffer_kb_per_cpu: int | None = None,
         room: TraceRoom | None = None,
         longest_s: float = LONGEST_S,
-        say: Callable[[str], None] = lambda text: None,
+        say: Progress = silent,
     ) -> None:
         self._device = device
         self._needs = needs

@@ -29,8 +29,8 @@ OUTPUT: Final = "samples.jsonl"
 
 
 def thread_pattern() -> str:
-    """All roles of `contract.threads` as one POSIX extended expression (which has no ``\\d``)."""
-    return "|".join(f"({pattern})" for pattern in threads.PATTERNS.values()).replace(r"\d", "[0-9]")
+    """All roles of `contract.threads` as one POSIX extended expression."""
+    return "|".join(f"({pattern})" for pattern in threads.PATTERNS.values())
 
 
 class Poller:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from harness.capture.packets import SEQUENCE_META, PacketWriter
+from foundation.contract.packets import SEQUENCE_META, PacketWriter
 
 #: One grep over all threads: one process on the device instead of one for each thread.
 PROC_SCRIPT: Final = (

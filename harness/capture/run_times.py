@@ -1,91 +1,92 @@
-"""CPU time of single threads as the trace has it, to hold against the kernel's own account.
-
-The two are measured independently: by context switches here, by the scheduler's
-``schedstat`` there. If they differ, one of them lost something.
-"""
+"""CPU time of single threads by the trace's context switches, without the trace processor."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from foundation.contract import conventions
+from foundation.contract.cpu_time import EDGE_NS, OnCpu, contradiction
 from harness.capture.samples import Sample
 from workloads.kills import KillMark
 
-#: Differences up to this share of the time, or this much, are let pass: schedstat of a running
-#: thread lags by up to a tick at either edge, and is not read in the same instant as the clock.
-TOLERANCE_SHARE: Final = 0.05
-TOLERANCE_NS: Final = 20_000_000
+_NEVER: Final = OnCpu(0, 0)
+#: No thread: who runs there is not known.
+_UNKNOWN: Final = -1
 
-#: A thread that preempts at its wake-up is charged from the wake-up on (kernel/sched/core.c,
-#: rq_clock_skip_update), while the trace has it run from the switch: 2.5 us a slice seen under
-#: emulation, which is 20 % of a compression thread that is woken for each page.
-TOLERANCE_SLICE_NS: Final = 5_000
+
+class RunTime(NamedTuple):
+    """A thread's time in the window, and in ns that in the window and `EDGE_NS` on either side."""
+
+    inside: OnCpu = _NEVER
+    around_ns: int = 0
 
 
 class RunTimes:
-    """Adds up the time on CPU of ``tids`` inside ``window_ns`` (CLOCK_BOOTTIME).
+    """Adds up the time on CPU of ``tids`` inside and around ``window_ns`` (CLOCK_BOOTTIME).
 
-    ``births`` is when each process that was seen to begin did so, ns by pid (Perfetto's traces
-    only), ``marks`` the kills that lmkd marked. Switches of one CPU must come in time order, CPUs in any.
+    Counts as the trace processor's ``sched`` table does: what runs on a CPU before its first
+    switch is unknown, and where that one is a compact event, what runs before its second one.
+    ``births`` is when each process that was seen to begin did so, ns by pid
+    (Perfetto's traces only), ``marks`` the kills that lmkd marked. Switches of one CPU must come in
+    time order, CPUs in any.
     """
 
     def __init__(self, tids: Collection[int], window_ns: tuple[int, int]) -> None:
-        self._tids = frozenset(tids)
         self._begin, self._end = window_ns
         self._running: dict[int, tuple[int, int]] = {}
-        self._run_ns: dict[int, int] = dict.fromkeys(self._tids, 0)
+        # By tid: ns and intervals in the window, ns in the window and around it.
+        self._times = {tid: [0, 0, 0] for tid in tids}
+        self._in_window = False
         self.births: dict[int, int] = {}
         self.marks: list[KillMark] = []
 
-    def switch(self, cpu: int, t_ns: int, prev_pid: int | None, next_pid: int) -> None:
-        """One context switch; ``prev_pid`` None where the trace does not say it."""
-        pid, since = self._running.get(cpu, (prev_pid, self._begin))
-        if pid in self._tids:
+    def switch(self, cpu: int, t_ns: int, next_pid: int, *, compact: bool = False) -> None:
+        """One context switch: ``next_pid`` runs on ``cpu`` from ``t_ns`` on."""
+        pid, since = self._running.get(cpu, (_UNKNOWN, 0))
+        if pid in self._times:
             self._add(pid, since, t_ns)
+        if compact and cpu not in self._running:
+            self._running[cpu] = _UNKNOWN, t_ns
+            return
+        if t_ns < self._end:
+            self._in_window = True
         self._running[cpu] = next_pid, t_ns
 
-    def result(self) -> Mapping[int, int] | None:
-        """ns by tid, or None if there was no switch at all. Call once, at the end."""
-        if not self._running:
+    def result(self, recorded_until_ns: int) -> Mapping[int, RunTime] | None:
+        """Times by tid, or None if no switch was recorded by the window's end. Call once, at the end."""
+        if not self._in_window:
             return None
+        last_ns = max(recorded_until_ns, *(since for _, since in self._running.values()))
         for pid, since in self._running.values():
-            if pid in self._tids:
-                self._add(pid, since, self._end)
+            if pid in self._times:
+                self._add(pid, since, last_ns)
         self._running = {}
-        return self._run_ns
+        return {tid: RunTime(OnCpu(*times[:2]), times[2]) for tid, times in self._times.items()}
 
-    def _add(self, pid: int | None, since: int, until: int) -> None:
-        if pid is not None:
-            self._run_ns[pid] += max(min(until, self._end) - max(since, self._begin), 0)
+    def _add(self, pid: int, since: int, until: int) -> None:
+        begin, end, times = self._begin, self._end, self._times[pid]
+        if since < end and until > begin:
+            times[0] += (until if until < end else end) - (since if since > begin else begin)
+            times[1] += 1
+        if since < end + EDGE_NS and until > begin - EDGE_NS:
+            times[2] += min(until, end + EDGE_NS) - max(since, begin - EDGE_NS)
 
 
-def run_time_reasons(run_ns: Mapping[int, int] | None, begin: Sample, end: Sample) -> tuple[str, ...]:
-    """Void reasons: threads whose time in the trace is not what schedstat says.
+def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end: Sample) -> list[str]:
+    """Void reasons: threads whose time in the trace contradicts their schedstat.
 
-    Threads that schedstat does not show at both samples are not judged.
+    Threads that schedstat does not show at both samples are not judged; a counter that fell has a
+    reason of its own.
     """
-    if run_ns is None:
-        return ()
-    sampling_ns = (begin.t_end_boot_ns - begin.t_boot_ns) + (end.t_end_boot_ns - end.t_boot_ns)
     reasons = []
     for tid, comm in sorted(begin.threads.items()):
         name = conventions.schedstat(comm, tid, "run_ns")
-        if tid not in run_ns or name not in begin.values or name not in end.values:
+        if run_times is None or name not in begin.values or name not in end.values:
             continue
-        told_ns = end.values[name] - begin.values[name]
-        slices = conventions.schedstat(comm, tid, "slices")
-        switched = end.values.get(slices, 0) - begin.values.get(slices, 0)
-        limit_ns = (
-            TOLERANCE_NS
-            + sampling_ns
-            + TOLERANCE_SLICE_NS * switched
-            + TOLERANCE_SHARE * max(told_ns, run_ns[tid])
-        )
-        if abs(run_ns[tid] - told_ns) > limit_ns:
-            reasons.append(
-                f"{comm} (tid {tid}) ran {run_ns[tid] / 1e6:.1f} ms by the trace, "
-                f"{told_ns / 1e6:.1f} ms by schedstat"
-            )
-    return tuple(reasons)
+        schedstat_ns = end.values[name] - begin.values[name]
+        if schedstat_ns < 0:
+            continue
+        reason = contradiction(comm, schedstat_ns, *run_times.get(tid, RunTime()))
+        reasons += [reason] if reason else []
+    return reasons

@@ -12,7 +12,7 @@ from typing import Any, Final
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import MeminfoCounters, SysStats, VmstatCounters
 
 from foundation.contract import conventions
-from harness.capture.packets import SEQUENCE_STATS, PacketWriter
+from foundation.contract.packets import SEQUENCE_STATS, PacketWriter
 from harness.capture.samples import Number, Sample
 
 #: /proc/meminfo keys whose Perfetto name is not the same word in capitals.

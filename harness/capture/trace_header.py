@@ -7,8 +7,8 @@ from typing import Final
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import BuiltinClock
 
+from foundation.contract.packets import SEQUENCE_META, PacketWriter
 from harness.capture.facts import Facts
-from harness.capture.packets import SEQUENCE_META, PacketWriter
 
 _BUFFER_KB: Final = 65536
 

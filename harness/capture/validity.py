@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foundation.contract import conventions
+from foundation.contract.losses import ftrace_lines
 from foundation.contract.threads import role_of
 from harness.capture.ftrace.ftrace_stats import CpuStats
 from harness.capture.samples import Sample
@@ -31,14 +32,7 @@ def ftrace_loss(
     before = {cpu.cpu: cpu for cpu in begin}
     loss: list[str] = []
     for cpu in end:
-        first = before.get(cpu.cpu)
-        for text, now, then in (
-            ("overwritten: the buffer is too small", cpu.overrun, first.overrun if first else 0),
-            ("commit overrun", cpu.commit_overrun, first.commit_overrun if first else 0),
-            ("dropped", cpu.dropped_events, first.dropped_events if first else 0),
-        ):
-            if now > then:
-                loss.append(f"ftrace lost {now - then} events on CPU {cpu.cpu} ({text})")
+        loss += ftrace_lines(cpu.cpu, before.get(cpu.cpu), cpu)
         read = read_by_cpu.get(cpu.cpu, 0)
         if read != cpu.entries:
             loss.append(f"CPU {cpu.cpu}'s trace holds {read} of {cpu.entries} events")

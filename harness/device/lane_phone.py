@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from foundation.contract.device import Expectation
 from foundation.contract.variant import Variant
 from foundation.errors import BootFailed, SuiteError, UsageError
+from foundation.progress import Progress, silent
 from harness.device import phone_facts
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
@@ -41,7 +42,7 @@ def open_phone(
     lab: Lab = NO_LAB,
     variants: Sequence[Variant] = (),
     flash: FlashOptions | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Progress = silent,
 ) -> PhoneLane:
     """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
 

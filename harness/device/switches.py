@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from foundation.contract.variant import Variant
 from foundation.errors import UsageError
+from foundation.words import did_you_mean
 from harness.device.preconditions import FilePin, sysctl, sysfs
 
 #: Of variants on a phone; boot and flash bring a kernel, see `fastboot.choice`.
@@ -25,10 +25,9 @@ def switches_of(variant: Variant) -> list[FilePin]:
     if variant.kind == "as-is":
         _refuse_options(variant)
     elif variant.kind not in KINDS:
-        near = difflib.get_close_matches(variant.kind, KINDS, n=1, cutoff=0.5)
         raise UsageError(
             f"variant '{variant.name}': a phone has no kind '{variant.kind}'",
-            next_step=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(KINDS)}",
+            next_step=did_you_mean(variant.kind, KINDS),
         )
     return []
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +12,7 @@ from typing import Final
 from foundation.cache import cache_dir
 from foundation.contract.arch import Arch
 from foundation.errors import HostError, UsageError
+from foundation.files import replacing
 
 ARCHES: Final[tuple[Arch, ...]] = ("x86_64", "aarch64")
 
@@ -61,11 +60,9 @@ def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequenc
     target = cache_dir("native", arch) / f"{name}-{_digest(gcc, sources, flags)}"
     if target.exists():
         return target
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{name}-")
-    os.close(handle)
-    try:
+    with replacing(target) as partial:
         done = subprocess.run(
-            [gcc, *flags, "-o", partial, *map(str, sources)],
+            [gcc, *flags, "-o", str(partial), *map(str, sources)],
             capture_output=True,
             text=True,
             timeout=300,
@@ -74,10 +71,7 @@ def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequenc
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr.strip()]
             raise HostError(f"{name} does not compile for {arch}: {lines[0]}")
-        Path(partial).chmod(0o755)
-        Path(partial).replace(target)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.chmod(0o755)
     return target
 
 

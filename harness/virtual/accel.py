@@ -18,6 +18,7 @@ from typing import Final, cast
 
 from foundation.cache import cache_dir
 from foundation.errors import KernelError, SuiteError, UsageError
+from foundation.files import write_whole
 from harness.virtual.qemu import (
     AccelName,
     MachineConfig,
@@ -107,6 +108,4 @@ def _recall(key: str, now: float) -> Acceleration | None:
 
 
 def _keep(key: str, chosen: Acceleration, now: float) -> None:
-    aside = _file().with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps({"key": key, "kept_at": now, "accelerator": asdict(chosen)}))
-    aside.replace(_file())
+    write_whole(_file(), json.dumps({"key": key, "kept_at": now, "accelerator": asdict(chosen)}))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import time
 from pathlib import Path
-from types import FrameType
 
-from foundation.arguments import OneLineParser
+from foundation.arguments import OneLineParser, exit_status_of
 from foundation.contract.variant import Variant, split_options
-from foundation.errors import SuiteError, UsageError
+from foundation.errors import UsageError
+from foundation.signals import sigterm_as_interrupt
 from harness.virtual.accel import choose
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
@@ -48,24 +46,20 @@ def _variant(text: str) -> Variant:
 def _boot(args: argparse.Namespace) -> int:
     variant = _variant(args.variant)
     lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
-
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        device = lane.boot(variant)
-        _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
-        _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
-        while lane.is_running():
-            time.sleep(0.5)
-        lane.check_alive()
-        _say("the device has switched itself off")
-        return 0
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        lane.close()
+    with sigterm_as_interrupt():
+        try:
+            device = lane.boot(variant)
+            _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
+            _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
+            while lane.is_running():
+                time.sleep(0.5)
+            lane.check_alive()
+            _say("the device has switched itself off")
+            return 0
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            lane.close()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,10 +74,4 @@ def main(argv: list[str] | None = None) -> int:
     boot.add_argument("--workdir", type=Path, help="folder that keeps the consoles")
     boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
     args = parser.parse_args(argv)
-    try:
-        return _prepare() if args.command == "prepare" else _boot(args)
-    except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        return 130
+    return exit_status_of(lambda: _prepare() if args.command == "prepare" else _boot(args))

@@ -12,12 +12,12 @@ from typing import Final
 from foundation.contract.device import Expectation
 from foundation.contract.variant import Variant
 from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
+from foundation.progress import Progress
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
 from harness.virtual.initramfs import build_initramfs, shell_name
 from harness.virtual.kernels import stock_bundle
-from harness.virtual.kernels.products import Progress
 from harness.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
 from harness.virtual.recipes import recipe
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from foundation.errors import BootFailed, HostError, ModuleLoadFailed
+from foundation.ports import free_port
 from harness.device.crash import Crash, find_crash
 
 AccelName = Literal["kvm", "tcg"]
@@ -68,13 +68,6 @@ def qemu_version() -> str:
         [find_qemu(), "--version"], capture_output=True, text=True, timeout=20, check=False
     )
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
-
-
-def free_port() -> int:
-    """A loopback TCP port that is free now (another process may still take it)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def arguments(config: MachineConfig, port: int, console: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import sys
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from typing import Final
 from foundation.contract.device import Expectation
 from foundation.contract.variant import Variant
 from foundation.errors import UsageError
+from foundation.progress import Progress
+from foundation.words import did_you_mean
 from harness.virtual.kernels import (
     KernelBundle,
     kcompressd_bundle,
@@ -21,7 +22,6 @@ from harness.virtual.kernels import (
     user_bundle,
 )
 from harness.virtual.kernels.built import built_bundle, page_io_bundle, patched_bundle
-from harness.virtual.kernels.products import Progress
 
 KINDS: Final = ("stock", "kcompressd", "built", "kcompressd-page-io", "patch", "kernel", "as-is")
 PARAMETERS: Final = "/sys/module/zram/parameters"
@@ -92,7 +92,7 @@ def recipe(
         return _of_patch(variant, options, progress)
     raise UsageError(
         f"variant '{variant.name}': a virtual device has no kind '{variant.kind}'",
-        next_step=_nearest(variant.kind, KINDS),
+        next_step=did_you_mean(variant.kind, KINDS),
     )
 
 
@@ -196,10 +196,5 @@ def _reject_unknown(variant: Variant, options: Mapping[str, str], known: tuple[s
         if key not in known:
             raise UsageError(
                 f"variant '{variant.name}': kind {variant.kind} has no option '{key}'",
-                next_step=_nearest(key, known) if known else "leave the option out",
+                next_step=did_you_mean(key, known) if known else "leave the option out",
             )
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

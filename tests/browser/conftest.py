@@ -1,4 +1,4 @@
-"""Headless Chromium of the system; only its driver comes from the Python package."""
+"""Headless Chromium: the system's, else playwright's own (Ubuntu packages none outside snap)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# Not Ubuntu's chromium-browser: without snap it is a script that only says so.
+_PROGRAMS = ("chromium", "google-chrome", "google-chrome-stable")
 
 
 @dataclass
@@ -44,14 +45,22 @@ class Traffic:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is None:
-        pytest.fail("no Chromium is here: apt-get install chromium (see setup/debian-packages.txt)")
     with sync_playwright() as driver:
         # Names resolve to nothing: what gets past a page's policy fails instead of leaving.
-        made = driver.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-        )
+        arguments = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        reason = ""
+        try:
+            made = driver.chromium.launch(executable_path=program, args=arguments)
+        except Error as error:
+            if program is not None:
+                raise
+            reason = error.message.splitlines()[0]
+        if reason:
+            pytest.fail(
+                "no Chromium here: put chromium or google-chrome on PATH, or run "
+                f"`.venv/bin/python -m playwright install --with-deps chromium` ({reason})",
+                pytrace=False,
+            )
         yield made
         made.close()
 

@@ -20,7 +20,8 @@ from analysis.judging import metric_table
 from analysis.judging.metric_table import Measured, RowKey, definitions_hash
 from analysis.metrics import PRIMARIES, all_metrics
 from analysis.trace.figure import Figure, unknown
-from harness.campaign.schedule import PlannedBlock, schedule
+from foundation.contract.records import PlannedBlock
+from harness.campaign.schedule import schedule
 
 #: (scenario, variant, pair, rep) -> values by metric; a metric left out is unknown.
 Model = Callable[[str, str, int, int], Mapping[str, float | None]]

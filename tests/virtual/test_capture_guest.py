@@ -14,6 +14,7 @@ from analysis.trace_processor import open_trace
 from foundation.contract import conventions
 from foundation.contract.device import Device
 from foundation.contract.needs import Needs
+from foundation.contract.packets import read_packets
 from foundation.contract.variant import Variant
 from foundation.errors import StateError, SuiteError
 from harness.capture import (
@@ -30,7 +31,6 @@ from harness.capture.ftrace.ftrace_format import parse_header_page
 from harness.capture.ftrace.ftrace_pages import read_pages
 from harness.capture.ftrace.ftrace_session import INSTANCE, FtraceSession
 from harness.capture.ftrace.ftrace_trace import read_formats
-from harness.capture.perfetto.perfetto_loss import packets
 from harness.capture.remote import RemoteFolder
 from harness.capture.trace_room import INSTANCE as ROOM
 from harness.native.build import binary
@@ -187,7 +187,7 @@ def kswapd_run_ns(path: Path) -> int:
     """Time of kswapd on CPU between its recorded switches, by the packets of the trace."""
     total = 0
     since: dict[int, int] = {}
-    for packet in packets(path):
+    for packet in read_packets(path):
         for event in packet.ftrace_events.event:
             if not event.HasField("sched_switch"):
                 continue

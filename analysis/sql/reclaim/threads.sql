@@ -1,22 +1,6 @@
--- Which kernel thread plays which role in reclaim.
+-- Threads of the trace, and their roles in reclaim.
 
--- Role of a thread by its comm: reclaim (kswapd), compression (kcompressd and its ports),
--- vendor_reclaim, writeback, or NULL. The same patterns as in foundation/contract/threads.py.
-CREATE PERFETTO FUNCTION reclaim_role_of(
-  -- Name of the thread as the kernel cuts it, at 15 characters.
-  comm STRING
-)
--- The role, or NULL for a thread without one.
-RETURNS STRING
-AS
-SELECT
-  CASE
-    WHEN $comm REGEXP '^kswapd[0-9]+(:[0-9]+)?$' THEN 'reclaim'
-    WHEN $comm REGEXP '^(kcompressd:?[0-9]+|akcompressd:[0-9]+|zram_comp)$' THEN 'compression'
-    WHEN $comm REGEXP '^(hybridswapd:?[0-9]*|zswapd[0-9]+|kshrinkd.*|mi_reclaim|rtmm_(reclaim|pool))$' THEN 'vendor_reclaim'
-    WHEN $comm REGEXP '^(zram[0-9]+_(wbd|prefetchd)|zram_wb_flush)$' THEN 'writeback'
-    ELSE NULL
-  END;
+INCLUDE PERFETTO MODULE reclaim.roles;
 
 -- Every thread with a name, but for the idle ones. Perfetto's own process tree lists a kernel
 -- thread as a process: where it never ran, only that has its name.

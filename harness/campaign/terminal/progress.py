@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from analysis.judging.interim import Interim
+from foundation.contract.records import PlannedBlock
 from harness.campaign.phase import Phase
-from harness.campaign.schedule import PlannedBlock
 from harness.campaign.terminal.time_left import TimeLeft
 
 

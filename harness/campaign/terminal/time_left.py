@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Final
 
-from harness.campaign.schedule import PlannedBlock
+from foundation.contract.records import PlannedBlock
 
 _NOTHING: Final[Mapping[str, float]] = {}
 

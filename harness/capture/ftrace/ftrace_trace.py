@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats
 
+from foundation.contract.packets import SEQUENCE_FTRACE, PacketWriter
 from foundation.errors import TraceError
 from harness.capture.ftrace.ftrace_convert import Converter, converter
 from harness.capture.ftrace.ftrace_format import (
@@ -20,7 +21,6 @@ from harness.capture.ftrace.ftrace_format import (
 from harness.capture.ftrace.ftrace_pages import Page, read_pages
 from harness.capture.ftrace.ftrace_session import SEPARATOR
 from harness.capture.ftrace.ftrace_stats import CpuStats
-from harness.capture.packets import SEQUENCE_FTRACE, PacketWriter
 from harness.capture.run_times import RunTimes
 
 #: Pages that share a packet: large enough to be cheap, small enough to stay in memory.
@@ -123,8 +123,7 @@ class FtraceWriter:
             fill(data, start, length, event)
             counts[event_id] = counts.get(event_id, 0) + 1
             if event_id in switch_ids:
-                switch = event.sched_switch
-                switched(cpu, time, switch.prev_pid, switch.next_pid)
+                switched(cpu, time, event.sched_switch.next_pid)
 
 
 def write_ftrace(

@@ -17,6 +17,7 @@ from typing import Final
 
 from foundation.contract.device import Device
 from foundation.errors import CommandTimeout, DeviceError, StateError, SuiteError
+from foundation.progress import Progress, silent
 from foundation.quoting import quote
 from harness.capture.perfetto.perfetto_config import (
     KEEP_FREE_BYTES,
@@ -100,7 +101,7 @@ class PerfettoSession:
         longest_s: float,
         tracefs: str | None,
         power_rails: bool = False,
-        say: Callable[[str], None] = lambda text: None,
+        say: Progress = silent,
     ) -> None:
         self._device = device
         self._events = tuple(events)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from foundation.contract.device import Device
 from foundation.errors import DeviceError, DeviceLost
+from foundation.files import sha256_of
+from foundation.progress import Progress, silent
 
 _MIB: Final = 1 << 20
 #: Smaller files are there before anybody wonders.
@@ -24,9 +25,7 @@ class _Reconnecting(Protocol):
     def reconnect(self, *, deadline_s: float) -> bool: ...
 
 
-def pull_checked(
-    device: Device, remote: str, local: Path, say: Callable[[str], None] = lambda text: None
-) -> None:
+def pull_checked(device: Device, remote: str, local: Path, say: Progress = silent) -> None:
     """Copy ``remote`` to ``local``; once more if it was damaged or the device was lost meanwhile.
 
     DeviceError if the hash still differs, DeviceLost if the device does not come back.
@@ -50,12 +49,9 @@ def _on_device(device: Device, remote: str) -> tuple[str, int]:
     return device.shell(["sha256sum", remote], deadline_s=deadline_s).stdout.split()[0], size
 
 
-def _pull(
-    device: Device, remote: str, local: Path, told: str, size: int, say: Callable[[str], None]
-) -> None:
+def _pull(device: Device, remote: str, local: Path, told: str, size: int, say: Progress) -> None:
     device.pull(remote, local, progress=_told(size, say))
-    with local.open("rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
+    got = sha256_of(local)
     if got != told:
         there = local.stat().st_size
         local.unlink()
@@ -67,7 +63,7 @@ def _pull(
         )
 
 
-def _told(size: int, say: Callable[[str], None]) -> Callable[[int], None]:
+def _told(size: int, say: Progress) -> Callable[[int], None]:
     """What `Device.pull` calls with the bytes so far; says something at each fifth of a large file."""
     done = 0
 

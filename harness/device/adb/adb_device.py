@@ -6,8 +6,6 @@ import contextlib
 import functools
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,6 +23,7 @@ from foundation.errors import (
     SuiteError,
     UsageError,
 )
+from foundation.files import replacing
 from foundation.quoting import quote, quote_argv
 from harness.device.adb import shell_v2, sync_service
 from harness.device.adb.adb_link import AdbStream, error_from_adb
@@ -154,23 +153,15 @@ class AdbDevice:
         which have none; a file that grows meanwhile is accepted. ``progress`` gets bytes so far.
         """
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{local.name}.", dir=local.parent)
-        except OSError as error:
-            raise HostError(f"{local.parent} cannot be written: {error.strerror}") from error
-        partial = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as content:
-                digest = self._pull(remote, content, progress, deadline_s)
-            if sha256 and digest != self._sha256(remote):
-                raise DeviceError(f"{remote} came over with another SHA-256", device=self.serial)
-            partial.chmod(0o644)
-            partial.replace(local)
+            with replacing(local) as partial:
+                with partial.open("wb") as content:
+                    digest = self._pull(remote, content, progress, deadline_s)
+                if sha256 and digest != self._sha256(remote):
+                    raise DeviceError(f"{remote} came over with another SHA-256", device=self.serial)
         except OSError as error:
             raise HostError(
                 f"{local} cannot be written: {error.strerror}", next_step="check the space left: df"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def read_text(self, remote: str, *, deadline_s: float = 10.0) -> str:
         """Content of a small text file. CommandFailed with the kernel's reason."""

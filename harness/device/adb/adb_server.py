@@ -7,7 +7,6 @@ import contextlib
 import importlib.resources
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import IO, Final, Self
 from adbutils.errors import AdbError
 
 from foundation.errors import HostError, LabError, UsageError
+from foundation.ports import free_port
 from harness.device.adb.adb_link import Client, error_from_adb
 from harness.device.deadline import Deadline, wait_until
 
@@ -118,7 +118,7 @@ class AdbServer:
 
     @classmethod
     def _launch(cls, *, usb: bool) -> Self:
-        port = _free_port()
+        port = free_port(avoid=(DEFAULT_PORT,))
         # The server keeps its descriptors to the end; a file that has no name leaves nothing behind.
         log = tempfile.TemporaryFile()  # noqa: SIM115
         env = {
@@ -275,12 +275,3 @@ class AdbServer:
             f"the adb server on port {self.port} does not answer",
             next_step="start again" if self.owned else "run 'adb start-server'",
         )
-
-
-def _free_port() -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port != DEFAULT_PORT:
-            return port

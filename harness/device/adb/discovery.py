@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from foundation.errors import LabError
+from foundation.words import nearest
 from harness.device.adb.adb_link import UNAUTHORIZED_ADVICE
 from harness.device.adb.adb_server import AdbServer, ListedDevice
 
@@ -44,9 +44,8 @@ def choose_from(listed: Sequence[ListedDevice], serial: str | None, *, where: st
     for known in listed:
         if known.serial == serial:
             return _usable(known)
-    serials = [known.serial for known in listed]
-    near = difflib.get_close_matches(serial, serials, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"attached: {_listing(listed)}"
+    near = nearest(serial, (known.serial for known in listed))
+    hint = f"did you mean {near}?" if near else f"attached: {_listing(listed)}"
     raise LabError(f"{where} sees no device {serial}", next_step=hint)
 
 

@@ -9,12 +9,13 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from foundation.errors import CommandFailed, CommandTimeout, DeviceError, DeviceLost, HostError
+from foundation.progress import Progress, silent
 from harness.device.command_log import noting
 from harness.device.deadline import Deadline
 from harness.device.fastboot.sockets import closed_by_device
@@ -61,9 +62,7 @@ class Fastboot:
     ``say`` is told each step of a longer call, such as ``Sending sparse 'boot_b' 1/4``.
     """
 
-    def __init__(
-        self, serial: str, *, program: Path | None = None, say: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, serial: str, *, program: Path | None = None, say: Progress = silent) -> None:
         self.serial = serial
         self._program = program
         self._say = say
@@ -248,7 +247,7 @@ class Fastboot:
 class _Output:
     """What the program prints, as it comes."""
 
-    def __init__(self, process: subprocess.Popen[bytes], say: Callable[[str], None]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], say: Progress) -> None:
         assert process.stdout is not None
         self.text = ""
         self._pipe = process.stdout

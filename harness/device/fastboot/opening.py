@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foundation.contract.batch import ask_all
 from foundation.contract.variant import Variant
 from foundation.errors import LabError, UsageError
+from foundation.progress import Progress, silent
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.fastboot import unfinished
 from harness.device.fastboot.choice import (
@@ -60,7 +61,7 @@ def open_kernels(
     options: FlashOptions,
     lab: Lab,
     *,
-    say: Callable[[str], None] = lambda text: None,
+    say: Progress = silent,
 ) -> PhoneKernels | None:
     """None where no variant brings a kernel. UsageError, LabError, HostError before anything is done."""
     kernels, known_good = kernels_of(variants, options)
@@ -137,7 +138,7 @@ def _kernels(
     kernels: Mapping[str, Kernel],
     known_good: KnownGood | None,
     options: FlashOptions,
-    say: Callable[[str], None],
+    say: Progress,
 ) -> PhoneKernels:
     fastboot = Fastboot(options.serial or phone["serialno"], say=say)
     fastboot.version()

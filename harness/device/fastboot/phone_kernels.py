@@ -10,7 +10,7 @@ from typing import Final
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Expectation
 from foundation.errors import BootFailed, LabError, StateError, SuiteError
-from foundation.interrupts import interrupts_held
+from foundation.signals import signals_held
 from harness.device import phone_facts
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline
@@ -138,7 +138,7 @@ class PhoneKernels:
         """
         if not self._changed:
             return
-        with interrupts_held():
+        with signals_held():
             try:
                 if not (self._found_runs and is_as_found(self._now, self._names, self._known_good)):
                     self._go(None, for_good=True)
@@ -253,11 +253,11 @@ class PhoneKernels:
             case Flash(partition, image):
                 self._now = replace(self._now, written={**self._now.written, partition: ""})
                 self._owe(self._now.written)
-                with interrupts_held():
+                with signals_held():
                     self._fastboot.flash(partition, image.path)
                 self._owe({**self._now.written, partition: image.sha256})
             case SetActive(slot):
-                with interrupts_held():
+                with signals_held():
                     self._fastboot.set_active(slot)
             case BootFromRam(image):
                 self._fastboot.boot(image.path)
@@ -346,7 +346,7 @@ class PhoneKernels:
     def _after_failure(self, failure: BootFailed, kernel: Kernel) -> str:
         """Bring the phone back; what the kernel that failed has said, as far as it is known."""
         parts = [str(failure), "--- commands", *self._lines]
-        with interrupts_held():
+        with signals_held():
             try:
                 self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
                 words, its_own = self._words_of(kernel)

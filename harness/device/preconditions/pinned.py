@@ -9,7 +9,7 @@ from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 from foundation.contract.device import Device
 from foundation.errors import DeviceLost, LabError, StateError, SuiteError
-from foundation.interrupts import interrupts_held
+from foundation.signals import signals_held
 from harness.device.preconditions.journal import Journal, Note
 from harness.device.preconditions.pins import Pin, survives_restart
 
@@ -135,7 +135,7 @@ class PinnedState:
         left_behind: list[str] = []
         self._unreachable = False
         try:
-            with interrupts_held():
+            with signals_held():
                 self._rebooted = self._device_restarted()
                 if self._rebooted:
                     self._forget()

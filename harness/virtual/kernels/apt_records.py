@@ -75,7 +75,7 @@ def package_of(record: Mapping[str, str]) -> Package:
         name = record.get("Package", "a package")
         raise HostError(
             f"apt's record of {name} is incomplete ({error})",
-            next_step="run `apt-get update` with a Debian archive configured",
+            next_step="run it again; if it stays so, use another mirror",
         ) from error
 
 

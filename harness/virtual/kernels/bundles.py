@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foundation.errors import UsageError
+from foundation.progress import Progress
 from harness.virtual.kernels.bzimage import release_of
 from harness.virtual.kernels.elf import ModuleInfo
 from harness.virtual.kernels.module_tree import below_release, load_order, scan
 from harness.virtual.kernels.preparation import THREADS_PARAMETER, prepared
-from harness.virtual.kernels.products import Progress
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import UsageError
+from foundation.words import nearest
 from harness.virtual.kernels.elf import ModuleInfo, canonical, read_module
 
 # virtio_pci is a root too: virtio_net works over any transport and names none.
@@ -105,8 +105,8 @@ def _require_builtin(tree: ModuleTree, name: str, needed_by: Iterable[str]) -> N
         )
     if tree.builtin is None or name in tree.builtin:
         return
-    near = difflib.get_close_matches(name, tree.files, 1)
-    hint = f" (nearest: {near[0]})" if near else ""
+    near = nearest(name, tree.files)
+    hint = f" (nearest: {near})" if near else ""
     raise UsageError(
         f"{tree.folder} has no {name}.ko{hint}, and modules.builtin does not list it",
         next_step=f"build the kernel with {name} as a module or built in",

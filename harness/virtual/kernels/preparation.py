@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from foundation.errors import HostError
+from foundation.progress import Progress
 from harness.virtual.kernels import debian, module_build
 from harness.virtual.kernels.apt_records import Package
 from harness.virtual.kernels.bzimage import release_of
 from harness.virtual.kernels.elf import read_module
 from harness.virtual.kernels.module_tree import load_order, scan
 from harness.virtual.kernels.products import (
-    Progress,
     building,
     damage,
     exclusive,

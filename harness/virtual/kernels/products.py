@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import json
-import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
+from foundation.files import lock_file, sha256_of, write_whole
+from foundation.progress import Progress
 
 MANIFEST = "manifest.json"
 _MANIFEST_SCHEMA = 1
 _TEMPORARY = ".building-"
 _LOCK_DEADLINE_S = 1800.0
 
-Progress = Callable[[str], None]
-
 
 def kernels_dir() -> Path:
     """The cache folder that holds everything about kernels."""
     return cache_dir("kernels")
-
-
-def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inventory(folder: Path) -> dict[str, str]:
@@ -44,7 +34,7 @@ def _inventory(folder: Path) -> dict[str, str]:
         if path.is_symlink():
             found[name] = f"-> {path.readlink()}"
         elif path.is_file() and name != MANIFEST:
-            found[name] = sha256(path)
+            found[name] = sha256_of(path)
     return found
 
 
@@ -138,23 +128,14 @@ def locked(path: Path, progress: Progress, waiting: str, deadline_s: float) -> I
 
     HostError if it does so for longer than ``deadline_s``.
     """
-    with path.open("w") as lock:
-        end = time.monotonic() + deadline_s
-        told = False
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    progress(waiting)
-                    told = True
-                if time.monotonic() > end:
-                    raise HostError(
-                        f"another process holds {path} since {deadline_s:.0f} s",
-                        next_step="end it, then run this again",
-                    ) from None
-                time.sleep(0.2)
+    try:
+        lock = lock_file(path, deadline_s=deadline_s, on_wait=lambda: progress(waiting))
+    except BlockingIOError:
+        raise HostError(
+            f"another process holds {path} since {deadline_s:.0f} s",
+            next_step="end it, then run this again",
+        ) from None
+    with lock:
         yield
 
 
@@ -181,10 +162,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def write_pointer(name: str, value: str) -> None:
     """Set the small file ``name`` in the kernels folder, atomically."""
-    path = kernels_dir() / name
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(value + "\n")
-    temporary.replace(path)
+    write_whole(kernels_dir() / name, value + "\n")
 
 
 def read_pointer(name: str) -> str | None:

@@ -11,12 +11,13 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TraceConfig
 
 from analysis.trace_processor import open_trace
+from foundation.contract.losses import NO_BUFFER_END
 from foundation.contract.needs import Needs
+from foundation.contract.packets import read_packets
 from foundation.errors import CommandTimeout, DeviceError
 from harness.capture import Capture, assemble
 from harness.capture.events import split_present
 from harness.capture.perfetto import perfetto_session
-from harness.capture.perfetto.perfetto_loss import packets
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from tests.stand_ins.device import FakeDevice
@@ -278,11 +279,11 @@ def test_a_trace_that_was_cut_short_on_the_device(
     phone: Phone, shell_device: AdbDevice, tmp_path: Path
 ) -> None:
     (tmp_path / "whole").write_bytes(phone.trace)
-    last = list(packets(tmp_path / "whole"))[-1].ByteSize()
+    last = list(read_packets(tmp_path / "whole"))[-1].ByteSize()
     phone.trace = phone.trace[: -(last + 2)]
     raw = marked(shell_device, tmp_path).stop()
     loss = assemble(raw, (), tmp_path / "t").loss
-    assert loss == ("the trace has no buffer statistics: it was cut short",)
+    assert loss == (NO_BUFFER_END,)
 
 
 def test_cancel_after_the_cable_was_pulled(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from foundation.contract.needs import Needs
+from foundation.contract.packets import read_packets
 from foundation.errors import CommandTimeout, DeviceError, StateError
 from harness.capture import Capture, assemble
 from harness.capture.perfetto import perfetto_session
-from harness.capture.perfetto.perfetto_loss import packets
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from tests.fake.suite_programs import SuitePrograms
@@ -144,7 +144,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
     adb: AdbServer, trace: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "trace").write_bytes(trace)
-    body = next(iter(packets(tmp_path / "trace"))).SerializeToString()
+    body = next(iter(read_packets(tmp_path / "trace"))).SerializeToString()
     filler = b"\x0a" + _varint(len(body)) + body
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):

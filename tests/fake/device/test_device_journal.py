@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from android_tests.__main__ import main
-from foundation.cache import ENV_CACHE, cache_dir
+from foundation.cache import ENV_CACHE
 from foundation.contract.variant import Variant
 from foundation.errors import HostError, LabError, StateError, UsageError
+from foundation.state import state_dir, state_root
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.lane_phone import open_phone
@@ -27,7 +30,7 @@ from harness.device.preconditions import (
     swappiness,
     undo_left,
 )
-from harness.device.preconditions.journal import Journal
+from harness.device.preconditions.journal import Journal, process_of
 from tests.stand_ins.device import FakeDevice
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +56,6 @@ with PinnedState(device) as state:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(ENV_CACHE, str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.device.preconditions.journal.cache_dir", cache_dir)
     return tmp_path / "cache"
 
 
@@ -200,26 +202,106 @@ def test_nothing_is_changed_that_cannot_be_noted(
     assert values(phone) == BEFORE
 
 
-def test_nothing_is_left_of_a_run_that_ended(phone: FakeDevice, device: AdbDevice, cache: Path) -> None:
+def test_nothing_is_left_of_a_run_that_ended(phone: FakeDevice, device: AdbDevice) -> None:
     with PinnedState(device) as state:
         state.apply([swappiness(100), ZramPin(64, "zstd")])
         assert len(left_behind(device.serial)) == 2
     assert values(phone) == BEFORE
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert [path for path in state_root().rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(
     "text", ["", "{}", '{"format": 2}', "[1]", '{"format": 1, "module": "pins", "pin": "Nothing"}']
 )
 def test_a_file_that_says_nothing(phone: FakeDevice, device: AdbDevice, text: str) -> None:
-    folder = Journal(device.serial)._folder()
+    folder = state_dir("pins", quote(device.serial, safe=""))
     (folder / "000001.json").write_text(text)
     with pytest.raises(UsageError, match="does not say what was changed"):
         undo_left(device)
 
 
-def test_serials_of_any_letters(phone: FakeDevice, cache: Path) -> None:
+def test_serials_of_any_letters(phone: FakeDevice) -> None:
     Journal("../a b:5555").add(swappiness(1), "60", "boot")
-    (path,) = cache_dir("pins").rglob("*.json")
-    assert path.parent.parent == cache_dir("pins")
+    (path,) = state_root().rglob("*.json")
+    assert path.parent.parent == state_root() / "pins"
     assert json.loads(path.read_text())["serial"] == "../a b:5555"
+
+
+def left_by_an_earlier_version(
+    phone: FakeDevice, device: AdbDevice, cache: Path, **changes: object
+) -> Path:
+    """A phone with swappiness 100, and the note of it as versions wrote it into the cache."""
+    phone.files.write(_SWAPPINESS, b"100")
+    note = {
+        "format": 1,
+        "serial": device.serial,
+        "boot_id": device.read_text("/proc/sys/kernel/random/boot_id").strip(),
+        "owner": [2**22 + 1, "1"],
+        "module": "pins",
+        "pin": "FilePin",
+        "fields": {"name": "vm.swappiness", "path": _SWAPPINESS, "wanted": "100"},
+        "before": "60",
+    }
+    folder = cache / "pins" / quote(device.serial, safe="")
+    folder.mkdir(parents=True)
+    path = folder / "000007.json"
+    path.write_text(json.dumps({**note, **changes}))
+    return path
+
+
+def test_what_an_earlier_version_left_in_the_cache_is_undone(
+    phone: FakeDevice, device: AdbDevice, cache: Path
+) -> None:
+    left_by_an_earlier_version(phone, device, cache)
+    assert undo_left(device) == ["vm.swappiness: 60"]
+    assert values(phone) == BEFORE
+    assert left_behind(device.serial) == []
+    assert [path for root in (cache, state_root()) for path in root.rglob("*") if path.is_file()] == []
+
+
+def test_what_an_earlier_version_left_outlives_the_cache_once_it_was_seen(
+    phone: FakeDevice, device: AdbDevice, cache: Path
+) -> None:
+    left_by_an_earlier_version(phone, device, cache)
+    boot_id = device.read_text("/proc/sys/kernel/random/boot_id").strip()
+    Journal(device.serial).add(swappiness(30), "100", boot_id)
+    phone.files.write(_SWAPPINESS, b"30")
+    assert [note.before for note in left_behind(device.serial)] == ["60", "100"], "oldest first"
+    shutil.rmtree(cache)
+    assert [note.before for note in left_behind(device.serial)] == ["60", "100"]
+    undo_left(device)
+    assert values(phone) == BEFORE
+
+
+def test_a_run_of_an_earlier_version_that_still_holds_the_phone(
+    phone: FakeDevice, device: AdbDevice, cache: Path
+) -> None:
+    path = left_by_an_earlier_version(phone, device, cache, owner=process_of(os.getppid()))
+    with pytest.raises(LabError, match="of this machine holds it"):
+        undo_left(device)
+    assert path.exists(), "its process removes it there"
+    assert not list(state_root().rglob("*.json"))
+
+
+def test_where_nothing_can_be_moved_the_cache_is_honoured(
+    phone: FakeDevice, device: AdbDevice, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = left_by_an_earlier_version(phone, device, cache)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert [note.path for note in left_behind(device.serial)] == [path]
+        assert undo_left(device) == ["vm.swappiness: 60"]
+    assert not path.exists()
+
+
+def test_clearing_the_cache_loses_nothing(
+    adb: AdbServer, phone: FakeDevice, device: AdbDevice, cache: Path
+) -> None:
+    run_that_is_killed(adb, phone)
+    shutil.rmtree(cache, ignore_errors=True)
+    undo_left(device)
+    assert values(phone) == BEFORE

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from foundation.ports import free_port
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.guest_programs import guest_program
-from harness.virtual.qemu import free_port
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from foundation.errors import (
     LabError,
     UsageError,
 )
+from foundation.state import state_dir
 from harness.device.lab import Act
 from harness.device.lane_phone import open_phone
 from harness.device.preconditions.journal import process_of
@@ -95,18 +96,18 @@ def test_what_a_killed_run_left_is_restored_by_command(
     assert "nothing was left behind" in capsys.readouterr().out
 
 
-def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone, tmp_path: Path) -> None:
+def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     lane.boot(variant)
-    record = tmp_path / "FAKE0001.json"
+    record = state_dir("phones") / "FAKE0001.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps(content | {"owner": list(process_of(os.getppid()))}))
     with pytest.raises(LabError, match=rf"process {os.getppid()} of this machine gives phone FAKE0001"):
         bench.open(FOUND, variant)
 
 
-def test_a_record_that_is_damaged_stops_everything(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
+def test_a_record_that_is_damaged_stops_everything(bench: Bench) -> None:
+    (state_dir("phones") / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
     with pytest.raises(HostError, match=r"says how phone FAKE0001 was found, cannot be read"):
         bench.open(FOUND, bench.ram("one", ONE))

@@ -237,9 +237,9 @@ def test_the_question_decides_the_primaries() -> None:
     assert switching.primaries == PRIMARIES
     assert eating.primaries == ("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page")
     assert {question.metric for question in questions_of(eating)} == set(eating.primaries)
-    written = eating.to_json(emulated=True, lanes={}, void_rules=[])
-    assert written["primaries"] == list(eating.primaries)
-    assert written["workload"] == "memory-eater"
+    written = eating.record(emulated=True, lanes={}, void_rules=[])
+    assert written.primaries == eating.primaries
+    assert written.workload == "memory-eater"
 
 
 def test_two_questions_are_two_runs() -> None:

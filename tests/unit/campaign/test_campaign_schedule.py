@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.campaign.schedule import PlannedBlock, order_text, schedule
+from foundation.contract.records import PlannedBlock
+from harness.campaign.schedule import order_text, schedule
 
 TWO = ("baseline", "patched")
 

@@ -1,19 +1,72 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation.contract.records import (
+    BlockResult,
+    CampaignRecord,
+    PlannedBlock,
+    ProfileRecord,
+    RepetitionRecord,
+    TraceRecord,
+)
 from foundation.errors import HostError, ResultsError, UsageError
-from harness.campaign.schedule import PlannedBlock, schedule
+from harness.campaign.schedule import schedule
 from harness.campaign.store import Store
 
 BLOCKS = schedule(("a", "b"), ("idle",), 2, 5, ("lane",))
-IDENTITY: dict[str, Any] = {"pairs": 2, "profile": {"name": "p"}}
-CAMPAIGN: dict[str, Any] = {"schema_version": 1, "seed": 5, **IDENTITY}
-RECORD: dict[str, Any] = {"outcome": "valid", "failure": None, "void_reasons": []}
+IDENTITY: dict[str, Any] = {"pairs": 2, "profile": ProfileRecord("p", "")}
+CAMPAIGN = CampaignRecord(
+    name="c",
+    created_utc="",
+    seed=5,
+    workload="app-switching",
+    scenarios=("idle",),
+    variants=(),
+    reps=1,
+    metrics=(),
+    primaries=(),
+    alpha=0.05,
+    schedule=BLOCKS,
+    suite_version="0",
+    tools={},
+    emulated=True,
+    lanes={},
+    host={},
+    void_rules=(),
+    **IDENTITY,
+)
+REPETITION = RepetitionRecord(
+    index=0,
+    valid=True,
+    void_reasons=(),
+    started_utc="",
+    window_ns=(1, 2),
+    trace=TraceRecord("", 0, "ftrace"),
+    host={},
+    thread_names=(),
+    switches=0,
+    kills=0,
+    mismatches=0,
+)
+RESULT = BlockResult(
+    outcome="valid",
+    void_reasons=(),
+    failure=None,
+    started_utc="",
+    ended_utc="",
+    boot_id="",
+    identity={},
+    pins=(),
+    gates=(),
+    reps=(0,),
+    void_reps={},
+)
 
 
 @pytest.fixture
@@ -28,8 +81,8 @@ def finish(store: Store, block: PlannedBlock) -> None:
     store.start_block(block)
     repetition = store.start_repetition(block, 0)
     (repetition.folder / "trace").write_bytes(b"x")
-    repetition.commit({"index": 0})
-    store.finish_block(block, RECORD)
+    repetition.commit(REPETITION, {"eater": {}})
+    store.finish_block(block, RESULT)
 
 
 def test_a_repetition_is_invisible_until_it_is_whole(store: Store) -> None:
@@ -37,7 +90,7 @@ def test_a_repetition_is_invisible_until_it_is_whole(store: Store) -> None:
     repetition = store.start_repetition(BLOCKS[0], 0)
     (repetition.folder / "trace").write_bytes(b"x")
     assert not repetition.final.exists()
-    repetition.commit({"index": 0})
+    repetition.commit(REPETITION, {"eater": {}})
     assert {path.name for path in repetition.final.iterdir()} == {"trace", "rep.json"}
     assert not repetition.folder.exists()
 
@@ -63,7 +116,7 @@ def test_a_half_pair_is_set_aside_and_whole_pairs_are_kept(store: Store) -> None
 def test_a_pair_with_a_void_block_is_set_aside_only_when_asked(store: Store) -> None:
     for block in BLOCKS[:4]:
         finish(store, block)
-    store.finish_block(BLOCKS[1], {**RECORD, "outcome": "void"})
+    store.finish_block(BLOCKS[1], dataclasses.replace(RESULT, outcome="void"))
     assert store.set_aside_broken_pairs(BLOCKS) == set()
     assert store.set_aside_broken_pairs(BLOCKS, redo_void=True) == {0, 1}
     assert [store.finished(block) for block in BLOCKS] == [False, False, True, True]
@@ -79,8 +132,11 @@ def test_an_interrupted_pair_can_be_set_aside_twice(store: Store) -> None:
 
 def test_the_same_command_resumes_and_another_is_refused(store: Store) -> None:
     store.begin(CAMPAIGN, IDENTITY)
-    with pytest.raises(UsageError, match="another pairs"):
-        store.begin(CAMPAIGN, {**IDENTITY, "pairs": 3})
+    for other in ({"pairs": 3}, {"profile": ProfileRecord("p", "x")}):
+        with pytest.raises(UsageError, match=f"another {next(iter(other))}"):
+            store.begin(CAMPAIGN, {**IDENTITY, **other})
+        with pytest.raises(UsageError, match=f"another {next(iter(other))}"):
+            store.check_same({**IDENTITY, **other})
 
 
 def test_two_runs_never_share_a_folder(store: Store) -> None:
@@ -123,5 +179,5 @@ def test_a_damaged_block_record_names_the_file(store: Store) -> None:
     finish(store, BLOCKS[0])
     path = store.block_folder(BLOCKS[0]) / "block.json"
     path.write_text("{")
-    with pytest.raises(ResultsError, match=r"block\.json cannot be read"):
-        store.block_record(BLOCKS[0])
+    with pytest.raises(ResultsError, match=r"block\.json is damaged"):
+        store.block_result(BLOCKS[0])

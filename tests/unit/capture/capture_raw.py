@@ -10,10 +10,10 @@ from pathlib import Path
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import FtraceStats, TracePacket
 
 from foundation.contract import conventions
+from foundation.contract.packets import PacketWriter
 from harness.capture.facts import Facts
 from harness.capture.ftrace.ftrace_session import SEPARATOR
 from harness.capture.ftrace.ftrace_stats import CpuStats, stats_to_json
-from harness.capture.packets import PacketWriter
 from harness.capture.process_tree import Thread
 from harness.capture.raw import RawCapture
 from harness.capture.samples import Mark, Number, Sample

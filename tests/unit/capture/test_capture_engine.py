@@ -11,8 +11,8 @@ import pytest
 
 from analysis.trace_processor import TraceSession, open_trace
 from foundation.contract import conventions
+from foundation.contract.packets import read_packets
 from harness.capture import CaptureReport, RawCapture, assemble
-from harness.capture.perfetto.perfetto_loss import packets
 from harness.capture.perfetto.perfetto_session import TRACE_FILE
 from tests.unit.capture.capture_raw import (
     MS,
@@ -165,7 +165,8 @@ def test_suite_packets_survive_in_a_trace_that_is_sorted_in_parts(tmp_path: Path
     report = assemble(raw, SWITCHES, tmp_path / "t.perfetto-trace")
     assert report.loss == ()
     expected = sum(
-        packet.track_event.WhichOneof("counter_value_field") is not None for packet in packets(report.path)
+        packet.track_event.WhichOneof("counter_value_field") is not None
+        for packet in read_packets(report.path)
     )
     with open_trace(report.path) as trace:
         counters = trace.rows("select count(*) from counter")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
+import tempfile
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.capture.run_times import RunTimes, run_time_reasons
+from analysis.trace.recording import Recording
+from analysis.trace.schedstat import disagreements
+from analysis.trace_processor import open_trace
+from foundation.contract.cpu_time import EDGE_NS, OnCpu
+from harness.capture.perfetto.perfetto_loss import judge_perfetto
+from harness.capture.run_times import RunTime, RunTimes, run_time_reasons
 from harness.capture.samples import Mark, Sample
+from tests.unit.golden.builder import TraceBuilder
+from tests.unit.golden.reading import write
 
 MS = 1_000_000
+WINDOW = 1200 * MS, 1800 * MS
 
 
 @given(
@@ -22,21 +31,33 @@ MS = 1_000_000
 def test_equal_to_counting_each_instant(steps: list[tuple[int, int]], begin: int, length: int) -> None:
     window = begin, begin + length
     times = RunTimes((42, 43), window)
+    # Who ran before the first switch is not known.
     owner: dict[int, int] = {}
-    now, current = 0, 42
+    now, current, first = 0, -1, steps[0][0]
     for delta, following in steps:
         owner.update(dict.fromkeys(range(now, now + delta), current))
         now += delta
-        times.switch(0, now, current, following)
+        times.switch(0, now, following)
         current = following
     owner.update(dict.fromkeys(range(now, max(now, window[1])), current))
     inside = [owner[t] for t in range(*window)]
-    assert times.result() == {42: inside.count(42), 43: inside.count(43)}
+    found = times.result(max(now, window[1]))
+    if first >= window[1]:
+        assert found is None
+        return
+    assert found is not None
+    assert {tid: time.inside.ns for tid, time in found.items()} == {
+        42: inside.count(42),
+        43: inside.count(43),
+    }
 
 
-def test_a_trace_without_switches_is_not_judged() -> None:
-    assert RunTimes((42,), (0, 100)).result() is None
-    assert run_time_reasons(None, sample("begin", 0), sample("end", 9)) == ()
+def test_a_trace_without_switches_in_the_window_is_not_judged() -> None:
+    times = RunTimes((42,), (0, 100))
+    assert times.result(200) is None
+    times.switch(0, 100, 42)
+    assert times.result(200) is None
+    assert run_time_reasons(None, sample("begin", 0), sample("end", 9)) == []
 
 
 def sample(mark: Mark, run_ms: float) -> Sample:
@@ -45,28 +66,87 @@ def sample(mark: Mark, run_ms: float) -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("trace_ms", "told_ms", "fits"),
+    ("trace_ms", "around_ms", "schedstat_ms", "fits"),
     [
-        (1000, 1000, True),
-        (1000, 1079, True),
-        (1000, 1090, False),
-        (0, 29, True),
-        (0, 32, False),
-        (1090, 1000, False),
+        (1000, 1000, 1000, True),
+        (1000, 1000, 1019, True),
+        (1000, 1000, 1023, False),
+        (1000, 1060, 1079, True),
+        (1000, 1060, 1090, False),
+        (0, 0, 19, True),
+        (0, 0, 22, False),
+        (1019, 1019, 1000, True),
+        (1022, 1022, 1000, False),
+        (3000, 3000, 3059, True),
+        (3000, 3000, 3065, False),
     ],
 )
-def test_disagreement_beyond_the_tolerance_is_a_reason(trace_ms: int, told_ms: int, fits: bool) -> None:
-    run_ns = {42: trace_ms * MS, 50: 7}
-    reasons = run_time_reasons(run_ns, sample("begin", 100), sample("end", 100 + told_ms))
-    assert (reasons == ()) == fits
-    assert fits or "kswapd0 (tid 42) ran" in reasons[0]
+def test_disagreement_beyond_the_tolerance_is_a_reason(
+    trace_ms: int, around_ms: int, schedstat_ms: int, fits: bool
+) -> None:
+    run_times = {42: RunTime(OnCpu(trace_ms * MS, 1), around_ms * MS), 50: RunTime()}
+    reasons = run_time_reasons(run_times, sample("begin", 100), sample("end", 100 + schedstat_ms))
+    assert (reasons == []) == fits
+    assert fits or reasons[0].startswith(
+        f"kswapd0 ran {schedstat_ms}.0 ms by schedstat and {trace_ms}.0 ms"
+    )
 
 
 def test_each_slice_adds_to_what_is_let_pass() -> None:
     begin, end = sample("begin", 100), sample("end", 100 + 284)
-    run_ns = {42: 227 * MS}
-    slices = "schedstat.kswapd0-42.slices"
-    assert run_time_reasons(run_ns, begin, end)
-    begin = dataclasses.replace(begin, values={**begin.values, slices: 50})
-    end = dataclasses.replace(end, values={**end.values, slices: 22_850})
-    assert run_time_reasons(run_ns, begin, end) == ()
+    for slices, fits in ((50, False), (22_800, True)):
+        run_times = {42: RunTime(OnCpu(227 * MS, slices), 227 * MS)}
+        assert (run_time_reasons(run_times, begin, end) == []) == fits
+
+
+#: Intervals of kswapd0 on one of two CPUs: (CPU, gap before it in ms, length in ms).
+_Runs = list[tuple[int, int, int]]
+
+
+@settings(max_examples=40)
+@given(
+    runs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 300), st.integers(1, 300)), max_size=8),
+    schedstat_ms=st.integers(0, 700),
+    near_ms=st.none() | st.integers(-30, 30),
+    compact=st.booleans(),
+    open_end=st.booleans(),
+)
+@example(runs=[(0, 250, 100)], schedstat_ms=104, near_ms=None, compact=False, open_end=False)
+@example(runs=[(0, 150, 150)], schedstat_ms=150, near_ms=None, compact=False, open_end=False)
+@example(runs=[(0, 0, 300), (0, 0, 300)], schedstat_ms=400, near_ms=None, compact=True, open_end=True)
+def test_capture_and_analysis_refuse_the_same_repetitions(
+    runs: _Runs, schedstat_ms: int, near_ms: int | None, compact: bool, open_end: bool
+) -> None:
+    """Both sides read the same bytes of a trace; the analysis through the trace processor."""
+    begin_ns, end_ns = WINDOW
+    builder = TraceBuilder()
+    builder.thread(42, "kswapd0")
+    now = {0: builder.begin, 1: builder.begin}
+    inside_ns = 0
+    for number, (cpu, gap_ms, length_ms) in enumerate(runs):
+        at = now[cpu] + gap_ms * MS
+        until = min(at + length_ms * MS, builder.end)
+        if at >= builder.end:
+            continue
+        last = open_end and all(other != cpu for other, _, _ in runs[number + 1 :])
+        builder.run(42, at, 0 if last else until, cpu)
+        now[cpu] = builder.end if last else until
+        inside_ns += max(min(now[cpu], end_ns) - max(at, begin_ns), 0)
+    schedstat_ns = schedstat_ms * MS if near_ms is None else max(inside_ns + near_ms * MS, 0)
+    counter = "schedstat.kswapd0-42.run_ns"
+    builder.counter(counter, begin_ns, 10**9)
+    builder.counter(counter, end_ns, 10**9 + schedstat_ns)
+    builder.repetition(begin_ns, end_ns)
+    builder.capture()
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), builder.build(compact=compact))
+        with open_trace(path) as session:
+            judged = disagreements(Recording(session))
+        run_times = RunTimes((42,), WINDOW)
+        judge_perfetto(path, run_times)
+    values = [
+        Sample(t, t, "sample", {counter: v}, {42: "kswapd0"}, ())
+        for t, v in ((begin_ns, 10**9), (end_ns, 10**9 + schedstat_ns))
+    ]
+    assert run_time_reasons(run_times.result(builder.end), *values) == judged
+    assert EDGE_NS == 100 * MS

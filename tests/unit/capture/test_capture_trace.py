@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.contract.packets import read_packets, varint
 from foundation.errors import TraceError
 from harness.capture import assemble
-from harness.capture.packets import varint
-from harness.capture.perfetto.perfetto_loss import packets
 from tests.unit.capture.capture_raw import SWITCHES, raw_capture, write_pages
 
 
@@ -31,7 +30,7 @@ def test_running_time_is_that_of_the_records(folder: Path, tmp_path: Path) -> No
     run_ns: Counter[int] = Counter()
     running: dict[int, tuple[int, int]] = {}
     events: Counter[int] = Counter()
-    for packet in packets(report.path):
+    for packet in read_packets(report.path):
         if packet.WhichOneof("data") != "ftrace_events":
             continue
         bundle = packet.ftrace_events
@@ -76,7 +75,7 @@ def test_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
 
 def test_the_closing_statistics_come_last(folder: Path, tmp_path: Path) -> None:
     write_pages(folder)
-    last = list(packets(assemble(raw_capture(folder), (), tmp_path / "t").path))[-1]
+    last = list(read_packets(assemble(raw_capture(folder), (), tmp_path / "t").path))[-1]
     assert last.ftrace_stats.phase == 2
     assert [cpu.cpu for cpu in last.ftrace_stats.cpu_stats] == [0, 1]
 
@@ -87,7 +86,7 @@ def test_edges_of_the_window_carry_the_exact_samples(folder: Path, tmp_path: Pat
     report = assemble(raw, SWITCHES, tmp_path / "t")
     names: dict[int, str] = {}
     seen: dict[str, dict[int, float]] = {}
-    for packet in packets(report.path):
+    for packet in read_packets(report.path):
         if packet.HasField("track_descriptor"):
             names[packet.track_descriptor.uuid] = packet.track_descriptor.name
         elif packet.track_event.HasField("counter_value") or packet.track_event.HasField(
@@ -109,7 +108,7 @@ def test_marked_gap_is_loss_and_stands_in_the_trace(folder: Path, tmp_path: Path
     write_pages(folder, miss=True)
     report = assemble(raw_capture(folder), (), tmp_path / "t")
     assert report.loss == ("events are missing between pages of CPU 1 (123)",)
-    lost = [p.ftrace_events.cpu for p in packets(report.path) if p.ftrace_events.lost_events]
+    lost = [p.ftrace_events.cpu for p in read_packets(report.path) if p.ftrace_events.lost_events]
     assert lost == [1]
 
 
@@ -154,12 +153,14 @@ def test_cut_trace_is_refused(folder: Path, tmp_path: Path, keep: int) -> None:
     path = assemble(raw_capture(folder), (), tmp_path / "t").path
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TraceError, match=r"t is (empty|cut short)"):
-        list(packets(path))
+        list(read_packets(path))
 
 
 def test_clock_and_kernel_stand_before_the_first_event(folder: Path, tmp_path: Path) -> None:
     write_pages(folder)
-    kinds = [p.WhichOneof("data") for p in packets(assemble(raw_capture(folder), (), tmp_path / "t").path)]
+    kinds = [
+        p.WhichOneof("data") for p in read_packets(assemble(raw_capture(folder), (), tmp_path / "t").path)
+    ]
     first = kinds.index("ftrace_events")
     assert {"clock_snapshot", "system_info", "trace_config", "process_tree"} <= set(kinds[:first])
 

@@ -62,9 +62,9 @@ def test_a_whole_recording_has_no_loss() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"overrun": 9}, "lost 9 events on CPU 0 (overwritten"),
-        ({"commit_overrun": 2}, "lost 2 events on CPU 0 (commit overrun)"),
-        ({"dropped_events": 1}, "lost 1 events on CPU 0 (dropped)"),
+        ({"overrun": 9}, "9 ftrace events overwritten before they were read on CPU 0 (overrun)"),
+        ({"commit_overrun": 2}, "2 ftrace events lost to nesting on CPU 0 (commit_overrun)"),
+        ({"dropped_events": 1}, "1 ftrace events dropped on CPU 0 (dropped_events)"),
         ({"entries": 501}, "CPU 0's trace holds 500 of 501 events"),
     ],
 )

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation.contract.records import (
+    BlockResult,
+    CampaignRecord,
+    PlannedBlock,
+    RepetitionRecord,
+    read_record,
+    write_record,
+)
 from foundation.contract.results import load
 from foundation.errors import ResultsError
 from tests.unit.results_folder import ResultsFolder
 
 VALUES = {"kswapd_cpu_ms": 1.0}
+FINDINGS = Path(__file__).parents[3] / "findings"
+CAMPAIGNS = sorted(path for path in FINDINGS.iterdir() if path.is_dir())
 
 
 def small(tmp_path: Path) -> ResultsFolder:
@@ -44,7 +55,7 @@ def test_a_campaign_is_read_whole(tmp_path: Path) -> None:
     assert block.pins[0].before == "60"
     assert block.pins[0].set == "100"
     assert block.repetitions[0].window_ns == (1_000_000_000, 8_000_000_000)
-    assert block.repetitions[0].trace.path.read_bytes().startswith(b"synthetic")
+    assert block.repetitions[0].trace_path.read_bytes().startswith(b"synthetic")
 
 
 def test_a_block_without_its_record_does_not_count(tmp_path: Path) -> None:
@@ -84,21 +95,24 @@ def test_what_is_no_results_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema_version": 2}, "schema version 2, this suite reads 1"),
+        ({"schema_version": 2}, "schema version 2, this suite has 1"),
         ({"schema_version": ...}, "schema version None"),
-        ({"seed": ...}, "'seed' is missing"),
-        ({"seed": True}, "'seed' is not a whole number"),
-        ({"seed": "7"}, "'seed' is not a whole number"),
-        ({"alpha": "low"}, "'alpha' is not a number"),
+        ({"seed": ...}, "missing required field `seed`"),
+        ({"seed": True}, r"Expected `int`, got `bool` - at `\$\.seed`"),
+        ({"seed": "7"}, r"Expected `int`, got `str` - at `\$\.seed`"),
+        ({"alpha": "low"}, r"Expected `float`, got `str` - at `\$\.alpha`"),
         ({"alpha": 0}, "between 0 and 1"),
         ({"variants": []}, "at least two"),
-        ({"variants": [{"name": "a"}]}, r"variants\[0\].*'options' is missing"),
-        ({"scenarios": "idle"}, "'scenarios' is not a list"),
+        (
+            {"variants": [{"name": "a", "kind": "b"}]},
+            r"missing required field `options` - at `\$\.variants\[0\]`",
+        ),
+        ({"scenarios": "idle"}, r"Expected `array`, got `str` - at `\$\.scenarios`"),
         ({"scenarios": []}, "unknown|empty"),
-        ({"schedule": [3]}, r"'schedule\[0\]' is not an object"),
-        ({"profile": None}, "'profile' is not an object"),
-        ({"metrics": [1]}, "'metrics' is not a list of texts"),
-        ({"emulated": 1}, "'emulated' is not true or false"),
+        ({"schedule": [3]}, r"Expected `object`, got `int` - at `\$\.schedule\[0\]`"),
+        ({"profile": None}, r"Expected `object`, got `null` - at `\$\.profile`"),
+        ({"metrics": [1]}, r"Expected `str`, got `int` - at `\$\.metrics\[0\]`"),
+        ({"emulated": 1}, r"Expected `bool`, got `int` - at `\$\.emulated`"),
     ],
 )
 def test_a_damaged_plan_is_one_line_with_file_and_key(
@@ -115,10 +129,10 @@ def test_a_damaged_plan_is_one_line_with_file_and_key(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"outcome": "fine"}, "'outcome' is 'fine'"),
+        ({"outcome": "fine"}, r"'fine' - at `\$\.outcome`"),
         ({"outcome": "kernel_failure"}, "without its text"),
         ({"pair": 1}, "is not block 0 of the plan"),
-        ({"pins": [{"name": 3}]}, r"pins\[0\].*'name' is not text"),
+        ({"pins": [{"name": 3}]}, r"Expected `str`, got `int` - at `\$\.pins\[0\]\.name`"),
         ({"reps": [0, 5]}, r"rep-5.rep\.json is missing"),
     ],
 )
@@ -148,3 +162,22 @@ def test_a_block_of_another_campaign_is_refused(tmp_path: Path) -> None:
     edit(folder / "block.json", index=0)
     folder.rename(folder.with_name("copy"))
     assert len(load(made.root).blocks) == 3
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda path: path.name)
+def test_published_records_are_written_byte_for_byte_as_they_were_read(
+    campaign: Path, tmp_path: Path
+) -> None:
+    """Writer and reader share the types: what one reads, the other writes again."""
+    block = next(campaign.glob("blocks/*/block.json"))
+    repetition = next(campaign.glob("blocks/*/rep-*/rep.json"))
+    known = {field.name for field in dataclasses.fields(RepetitionRecord)}
+    more = {k: v for k, v in json.loads(repetition.read_text()).items() if k not in known}
+    files: list[tuple[Path, list[type[Any]], dict[str, Any]]] = [
+        (campaign / "campaign.json", [CampaignRecord], {}),
+        (block, [PlannedBlock, BlockResult], {}),
+        (repetition, [RepetitionRecord], more),
+    ]
+    for path, kinds, rest in files:
+        write_record(tmp_path / path.name, *(read_record(path, kind) for kind in kinds), rest)
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.sql import modules
+from analysis.sql import FOLDER, modules
 from analysis.sql.reference import Module, described, sql_reference
+from analysis.sql.roles import roles_sql
 from analysis.trace_processor import EngineChoice, TraceSession, open_trace
 from analysis.trace_processor.client import open_client, program
 from foundation.contract.threads import role_of
@@ -42,6 +43,10 @@ def session(trace: Path) -> Iterator[TraceSession]:
 
 def test_the_page_is_made_from_the_modules() -> None:
     assert _PAGE.read_text(encoding="utf-8") == sql_reference()
+
+
+def test_the_roles_on_disk_are_those_of_the_table() -> None:
+    assert (FOLDER / "roles.sql").read_text(encoding="utf-8") == roles_sql()
 
 
 @pytest.mark.parametrize("module", described(), ids=lambda module: module.name)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import BootFailed, HostError, KernelError, ModuleLoadFailed
+from foundation.ports import free_port
 from harness.virtual import qemu
 from harness.virtual.qemu import MachineConfig, VirtualMachine, arguments
 
@@ -261,6 +262,6 @@ def test_the_command_line(emulator: StandIn) -> None:
 
 
 def test_a_free_port_can_be_bound() -> None:
-    port = qemu.free_port()
+    port = free_port()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))

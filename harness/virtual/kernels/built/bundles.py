@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from foundation.errors import UsageError
+from foundation.progress import Progress
 from harness.virtual.kernels.built.config import read_fragment
 from harness.virtual.kernels.built.kernel import KernelWish, build_kernel, cached_kernel
 from harness.virtual.kernels.built.patch_file import read_patch
 from harness.virtual.kernels.bundles import KernelBundle
-from harness.virtual.kernels.products import Progress
 
 PAGE_IO_PATCH = Path(__file__).parents[1] / "page_io_kcompressd" / "kcompressd.patch"
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import HostError, SuiteError, UsageError
+from foundation.progress import Progress
 from harness.virtual.kernels.built import config, make
 from harness.virtual.kernels.built.apply import apply_patch
 from harness.virtual.kernels.built.patch_file import PatchFile
@@ -35,7 +36,6 @@ from harness.virtual.kernels.bzimage import release_of
 from harness.virtual.kernels.elf import gnu_build_id, sections
 from harness.virtual.kernels.host_command import run
 from harness.virtual.kernels.products import (
-    Progress,
     building,
     damage,
     facts_of,

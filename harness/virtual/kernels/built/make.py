@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import HostError
+from foundation.progress import Progress
 from harness.virtual.kernels.host_command import require_programs
-from harness.virtual.kernels.products import Progress
 
 COMPILER = "gcc-12"
 PROGRESS_EVERY_S = 30.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,9 +13,10 @@ from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
+from foundation.files import write_whole
+from foundation.progress import Progress
 from harness.virtual.kernels import debian
 from harness.virtual.kernels.products import (
-    Progress,
     locked,
     remove_unfinished,
     require_space,
@@ -87,9 +87,7 @@ def kernel_source(progress: Progress) -> KernelSource:
         final = builds / f"source-{version}"
         shutil.rmtree(final, ignore_errors=True)
         unpacked.rename(final)
-    pointer = builds / f"{_POINTER}.{os.getpid()}"
-    pointer.write_text(version + "\n")
-    pointer.replace(builds / _POINTER)
+    write_whole(builds / _POINTER, version + "\n")
     return KernelSource(version, final)
 
 

@@ -1,0 +1,213 @@
+"""The JSON files of a results folder: one type each, for the campaign that writes and all that read.
+
+The layout is described in docs/results-folder.md. A key that a reader of today does not know is
+kept in the file and left out of the record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from foundation.errors import ResultsError
+from foundation.files import write_whole
+
+SCHEMA_VERSION: Final = 1
+
+CAMPAIGN_FILE: Final = "campaign.json"
+BLOCK_FILE: Final = "block.json"
+REPETITION_FILE: Final = "rep.json"
+
+BlockOutcome = Literal["valid", "void", "kernel_failure"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ProfileRecord:
+    """The profile as it was run; ``toml`` is its whole text."""
+
+    name: str
+    toml: str
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """One kernel under test as the plan names it; ``spec`` is the text the user gave.
+
+    ``images`` are the SHA-256 of what it flashes, by partition; absent for other kinds.
+    """
+
+    name: str
+    kind: str
+    options: Mapping[str, str]
+    spec: str
+    images: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True)
+class PlannedBlock:
+    """One boot of one variant, and its place in the campaign.
+
+    ``pair`` counts from 0 within a scenario; a pair holds one adjacent block of every
+    variant, on one lane. ``position`` is the block's place inside its pair.
+    """
+
+    index: int
+    pair: int
+    position: int
+    scenario: str
+    variant: str
+    lane: str
+
+    def folder(self) -> str:
+        """Name of the block's folder, such as ``003-patched-idle``."""
+        return f"{self.index:03d}-{self.variant}-{self.scenario}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecord:
+    """``campaign.json``: the plan, written before the first block.
+
+    ``suppressed`` names preconditions of a phone that were neither set nor checked. Campaigns of
+    before it have none.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    created_utc: str
+    seed: int
+    workload: str
+    profile: ProfileRecord
+    scenarios: tuple[str, ...]
+    variants: tuple[VariantRecord, ...]
+    pairs: int
+    reps: int
+    metrics: tuple[str, ...]
+    suppressed: tuple[str, ...] = ()
+    primaries: tuple[str, ...]
+    alpha: float
+    schedule: tuple[PlannedBlock, ...]
+    suite_version: str
+    tools: Mapping[str, str]
+    emulated: bool
+    lanes: Mapping[str, Mapping[str, Any]]
+    host: Mapping[str, Any]
+    void_rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One pinned setting; the values are what was read, not what was hoped for.
+
+    ``set`` None: recorded only. ``restored`` None: not put back yet.
+    """
+
+    name: str
+    before: str | None
+    set: str | None
+    after: str | None
+    restored: str | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A check of a block that was made, and how it came out."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(kw_only=True)
+class BlockResult:
+    """How one boot of one variant went: ``block.json`` without the block's place in the plan.
+
+    Mutable, because it grows while the block runs. ``reps`` are the indices of valid repetitions,
+    ``void_reps`` the reasons of the others by index; ``attempts`` the errors of earlier attempts.
+    """
+
+    outcome: BlockOutcome
+    void_reasons: tuple[str, ...]
+    failure: str | None
+    started_utc: str
+    ended_utc: str
+    boot_id: str
+    identity: Mapping[str, Any]
+    pins: tuple[Pin, ...]
+    gates: tuple[Gate, ...]
+    reps: tuple[int, ...]
+    void_reps: dict[str, tuple[str, ...]]
+    attempts: tuple[str, ...] = ()
+
+    def gate(self, name: str, ok: bool, detail: str) -> None:
+        """Note a check that was made, and void the block if it failed."""
+        self.gates += (Gate(name, ok, detail),)
+        if not ok:
+            self.void_reasons += (f"{name}: {detail}",)
+
+
+@dataclass(frozen=True)
+class TraceRecord:
+    """The trace of a repetition as recorded. The file may not exist any more."""
+
+    sha256: str
+    bytes: int
+    backend: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepetitionRecord:
+    """``rep.json``, but for what each workload adds. ``window_ns`` is CLOCK_BOOTTIME, begin and end;
+    ``host`` holds shares of CPU capacity. ``pages_verified`` is None in older files."""
+
+    index: int
+    valid: bool
+    void_reasons: tuple[str, ...]
+    started_utc: str
+    window_ns: tuple[int, int]
+    trace: TraceRecord
+    host: Mapping[str, Any]
+    thread_names: tuple[str, ...]
+    switches: int
+    kills: int
+    pages_verified: int | None = None
+    mismatches: int
+
+
+def read_record(path: Path, kind: type[T]) -> T:
+    """One JSON object as a record. ResultsError with one line that names the file and the key."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} is missing") from error
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error
+    except msgspec.ValidationError as error:
+        raise damaged(path, str(error)) from error
+    except msgspec.DecodeError as error:
+        raise ResultsError(
+            f"{path} is damaged: {error}",
+            next_step="restore the file, or move its block's folder away and measure the pair again",
+        ) from error
+
+
+def damaged(path: Path, why: str) -> ResultsError:
+    """The error for a record that is not as it must be."""
+    return ResultsError(f"{path} is damaged: {why}")
+
+
+def write_record(path: Path, *parts: object) -> None:
+    """Write the keys of all records and mappings of ``parts`` as one JSON object.
+
+    A reader sees the old file or the new one, never half of one.
+    """
+    content: dict[str, Any] = {}
+    for part in parts:
+        content |= msgspec.to_builtins(part)
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)

@@ -1,0 +1,1 @@
+"""setup.sh on the systems that people have."""
