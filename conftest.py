@@ -104,7 +104,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also time each fault on a swapped-out page, and tell which hit the compression queue: costs"
         " every fault CPU time",
     )
-    group.addoption("--dry-run", action="store_true", help="print the schedule and stop")
+    group.addoption(
+        "--dry-run", action="store_true", help="print the schedule (and what a phone is sent) and stop"
+    )
     group.addoption(
         "--fail-on",
         metavar="regressed|none",
@@ -203,7 +205,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     from harness.campaign.options import settings_of_all
 
     try:
-        text = dry_run_text(settings_of_all(_command_line(config)))
+        text = dry_run_text(settings_of_all(_command_line(config)), reads=config.getoption("verbose") > 0)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
     print(text)

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, UsageError
@@ -19,9 +19,6 @@ from workloads.launches import Launch, LaunchState, start, stop_argv
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
-
-#: Leaves the app in front, where there is a gap.
-HOME_ARGV: Final = ("input", "keyevent", "HOME")
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,8 @@ class AppSwitching:
             act(self._device, [app.action], app.package, self._phone.size, self._sleep)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(HOME_ARGV)
+            # Leaves the app in front.
+            self._device.shell(["input", "keyevent", "HOME"])
             self._sleep(self._profile.gap_s)
         return switch
 

@@ -10,6 +10,7 @@ from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.needs import Needs
 from foundation.contract.threads import role_of
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
+from harness.campaign.host import Host
 from harness.campaign.phase import Phase, Tell
 from harness.campaign.plan import Plan
 from harness.campaign.preconditions import Preconditions
@@ -61,7 +62,14 @@ class BlockRecord:
 
 
 def run_block(
-    *, lane: Lane, plan: Plan, block: PlannedBlock, store: Store, needs: Needs, phase: Tell
+    *,
+    lane: Lane,
+    plan: Plan,
+    block: PlannedBlock,
+    store: Store,
+    needs: Needs,
+    phase: Tell,
+    host: Host | None = None,
 ) -> BlockRecord:
     """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
 
@@ -72,7 +80,7 @@ def run_block(
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
         folder = store.start_block(block)
         try:
-            _attempt(lane, plan, block, store, needs, phase, record)
+            _attempt(lane, plan, block, store, needs, phase, record, host or Host())
             break
         except KernelError as error:
             _kernel_result(record, error, lane, folder)
@@ -113,6 +121,7 @@ def _attempt(
     needs: Needs,
     phase: Tell,
     record: BlockRecord,
+    host: Host,
 ) -> None:
     variant = plan.variant(block.variant)
     phase(Phase.BOOT, f"booting {variant.spec}")
@@ -132,7 +141,7 @@ def _attempt(
             conditions.establish(state)
         finally:
             record.pins = state.record()
-        workload = workload_named(plan.workload).make(device, plan.profile)
+        workload = workload_named(plan.workload).make(device, plan.profile, host)
         phase(Phase.PREPARE)
         try:
             workload.install()
@@ -150,6 +159,7 @@ def _attempt(
                     expectation,
                     room,
                     conditions,
+                    host,
                 )
             phase(Phase.VERIFY)
             drifted = state.drifted()
@@ -178,12 +188,13 @@ def _measure_all(
     expectation: Expectation,
     room: TraceRoom | None,
     conditions: Preconditions,
+    host: Host,
 ) -> None:
     before = read_identity(device, expectation)
     phase(Phase.PREPARE, workload_named(plan.workload).warm_up)
     workload.prepare()
     workload.reset()
-    with condition(block.scenario, device):
+    with condition(block.scenario, device, host):
         workload.cycle()
     workload.result()
     _live_gate(before, read_identity(device, expectation), expectation, record, device)
@@ -201,6 +212,7 @@ def _measure_all(
             phase=phase,
             room=room,
             conditions=conditions,
+            host=host,
         )
         if measured.void_reasons:
             record.void_reps[str(index)] = list(measured.void_reasons)

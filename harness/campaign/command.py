@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
         suppress=tuple(options.suppress),
     )
     if options.dry_run:
-        _say(dry_run_text(settings_of_all(line)))
+        _say(dry_run_text(settings_of_all(line), reads=options.verbose > 0))
         return 0
     more = ["--fail-on", options.fail_on, *["-v"] * options.verbose]
     more += ["--redo-void"] if options.redo_void else []

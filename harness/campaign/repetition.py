@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device, Lane
 from foundation.contract.needs import Needs
+from harness.campaign.host import Host
 from harness.campaign.phase import Phase, Tell
 from harness.campaign.preconditions import Preconditions
 from harness.campaign.rules import host_reasons
@@ -23,10 +23,8 @@ from harness.capture import (
     HostLoad,
     RawCapture,
     TraceRoom,
-    assemble,
 )
 from harness.capture.validity import throttle_reasons
-from harness.native.build import binary
 from workloads.app_switching import CycleResult
 from workloads.burner import CpuBurner, RealTime
 from workloads.launches import trace_doubts
@@ -44,14 +42,15 @@ class Measured:
     void_reasons: tuple[str, ...]
 
 
-def condition(scenario: str, device: Device) -> contextlib.AbstractContextManager[object]:
+def condition(scenario: str, device: Device, host: Host) -> contextlib.AbstractContextManager[object]:
     """The CPU condition of a scenario.
 
     Nothing for ``idle``; a burner on every CPU for ``busy``, one of real-time threads for ``rt-busy``.
     """
     if scenario == "idle":
         return contextlib.nullcontext()
-    return CpuBurner(device, binary("burner", arch_of(device)), realtime=real_time(scenario))
+    program = host.program("burner", arch_of(device))
+    return CpuBurner(device, program, host.sleep, realtime=real_time(scenario))
 
 
 def real_time(scenario: str) -> RealTime | None:
@@ -71,6 +70,7 @@ def measure(
     phase: Tell,
     room: TraceRoom | None = None,
     conditions: Preconditions,
+    host: Host,
 ) -> Measured:
     """Run and store one repetition, recording in the memory that ``room`` holds.
 
@@ -86,15 +86,15 @@ def measure(
         conditions.before()
         phase(Phase.CAPTURE, f"repetition {index}: {scenario}")
         workload.reset()
-        raw, host = _record(
-            lane, device, scenario, workload, needs, folder, phase, room, conditions.longest_s
+        raw, load = _record(
+            lane, device, scenario, workload, needs, folder, phase, room, conditions.longest_s, host
         )
         phase(Phase.VERIFY)
         throttled = [*conditions.after()]
         if conditions.watches_throttling:
             throttled += throttle_reasons(raw.begin, raw.between, raw.end)
         cycle = workload.result()
-        report = assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
+        report = host.assemble(raw, cycle.switches, folder / "trace.perfetto-trace")
         if report.marks is not None and isinstance(cycle, CycleResult):
             cycle = cycle.with_marks(report.marks)
         contradicted, unseen = trace_doubts(cycle.switches, report.births)
@@ -102,12 +102,12 @@ def measure(
         reasons = (
             *report.loss,
             *report.void_reasons,
-            *host_reasons(host, emulated=lane.emulated),
+            *host_reasons(load, emulated=lane.emulated),
             *throttled,
             *contradicted,
             *cycle.void_reasons(),
         )
-        record = _record_json(index, started, reasons, report, host, cycle)
+        record = _record_json(index, started, reasons, report, load, cycle)
         seen = {"cold_starts_unseen": unseen} if report.births else {}
         repetition.commit({**record, **conditions.record(), **seen})
     except BaseException:
@@ -128,28 +128,29 @@ def _record(
     phase: Tell,
     room: TraceRoom | None,
     longest_s: float,
+    host: Host,
 ) -> tuple[RawCapture, dict[str, float | None]]:
     def say(text: str) -> None:
         phase(Phase.PULL, text)
 
-    capture = Capture(device, needs, folder, room=room, longest_s=longest_s, say=say)
+    capture = Capture(device, needs, folder, room=room, longest_s=longest_s, say=say, program=host.program)
     load = HostLoad(device_cpu_s=lane.device_cpu_s, own_pid=os.getpid())
     # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which is
     # safest while little runs, and the buffers are read faster by an idle device.
     capture.start()
     try:
-        with condition(scenario, device):
-            time.sleep(SETTLE_S)
+        with condition(scenario, device, host):
+            host.sleep(SETTLE_S)
             capture.mark_begin()
             load.start()
             workload.cycle()
-            host = load.stop()
+            used = load.stop()
             capture.mark_end()
     except BaseException:
         capture.cancel()
         raise
     phase(Phase.PULL)
-    return capture.stop(), host
+    return capture.stop(), used
 
 
 def _record_json(

@@ -60,8 +60,7 @@ class PinnedState:
                 RECONNECT_EMULATED_DEADLINE_S if device.emulated else RECONNECT_DEADLINE_S
             )
         self._reconnect_deadline_s = reconnect_deadline_s
-        # A virtual device ends with the process that holds it, and so do its settings.
-        self._journal = None if device.emulated else Journal(device.serial)
+        self._journal = Journal(device.serial) if device.keeps_settings else None
         self._held: list[_Held] = []
         self._boot_id: str | None = None
         self._restored = False
@@ -260,7 +259,7 @@ def undo_left(device: Device) -> list[str]:
     LabError if another process holds the device, StateError for what could not be put back:
     it stays noted. Nothing is written to a device that has restarted since.
     """
-    if device.emulated:
+    if not device.keeps_settings:
         return []
     notes = left_behind(device.serial)
     for note in notes:

@@ -113,7 +113,7 @@ def lab(adb: AdbServer, tmp_path: Path) -> Iterator[Lab]:
 def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     before = lab.state()
     words = ("--suppress", "battery,rotation", "--scenario", "busy", "--seed", "1")
-    shown = lab.run(*words, "--dry-run").stdout
+    shown = lab.run(*words, "--dry-run", "-v").stdout
     assert (lab.phone.ran, lab.phone.files.written) == ([], []), "a dry run touches nothing"
     done = lab.run(*words)
     assert "Traceback" not in done.stdout + done.stderr
