@@ -93,7 +93,7 @@ def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
         each = f", each of {rounds} rounds ({plan.profile.order})" if rounds > 1 else ""
         yield f"a block has {plan.reps} repetition{'' if plan.reps == 1 else 's'}{each}; one is shown"
     yield "a line that is sent several times in one phase is shown once"
-    yield "<its value> and the like are what only the phone knows; points are those of a screen of 1000 by 1000"
+    yield "<its value> and the like are what only the phone knows; its screen is taken for 1000 by 1000"
     if not reads:
         yield "left out is what only reads (-v shows it)"
 

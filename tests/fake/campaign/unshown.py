@@ -28,21 +28,31 @@ def unshown(fake: FakeDevice, text: str) -> list[str]:
     missing = {line for line in sent if not pattern.fullmatch(_POLLED.sub("", line))}
     # What the shell wrote is in its texts.
     pushed = {path for path in fake.files.written if not any(f"> {path}" in line for line in sent)}
-    words = re.compile("|".join(_pattern(word) for line in shown for word in line.split()))
+    words = re.compile("|".join(_pattern(word) for line in shown for word in line.split() if "/" in word))
     services = {one.partition(":")[0] for one in fake.commands} - {"sync", "shell,v2", "shell,v2,raw"}
     without_serial = re.sub(r"\badb -s \S+ ", "adb ", text)
     missing |= {path for path in pushed if not words.fullmatch(path)}
     return sorted(missing | {one for one in services if f"adb {one}" not in without_serial})
 
 
-def _sent(fake: FakeDevice) -> set[str]:
-    """Every line of every shell text, as a dry run has it."""
-    lines: set[str] = set()
+def in_both(fake: FakeDevice, text: str) -> tuple[list[str], list[str]]:
+    """Lines that were sent and that ``text`` has word for word, in the order of each, first times only.
+
+    Without those for other phones, which come last.
+    """
+    shown = [line.strip() for line in text.partition("  to a phone ")[0].splitlines()]
+    sent = _sent(fake)
+    return [line for line in sent if line in shown], [line for line in dict.fromkeys(shown) if line in sent]
+
+
+def _sent(fake: FakeDevice) -> dict[str, None]:
+    """Every line of every shell text, as a dry run has it, in order."""
+    lines: dict[str, None] = {}
     for text in fake.texts:
         command = text.removeprefix("echo $$; ")
         if command.startswith("exec "):
             command = f"{command.removeprefix('exec ')} &"
-        lines |= set(lines_of(command)) if command != FROM_STDIN else set()
+        lines |= dict.fromkeys(lines_of(command)) if command != FROM_STDIN else {}
     return lines
 
 
