@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DataCorruption, DeviceError, UsageError
-from workloads.app_switching import Switch
 from workloads.eater_output import Phase, is_holding, parse_phases
+from workloads.kills import KillMark
 from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
+from workloads.switches import Switch
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
 #: How long a cycle may take, and how long the reading of all pages after it, seconds.
@@ -43,6 +44,10 @@ class EaterCycle:
     @property
     def pages_verified(self) -> int:
         return sum(phase.pages for phase in self.phases if phase.event != "fill")
+
+    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> EaterCycle:
+        """Itself: it starts no app."""
+        return self
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line a phase, with its histogram, then one with the sums."""

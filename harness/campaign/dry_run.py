@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from analysis.metrics import needs_of
 from foundation.contract.batch import ask_all
 from foundation.errors import SuiteError
 from harness.campaign.block import run_block
@@ -212,7 +211,6 @@ class _Run:
             plan=plan,
             block=block,
             store=store,
-            needs=needs_of(plan.metrics),
             phase=phase,
             host=PLANNED_HOST,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from foundation.contract.arch import Arch
 from harness.capture import CaptureReport, RawCapture, assemble
 from harness.native.build import binary
-from workloads.app_switching import Switch
+from workloads.switches import Switch
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Final
 from harness.campaign.host import Host
 from harness.capture import CaptureReport, RawCapture
 from harness.device.planned_phone import Program
-from workloads.app_switching import Switch
+from workloads.switches import Switch
 
 _FACTS: Final = {
     **{"sysname": "Linux", "release": "", "version": "", "machine": "aarch64"},

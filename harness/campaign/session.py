@@ -10,7 +10,6 @@ from pathlib import Path
 
 from analysis.judging.interim import interim
 from analysis.judging.pipeline import Judgement, judge
-from analysis.metrics import needs_of
 from foundation.contract.device import Lane
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
@@ -22,7 +21,7 @@ from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
 from harness.campaign.variants import parse_variants, pin_contents
 from harness.device.fastboot.choice import hashes_of
-from workloads.phone_wanted import parse_suppressed
+from harness.device.preconditions import parse_suppressed
 from workloads.profile import Changes, load_profile
 
 DEFAULT_VARIANTS = {
@@ -138,7 +137,6 @@ class CampaignSession:
         self.store = Store(settings.results)
         self.view = view
         self.progress = Progress(plan.blocks, view, plan.name, plan.lanes[0])
-        self.needs = needs_of(plan.metrics)
         self._lane: Lane | None = None
         self._broken: SuiteError | None = None
         self._judgement: Judgement | None = None
@@ -176,14 +174,8 @@ class CampaignSession:
         try:
             lane = self._lane_ready()
             self.progress.begin(block)
-            record = run_block(
-                lane=lane,
-                plan=self.plan,
-                block=block,
-                store=self.store,
-                needs=self.needs,
-                phase=partial(self.progress.phase, block),
-            )
+            phase = partial(self.progress.phase, block)
+            record = run_block(lane, self.plan, block, self.store, phase)
             self.progress.end(block, record.outcome)
         except SuiteError as error:
             self._broken = error

@@ -9,7 +9,7 @@ from typing import Final
 from foundation.contract.device import Expectation
 from foundation.contract.variant import Variant
 from foundation.errors import BootFailed, SuiteError, UsageError
-from harness.device import phone_facts
+from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.attach import attach_phone
@@ -115,7 +115,7 @@ class PhoneLane:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
-        self._boot_id = phone_facts.boot_id(self._device)
+        self._boot_id = phone_state.boot_id(self._device)
         self._log_from_s = phone_facts.uptime_s(self._device)
         switches = PinnedState(self._device)
         self._switches = switches
@@ -142,8 +142,10 @@ class PhoneLane:
         try:
             if not self._device.reconnect(deadline_s=BOOT_DEADLINE_S):
                 return None
-            if phone_facts.boot_id(self._device) != self._boot_id:
-                return phone_facts.restart_log(self._device)
+            if phone_state.boot_id(self._device) != self._boot_id:
+                restart = phone_facts.last_restart(self._device)
+                log = f"the phone restarted by itself; reason: {restart.reason}\n{restart.last_words}"
+                return None if restart.was_asked_for else log
             crash = find_crash(self.console())
         except SuiteError:
             return None
@@ -202,7 +204,7 @@ class PhoneLane:
             switches.restore()
 
     def _reboot(self) -> None:
-        before = phone_facts.boot_id(self._device)
+        before = phone_state.boot_id(self._device)
         self._device.reboot()
         deadline = Deadline(BOOT_DEADLINE_S)
 
@@ -210,7 +212,7 @@ class PhoneLane:
             try:
                 left_s = max(1.0, deadline.left_s)
                 return self._device.reconnect(deadline_s=left_s) and (
-                    phone_facts.boot_id(self._device) != before
+                    phone_state.boot_id(self._device) != before
                 )
             except SuiteError:
                 return False

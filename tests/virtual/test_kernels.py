@@ -27,8 +27,9 @@ from harness.virtual.kernels.elf import read_module
 from harness.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
 from harness.virtual.kernels.products import damage, kernels_dir, read_pointer
 from harness.virtual.lane import VirtualLane
-from workloads.app_switching import AppSwitching, CycleResult
+from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
+from workloads.switches import CycleResult
 
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"

@@ -11,7 +11,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Expectation
 from foundation.errors import BootFailed, LabError, StateError, SuiteError
 from foundation.interrupts import interrupts_held
-from harness.device import phone_facts
+from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline
 from harness.device.fastboot import checks, unfinished
@@ -90,7 +90,7 @@ class PhoneKernels:
         self._names = PhoneNames(device.serial, fastboot.serial, found, {"a": "b", "b": "a"}.get(found, ""))
         self._now = Situation("android", slot, dict(self._owed.written))
         self._likely: Place = "android"
-        self._boot_id = phone_facts.boot_id(device)
+        self._boot_id = phone_state.boot_id(device)
         self._changed = owed is not None
         self._found_runs = owed is None
         self._lines: list[str] = []
@@ -379,6 +379,7 @@ class PhoneKernels:
 
     def _last_words(self) -> str:
         try:
-            return phone_facts.last_words(self._device)
+            restart = phone_facts.last_restart(self._device)
         except SuiteError as error:
             return f"(could not be read: {error.what})"
+        return f"reason of the restart: {restart.reason}\n{restart.last_words}"

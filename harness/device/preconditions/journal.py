@@ -20,10 +20,11 @@ from urllib.parse import quote
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, UsageError
-from harness.device.preconditions.pins import Pin
+from harness.device.preconditions.protocol import Pin
 
 _FORMAT: Final = 1
-#: Pins are classes of this package; nothing else is made from a file.
+#: Pins are classes of this package; nothing else is made from a file. A file holds the names of the
+#: module, of the class and of its fields: what is renamed here cannot be undone from an older file.
 _PACKAGE: Final = "harness.device.preconditions"
 
 

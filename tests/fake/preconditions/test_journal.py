@@ -20,6 +20,7 @@ from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.lane_phone import open_phone
 from harness.device.preconditions import (
+    Pin,
     PinnedState,
     ZramPin,
     left_behind,
@@ -223,3 +224,70 @@ def test_serials_of_any_letters(phone: FakeDevice, cache: Path) -> None:
     (path,) = cache_dir("pins").rglob("*.json")
     assert path.parent.parent == cache_dir("pins")
     assert json.loads(path.read_text())["serial"] == "../a b:5555"
+
+
+#: As the suite has always written them; what is held on somebody's phone now must be undone by what comes.
+_OLD_NOTES = (
+    (
+        "vm.swappiness",
+        "FilePin",
+        """{"format": 1, "serial": "S", "boot_id": "b", "owner": [1, "gone"], "module": "pins",
+        "pin": "FilePin", "fields": {"name": "vm.swappiness", "path": "/proc/sys/vm/swappiness",
+        "wanted": "100", "optional": false, "absent_as": null}, "before": "60"}""",
+    ),
+    (
+        "zram0",
+        "ZramPin",
+        """{"format": 1, "serial": "S", "boot_id": "b", "owner": [1, "gone"], "module": "zram",
+        "pin": "ZramPin", "fields": {"size_mb": 64, "algorithm": "zstd", "device_name": "zram0"},
+        "before": "disksize=33554432 algorithm=lz4 swap=5 backing=none"}""",
+    ),
+    (
+        "cpufreq policy4",
+        "CpufreqPin",
+        """{"format": 1, "serial": "S", "boot_id": "b", "owner": [1, "gone"], "module": "cpufreq",
+        "pin": "CpufreqPin", "fields": {"policy": "policy4", "khz": 1695885},
+        "before": "governor=walt min=307200 max=2016000"}""",
+    ),
+    (
+        "settings system user_rotation",
+        "SettingPin",
+        """{"format": 1, "serial": "S", "boot_id": "b", "owner": [1, "gone"], "module": "command_pins",
+        "pin": "SettingPin", "fields": {"precondition": "rotation", "namespace": "system",
+        "key": "user_rotation", "wanted": "0"}, "before": "absent"}""",
+    ),
+    (
+        "airplane mode",
+        "CommandPin",
+        """{"format": 1, "serial": "S", "boot_id": "b", "owner": [1, "gone"], "module": "command_pins",
+        "pin": "CommandPin", "fields": {"precondition": "airplane", "name": "airplane mode",
+        "reading": "cmd connectivity airplane-mode", "pattern": "^(enabled|disabled)\\\\s*$",
+        "writing": {"enabled": "cmd connectivity airplane-mode enable",
+        "disabled": "cmd connectivity airplane-mode disable"}, "values": {}, "otherwise": null,
+        "wanted": "enabled", "survives_restart": true,
+        "advice": "set it by hand, and see what else sets it"}, "before": "disabled"}""",
+    ),
+)
+
+
+@pytest.mark.parametrize(("name", "kind", "text"), _OLD_NOTES, ids=[name for name, _, _ in _OLD_NOTES])
+def test_a_note_of_an_older_suite_can_be_read(cache: Path, name: str, kind: str, text: str) -> None:
+    journal = Journal("S")
+    (journal._folder() / "000001.json").write_text(text)
+    (note,) = journal.notes()
+    assert (note.pin.name, type(note.pin).__name__) == (name, kind)
+    assert isinstance(note.pin, Pin)
+    assert note.pin.survives_restart == (kind in ("SettingPin", "CommandPin"))
+    assert note.pin.verify(note.before, note.before)
+
+
+def test_a_note_of_an_older_suite_is_undone(phone: FakeDevice, device: AdbDevice) -> None:
+    """The pin of swappiness, as written to disk before pins knew the names of their preconditions."""
+    boot_id = device.read_text("/proc/sys/kernel/random/boot_id").strip()
+    phone.files.write(_SWAPPINESS, b"100")
+    (_, _, text), *_ = _OLD_NOTES
+    content = json.loads(text) | {"serial": device.serial, "boot_id": boot_id}
+    (Journal(device.serial)._folder() / "000001.json").write_text(json.dumps(content))
+    assert undo_left(device) == ["vm.swappiness: 60"]
+    assert values(phone) == BEFORE
+    assert left_behind(device.serial) == []

@@ -1,9 +1,4 @@
-"""What a phone is like at one moment: thermal status, battery, screen, what goes on in the background.
-
-Shapes: ThermalManagerService.java (``Thermal Status: N``, android.os.Temperature's numbers) and
-BatteryService.java (level, temperature in tenths of a degree, status of BatteryManager), both
-of frameworks/base.
-"""
+"""What a phone is like at one moment: thermal status, battery, what goes on in the background."""
 
 from __future__ import annotations
 
@@ -13,9 +8,8 @@ from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
+from harness.device import phone_state
 
-#: android.os.BatteryManager: charging, full.
-_CHARGING: Final = (2, 5)
 #: What compiles apps, by release: dex2oat of installd, and of ART's own daemon.
 _COMPILERS: Final = "pidof dex2oat dex2oat32 dex2oat64"
 
@@ -42,29 +36,21 @@ def read_condition(device: Device) -> Condition:
     answers = ask_all(
         device,
         {
-            "thermal": "dumpsys thermalservice",
-            "battery": "dumpsys battery",
+            "thermal": phone_state.THERMAL_COMMAND,
+            "battery": phone_state.BATTERY_COMMAND,
             "compilers": _COMPILERS,
             "content": "dumpsys content",
         },
         deadline_s=60.0,
     )
-    battery = answers["battery"].text
-    status = _number(r"^\s*status: (\d+)", battery)
-    tenths = _number(r"^\s*temperature: (-?\d+)", battery)
-    powered = re.findall(r"^\s*\w+ powered: (true|false)", battery, re.MULTILINE)
+    battery = phone_state.parse_battery(answers["battery"].text)
     syncs = re.search(r"^\s*Auto sync: (.*)$", answers["content"].text, re.MULTILINE)
     return Condition(
-        thermal_status=_number(r"^\s*Thermal Status: (\d+)", answers["thermal"].text),
-        battery_percent=_number(r"^\s*level: (\d+)", battery),
-        battery_c=None if tenths is None else tenths / 10,
-        charging=None if status is None else status in _CHARGING,
-        plugged="true" in powered if powered else None,
+        thermal_status=phone_state.parse_thermal_status(answers["thermal"].text),
+        battery_percent=battery.percent,
+        battery_c=battery.celsius,
+        charging=battery.charging,
+        plugged=None if battery.plugs is None else bool(battery.plugs),
         compiling=answers["compilers"].ok and bool(answers["compilers"].text),
         syncs=None if syncs is None else "=true" in syncs[1],
     )
-
-
-def _number(pattern: str, text: str) -> int | None:
-    found = re.search(pattern, text, re.MULTILINE)
-    return None if found is None else int(found[1])

@@ -9,23 +9,23 @@ from dataclasses import replace
 import pytest
 
 from foundation.errors import StateError
-from harness.campaign.preconditions import Preconditions
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
-from harness.device.preconditions import PinnedState, left_behind, undo_left
+from harness.device.preconditions import PRECONDITIONS, PinnedState, left_behind, undo_left
+from harness.device.preconditions.block_preconditions import PhonePreconditions
 from tests.stand_ins.device.android import GOOGLE, SAMSUNG, android_phone
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
-from workloads.phone_wanted import PRECONDITIONS, PhoneWanted
+from workloads.phone_settings import PhoneSettings
 from workloads.profile import Profile, load_profile
 
-FIXED = PhoneWanted(cpufreq="fixed")
+FIXED = PhoneSettings(cpufreq="fixed")
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
 #: What can only be set by root.
 OF_ROOT = ("cpufreq", "page-cluster", "swappiness", "zram")
 
 
-def profile(wanted: PhoneWanted) -> Profile:
+def profile(wanted: PhoneSettings) -> Profile:
     return replace(load_profile("phone-like"), phone=wanted)
 
 
@@ -55,7 +55,7 @@ def test_everything_is_set_read_back_and_put_back(controls: Controls, phone_devi
     controls.phone.properties["ro.lmk.psi_partial_stall_ms"] = "70"
     before = snapshot(controls)
     with PinnedState(phone_device) as state:
-        conditions = Preconditions(phone_device, profile(FIXED))
+        conditions = PhonePreconditions(phone_device, profile(FIXED))
         conditions.establish(state)
         settings = controls.phone.state.settings
         assert settings["global"]["airplane_mode_on"] == "1"
@@ -89,7 +89,7 @@ def test_everything_is_set_read_back_and_put_back(controls: Controls, phone_devi
 def test_what_survives_a_restart_is_put_back_after_one(controls: Controls, phone_device: AdbDevice) -> None:
     before = snapshot(controls)
     with PinnedState(phone_device) as state:
-        Preconditions(phone_device, profile(FIXED)).establish(state)
+        PhonePreconditions(phone_device, profile(FIXED)).establish(state)
         controls.phone.restart(down_s=0.2)
         controls.install()
         controls.idle_enabled = controls.dexopt_scheduled = True
@@ -102,7 +102,7 @@ def test_a_killed_run_and_a_restart_leave_settings_that_the_next_one_undoes(
 ) -> None:
     before = snapshot(controls)
     state = PinnedState(phone_device)
-    Preconditions(phone_device, profile(FIXED)).establish(state)
+    PhonePreconditions(phone_device, profile(FIXED)).establish(state)
     controls.phone.restart(down_s=0.2)
     controls.install()
     controls.idle_enabled = controls.dexopt_scheduled = True
@@ -117,7 +117,7 @@ def test_a_killed_run_and_a_restart_leave_settings_that_the_next_one_undoes(
 def test_the_cable_is_pulled_while_it_is_put_back(controls: Controls, phone_device: AdbDevice) -> None:
     before = snapshot(controls)
     with PinnedState(phone_device) as state:
-        Preconditions(phone_device, profile(FIXED)).establish(state)
+        PhonePreconditions(phone_device, profile(FIXED)).establish(state)
         controls.phone.vanish()
         controls.phone.come_back(after_s=0.3)
     assert snapshot(controls) == before
@@ -130,7 +130,7 @@ def test_all_that_is_unmet_is_told_at_once(controls: Controls, phone_device: Adb
     controls.phone.faults.read_back[f"{POLICY}/scaling_max_freq"] = b"1824000\n"
     before = snapshot(controls)
     with pytest.raises(StateError) as caught, PinnedState(phone_device) as held:
-        Preconditions(phone_device, profile(replace(FIXED, charging="no"))).establish(held)
+        PhonePreconditions(phone_device, profile(replace(FIXED, charging="no"))).establish(held)
     text = str(caught.value)
     for part in (
         "battery: the battery is at 12 %",
@@ -155,11 +155,11 @@ def test_a_phone_without_root_is_measured_with_what_it_lacks_suppressed(
         controls = Controls(phone).install()
         device = AdbDevice(adb, adb.connect(phone.serial))
         with pytest.raises(StateError) as caught, PinnedState(device) as state:
-            Preconditions(device, profile(FIXED)).establish(state)
+            PhonePreconditions(device, profile(FIXED)).establish(state)
         (names,) = str(caught.value).rpartition("--suppress ")[2:]
         assert set(names.split(",")) == set(OF_ROOT)
         with PinnedState(device) as state:
-            conditions = Preconditions(device, profile(FIXED), names.split(","))
+            conditions = PhonePreconditions(device, profile(FIXED), names.split(","))
             conditions.establish(state)
             rows = {row["name"]: row["before"] for row in state.record()}
             assert str(rows["zram0"]).startswith("unknown: ")
@@ -187,7 +187,7 @@ def test_a_hot_phone_is_waited_for(controls: Controls, phone_device: AdbDevice) 
         state.thermal_status, state.battery_dc = max(0, state.thermal_status - 1), state.battery_dc - 20
 
     with PinnedState(phone_device) as held:
-        conditions = Preconditions(phone_device, profile(PhoneWanted()), say=said.append, sleep=cool)
+        conditions = PhonePreconditions(phone_device, profile(PhoneSettings()), say=said.append, sleep=cool)
         conditions.establish(held)
         conditions.before()
     assert said == [
@@ -198,13 +198,13 @@ def test_a_hot_phone_is_waited_for(controls: Controls, phone_device: AdbDevice) 
 
 def test_a_phone_that_stays_hot(controls: Controls, phone_device: AdbDevice) -> None:
     controls.phone.state.thermal_status = 3
-    wanted = PhoneWanted(cool_down_s=0)
+    wanted = PhoneSettings(cool_down_s=0)
     with PinnedState(phone_device) as held:
-        conditions = Preconditions(phone_device, profile(wanted), sleep=lambda s: None)
+        conditions = PhonePreconditions(phone_device, profile(wanted), sleep=lambda s: None)
         conditions.establish(held)
         with pytest.raises(StateError, match=r"thermal status is 3.*--suppress thermal"):
             conditions.before()
-        suppressed = Preconditions(phone_device, profile(wanted), ["thermal"])
+        suppressed = PhonePreconditions(phone_device, profile(wanted), ["thermal"])
         suppressed.before()
         assert suppressed.after() == ()
         assert not suppressed.watches_throttling
@@ -213,7 +213,7 @@ def test_a_phone_that_stays_hot(controls: Controls, phone_device: AdbDevice) -> 
 
 def test_throttling_in_the_repetition_voids_it(controls: Controls, phone_device: AdbDevice) -> None:
     with PinnedState(phone_device) as held:
-        conditions = Preconditions(phone_device, profile(FIXED))
+        conditions = PhonePreconditions(phone_device, profile(FIXED))
         conditions.establish(held)
         conditions.before()
         controls.run(50)
@@ -229,7 +229,7 @@ def test_throttling_in_the_repetition_voids_it(controls: Controls, phone_device:
 def test_the_governor_leg_only_records_the_frequencies(controls: Controls, phone_device: AdbDevice) -> None:
     before = controls.phone.files.read(f"{POLICY}/scaling_min_freq")
     with PinnedState(phone_device) as held:
-        Preconditions(phone_device, profile(PhoneWanted())).establish(held)
+        PhonePreconditions(phone_device, profile(PhoneSettings())).establish(held)
         assert controls.phone.files.read(f"{POLICY}/scaling_min_freq") == before
         rows = {row["name"]: row for row in held.record()}
         assert rows["cpufreq policy7"]["set"] is None
@@ -243,7 +243,7 @@ def test_charging_is_stopped_where_the_phone_has_a_switch(
     controls.phone.files.put(switch, "0\n")
     controls.phone.state.plugged = None
     with PinnedState(phone_device) as held:
-        Preconditions(phone_device, profile(PhoneWanted(charging="no"))).establish(held)
+        PhonePreconditions(phone_device, profile(PhoneSettings(charging="no"))).establish(held)
         assert controls.phone.files.read(switch).strip() == b"1"
     assert controls.phone.files.read(switch).strip() == b"0"
 
@@ -252,6 +252,6 @@ def test_every_pin_has_a_name_to_suppress_it_by(controls: Controls, phone_device
     """With all names given nothing is written at all."""
     controls.phone.commands.clear()
     with PinnedState(phone_device) as held:
-        Preconditions(phone_device, profile(FIXED), list(PRECONDITIONS)).establish(held)
+        PhonePreconditions(phone_device, profile(FIXED), list(PRECONDITIONS)).establish(held)
         assert all(row["set"] is None for row in held.record())
     assert not [text for text in controls.phone.commands if "cat >" in text or "settings put" in text]

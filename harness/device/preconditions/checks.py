@@ -1,12 +1,42 @@
-"""Preconditions of a phone that are checked, not set; each says what is wrong and what to do."""
+"""Preconditions that are checked, not set; each says what is wrong and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.device.preconditions.condition import Condition
-from workloads.phone_wanted import PhoneWanted
+from foundation.contract.device import Device
+from harness.device.preconditions.phone_condition import Condition
+from harness.device.preconditions.zram import parse_swaps
+from workloads.phone_settings import PhoneSettings
+
+
+@dataclass(frozen=True)
+class EmptySwap:
+    """A `Check` that next to nothing is swapped out when a block starts.
+
+    The value is KiB in use over all swaps.
+    """
+
+    limit_kb: int = 1024
+
+    name = "swap in use at the start"
+    precondition = "zram"
+    advice = "restart the device, or switch its other swaps off"
+
+    @property
+    def required(self) -> str:
+        """The limit in words."""
+        return f"at most {self.limit_kb} kB"
+
+    def read(self, device: Device) -> str:
+        """Sum over the lines of /proc/swaps."""
+        swaps = parse_swaps(device.read_text("/proc/swaps"))
+        return f"{sum(swap.used_kb for swap in swaps)} kB"
+
+    def holds(self, value: str) -> bool:
+        """Whether ``value`` is within the limit."""
+        return int(value.split()[0]) <= self.limit_kb
 
 
 @dataclass(frozen=True)
@@ -21,7 +51,7 @@ class Unmet:
         return f"{self.precondition}: {self.what}"
 
 
-def unmet(found: Condition, wanted: PhoneWanted, *, over_network: bool) -> list[Unmet]:
+def unmet(found: Condition, wanted: PhoneSettings, *, over_network: bool) -> list[Unmet]:
     """Every precondition that ``found`` breaks."""
     return [
         *_thermal(found, wanted),
@@ -31,7 +61,7 @@ def unmet(found: Condition, wanted: PhoneWanted, *, over_network: bool) -> list[
     ]
 
 
-def _thermal(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
+def _thermal(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
     status = found.thermal_status
     if status is None:
         yield Unmet("thermal", "dumpsys thermalservice tells no thermal status")
@@ -46,7 +76,7 @@ def _thermal(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
         )
 
 
-def _battery(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
+def _battery(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
     level = found.battery_percent
     window = f"{wanted.battery_percent_min} to {wanted.battery_percent_max} %"
     if level is None:
@@ -55,7 +85,7 @@ def _battery(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
         yield Unmet("battery", f"the battery is at {level} %, wanted is {window}")
 
 
-def _charging(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
+def _charging(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
     if wanted.charging == "any":
         return
     if found.charging is None:
@@ -69,7 +99,7 @@ def _charging(found: Condition, wanted: PhoneWanted) -> Iterator[Unmet]:
         )
 
 
-def _background(found: Condition, wanted: PhoneWanted, *, over_network: bool) -> Iterator[Unmet]:
+def _background(found: Condition, wanted: PhoneSettings, *, over_network: bool) -> Iterator[Unmet]:
     if wanted.airplane and over_network:
         yield Unmet("airplane", "adb comes over the network, which airplane mode would cut: use a cable")
     if not wanted.background_dexopt and found.compiling:

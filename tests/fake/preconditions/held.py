@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.preconditions import (
     EmptySwap,
-    Pin,
     PinnedState,
+    Precondition,
     ZramPin,
     mglru,
     page_cluster,
@@ -23,7 +23,7 @@ THP = "/sys/kernel/mm/transparent_hugepage/enabled"
 ALGORITHM = "/sys/block/zram0/comp_algorithm"
 
 
-def pins() -> list[Pin]:
+def pins() -> list[Precondition]:
     return [
         thp_never(),
         mglru(None),
@@ -39,7 +39,7 @@ def values(fake: FakeDevice) -> tuple[str, ...]:
 
 
 def held(
-    device: AdbDevice, pins: Sequence[Pin], *during: Callable[[], object], wait_s: float = 30.0
+    device: AdbDevice, pins: Sequence[Precondition], *during: Callable[[], object], wait_s: float = 30.0
 ) -> None:
     """A block: pins applied, then what happens during it, then the restore."""
     with PinnedState(device, reconnect_deadline_s=wait_s) as state:

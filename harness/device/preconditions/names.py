@@ -1,11 +1,10 @@
-"""What a phone has to be like while it is measured, and the names under which one may be suppressed."""
+"""The names of all preconditions, for ``--suppress`` and for what a results folder says."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from foundation.errors import UsageError
 
@@ -29,35 +28,6 @@ PRECONDITIONS: Final = {
     "dexopt": "no app is compiled in the background",
     "sync": "no account is synchronised",
 }
-
-
-@dataclass(frozen=True)
-class PhoneWanted:
-    """The ``[phone]`` table of a profile; these are the defaults for any phone.
-
-    ``cpufreq`` ``fixed`` holds every CPU at the highest step of at most ``cpufreq_share`` of its
-    maximum, ``governor`` leaves the frequencies to the phone. A repetition begins at a thermal
-    status of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature)
-    and a battery of at most ``battery_c_max`` degrees; the phone gets ``cool_down_s`` to come
-    there. ``brightness`` is 0 to 255. None (or ``any``) leaves and records what is found.
-    """
-
-    cpufreq: Literal["fixed", "governor"] = "governor"
-    cpufreq_share: float = 0.7
-    thermal_status_max: int = 0
-    cool_down_s: int = 900
-    battery_percent_min: int = 30
-    battery_percent_max: int = 100
-    battery_c_max: float = 38.0
-    charging: Literal["any", "yes", "no"] = "any"
-    screen_on: bool = True
-    brightness: int | None = 100
-    fixed_rotation: bool = True
-    animations: bool = False
-    airplane: bool = True
-    doze: bool = False
-    background_dexopt: bool = False
-    sync: bool = False
 
 
 def parse_suppressed(words: Iterable[str]) -> tuple[str, ...]:

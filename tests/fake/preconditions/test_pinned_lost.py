@@ -7,7 +7,7 @@ import pytest
 from foundation.errors import DeviceLost, StateError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.preconditions import PinnedState, page_cluster, swappiness
-from tests.fake.device_state import BEFORE, SWAPPINESS, held, pins, values
+from tests.fake.preconditions.held import BEFORE, SWAPPINESS, held, pins, values
 from tests.stand_ins.device import FakeDevice
 
 

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from foundation.errors import UsageError
 from foundation.toml_table import Table
-from workloads.phone_wanted import PhoneWanted
 
 _ANY: Final = "any"
 
-#: Key -> type, check, and the rule in words. A key that is not there has `PhoneWanted`'s default.
+
+@dataclass(frozen=True)
+class PhoneSettings:
+    """The ``[phone]`` table of a profile; these are the defaults for any phone.
+
+    ``cpufreq`` ``fixed`` holds every CPU at the highest step of at most ``cpufreq_share`` of its
+    maximum, ``governor`` leaves the frequencies to the phone. A repetition begins at a thermal
+    status of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature)
+    and a battery of at most ``battery_c_max`` degrees; the phone gets ``cool_down_s`` to come
+    there. ``brightness`` is 0 to 255. None (or ``any``) leaves and records what is found.
+    """
+
+    cpufreq: Literal["fixed", "governor"] = "governor"
+    cpufreq_share: float = 0.7
+    thermal_status_max: int = 0
+    cool_down_s: int = 900
+    battery_percent_min: int = 30
+    battery_percent_max: int = 100
+    battery_c_max: float = 38.0
+    charging: Literal["any", "yes", "no"] = "any"
+    screen_on: bool = True
+    brightness: int | None = 100
+    fixed_rotation: bool = True
+    animations: bool = False
+    airplane: bool = True
+    doze: bool = False
+    background_dexopt: bool = False
+    sync: bool = False
+
+
+#: Key -> type, check, and the rule in words. A key that is not there has `PhoneSettings`'s default.
 _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
     "cpufreq": (str, lambda v: v in ("fixed", "governor"), "'fixed' or 'governor'"),
     "cpufreq_share": (float, lambda v: 0 < v <= 1, "a share of the highest frequency, above 0 to 1"),
@@ -39,7 +68,7 @@ _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
 }
 
 
-def phone_wanted(path: Path, content: Any) -> PhoneWanted:
+def read_phone_settings(path: Path, content: Any) -> PhoneSettings:
     """Read the table; ``content`` is what the file holds under ``phone``. UsageError of one line.
 
     ``brightness = "any"`` leaves the brightness as it is.
@@ -57,13 +86,13 @@ def phone_wanted(path: Path, content: Any) -> PhoneWanted:
         if value is not None:
             found[key] = value
     table.done()
-    wanted = PhoneWanted(**found)
-    if wanted.battery_percent_min > wanted.battery_percent_max:
+    settings = PhoneSettings(**found)
+    if settings.battery_percent_min > settings.battery_percent_max:
         raise table.fail(
-            f"battery_percent_min {wanted.battery_percent_min} is above battery_percent_max"
-            f" {wanted.battery_percent_max}"
+            f"battery_percent_min {settings.battery_percent_min} is above battery_percent_max"
+            f" {settings.battery_percent_max}"
         )
-    return wanted
+    return settings
 
 
-assert set(_KEYS) == {field.name for field in fields(PhoneWanted)}
+assert set(_KEYS) == {field.name for field in fields(PhoneSettings)}

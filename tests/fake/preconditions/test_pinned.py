@@ -22,7 +22,7 @@ from harness.device.preconditions import (
     sysfs,
     thp_never,
 )
-from tests.fake.device_state import ALGORITHM, BEFORE, PINNED, SWAPPINESS, THP, held, pins, values
+from tests.fake.preconditions.held import ALGORITHM, BEFORE, PINNED, SWAPPINESS, THP, held, pins, values
 from tests.stand_ins.device import FakeDevice
 from tests.stand_ins.device.tree_shell import Call
 
