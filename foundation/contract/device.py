@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from foundation.contract.variant import Variant
-
 
 @dataclass(frozen=True)
 class CommandResult:
@@ -100,19 +98,12 @@ class Device(Protocol):
 class Lane(Protocol):
     """A place where one device stands and can be booted into a variant.
 
-    One lane runs one block at a time.
+    How it boots differs from lane to lane, and is between it and the kinds of variant that are
+    for it. One lane runs one block at a time.
     """
 
     name: str
     emulated: bool
-
-    def boot(self, variant: Variant) -> Device:
-        """Boot ``variant`` and wait until the device answers. BootFailed, ModuleLoadFailed."""
-        ...
-
-    def expectation(self, variant: Variant) -> Expectation:
-        """What proves that ``variant`` is the one that runs."""
-        ...
 
     def crash_log(self) -> str | None:
         """Console text of a panic, oops or lockup since the last boot, or None."""

@@ -161,8 +161,7 @@ class BlockRun:
         """Boot the variant and prove that it runs. BootFailed, ModuleLoadFailed, WrongKernel."""
         variant = self.plan.variant(self.record.plan.variant)
         self.phase(Phase.BOOT, f"booting {variant.spec}")
-        device = self.lane.boot(variant)
-        expectation = self.lane.expectation(variant)
+        device, expectation = variant.boot(self.lane)
         identity = read_identity(device, expectation)
         prove(identity, expectation, device=device.serial)
         self.record.boot_id = identity.boot_id

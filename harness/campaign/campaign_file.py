@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from foundation.errors import UsageError
 from foundation.toml_table import Table
+from foundation.words import did_you_mean
 from harness.campaign.questions import FOLDER, shipped_campaigns
-from harness.campaign.variants import nearest
 from harness.campaign.workloads import workload_named
 from workloads.profile import CHANGEABLE, Changes
 
@@ -91,7 +91,7 @@ class CampaignFile:
         for leg in self.legs:
             if leg.name == name:
                 return leg
-        raise UsageError(f"campaign {self.name} has no leg '{name}'", next_step=nearest(name, names))
+        raise UsageError(f"campaign {self.name} has no leg '{name}'", next_step=did_you_mean(name, names))
 
 
 def shipped() -> list[str]:
@@ -111,7 +111,7 @@ def load_campaign(name: str) -> CampaignFile:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError:
-        raise UsageError(f"no campaign '{name}'", next_step=nearest(name, shipped())) from None
+        raise UsageError(f"no campaign '{name}'", next_step=did_you_mean(name, shipped())) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"campaign {path} cannot be read: {error}") from error
     return _parse(path, path.stem, " ".join(_first_comment(text)), content)
@@ -120,7 +120,7 @@ def load_campaign(name: str) -> CampaignFile:
 def _shipped(name: str) -> CampaignFile:
     file = shipped_campaigns().get(name)
     if file is None or file.campaign is None:
-        raise UsageError(f"no campaign '{name}'", next_step=nearest(name, shipped()))
+        raise UsageError(f"no campaign '{name}'", next_step=did_you_mean(name, shipped()))
     return _parse(file.path, name, file.question, tomllib.loads(file.campaign))
 
 

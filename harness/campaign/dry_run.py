@@ -17,13 +17,13 @@ from harness.campaign.planned_programs import PLANNED_HOST, PROCESSES, PROGRAMS
 from harness.campaign.schedule import PlannedBlock, order_text
 from harness.campaign.session import Settings, plan_of
 from harness.campaign.store import Store
-from harness.device.fastboot.choice import kernel_of
 from harness.device.fastboot.dry_run import kernel_commands
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import FACTS
 from harness.device.lab import NO_LAB
 from harness.device.planned_device import PlannedDevice, PlannedLane, Sent
 from harness.device.planned_phone import PlannedPhone, Traits
+from harness.variants.variant import kernels_of
 
 #: What else a phone may be; shown is what one is sent that the first was not.
 _OTHERS: Final[Mapping[str, Traits]] = {
@@ -68,8 +68,9 @@ def _one(settings: Settings, plan: Plan, reads: bool) -> str:
 
 def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
     lane = settings.lane
-    blocks = [plan.variant(block.variant) for block in plan.blocks]
-    yield from kernel_commands(blocks, plan.variants, lane.flash_options(), serial=lane.serial)
+    blocks = [block.variant for block in plan.blocks]
+    kernels = kernels_of(plan.variants)
+    yield from kernel_commands(blocks, kernels, lane.flash_options(), serial=lane.serial)
     address = [f"--serial {lane.serial}"] if lane.serial else []
     address += [f"--role {lane.role}"] if lane.role else []
     su = ", as root through its su" if lane.su else ""
@@ -173,13 +174,13 @@ class _Run:
         phone = PlannedPhone(traits, PROGRAMS, packages)
         serial = self.settings.lane.serial or "SERIAL"
         device = PlannedDevice(serial, phone, self._record, dict(PROCESSES))
-        kernels = any(kernel_of(variant) is not None for variant in self.plan.variants)
+        kernels = kernels_of(self.plan.variants)
         reboots = self.settings.lane.reboot_between and not kernels
         lane = PlannedLane(self.plan.lanes[0], device, reboot_between=reboots)
         self._begin(self.blocks[0].index, "opened")
         plan = replace(self.plan, reps=1, profile=replace(self.plan.profile, rounds=1))
         try:
-            open_kernels(device, (), FlashOptions(), NO_LAB)
+            open_kernels(device, {}, FlashOptions(), NO_LAB)
             if kernels:
                 ask_all(device, FACTS)
             lane.describe()

@@ -11,9 +11,10 @@ from foundation.errors import UsageError
 
 if TYPE_CHECKING:
     from foundation.contract.device import Lane
-    from foundation.contract.variant import Variant
     from harness.campaign.plan import Plan
     from harness.device.fastboot.opening import FlashOptions
+    from harness.variants.kind import Bindings
+    from harness.variants.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -59,26 +60,26 @@ def check_lane(settings: LaneSettings, variants: Sequence[Variant]) -> None:
             f"{settings.adb_port} is not a port", next_step="give the port of the adb server, 1 to 65535"
         )
     if settings.device_kind != "virtual":
-        from harness.device.fastboot.opening import kernels_of
-        from harness.device.switches import switches_of
+        from harness.device.fastboot.opening import check_kernels
+        from harness.variants.variant import kernels_of
 
-        kernels_of(variants, settings.flash_options())
-        for variant in variants:
-            switches_of(variant)
-        return
-    from harness.virtual.lane import check_sizes
-    from harness.virtual.recipes import check_recipe
+        check_kernels(kernels_of(variants), settings.flash_options())
+    else:
+        from harness.virtual.lane import check_sizes
 
-    check_sizes(settings.cpus, settings.memory_mb)
-    kernel = _kernel(settings)
+        check_sizes(settings.cpus, settings.memory_mb)
     for variant in variants:
-        check_recipe(variant, kernel)
+        variant.check()
 
 
-def _kernel(settings: LaneSettings) -> tuple[Path, Path] | None:
+def bindings_of(settings: LaneSettings) -> Bindings:
+    """What the lane has that a kind of variant may need. UsageError."""
+    from harness.variants.kind import Bindings
+
     if (settings.kernel is None) != (settings.modules is None):
         raise UsageError("--virtual-kernel and --virtual-modules go together", next_step="give both")
-    return (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
+    own = (settings.kernel, settings.modules) if settings.kernel and settings.modules else None
+    return Bindings(kernel=own)
 
 
 def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] = print) -> Lane:
@@ -93,12 +94,13 @@ def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] =
             name=plan.lanes[0],
             cpus=settings.cpus,
             memory_mb=settings.memory_mb,
-            kernel=_kernel(settings),
         )
-        lane.make_ready(plan.variants, write)
+        for variant in plan.variants:
+            variant.kind.prepare(write)
         return lane
     from harness.device.lab import find_lab
     from harness.device.lane_phone import open_phone
+    from harness.variants.variant import kernels_of
 
     return open_phone(
         plan.lanes[0],
@@ -108,7 +110,7 @@ def open_lane(settings: LaneSettings, plan: Plan, write: Callable[[str], None] =
         reboot_between=settings.reboot_between,
         role=settings.role,
         lab=find_lab(settings.lab),
-        variants=plan.variants,
+        kernels=kernels_of(plan.variants),
         flash=settings.flash_options(),
         say=lambda text: write(f"           {text}"),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.errors import UsageError
+from foundation.words import did_you_mean
 from harness.campaign.campaign_file import (
     CampaignFile,
     FileSettings,
@@ -16,7 +17,6 @@ from harness.campaign.campaign_file import (
 )
 from harness.campaign.lanes import LaneSettings
 from harness.campaign.session import Settings
-from harness.campaign.variants import nearest
 from harness.campaign.workloads import DEFAULT, workload_named
 
 PAIRS: Final = 8
@@ -192,7 +192,7 @@ def whole(option: str, text: str | None) -> int | None:
 def chosen(option: str, word: str, words: Sequence[str]) -> str:
     """``word``, which must be one of ``words``. UsageError with the nearest."""
     if word not in words:
-        raise UsageError(f"{option} cannot be {word!r}", next_step=nearest(word, words))
+        raise UsageError(f"{option} cannot be {word!r}", next_step=did_you_mean(word, words))
     return word
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from analysis.metrics import requested_metrics
 from foundation.contract.needs import Request
 from foundation.contract.results import SCHEMA_VERSION
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
+from foundation.words import did_you_mean
 from harness.campaign.schedule import PlannedBlock, schedule
-from harness.campaign.variants import nearest
 from harness.campaign.workloads import workload_named
+from harness.variants.variant import Variant
 from workloads.profile import Profile
 
 SCENARIOS = ("idle", "busy", "rt-busy")
@@ -80,7 +80,7 @@ class Plan:
             "profile": {"name": self.profile.name, "toml": self.profile.source},
             "scenarios": list(self.scenarios),
             "variants": [
-                {"name": v.name, "kind": v.kind, "options": dict(v.options), "spec": v.spec}
+                {"name": v.name, "kind": v.kind.word, "options": dict(v.options), "spec": v.spec}
                 | ({"images": dict(self.images[v.name])} if v.name in self.images else {})
                 for v in self.variants
             ],
@@ -127,7 +127,7 @@ def parse_scenarios(text: str) -> tuple[str, ...]:
         raise UsageError("no scenario given", next_step=f"known: {', '.join(SCENARIOS)}")
     for name in names:
         if name not in SCENARIOS:
-            raise UsageError(f"unknown scenario '{name}'", next_step=nearest(name, SCENARIOS))
+            raise UsageError(f"unknown scenario '{name}'", next_step=did_you_mean(name, SCENARIOS))
     return names
 
 

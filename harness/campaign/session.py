@@ -13,15 +13,14 @@ from analysis.judging.pipeline import Judgement, judge
 from foundation.contract.device import Lane
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
-from harness.campaign.lanes import LaneSettings, check_lane, open_lane
+from harness.campaign.lanes import LaneSettings, bindings_of, check_lane, open_lane
 from harness.campaign.plan import Plan, make_plan, parse_scenarios
 from harness.campaign.rules import VOID_RULES
 from harness.campaign.schedule import PlannedBlock
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
-from harness.campaign.variants import parse_variants, pin_contents
-from harness.device.fastboot.choice import hashes_of
 from harness.device.preconditions import parse_suppressed
+from harness.variants.variant import hashes_of, parse_variants, pin_contents
 from workloads.profile import Changes, load_profile
 
 DEFAULT_VARIANTS = {
@@ -107,7 +106,8 @@ def plan_of(settings: Settings) -> Plan:
             f"{settings.results} was begun with seed {stored['seed']}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
-    variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind))
+    bindings = bindings_of(settings.lane)
+    variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind, bindings=bindings))
     plan = make_plan(
         workload=settings.workload,
         profile=load_profile(settings.profile, settings.changes),

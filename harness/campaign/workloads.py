@@ -10,8 +10,8 @@ from analysis.metrics import PRIMARIES
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device
 from foundation.errors import UsageError
+from foundation.words import did_you_mean
 from harness.campaign.host import Host
-from harness.campaign.variants import nearest
 from harness.device.preconditions import ZramPin
 from workloads.app_switching import AppSwitching
 from workloads.memory_eater import MemoryEater
@@ -73,5 +73,5 @@ def workload_named(name: str) -> WorkloadKind:
     """UsageError with the nearest name for an unknown one."""
     kind = WORKLOADS.get(name)
     if kind is None:
-        raise UsageError(f"unknown workload '{name}'", next_step=nearest(name, list(WORKLOADS)))
+        raise UsageError(f"unknown workload '{name}'", next_step=did_you_mean(name, list(WORKLOADS)))
     return kind

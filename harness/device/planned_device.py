@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract.device import CommandResult
-from foundation.contract.variant import Variant
 from foundation.quoting import quote, quote_argv
 from harness.device.adb.adb_device import TRANSFER_DEADLINE_S, AdbDevice
 from harness.device.adb.adb_server import AdbServer
@@ -112,8 +111,8 @@ class PlannedLane(PhoneLane):
     def __init__(self, name: str, device: PlannedDevice, *, reboot_between: bool) -> None:
         super().__init__(name, device, _NoServer(), reboot_between=reboot_between)
 
-    def _kernel(self, variant: Variant) -> Kernel | None:
-        return None
+    def _check(self, kernel: Kernel | None) -> None:
+        pass
 
 
 class _PlannedProcess(AdbProcess):

@@ -67,11 +67,12 @@ def examine(
 
 def examine_virtual(catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
     """Boot the stock virtual device, look at it, and end it."""
-    from foundation.contract.variant import Variant
+    from harness.variants.variant import parse_variant
     from harness.virtual.lane import VirtualLane
 
     with contextlib.closing(VirtualLane()) as lane:
-        return examine(lane.boot(Variant("stock", "stock")), catalogue)
+        stock = parse_variant("stock=stock", device_kind="virtual")
+        return examine(stock.boot(lane).device, catalogue)
 
 
 def to_json(

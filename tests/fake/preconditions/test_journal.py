@@ -14,7 +14,6 @@ import pytest
 
 from android_tests.__main__ import main
 from foundation.cache import ENV_CACHE, cache_dir
-from foundation.contract.variant import Variant
 from foundation.errors import HostError, LabError, StateError, UsageError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
@@ -30,6 +29,7 @@ from harness.device.preconditions import (
 )
 from harness.device.preconditions.journal import Journal
 from tests.stand_ins.device import FakeDevice
+from tests.variants import boot_into, phone_variant
 
 ROOT = Path(__file__).parents[3]
 _SWAPPINESS = "/proc/sys/vm/swappiness"
@@ -104,7 +104,7 @@ def test_undone_after_sigkill(adb: AdbServer, phone: FakeDevice, device: AdbDevi
 def test_the_next_run_undoes_it_first(adb: AdbServer, phone: FakeDevice, device: AdbDevice) -> None:
     run_that_is_killed(adb, phone)
     lane = open_phone("phone-0", serial=phone.serial, adb_port=adb.port)
-    lane.boot(Variant("as", "as-is"))
+    boot_into(lane, phone_variant("as=as-is"))
     assert values(phone) == BEFORE
     lane.close()
 

@@ -12,7 +12,7 @@ from analysis.metrics import (
 )
 from foundation.errors import UsageError
 from harness.campaign.plan import Plan, make_plan
-from harness.campaign.variants import parse_variants
+from harness.variants.variant import parse_variants
 from workloads.profile import load_profile
 
 QUEUE_EVENTS = {"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"}

@@ -16,7 +16,7 @@ import analysis.cli
 import android_tests.__main__ as devices
 import harness.campaign.command as campaign
 import harness.native.__main__ as native
-import harness.virtual.command as virtual
+import harness.variants.command as virtual
 
 ROOT = Path(__file__).parents[3]
 HANDICAP = ROOT / "findings" / "handicap"

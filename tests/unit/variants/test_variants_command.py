@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import HostError, UsageError
-from harness.virtual import command as command
+from harness.variants import command as command
 from harness.virtual.lane import VirtualLane
 
 
@@ -15,8 +15,15 @@ from harness.virtual.lane import VirtualLane
     ("variant", "line"),
     [
         ("stok", "error: variant 'stok': a virtual device has no kind 'stok' -> did you mean 'stock'?\n"),
-        ("kcompressd:threads", "error: option 'threads' is not KEY=VALUE -> write KIND[:KEY=VALUE,...]\n"),
-        ("kernel:image=x", "error: variant 'kernel' lacks modules= -> "),
+        (
+            "kcompressd:threads",
+            "error: variant 'kcompressd': option 'threads' is not KEY=VALUE"
+            " -> write KIND[:KEY=VALUE,...]\n",
+        ),
+        (
+            "kernel:image=x",
+            "error: variant 'kernel': kind 'kernel' needs image=FILE and modules=DIR -> write kernel",
+        ),
     ],
 )
 def test_a_wrong_variant_is_one_line_and_status_2(

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from foundation.arguments import OneLineParser
-from foundation.contract.variant import Variant, split_options
 from foundation.errors import SuiteError, UsageError
+from harness.variants.variant import parse_variant
 from harness.virtual.accel import choose
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
@@ -35,18 +35,9 @@ def _prepare() -> int:
     return 0
 
 
-def _variant(text: str) -> Variant:
-    kind, _, tail = text.partition(":")
-    options = {}
-    for key, value in split_options(kind, tail):
-        if not value:
-            raise UsageError(f"option '{key}' is not KEY=VALUE", next_step="write KIND[:KEY=VALUE,...]")
-        options[key] = value
-    return Variant(name=kind or "stock", kind=kind, options=options)
-
-
 def _boot(args: argparse.Namespace) -> int:
-    variant = _variant(args.variant)
+    kind = args.variant.partition(":")[0]
+    variant = parse_variant(f"{kind}={args.variant}", device_kind="virtual")
     lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
 
     def end(signum: int, frame: FrameType | None) -> None:
@@ -54,7 +45,7 @@ def _boot(args: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, end)
     try:
-        device = lane.boot(variant)
+        device, _ = variant.boot(lane)
         _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
         _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
         while lane.is_running():

@@ -1,15 +1,17 @@
+"""Variants as a user types them."""
+
 from __future__ import annotations
 
 import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.plan import parse_scenarios
-from harness.campaign.variants import parse_variant, parse_variants
+from harness.variants.variant import parse_variant, parse_variants
 
 
 def test_a_spec_round_trips() -> None:
     variant = parse_variant("patched=kcompressd:threads=2,depth=24", device_kind="virtual")
-    assert (variant.name, variant.kind) == ("patched", "kcompressd")
+    assert (variant.name, variant.kind.word) == ("patched", "kcompressd")
     assert dict(variant.options) == {"threads": "2", "depth": "24"}
     assert parse_variant(variant.spec, device_kind="virtual") == variant
 
@@ -59,7 +61,7 @@ def test_one_variant_is_no_comparison() -> None:
 
 def test_an_a_a_campaign_is_two_names_of_one_kernel() -> None:
     first, second = parse_variants(["a=stock", "b=stock"], device_kind="virtual")
-    assert (first.kind, second.kind) == ("stock", "stock")
+    assert (first.kind.word, second.kind.word) == ("stock", "stock")
 
 
 def test_scenarios_are_known_names() -> None:

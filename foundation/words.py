@@ -1,0 +1,24 @@
+"""The nearest known word to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+#: Share of a word that must agree. difflib's own 0.6 misses a swapped letter in a word of five.
+_CUTOFF = 0.5
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like ``word``, or None if none is like it."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=_CUTOFF)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """The next step for a mistyped word: the nearest known one, else ``otherwise``, else all of them."""
+    words = list(known)
+    near = nearest(word, words)
+    if near is not None:
+        return f"did you mean '{near}'?"
+    return otherwise or f"known: {', '.join(words)}"
