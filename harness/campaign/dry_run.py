@@ -90,8 +90,8 @@ def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
         yield f"neither set nor checked: {', '.join(plan.suppressed)}"
     if plan.reps > 1 or plan.profile.rounds > 1:
         rounds = plan.profile.rounds
-        each = f", each of {rounds} rounds ({plan.profile.order})" if rounds > 1 else ""
-        yield f"a block has {plan.reps} repetition{'' if plan.reps == 1 else 's'}{each}; one is shown"
+        each = f", {rounds} rounds each ({plan.profile.order})" if rounds > 1 else ""
+        yield f"repetitions of a block: {plan.reps}{each}; one is shown"
     yield "a line that is sent several times in one phase is shown once"
     yield "<its value> and the like are what only the phone knows; its screen is taken for 1000 by 1000"
     if not reads:
@@ -143,7 +143,7 @@ def _others(
     known = list(first.tested)
     for path in tuple(dict.fromkeys(known)):
         lacks = [path]
-        while lacks[-1:]:
+        while True:
             run = _Run(settings, plan, blocks, Traits(lacks=frozenset(lacks)))
             new = [one for one in run.tested if one not in known]
             if not new:

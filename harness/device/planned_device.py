@@ -59,6 +59,7 @@ class PlannedDevice(AdbDevice):
             self._record(Sent(shown(line), self.phone.reads_only(line)))
 
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
+        """A process that runs until it is stopped."""
         self.sent(f"{quote_argv(argv)} &")
         silent: Program = lambda words: ""  # noqa: E731
         now, in_all = self._processes.get(argv[0].rpartition("/")[2], (silent, silent))
@@ -73,12 +74,14 @@ class PlannedDevice(AdbDevice):
         deadline_s: float = TRANSFER_DEADLINE_S,
         sha256: bool = False,
     ) -> None:
+        """Only the name of ``local`` is used; there need be no such file."""
         self.phone.made(remote)
         self._record(Sent(shown(f"adb push {local.name} {quote(remote)}"), reads_only=False))
 
     def push_bytes(
         self, content: bytes, remote: str, *, mode: int = 0o644, deadline_s: float = TRANSFER_DEADLINE_S
     ) -> None:
+        """As `push`, from memory."""
         self.phone.made(remote)
         self._record(Sent(shown(f"adb push /dev/stdin {quote(remote)}    # {len(content)} bytes"), False))
 
@@ -96,6 +99,7 @@ class PlannedDevice(AdbDevice):
         local.write_bytes(b"")
 
     def reboot(self, to: str = "", *, deadline_s: float = 30.0) -> None:
+        """All that only its kernel held is as before; it answers at once."""
         self._record(Sent(f"adb reboot {to}".rstrip(), reads_only=False))
         self.phone.restart()
 
