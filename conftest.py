@@ -90,7 +90,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     from harness.campaign.merging import settings_of_all
 
     try:
-        text = dry_run_text(settings_of_all(_command_line(config)[0]))
+        given = _command_line(config)[0]
+        text = dry_run_text(settings_of_all(given), reads=config.getoption("verbose") > 0)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
     print(text)

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError
@@ -17,9 +17,6 @@ from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 from workloads.switches import CycleResult, Switch
 from workloads.synthetic_apps import SyntheticApps
-
-#: Leaves the app in front, where there is a gap.
-HOME_ARGV: Final = ("input", "keyevent", "HOME")
 
 
 class Apps(Protocol):
@@ -135,7 +132,8 @@ class AppSwitching:
         self._apps.act(app)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(HOME_ARGV)
+            # Leaves the app in front.
+            self._device.shell(["input", "keyevent", "HOME"])
             self._sleep(self._profile.gap_s)
         return switch
 

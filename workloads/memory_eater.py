@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DataCorruption, DeviceError, UsageError
-from foundation.quoting import quote, quote_argv
 from workloads.eater_output import Phase, is_holding, parse_phases
 from workloads.kills import KillMark
 from workloads.profile import Eater, Profile, mix_text
@@ -19,7 +18,6 @@ from workloads.swap_counter import pswpout
 from workloads.switches import Switch
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
-_REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
 #: How long a cycle may take, and how long the reading of all pages after it, seconds.
 CYCLE_DEADLINE_S: Final = 600.0
 VERIFY_DEADLINE_S: Final = 600.0
@@ -207,7 +205,7 @@ class MemoryEater:
     def remove(self) -> None:
         """End the eater and delete its file."""
         self._end()
-        self._device.shell(_REMOVE_ARGV)
+        self._device.shell(["rm", "-f", REMOTE])
 
 
 def eater_argv(eater: Eater) -> list[str]:
@@ -217,16 +215,4 @@ def eater_argv(eater: Eater) -> list[str]:
         *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
         *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
         *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
-    ]
-
-
-def eater_commands(profile: Profile, recreate_swap: Sequence[str]) -> list[str]:
-    """What `MemoryEater` sends to a device, as shell text; ``recreate_swap`` makes its zram."""
-    assert profile.eater is not None
-    return [
-        f"adb push eater {quote(REMOTE)}",
-        "zram made anew, before each:",
-        *(f"    {line}" for line in recreate_swap),
-        f"{quote_argv(eater_argv(profile.eater))} &",
-        quote_argv(_REMOVE_ARGV),
     ]

@@ -17,7 +17,6 @@ from workloads.kills import Kill, KillWatch, exit_reasons, unexplained
 from workloads.profile import App, Profile
 from workloads.switches import CycleResult
 
-LIST_ARGV: Final = ("pm", "list", "packages", "--show-versioncode")
 _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MULTILINE)
 _COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$", re.MULTILINE)
 
@@ -46,7 +45,7 @@ class PhoneApps:
 
     def install(self) -> None:
         """Find every app. UsageError naming all that are missing, and all that nothing can start."""
-        listed = self._device.shell(LIST_ARGV, deadline_s=60).stdout
+        listed = self._device.shell(["pm", "list", "packages", "--show-versioncode"], deadline_s=60).stdout
         present = {package: version or "unknown" for package, version in _LISTED.findall(listed)}
         missing = [app.package for app in self._apps if app.package not in present]
         unstartable = self._resolve([app.package for app in self._apps if app.package in present])

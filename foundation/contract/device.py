@@ -56,11 +56,13 @@ class Device(Protocol):
     """A device that answers adb, freshly booted or as it was found.
 
     ``emulated`` is true for a virtual device: what it measures is called emulated.
-    ``is_root`` says whether the shell runs as uid 0.
+    ``is_root`` says whether the shell runs as uid 0. ``keeps_settings``: what is set on it outlives
+    this process, so it is journaled first.
     """
 
     serial: str
     emulated: bool
+    keeps_settings: bool
 
     @property
     def is_root(self) -> bool: ...

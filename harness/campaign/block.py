@@ -14,6 +14,7 @@ from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
+from harness.campaign.host import Host
 from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.plan import Plan
 from harness.campaign.repetition import Repetitions
@@ -55,7 +56,12 @@ def _now_utc() -> str:
 
 
 def run_block(
-    lane: Lane, plan: Plan, block: PlannedBlock, store: Store, phase: PhaseReporter
+    lane: Lane,
+    plan: Plan,
+    block: PlannedBlock,
+    store: Store,
+    phase: PhaseReporter,
+    host: Host | None = None,
 ) -> BlockResult:
     """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
 
@@ -66,7 +72,7 @@ def run_block(
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
         folder = store.start_block(block)
         try:
-            BlockRun(lane, plan, block, store, phase, record).run()
+            BlockRun(lane, plan, block, store, phase, record, host or Host()).run()
             break
         except KernelError as error:
             _kernel_result(record, error, lane, folder)
@@ -119,6 +125,7 @@ class BlockRun:
     store: Store
     phase: PhaseReporter
     record: BlockResult
+    host: Host
 
     def run(self) -> None:
         """The whole attempt; the device is restored on every way out.
@@ -129,7 +136,8 @@ class BlockRun:
         with PinnedState(booted.device) as state:
             try:
                 conditions = self.prepare(booted.device, state)
-                workload = workload_named(self.plan.workload).make(booted.device, self.plan.profile)
+                kind = workload_named(self.plan.workload)
+                workload = kind.make(booted.device, self.plan.profile, self.host)
                 try:
                     self.measure(booted, workload, conditions)
                     self.verify(booted, state)
@@ -188,6 +196,7 @@ class BlockRun:
                 conditions=conditions,
                 phase=self.phase,
                 longest_s=max(LONGEST_S, LONGEST_FACTOR * self.plan.profile.switching_s),
+                host=self.host,
                 room=room,
             )
             before = read_identity(booted.device, booted.expectation)

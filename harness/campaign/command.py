@@ -64,7 +64,7 @@ def _show(name: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     given = {"campaign": options.file, **given_at(OPTIONS, vars(options).get, "run")}
     if options.dry_run:
-        _say(dry_run_text(settings_of_all(given)))
+        _say(dry_run_text(settings_of_all(given), reads=options.verbose > 0))
         return 0
     return run_all(runs_of(given, ["-v"] * options.verbose), _say)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from foundation.contract.device import Device, Lane
 from foundation.contract.needs import Needs
 from foundation.contract.records import RepetitionRecord, TraceRecord
 from foundation.contract.results import TRACE_FILE
+from harness.campaign.host import Host
 from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.rules import host_reasons
 from harness.campaign.store import Repetition
@@ -23,11 +23,9 @@ from harness.capture import (
     HostLoad,
     RawCapture,
     TraceRoom,
-    assemble,
 )
 from harness.capture.validity import throttle_reasons
 from harness.device.preconditions.block_preconditions import Preconditions
-from harness.native.build import binary
 from workloads.burner import CpuBurner, RealTime
 from workloads.protocol import Workload
 
@@ -55,6 +53,7 @@ class Repetitions:
     conditions: Preconditions
     phase: PhaseReporter
     longest_s: float
+    host: Host
     room: TraceRoom | None = None
 
     def condition(self) -> contextlib.AbstractContextManager[object]:
@@ -64,8 +63,8 @@ class Repetitions:
         """
         if self.scenario == "idle":
             return contextlib.nullcontext()
-        program = binary("burner", arch_of(self.device))
-        return CpuBurner(self.device, program, realtime=real_time(self.scenario))
+        program = self.host.program("burner", arch_of(self.device))
+        return CpuBurner(self.device, program, self.host.sleep, realtime=real_time(self.scenario))
 
     def warm_up(self) -> None:
         """One cycle under the CPU condition of the scenario, without a recording."""
@@ -93,7 +92,7 @@ class Repetitions:
             if self.conditions.watches_throttling:
                 throttled += throttle_reasons(raw.begin, raw.between, raw.end)
             cycle = self.workload.result()
-            report = assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
+            report = self.host.assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
             cycle = cycle.with_trace(report.marks, report.births)
             (repetition.folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
             reasons = (
@@ -134,6 +133,7 @@ class Repetitions:
             room=self.room,
             longest_s=self.longest_s,
             say=lambda text: self.phase(Phase.PULL, text),
+            program=self.host.program,
         )
         load = HostLoad(device_cpu_s=self.lane.device_cpu_s, own_pid=os.getpid())
         # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which
@@ -141,7 +141,7 @@ class Repetitions:
         capture.start()
         try:
             with self.condition():
-                time.sleep(SETTLE_S)
+                self.host.sleep(SETTLE_S)
                 capture.mark_begin()
                 load.start()
                 self.workload.cycle()

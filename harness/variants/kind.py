@@ -117,10 +117,6 @@ class VariantKind(ABC):
         """Partition -> SHA-256 of the images that this kind brings. UsageError."""
         return {}
 
-    def commands(self) -> list[str]:
-        """What a dry run shows: how the device is changed, besides its kernel; shell text."""
-        return []
-
     def wrong_device(self) -> UsageError:
         """The error for a lane of another kind of device."""
         return UsageError(f"kind '{self.word}' is for a {self.device} device")

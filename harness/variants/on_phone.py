@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from foundation.contract.device import Expectation, Lane
-from foundation.quoting import quote
 from harness.device.fastboot.choice import Kernel
 from harness.device.preconditions import FilePin
 from harness.variants.kind import PHONE, Booted, VariantKind
@@ -45,9 +44,6 @@ class PhoneKind(VariantKind):
     def hashes(self) -> Mapping[str, str]:
         kernel = self.kernel()
         return {} if kernel is None else kernel.hashes()
-
-    def commands(self) -> list[str]:
-        return [f"echo {quote(pin.wanted or '')} > {quote(pin.path)}" for pin in self.switches()]
 
     def _phone(self, lane: Lane) -> PhoneLane:
         from harness.device.lane_phone import PhoneLane

@@ -46,6 +46,13 @@ from harness.device.preconditions.journal import process_of
 
 BOOT_DEADLINE_S: Final = 300.0
 BOOTLOADER_S: Final = 60.0
+#: What it is asked as it was found.
+FACTS: Final = {
+    "serialno": "getprop ro.serialno",
+    "slot": "getprop ro.boot.slot_suffix",
+    "verity": "getprop ro.boot.veritymode",
+    "verified": "getprop ro.boot.verifiedbootstate",
+}
 
 
 class PhoneKernels:
@@ -71,16 +78,7 @@ class PhoneKernels:
         self._kernels = kernels
         self._known_good = known_good
         self._boot_deadline_s = boot_deadline_s
-        answers = ask_all(
-            device,
-            {
-                "serialno": "getprop ro.serialno",
-                "slot": "getprop ro.boot.slot_suffix",
-                "verity": "getprop ro.boot.veritymode",
-                "verified": "getprop ro.boot.verifiedbootstate",
-            },
-        )
-        facts = {key: answer.text for key, answer in answers.items()}
+        facts = {key: answer.text for key, answer in ask_all(device, FACTS).items()}
         self._serialno = facts["serialno"] or device.serial
         self._facts = facts
         slot = facts["slot"].lstrip("_")

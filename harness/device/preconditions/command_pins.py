@@ -59,10 +59,6 @@ class SettingPin:
         """Whether both are the same text or the same number."""
         return wanted == got or _number(wanted) == _number(got) is not None
 
-    def commands(self) -> list[str]:
-        """One ``settings put``."""
-        return [self._put(self.wanted)]
-
     def _put(self, value: str) -> str:
         return f"settings put {self.namespace} {self.key} {quote(value)}"
 
@@ -115,10 +111,6 @@ class CommandPin:
     def verify(self, wanted: str, got: str) -> bool:
         """Whether both are the same word."""
         return wanted == got
-
-    def commands(self) -> list[str]:
-        """The command for ``wanted``, with the name of what it sets."""
-        return [f"{self.writing[self.wanted]}    # {self.name}"]
 
 
 def _run(device: Device, name: str, command: str) -> str:

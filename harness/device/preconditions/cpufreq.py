@@ -95,11 +95,6 @@ class CpufreqPin(_Policy):
         governor = asked["governor"] in (None, found["governor"])
         return governor and (asked["min"], asked["max"]) == (found["min"], found["max"])
 
-    def commands(self) -> list[str]:
-        """An echo for each limit."""
-        base = f"{FOLDER}/{self.policy}"
-        return [f"echo {self.khz} > {quote(f'{base}/scaling_{limit}_freq')}" for limit in ("min", "max")]
-
 
 def _parse(text: str) -> Mapping[str, str | None]:
     found = _STATE.fullmatch(text)

@@ -72,11 +72,10 @@ class PinnedState:
 
     def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
         self._device = device
-        # A virtual device ends with the process that holds it, and so do its settings.
-        self._journal = None if device.emulated else Journal(device.serial)
+        self._journal = Journal(device.serial) if device.keeps_settings else None
         if reconnect_deadline_s is None:
-            lasting = self._journal is not None
-            reconnect_deadline_s = RECONNECT_DEADLINE_S if lasting else RECONNECT_EMULATED_DEADLINE_S
+            virtual = device.emulated
+            reconnect_deadline_s = RECONNECT_EMULATED_DEADLINE_S if virtual else RECONNECT_DEADLINE_S
         self._reconnect_deadline_s = reconnect_deadline_s
         self._held: list[_Held] = []
         self._boot_id: str | None = None
@@ -271,6 +270,8 @@ def undo_left(device: Device) -> list[str]:
     LabError if another process holds the device, StateError for what could not be put back:
     it stays noted. Nothing is written to a device that has restarted since.
     """
+    if not device.keeps_settings:
+        return []
     notes = left_behind(device.serial)
     for note in notes:
         if note.is_held and not note.is_ours:

@@ -58,10 +58,6 @@ class FilePin:
         """Whether both are the same words; the kernel separates them by tabs."""
         return wanted.split() == got.split()
 
-    def commands(self) -> list[str]:
-        """One echo."""
-        return [f"echo {quote(self.wanted)} > {quote(self.path)}"]
-
 
 @dataclass(frozen=True)
 class FileRecord:

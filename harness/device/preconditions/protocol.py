@@ -75,8 +75,5 @@ class Pin(Reading, Protocol):
     def verify(self, wanted: str, got: str) -> bool:
         """Whether ``got`` is what ``wanted`` asks for."""
 
-    def commands(self) -> list[str]:
-        """How `write` gets to ``wanted``, as lines of shell text, without a device."""
-
 
 Precondition = Pin | Check | Record

@@ -154,17 +154,6 @@ class ZramPin:
             else:
                 self._run(device, step.argv, step.advice)
 
-    def commands(self) -> list[str]:
-        """How it is set on a device that swaps to it, as shell text."""
-        target = ZramState.parse(self.wanted)
-        steps = _steps(target, target, self._nodes[0])
-        return [
-            f"echo {quote(step.value)} > {quote(f'/sys/block/{self.device_name}/{step.attribute}')}"
-            if isinstance(step, _Set)
-            else quote_argv(step.argv)
-            for step in steps
-        ]
-
     def _state(self, device: Device) -> ZramState:
         base = f"/sys/block/{self.device_name}"
         answers = ask_all(

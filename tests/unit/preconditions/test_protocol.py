@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.device.preconditions import ABSENT, PRECONDITIONS, ZramPin, mglru, pins_for, sysctl
+from harness.device.preconditions import PRECONDITIONS, mglru, pins_for, sysctl
 from harness.device.preconditions.checks import EmptySwap
 from harness.device.preconditions.command_pins import SettingPin
 from harness.device.preconditions.cpufreq import CpufreqPin, CpufreqRecord
@@ -55,16 +55,3 @@ def test_only_settings_of_android_survive_a_restart() -> None:
     }
     assert all(isinstance(pin, SettingPin) or pin.name == "airplane mode" for pin in surviving)
     assert not any(pin.survives_restart for pin in MEMORY if isinstance(pin, Pin))
-
-
-def test_commands_are_those_that_set_it() -> None:
-    assert sysctl("vm.swappiness", 100).commands() == ["echo 100 > /proc/sys/vm/swappiness"]
-    assert CpufreqPin("policy4", 1000).commands() == [
-        "echo 1000 > /sys/devices/system/cpu/cpufreq/policy4/scaling_min_freq",
-        "echo 1000 > /sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq",
-    ]
-    assert ZramPin(64, "lz4").commands()[-1] == "swapon /dev/block/zram0"
-    by_name = {pin.name: pin.commands() for pin in PHONE}
-    assert by_name["settings system screen_brightness"] == ["settings put system screen_brightness 100"]
-    assert by_name["device idle"] == ["dumpsys deviceidle disable    # device idle"]
-    assert ABSENT not in str(by_name)

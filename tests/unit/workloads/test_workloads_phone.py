@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
-from workloads.app_actions import Action, argv_of, pixels
+from workloads.app_actions import Action, argv_of
 from workloads.kills import Kill, KillMark, by_reason, parse_exit_info, parse_kills, parse_mark, with_marks
 from workloads.profile import PROFILES, load_profile
 
@@ -114,12 +114,12 @@ def test_a_mistake_in_an_action(tmp_path: Path, old: str, new: str, words: str) 
 
 def test_commands_of_actions() -> None:
     size = (1080, 2400)
-    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", pixels(size)) == [
+    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", size) == [
         "input",
         "keyevent",
         "KEYCODE_MEDIA_NEXT",
     ]
-    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", pixels(size))[2:] == ["270", "1200"]
+    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", size)[2:] == ["270", "1200"]
 
 
 @pytest.mark.parametrize(
