@@ -241,7 +241,7 @@ def _print_definitions() -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from analysis.judging.pipeline import judge
-    from analysis.report import write
+    from analysis.report.page import write
     from analysis.report.terminal import verdict_table
     from analysis.trace_processor import EngineChoice
 

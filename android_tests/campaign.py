@@ -1,4 +1,4 @@
-"""``python -m android_tests.campaign list|show|run``: campaigns of the suite and campaign files."""
+"""``python -m android_tests.campaign list|show|run|reference``: campaigns and campaign files."""
 
 from __future__ import annotations
 

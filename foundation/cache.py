@@ -1,25 +1,38 @@
-"""Where the suite keeps what it downloads and builds, outside every checkout."""
+"""Where the suite keeps what it downloads and builds, outside every checkout; may be deleted any time."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
-ENV_CACHE = "RECLAIM_SUITE_CACHE"
+ENV_CACHE: Final = "RECLAIM_SUITE_CACHE"
+_NAME: Final = "android-reclaim-suite"
 
 
 def cache_dir(*parts: str) -> Path:
-    """Return (and create) a folder below the suite's cache.
+    """Return (and create) a folder below `cache_root`. Mode 0700: compiled code is loaded from it."""
+    return made_private(cache_root(), *parts)
 
-    The root is ``$RECLAIM_SUITE_CACHE``, else ``$XDG_CACHE_HOME/android-reclaim-suite``,
-    else ``~/.cache/android-reclaim-suite``. Mode 0700: compiled code is loaded from it.
+
+def cache_root() -> Path:
+    """``$RECLAIM_SUITE_CACHE``, else ``$XDG_CACHE_HOME/android-reclaim-suite``, else below ``~/.cache``."""
+    return root_folder(ENV_CACHE, "XDG_CACHE_HOME", ".cache")
+
+
+def root_folder(override: str, xdg_variable: str, below_home: str) -> Path:
+    """A root folder of the suite, by the XDG Base Directory Specification; makes nothing.
+
+    The environment variable ``override`` names the folder itself, ``xdg_variable`` the one above it.
     """
-    explicit = os.environ.get(ENV_CACHE)
-    if explicit:
-        root = Path(explicit)
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME")
-        root = (Path(xdg) if xdg else Path.home() / ".cache") / "android-reclaim-suite"
+    if explicit := os.environ.get(override):
+        return Path(explicit)
+    xdg = os.environ.get(xdg_variable)
+    return (Path(xdg) if xdg else Path.home() / below_home) / _NAME
+
+
+def made_private(root: Path, *parts: str) -> Path:
+    """Create ``root`` with mode 0700 and the folder ``parts`` below it; returns the latter."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = root.joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)

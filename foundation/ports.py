@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Container
+from typing import Final
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+#: Where Perfetto's UI, a page on the web, looks for a trace processor: it would find ours there.
+TRACE_PROCESSOR_PORT: Final = 9001
 
 
 def free_port(avoid: Container[int] = ()) -> int:

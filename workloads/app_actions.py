@@ -16,13 +16,10 @@ Kind = Literal["swipe", "tap", "url", "key"]
 _KINDS: Final[dict[str, Kind]] = {"swipe": "swipe", "tap": "tap", "url": "url", "key": "key"}
 
 Point = tuple[float, float]
-#: From a point to the two words that name it to ``input``.
-Place = Callable[[Point], list[str]]
 _BELOW: Final[Point] = (0.5, 0.75)
 _ABOVE: Final[Point] = (0.5, 0.25)
 _MIDDLE: Final[Point] = (0.5, 0.5)
 _SWIPE_MS: Final = 300
-SIZE_ARGV: Final = ("wm", "size")
 _SIZE: Final = re.compile(r"^(Physical|Override) size: (\d+)x(\d+)", re.MULTILINE)
 
 
@@ -80,24 +77,18 @@ def screen_size(device: Device) -> tuple[int, int]:
 
     DeviceError if the device does not tell.
     """
-    sizes = {word: (int(x), int(y)) for word, x, y in _SIZE.findall(device.shell(SIZE_ARGV).stdout)}
+    sizes = {word: (int(x), int(y)) for word, x, y in _SIZE.findall(device.shell(["wm", "size"]).stdout)}
     if not sizes:
         raise DeviceError("'wm size' tells no size", device=device.serial)
     return sizes.get("Override", sizes.get("Physical", (0, 0)))
 
 
-def pixels(size: tuple[int, int]) -> Place:
-    """Where points are on a screen of ``size``."""
-    return lambda point: [str(round(share * side)) for share, side in zip(point, size, strict=True)]
+def argv_of(action: Action, package: str, size: tuple[int, int]) -> list[str]:
+    """The command of one time; no root. ``size`` is the screen's, in pixels."""
 
+    def place(point: Point) -> list[str]:
+        return [str(round(share * side)) for share, side in zip(point, size, strict=True)]
 
-def shares(point: Point) -> list[str]:
-    """Where a point is on a screen whose size is not known."""
-    return [f"{share:.4g}WIDTH" if axis == 0 else f"{share:.4g}HEIGHT" for axis, share in enumerate(point)]
-
-
-def argv_of(action: Action, package: str, place: Place) -> list[str]:
-    """The command of one time; no root. ``place`` is `pixels` or `shares`."""
     if action.kind == "url":
         return ["am", "start", "-a", "android.intent.action.VIEW", "-d", action.text, "-p", package]
     if action.kind == "key":
@@ -118,4 +109,4 @@ def act(
     for action in actions:
         for _ in range(action.times):
             sleep(action.every_s)
-            device.shell(argv_of(action, package, pixels(size)))
+            device.shell(argv_of(action, package, size))

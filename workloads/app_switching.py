@@ -2,115 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, DeviceError, UsageError
-from foundation.quoting import quote
-from workloads.app_actions import act
-from workloads.app_log import APP_DIR, AppLogs
-from workloads.kills import Kill, KillMark, by_reason, with_marks
-from workloads.launches import Launch, LaunchState, start, stop_argv
+from foundation.errors import CommandFailed, DeviceError
+from workloads.app_log import Tally
+from workloads.launches import Launch, start, stop_argv
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
-
-#: Leaves the app in front, where there is a gap.
-HOME_ARGV: Final = ("input", "keyevent", "HOME")
-
-
-@dataclass(frozen=True)
-class Switch:
-    """One switch to an app: who, when (CLOCK_BOOTTIME ns), how it was launched.
-
-    ``killed_since_last``: the app had a process when it was left, and lost it since.
-    ``pid_lost`` is that process. ``expected_state`` is what a device that kills nothing would show.
-    """
-
-    index: int
-    round: int
-    package: str
-    launch_state: LaunchState
-    expected_state: LaunchState
-    doubt: str | None
-    t_begin_boot_ns: int
-    t_end_boot_ns: int
-    total_time_ms: float | None
-    wait_time_ms: float | None
-    pid_before: int | None
-    pid_after: int | None
-    killed_since_last: bool
-    pid_lost: int | None = None
+from workloads.switches import CycleResult, Switch
+from workloads.synthetic_apps import SyntheticApps
 
 
-@dataclass(frozen=True)
-class CycleResult:
-    """One cycle: its switches, and what the apps saw.
+class Apps(Protocol):
+    """The apps of a profile on one device: the installed ones of a phone, or synthetic ones."""
 
-    ``kills`` counts apps found without the process they had; ``relaunches`` the cold
-    starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
-    exists, since a wrong page is raised as DataCorruption. ``killed`` are all processes that the
-    phone killed meanwhile, with reasons; ``versions`` the version codes of the phone's packages.
-    ``kills_marked`` is how many of them lmkd marked in the trace, None without one.
-    """
+    def install(self) -> None:
+        """Make every app startable. UsageError naming all that are not."""
 
-    switches: tuple[Switch, ...]
-    kills: int
-    relaunches: int
-    pages_verified: int
-    pages_rewritten: int
-    mismatches: int = 0
-    killed: tuple[Kill, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    log_trouble: str | None = None
-    kills_marked: int | None = None
+    def activity(self, app: App) -> str:
+        """What `am start` is given."""
 
-    def with_marks(self, marks: Sequence[KillMark]) -> CycleResult:
-        """Joined with the kills that a trace tells."""
-        return replace(
-            self, killed=tuple(with_marks(self.killed, marks)), kills_marked=len({m.pid for m in marks})
-        )
+    def begin(self) -> None:
+        """A cycle is about to start: from now on its kills count."""
 
-    def to_json_lines(self) -> str:
-        """``workload.jsonl``: one line a switch, then one with the sums."""
-        sums = {key: value for key, value in asdict(self).items() if key != "switches"}
-        lines = [*(asdict(switch) for switch in self.switches), sums]
-        return "".join(json.dumps(line) + "\n" for line in lines)
+    def act(self, app: App) -> None:
+        """Do in the app, which is in front, what the profile says."""
 
-    def facts(self) -> dict[str, Any]:
-        """``relaunches``: cold starts of apps that had been killed; of a phone also the kills by reason,
-        the share of switches that found their app alive, and the packages' versions."""
-        facts: dict[str, Any] = {"relaunches": self.relaunches}
-        if self.versions:
-            swap = [kill.swap_free_kb for kill in self.killed if kill.swap_free_kb is not None]
-            facts |= {
-                "kills_by_reason": by_reason(self.killed),
-                "swap_free_kb_at_kills": swap,
-                "kept_alive_share": 1 - self.kills / len(self.switches) if self.switches else None,
-                "package_versions": dict(self.versions),
-                "log_trouble": self.log_trouble,
-                "kills_marked": self.kills_marked,
-            }
-        return facts
+    def settle(self) -> Tally:
+        """Wait until no app works any more; what they touched since the last call."""
 
-    def void_reasons(self) -> list[str]:
-        """Why these switches make a repetition void."""
-        unknown = [switch.package for switch in self.switches if switch.launch_state == "UNKNOWN"]
-        if unknown:
-            return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
-        if not self.switches:
-            return ["the workload made no switch"]
-        if self.kills == len(self.switches):
-            return [
-                f"all {self.kills} switches found their app killed: this measured app starts "
-                "(give the apps less memory, or the device more)"
-            ]
-        return []
+    def explain(self, cycle: CycleResult) -> CycleResult:
+        """``cycle`` with the kills since `begin`, and why, where the device tells."""
+
+    def remove(self) -> None:
+        """Undo what `install` and `begin` did."""
 
 
 @dataclass
@@ -123,9 +54,8 @@ class _State:
 class AppSwitching:
     """Switches between the apps of a profile.
 
-    On an emulated device the apps are synthetic: `install` writes their descriptors below
-    /data/app (root), `remove` stops them and deletes the descriptors. On a phone the
-    packages must be installed already.
+    On an emulated device the apps are synthetic, on a phone the packages must be installed already;
+    `remove` stops them.
     """
 
     def __init__(
@@ -136,42 +66,12 @@ class AppSwitching:
         self._sleep = sleep
         self._state = _State()
         self._draw = random.Random(profile.seed)
-        self._phone = None if device.emulated else PhoneApps(device, profile.apps)
-        synthetic = [app.package for app in profile.apps if app.synthetic] if device.emulated else []
-        self._logs = AppLogs(device, synthetic, sleep)
-        self._has_logs = bool(synthetic)
+        self._apps: Apps = (SyntheticApps if device.emulated else PhoneApps)(device, profile, sleep)
         self._last: CycleResult | None = None
 
     def install(self) -> None:
         """Make every app of the profile startable. UsageError naming all that are missing."""
-        if self._phone is not None:
-            self._phone.prepare(self._profile.name)
-            return
-        self._install_synthetic()
-        answer = self._device.shell(["pm", "list", "packages"], deadline_s=60).stdout
-        present = {line.removeprefix("package:").strip() for line in answer.splitlines()}
-        missing = [app.package for app in self._profile.apps if app.package not in present]
-        if missing:
-            raise UsageError(
-                f"{len(missing)} packages of profile {self._profile.name} are not installed: "
-                + ", ".join(missing),
-                device=self._device.serial,
-                next_step="install them, or take them out of the profile",
-            )
-
-    def _install_synthetic(self) -> None:
-        without = [app.package for app in self._profile.apps if app.synthetic is None]
-        if without:
-            raise UsageError(
-                f"profile {self._profile.name} gives no memory for {', '.join(without)}",
-                device=self._device.serial,
-                next_step="add anon_mb and the other keys of a synthetic app, or measure on a phone",
-            )
-        for app in self._profile.apps:
-            assert app.synthetic is not None
-            folder = f"{APP_DIR}/{app.package}"
-            self._device.shell(["mkdir", "-p", folder])
-            self._device.push_bytes(app.synthetic.to_ini().encode(), f"{folder}/app.ini")
+        self._apps.install()
 
     def prepare(self) -> CycleResult:
         """Cold-start every app in order; afterwards the device must have swapped.
@@ -211,18 +111,13 @@ class AppSwitching:
         return self._last
 
     def reset(self) -> None:
-        """A cycle goes on from where the one before it ended; on a phone its kills are counted anew."""
-        if self._phone is not None:
-            self._phone.watch.start()
+        """A cycle goes on from where the one before it ended; kills are counted from here."""
+        self._apps.begin()
 
     def result(self) -> CycleResult:
         """What the last `cycle` returned, with the kills of a phone."""
         assert self._last is not None
-        if self._phone is None:
-            return self._last
-        lost = [(s.package, s.pid_lost) for s in self._last.switches if s.pid_lost is not None]
-        killed, trouble = self._phone.killed(lost)
-        return replace(self._last, killed=tuple(killed), versions=self._phone.versions, log_trouble=trouble)
+        return self._apps.explain(self._last)
 
     def _order(self) -> list[App]:
         apps = list(self._profile.apps)
@@ -231,17 +126,14 @@ class AppSwitching:
         return apps
 
     def _switch(self, app: App, number: int) -> Switch:
-        activity = app.activity or ".Main"
-        if self._phone is not None:
-            activity = self._phone.activity(app)
-        launch = start(self._device, app.package, activity)
+        launch = start(self._device, app.package, self._apps.activity(app))
         switch = self._note(app.package, number, launch)
         begun_s = time.monotonic()
-        if self._phone is not None and app.action is not None:
-            act(self._device, [app.action], app.package, self._phone.size, self._sleep)
+        self._apps.act(app)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            self._device.shell(HOME_ARGV)
+            # Leaves the app in front.
+            self._device.shell(["input", "keyevent", "HOME"])
             self._sleep(self._profile.gap_s)
         return switch
 
@@ -271,26 +163,21 @@ class AppSwitching:
         return switch
 
     def _finish(self, switches: list[Switch]) -> CycleResult:
-        tally = None
-        if self._has_logs:
-            self._logs.wait_idle()
-            tally = self._logs.take()
+        tally = self._apps.settle()
         return CycleResult(
             switches=tuple(switches),
             kills=sum(switch.killed_since_last for switch in switches),
             relaunches=sum(
                 switch.launch_state == "COLD" and switch.killed_since_last for switch in switches
             ),
-            pages_verified=tally.touched if tally else 0,
-            pages_rewritten=tally.rewritten if tally else 0,
+            pages_verified=tally.touched,
+            pages_rewritten=tally.rewritten,
         )
 
     def remove(self) -> None:
-        """Stop the apps; on an emulated device delete their descriptors too."""
-        if self._phone is not None:
-            self._phone.watch.cancel()
-        for app in self._profile.apps:
-            self._device.shell(stop_argv(app.package), check=False)
-        if self._device.emulated:
-            folders = " ".join(quote(f"{APP_DIR}/{app.package}") for app in self._profile.apps)
-            self._device.script(f"rm -rf {folders}")
+        """Stop the apps, and undo what `install` did."""
+        try:
+            for app in self._profile.apps:
+                self._device.shell(stop_argv(app.package), check=False)
+        finally:
+            self._apps.remove()

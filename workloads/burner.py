@@ -11,10 +11,8 @@ from typing import Final, Self
 
 from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DeviceError
-from foundation.quoting import quote, quote_argv
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-burner"
-_REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
 BUSY_SHARE_MIN: Final = 0.9
 _CHECK_S: Final = 0.5
 _ATTEMPTS: Final = 6
@@ -90,7 +88,7 @@ class CpuBurner:
         self._device.push(self._program, REMOTE, mode=0o755)
         realtime = self._realtime
         share_min = BUSY_SHARE_MIN * (realtime.share if realtime else 1.0)
-        self._process = self._device.spawn(burner_argv(realtime))
+        self._process = self._device.spawn([REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())])
         shares: dict[str, float] = {}
         before = self._idle_ticks()
         for _ in range(_ATTEMPTS):
@@ -121,21 +119,7 @@ class CpuBurner:
         process, self._process = self._process, None
         if process is not None:
             process.stop()
-        self._device.shell(_REMOVE_ARGV)
-
-
-def burner_argv(realtime: RealTime | None) -> list[str]:
-    """Its command line on the device."""
-    return [REMOTE, "--all-cpus", *(realtime.argv() if realtime else ())]
-
-
-def burner_commands(realtime: RealTime | None) -> list[str]:
-    """What `CpuBurner` sends to a device, as shell text."""
-    return [
-        f"adb push burner {quote(REMOTE)}",
-        f"{quote_argv(burner_argv(realtime))} &",
-        quote_argv(_REMOVE_ARGV),
-    ]
+        self._device.shell(["rm", "-f", REMOTE])
 
 
 def parse_cpus(stat: str) -> dict[str, tuple[int, int]]:

@@ -50,8 +50,6 @@ _COUNTER_MARK: Final = re.compile(r"C\|\d+\|kill_one_process\|(\d+)")
 _TEXT_MARK: Final = re.compile(r"[BIN]\|\d+\|(?:[^|]*\|)?lmk,(\d+),(-?\d+),(-?\d+)")
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
 _LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch")
-#: What follows the log.
-LOG_ARGV: Final = (*_LOGCAT, "-T", "1", *_TAGS, "*:S")
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,6 @@ class KillMark:
     adj: int | None
 
 
-def dump_argv(since: str) -> list[str]:
-    """What reads the log as it is now, from the second ``since`` (Unix time) on."""
-    return [*_LOGCAT, "-d", "-T", since, *_TAGS, "*:S"]
-
-
 class KillWatch:
     """Follows the phone's log from `start` to `stop`; no root. Side effect: one logcat."""
 
@@ -97,7 +90,7 @@ class KillWatch:
         """Follow what is logged from now on; a watch that runs already begins anew."""
         self.cancel()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        self._process = self._device.spawn(LOG_ARGV)
+        self._process = self._device.spawn([*_LOGCAT, "-T", "1", *_TAGS, "*:S"])
 
     def cancel(self) -> None:
         """End it; what it has seen is lost."""
@@ -113,7 +106,8 @@ class KillWatch:
         ended = process.poll()
         done = process.stop()
         # What follows the log lags behind it; what is in the log's buffer now may begin too late.
-        last = self._device.shell(dump_argv(f"{self._since_s:.3f}"), check=False, deadline_s=60.0)
+        argv = [*_LOGCAT, "-d", "-T", f"{self._since_s:.3f}", *_TAGS, "*:S"]
+        last = self._device.shell(argv, check=False, deadline_s=60.0)
         trouble = None
         if ended is not None:
             trouble = f"logcat ended by itself (exit status {ended}): kills may be missing"
@@ -182,13 +176,8 @@ def _joined(one: Kill, other: Kill) -> Kill:
 
 def exit_reasons(device: Device, package: str) -> Mapping[int, str]:
     """Reason by pid of a package's processes that ended; empty before Android 11."""
-    answer = device.shell(exit_info_argv(package), check=False, deadline_s=60.0)
+    answer = device.shell(["dumpsys", "activity", "exit-info", package], check=False, deadline_s=60.0)
     return parse_exit_info(answer.stdout)
-
-
-def exit_info_argv(package: str) -> list[str]:
-    """Asks why processes of a package ended."""
-    return ["dumpsys", "activity", "exit-info", package]
 
 
 def parse_exit_info(text: str) -> dict[int, str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from foundation.contract.device import Device
 from foundation.errors import DeviceError
@@ -14,8 +13,6 @@ from foundation.quoting import quote
 LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
 
 LAUNCH_DEADLINE_S: Final = 90.0
-#: Resolution of /proc/uptime.
-_STAMP_NS: Final = 10_000_000
 
 _FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
 #: RELAUNCH: a new activity in the process that lives (WaitResult.java).
@@ -39,23 +36,6 @@ class Launch:
     wait_time_ms: float | None
     pid_before: int | None
     pid_after: int | None
-
-
-class Started(Protocol):
-    """An app start, as far as a trace can contradict it."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def package(self) -> str: ...
-    @property
-    def launch_state(self) -> LaunchState: ...
-    @property
-    def pid_after(self) -> int | None: ...
-    @property
-    def t_begin_boot_ns(self) -> int: ...
-    @property
-    def t_end_boot_ns(self) -> int: ...
 
 
 def launch_script(package: str, activity: str) -> str:
@@ -143,31 +123,6 @@ def classify(
     if (state == "COLD") != new_process:
         return "UNKNOWN", f"am said {state}, but the process id went from {before} to {after}"
     return state, None
-
-
-def trace_doubts(switches: Sequence[Started], births: Mapping[int, int]) -> tuple[list[str], int]:
-    """What a trace says against the states that ``am`` and the process ids agreed on.
-
-    ``births`` is when each process began (task_newtask), by pid. A process that began during a
-    start makes it a cold one: contradictions are void reasons. A cold start whose process began
-    earlier is only counted: the zygote may have had it ready (USAP), or the event was lost.
-    """
-    if not births:
-        return [], 0
-    reasons, unseen = [], 0
-    for switch in switches:
-        born = births.get(switch.pid_after) if switch.pid_after is not None else None
-        inside = born is not None and (
-            switch.t_begin_boot_ns - _STAMP_NS <= born <= switch.t_end_boot_ns + _STAMP_NS
-        )
-        if switch.launch_state in ("WARM", "HOT") and inside:
-            reasons.append(
-                f"switch {switch.index} to {switch.package} was {switch.launch_state} by am, and the trace"
-                f" has its process begin in it"
-            )
-        elif switch.launch_state == "COLD" and not inside:
-            unseen += 1
-    return reasons, unseen
 
 
 def _pid(stamp: list[str]) -> int | None:

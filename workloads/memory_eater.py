@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import DataCorruption, DeviceError, UsageError
-from foundation.quoting import quote, quote_argv
-from workloads.app_switching import Switch
 from workloads.eater_output import Phase, is_holding, parse_phases
+from workloads.kills import KillMark
 from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
+from workloads.switches import Switch
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
-_REMOVE_ARGV: Final = ("rm", "-f", REMOTE)
 #: How long a cycle may take, and how long the reading of all pages after it, seconds.
 CYCLE_DEADLINE_S: Final = 600.0
 VERIFY_DEADLINE_S: Final = 600.0
@@ -45,6 +44,10 @@ class EaterCycle:
     @property
     def pages_verified(self) -> int:
         return sum(phase.pages for phase in self.phases if phase.event != "fill")
+
+    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> EaterCycle:
+        """Itself: it starts no app."""
+        return self
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line a phase, with its histogram, then one with the sums."""
@@ -202,7 +205,7 @@ class MemoryEater:
     def remove(self) -> None:
         """End the eater and delete its file."""
         self._end()
-        self._device.shell(_REMOVE_ARGV)
+        self._device.shell(["rm", "-f", REMOTE])
 
 
 def eater_argv(eater: Eater) -> list[str]:
@@ -212,16 +215,4 @@ def eater_argv(eater: Eater) -> list[str]:
         *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
         *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
         *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
-    ]
-
-
-def eater_commands(profile: Profile, recreate_swap: Sequence[str]) -> list[str]:
-    """What `MemoryEater` sends to a device, as shell text; ``recreate_swap`` makes its zram."""
-    assert profile.eater is not None
-    return [
-        f"adb push eater {quote(REMOTE)}",
-        "zram made anew, before each:",
-        *(f"    {line}" for line in recreate_swap),
-        f"{quote_argv(eater_argv(profile.eater))} &",
-        quote_argv(_REMOVE_ARGV),
     ]

@@ -12,8 +12,7 @@ from foundation.errors import UsageError
 from foundation.toml_table import Table, to_toml
 from foundation.words import did_you_mean
 from workloads.app_actions import Action, take_action
-from workloads.phone_table import phone_wanted
-from workloads.phone_wanted import PhoneWanted
+from workloads.phone_settings import PhoneSettings, read_phone_settings
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
@@ -129,7 +128,7 @@ class Profile:
     seed: int
     apps: tuple[App, ...]
     eater: Eater | None = None
-    phone: PhoneWanted = field(default_factory=PhoneWanted)
+    phone: PhoneSettings = field(default_factory=PhoneSettings)
 
     @property
     def switching_s(self) -> float:
@@ -206,7 +205,7 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
         else None,
     )
     device.done()
-    phone = phone_wanted(path, content.get("phone", {}))
+    phone = read_phone_settings(path, content.get("phone", {}))
     if "eater" in content:
         return _eating(path, text, content, pins, phone)
     work = Table(path, "[workload] ", _sub(path, content, "workload"))
@@ -247,7 +246,7 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
 
 
 def _eating(
-    path: Path, text: str, content: Mapping[str, Any], pins: DevicePins, phone: PhoneWanted
+    path: Path, text: str, content: Mapping[str, Any], pins: DevicePins, phone: PhoneSettings
 ) -> Profile:
     """A profile of the memory eater, which has no apps."""
     for other in ("workload", "defaults", "apps"):

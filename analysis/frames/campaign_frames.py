@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,21 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.frames.columns import (
-    BLOCKS,
-    DISTRIBUTIONS,
-    METRICS,
-    PAIRS,
-    TIMELINES,
-    VERDICTS,
-    WITH_VOIDS,
-    Columns,
-)
+from analysis.frames.columns import BLOCKS, PAIRS
+from analysis.judging.columns import DISTRIBUTIONS, METRICS, TIMELINES, VERDICTS, WITH_VOIDS, Columns
+from analysis.judging.records import verdict_record
 from foundation.contract.results import DISTRIBUTIONS_FILE, METRICS_FILE, TIMELINES_FILE
 from foundation.errors import ResultsError
 
 if TYPE_CHECKING:
-    from analysis.judging.judgement import Judgement
+    from analysis.judging.judgement import Judgement, VerdictRow
     from analysis.judging.pairing import BlockFigures, Pair
     from foundation.contract.metric import Metric
 
@@ -62,11 +54,14 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
     return frame
 
 
-def verdicts(judgement: Judgement) -> pd.DataFrame:
-    """A row for each scenario, metric and variant: columns of `VERDICTS`, ``with_voids`` unfolded."""
+def verdicts(judgement: Judgement, only: Sequence[VerdictRow] | None = None) -> pd.DataFrame:
+    """A row for each scenario, metric and variant: columns of `VERDICTS`, ``with_voids`` unfolded.
+
+    ``only`` are the rows wanted; None: all of them.
+    """
     rows: list[dict[str, Any]] = []
-    for row in judgement.rows:
-        fields = asdict(row)
+    for row in judgement.rows if only is None else only:
+        fields = verdict_record(row)
         for name, value in fields.pop("with_voids").items():
             fields[f"with_voids_{name}"] = value
         rows.append(fields)
@@ -115,38 +110,46 @@ def _block(figures: BlockFigures) -> dict[str, Any]:
     }
 
 
-def pairs(judgement: Judgement, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-    """A row for each comparison, metric and pair: columns of `PAIRS`. ``metrics`` None: all of them.
+def pairs(
+    judgement: Judgement,
+    metrics: Sequence[str] | None = None,
+    comparisons: Sequence[tuple[str, str]] | None = None,
+) -> pd.DataFrame:
+    """A row for each comparison, metric and pair: columns of `PAIRS`. None: all of them.
 
-    Values of a valid pair are those that the verdict was computed from.
+    ``comparisons`` are (scenario, variant). Values of a valid pair are those that the verdict was
+    computed from.
     """
     wanted = [judgement.metrics[name] for name in (metrics or judgement.metrics)]
     rows: list[dict[str, Any]] = []
-    for (scenario, variant), several in judgement.pairs.items():
+    for scenario, variant in comparisons or judgement.pairs:
         for metric in wanted:
             head = {"scenario": scenario, "variant": variant, "metric": metric.name, "unit": metric.unit}
-            rows += [head | _pair(pair, metric) for pair in several]
+            rows += [head | _pair(pair, metric) for pair in judgement.pairs[scenario, variant]]
     return _typed(rows, PAIRS)
 
 
 def _pair(pair: Pair, metric: Metric) -> dict[str, Any]:
-    void = pair.state == "void"
-    figures = [
-        None if side is None else side.value(metric, with_voids=void)
-        for side in (pair.baseline, pair.variant)
-    ]
-    first, second = (None if figure is None else figure.value for figure in figures)
-    reasons = [figure.reason for figure in figures if figure is not None and figure.value is None]
-    return {
-        "pair": pair.number,
-        "state": pair.state,
-        "baseline_block": None if pair.baseline is None else pair.baseline.block.name,
-        "variant_block": None if pair.variant is None else pair.variant.block.name,
-        "baseline_value": first,
-        "variant_value": second,
+    row: dict[str, Any] = {"pair": pair.number, "state": pair.state, "lane": None}
+    reasons = list(pair.reasons)
+    for side, figures in (("baseline", pair.baseline), ("variant", pair.variant)):
+        if figures is None:
+            row |= {f"{side}_block": None, f"{side}_index": None, f"{side}_value": None}
+            reasons.append("the block is not finished")
+            continue
+        figure = figures.value(metric, with_voids=pair.state == "void")
+        row |= {
+            "lane": figures.block.place.lane,
+            f"{side}_block": figures.block.name,
+            f"{side}_index": figures.block.index,
+            f"{side}_value": figure.value,
+        }
+        reasons += [figure.reason] if figure.value is None and figure.reason else []
+    first, second = row["baseline_value"], row["variant_value"]
+    return row | {
         "difference": None if first is None or second is None else second - first,
         "ratio": second / first if first and second is not None else None,
-        "reason": next(iter((*pair.reasons, *reasons)), None),
+        "reason": next(iter(reasons), None),
     }
 
 

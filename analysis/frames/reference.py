@@ -1,4 +1,4 @@
-"""docs/data.md, made from `analysis.frames.columns`."""
+"""docs/data.md, made from the tables of columns."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from analysis.frames.columns import (
     AWAKE,
     BLOCKS,
     COUNTERS,
-    DISTRIBUTIONS,
     FIGURES,
-    METRICS,
     PAIRS,
     QUEUE,
     STALLS,
     SWITCHES,
     THREADS,
-    TIMELINES,
-    VERDICTS,
-    WITH_VOIDS,
-    Columns,
 )
+from analysis.judging.columns import DISTRIBUTIONS, METRICS, TIMELINES, VERDICTS, WITH_VOIDS, Columns
 
 _HEAD: Final = """# The data, column by column
 

@@ -17,8 +17,8 @@ from analysis.frames.columns import (
     STALLS,
     SWITCHES,
     THREADS,
-    Columns,
 )
+from analysis.judging.columns import Columns
 
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice, TraceSession
@@ -104,11 +104,12 @@ class TraceFrames:
 
 def figures(trace: Path, engine: EngineChoice | None = None) -> pd.DataFrame:
     """Every metric of a trace: columns of `FIGURES`. TraceError for a trace that is not whole."""
-    from analysis.metrics import compute
+    from analysis.metrics import metric_named
+    from analysis.metrics.evaluation import evaluate
 
     rows = [
-        {"metric": one.metric, "value": one.value, "unit": one.unit, "reason": one.reason}
-        for one in compute(trace, engine=engine)
+        {"metric": name, "value": one.value, "unit": metric_named(name).unit, "reason": one.reason}
+        for name, one in evaluate(trace, engine=engine).figures.items()
     ]
     return pd.DataFrame(rows, columns=pd.Index(list(FIGURES))).astype({"value": "float64"})
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from analysis.judging.judgement import Sensitivity, VerdictRow
+from analysis.judging.judgement import Compared, Question, VerdictRow
 from analysis.judging.pairing import Pair, pair_values, situation_of
 from analysis.stats import holm
-from analysis.stats.effect import Effect, PairValue, Scale, effect_of, practical_threshold, working_scale
+from analysis.stats.effect import PairValue, effect_of, practical_threshold, working_scale
 from analysis.stats.noise_floor import NoiseFloor, noise_floor
-from analysis.stats.sample_size import MIN_PAIRS, detectable_effect
-from analysis.stats.signflip import Interval
+from analysis.stats.sample_size import detectable_effect
 from analysis.stats.verdict import decide
 from foundation.contract.metric import Metric
 from foundation.contract.records import VariantRecord
@@ -64,133 +63,85 @@ def _comparison(
     metrics: Mapping[str, Metric],
 ) -> list[VerdictRow]:
     primaries = [name for name in campaign.primaries if name in metrics]
-    others = [name for name in metrics if name not in primaries]
-    values = {name: pair_values(pairs, metrics[name])[0] for name in primaries}
-    plain = {name: _effect(metrics[name], found)[1].p if found else None for name, found in values.items()}
+    names = (*primaries, *(name for name in metrics if name not in primaries))
+    found = {name: pair_values(pairs, metrics[name]) for name in names}
+    compared = {name: _compared(metrics[name], values) for name, (values, _) in found.items()}
+    plain = {name: one.effect.p if (one := compared[name]) else None for name in primaries}
     adjusted = holm.adjust(plain)
-    return [
-        _row(campaign, scenario, variant, pairs, metrics[name], adjusted.get(name), name in primaries)
-        for name in (*primaries, *others)
-    ]
+    rows = []
+    for name in names:
+        question = Question(
+            scenario=scenario,
+            metric=metrics[name],
+            baseline=campaign.baseline.name,
+            variant=variant.name,
+            primary=name in primaries,
+            same_kernel=same_kernel(campaign, variant),
+        )
+        rows.append(_row(campaign, question, pairs, compared[name], found[name][1], adjusted.get(name)))
+    return rows
 
 
-def _effect(metric: Metric, values: Sequence[PairValue]) -> tuple[Scale, Effect]:
+def _compared(metric: Metric, values: Sequence[PairValue]) -> Compared | None:
+    if not values:
+        return None
     scale = working_scale(metric.scale, values)
-    return scale, effect_of(values, scale)
+    return Compared(
+        effect=effect_of(values, scale),
+        difference=effect_of(values, "difference"),
+        threshold=practical_threshold(metric.threshold, scale, values),
+        baseline_median=median(value.baseline for value in values),
+        variant_median=median(value.variant for value in values),
+    )
 
 
 def _row(
     campaign: Campaign,
-    scenario: str,
-    variant: VariantRecord,
+    question: Question,
     pairs: Sequence[Pair],
-    metric: Metric,
+    compared: Compared | None,
+    missing: Sequence[str],
     p_holm: float | None,
-    primary: bool,
 ) -> VerdictRow:
-    values, missing = pair_values(pairs, metric)
     situation = situation_of(pairs, missing)
-    tests = len(campaign.primaries) if primary else 1
-    effect: Effect | None = None
-    scale: Scale = metric.scale
-    threshold = 0.0
-    detectable: float | None = None
-    if values:
-        scale, effect = _effect(metric, values)
-        threshold = practical_threshold(metric.threshold, scale, values)
-        if effect.spread is not None:
-            detectable = detectable_effect(
-                spread=effect.spread,
-                threshold=threshold,
-                alpha=campaign.alpha,
-                tests=tests,
-                pairs=effect.pairs,
-            )
-    verdict = decide(
+    tests = len(campaign.primaries) if question.primary else 1
+    effect = compared.effect if compared else None
+    decision = decide(
         effect,
         situation,
-        direction=metric.direction,
-        threshold=threshold,
-        p_adjusted=p_holm if primary else (effect.p if effect else None),
+        direction=question.metric.direction,
+        threshold=compared.threshold if compared else 0.0,
+        p_adjusted=p_holm if question.primary else (effect.p if effect else None),
         alpha=campaign.alpha,
         tests=tests,
     )
-    unfinished = situation.finished < situation.planned
-    shown = _Shown(effect, values)
-    ratio = shown.ratio(effect.estimate if effect else None)
     return VerdictRow(
-        scenario=scenario,
-        metric=metric.name,
-        baseline=campaign.baseline.name,
-        variant=variant.name,
-        verdict=verdict.word,
-        reason=verdict.reason,
-        primary=primary,
-        exploratory=not primary or unfinished or len(values) < MIN_PAIRS,
-        unit=metric.unit,
-        direction=metric.direction,
-        family=metric.family,
-        scale=scale,
-        ratio=ratio,
-        ci_low=shown.ratio(_low(effect.wide) if effect else None),
-        ci_high=shown.ratio(_high(effect.wide) if effect else None),
-        ci_level=effect.wide.level if effect and effect.wide else None,
-        equivalence_low=shown.scaled(_low(effect.narrow) if effect else None),
-        equivalence_high=shown.scaled(_high(effect.narrow) if effect else None),
-        equivalence_level=effect.narrow.level if effect and effect.narrow else None,
-        difference=shown.difference.estimate if shown.difference else None,
-        difference_ci_low=_low(shown.difference.wide) if shown.difference else None,
-        difference_ci_high=_high(shown.difference.wide) if shown.difference else None,
-        p=effect.p if effect else None,
+        question=question,
+        situation=situation,
+        compared=compared,
+        decision=decision,
         p_holm=p_holm,
-        threshold=metric.threshold,
-        threshold_value=shown.scaled(threshold) if effect else None,
-        pairs=len(values),
-        planned=situation.planned,
-        finished=situation.finished,
-        voids=situation.void,
-        kernel_failures=situation.failed,
-        missing=situation.missing,
-        pairs_needed=verdict.pairs_needed,
-        detectable=_detectable(effect, detectable),
-        spread=effect.spread if effect else None,
-        baseline_median=median(value.baseline for value in values) if values else None,
-        variant_median=median(value.variant for value in values) if values else None,
-        same_kernel=same_kernel(campaign, variant),
-        cautions=_cautions(pairs, metric, missing),
-        with_voids=_with_voids(pairs, metric),
+        detectable=_detectable(compared, campaign.alpha, tests),
+        cautions=_cautions(pairs, question.metric, missing),
+        with_voids=_compared(question.metric, pair_values(pairs, question.metric, with_voids=True)[0]),
     )
 
 
-class _Shown:
-    """An effect in the two forms that a row has: a ratio (if there is one) and a difference."""
-
-    def __init__(self, effect: Effect | None, values: Sequence[PairValue]) -> None:
-        self._effect = effect
-        self.difference = effect_of(values, "difference") if values else None
-
-    def ratio(self, value: float | None) -> float | None:
-        if self._effect is None or self._effect.scale != "ratio" or value is None:
-            return None
-        return self._effect.shown(value)
-
-    def scaled(self, value: float | None) -> float | None:
-        return None if self._effect is None or value is None else self._effect.shown(value)
-
-
-def _low(interval: Interval | None) -> float | None:
-    return interval.low if interval else None
-
-
-def _high(interval: Interval | None) -> float | None:
-    return interval.high if interval else None
-
-
-def _detectable(effect: Effect | None, value: float | None) -> float | None:
-    """A detectable effect as a relative change or a difference."""
-    if effect is None or value is None:
+def _detectable(compared: Compared | None, alpha: float, tests: int) -> float | None:
+    """The smallest effect that so many pairs would find, as a relative change or a difference."""
+    if compared is None or compared.effect.spread is None:
         return None
-    return effect.shown(value) - 1.0 if effect.scale == "ratio" else value
+    effect = compared.effect
+    found = detectable_effect(
+        spread=compared.effect.spread,
+        threshold=compared.threshold,
+        alpha=alpha,
+        tests=tests,
+        pairs=effect.pairs,
+    )
+    if found is None:
+        return None
+    return effect.shown(found) - 1.0 if effect.scale == "ratio" else found
 
 
 def _cautions(pairs: Sequence[Pair], metric: Metric, missing: Sequence[str]) -> tuple[str, ...]:
@@ -204,22 +155,3 @@ def _cautions(pairs: Sequence[Pair], metric: Metric, missing: Sequence[str]) -> 
             if figure is not None and figure.value is not None and figure.reason:
                 found.setdefault(figure.reason)
     return tuple(found)
-
-
-def _with_voids(pairs: Sequence[Pair], metric: Metric) -> Sensitivity:
-    values, _ = pair_values(pairs, metric, with_voids=True)
-    if not values:
-        return Sensitivity(0, None, None, None, None, None, None, None)
-    _, effect = _effect(metric, values)
-    shown = _Shown(effect, values)
-    difference = effect_of(values, "difference")
-    return Sensitivity(
-        pairs=len(values),
-        ratio=shown.ratio(effect.estimate),
-        ci_low=shown.ratio(_low(effect.wide)),
-        ci_high=shown.ratio(_high(effect.wide)),
-        difference=difference.estimate,
-        difference_ci_low=_low(difference.wide),
-        difference_ci_high=_high(difference.wide),
-        p=effect.p,
-    )

@@ -12,41 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.distributions.records import Detail, Distribution, Series
+from analysis.judging.columns import DISTRIBUTIONS, TIMELINES, schema
 from foundation.contract.results import DISTRIBUTIONS_FILE, TIMELINES_FILE
 from foundation.files import replacing
 
 if TYPE_CHECKING:
     from analysis.judging.metric_table import Measured, RowKey
 
-_PLACE: Final = (
-    ("block", pa.string()),
-    ("index", pa.int64()),
-    ("scenario", pa.string()),
-    ("variant", pa.string()),
-    ("pair", pa.int64()),
-    ("rep", pa.int64()),
-)
-_ABOUT: Final = (("reason", pa.string()), ("rep_valid", pa.bool_()), ("trace_sha256", pa.string()))
-_DISTRIBUTIONS: Final = pa.schema(
-    [
-        *_PLACE,
-        ("distribution", pa.string()),
-        ("unit", pa.string()),
-        ("value", pa.float64()),
-        ("count", pa.int64()),
-        *_ABOUT,
-    ]
-)
-_TIMELINES: Final = pa.schema(
-    [
-        *_PLACE,
-        ("series", pa.string()),
-        ("unit", pa.string()),
-        ("t_s", pa.float64()),
-        ("value", pa.float64()),
-        *_ABOUT,
-    ]
-)
+_DISTRIBUTIONS: Final = schema(DISTRIBUTIONS)
+_TIMELINES: Final = schema(TIMELINES)
 
 
 def read(root: Path) -> dict[str, Detail]:

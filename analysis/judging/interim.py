@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.judging.judgement import percent, short
 from analysis.judging.pairing import Pair, pair_values
 from analysis.judging.pipeline import figures_of
-from analysis.stats.effect import PairValue, Scale, working_scale
+from analysis.judging.wording import short_value
+from analysis.stats.effect import PairValue, working_scale
 from analysis.stats.estimate import hodges_lehmann
+from foundation.comparison import Scale
 from foundation.contract.metric import Metric
 from foundation.progress import Progress
 
@@ -47,16 +48,13 @@ class Interim:
         if self.change is None:
             return "-"
         unit = f" {self.unit}" if self.scale == "difference" and self.unit != "1" else ""
-        return self._text(self.change) + unit
+        return short_value(self.change, self.scale) + unit
 
     def range_text(self) -> str:
         """The pairs' own changes, from smallest to largest; empty for fewer than two."""
         if self.low is None or self.high is None or self.pairs < 2:
             return ""
-        return f"{self._text(self.low)} to {self._text(self.high)}"
-
-    def _text(self, value: float) -> str:
-        return f"{percent(value)}%" if self.scale == "ratio" else short(value, sign=True)
+        return f"{short_value(self.low, self.scale)} to {short_value(self.high, self.scale)}"
 
 
 def interim(

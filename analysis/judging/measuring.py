@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from analysis.distributions import Detail, detail_of
 from analysis.judging.metric_table import Measured, definitions_hash, usable
-from analysis.metrics import compute
-from analysis.trace.figure import Figure, unknown
+from analysis.metrics.evaluation import evaluate
+from analysis.trace.figure import unknown
+from analysis.trace_processor.choice import find_engine
 from foundation.contract.results import Repetition
 from foundation.errors import TraceError
 from foundation.files import known_sha256_of
@@ -31,9 +32,8 @@ class Measuring:
 
     def has(self, repetition: Repetition) -> bool:
         """Whether no trace need be loaded for this repetition (its hash is not checked here)."""
-        if not repetition.trace_path.is_file():
-            return True
-        return self._reuse(repetition.trace.sha256, self._wanted_engine(repetition.trace_path)) is not None
+        trace = repetition.trace_path
+        return not trace.is_file() or self._kept(repetition.trace.sha256, trace) is not None
 
     def measure(self, repetition: Repetition) -> Measured:
         """The figures, all of them unknown where the trace is missing, changed or unreadable.
@@ -47,68 +47,59 @@ class Measuring:
             kept = self._stored.get(trace.sha256)
             if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
                 return kept
-            return self._void("the trace is missing, and no figures of it are kept")
+            return nothing_measured(self._metrics, "the trace is missing, and no figures of it are kept")
         found = known_sha256_of(repetition.trace_path)
         if found != trace.sha256:
-            return self._void(
-                f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}.."
+            return nothing_measured(
+                self._metrics,
+                f"the trace is not the one recorded: SHA-256 {found[:12]}.., not {trace.sha256[:12]}..",
             )
-        engine_sha256 = self._wanted_engine(repetition.trace_path)
-        kept = self._reuse(found, engine_sha256)
-        return kept or self._compute(repetition.trace_path, found)
+        path = repetition.trace_path
+        return self._kept(found, path) or measured(path, found, self._metrics, self._engine)
 
-    def _reuse(self, digest: str, engine_sha256: str | None) -> Measured | None:
+    def _kept(self, digest: str, trace: Path) -> Measured | None:
+        """Stored figures of these definitions, and of the engine asked for where one is."""
         kept = self._stored.get(digest)
-        if usable(kept, self._metrics, engine_sha256=engine_sha256, definitions=definitions_hash()):
-            return kept
-        return None
-
-    def _wanted_engine(self, trace: Path) -> str | None:
-        from analysis.trace_processor.choice import find_engine
-
-        return None if self._engine is None else find_engine(self._engine, trace.stat().st_size).sha256
-
-    def _compute(self, trace: Path, digest: str) -> Measured:
-        from analysis.trace_processor import EngineChoice
-        from analysis.trace_processor.choice import find_engine
-
-        engine = self._engine or EngineChoice.parse(None)
-        engine_sha256 = find_engine(engine, trace.stat().st_size).sha256
-        reasons: tuple[str, ...] = ()
-        details: list[Detail] = []
-
-        def watch(recording: Recording) -> None:
-            details.append(detail_of(recording))
-
-        try:
-            values = compute(trace, self._metrics, engine, watch=watch)
-        except TraceError as error:
-            reasons = (_without_path(error, trace),)
-            try:
-                # What a lossy trace holds is kept for the comparison with voids.
-                values = compute(trace, self._metrics, engine, lossy=True, watch=watch)
-            except TraceError:
-                return self._void(*reasons, digest=digest, engine_sha256=engine_sha256)
-        figures = {
-            value.metric: unknown(value.reason or "unknown")
-            if value.value is None
-            else Figure(value.value, value.reason)
-            for value in values
-        }
-        made_by = str(values[0].engine) if values else ""
-        return Measured(
-            figures,
-            reasons,
-            digest,
-            made_by,
-            engine_sha256,
-            definitions_hash(),
-            details[0] if details else None,
+        engine = None if self._engine is None else find_engine(self._engine, trace.stat().st_size).sha256
+        return (
+            kept
+            if usable(kept, self._metrics, engine_sha256=engine, definitions=definitions_hash())
+            else None
         )
 
-    def _void(self, *reasons: str, digest: str = "", engine_sha256: str = "") -> Measured:
-        figures = {name: unknown(reasons[0]) for name in self._metrics}
-        return Measured(figures, reasons, digest, "", engine_sha256, definitions_hash())
+
+def measured(trace: Path, digest: str, metrics: Sequence[str], choice: EngineChoice | None) -> Measured:
+    """Figures of a trace whose SHA-256 is ``digest``; HostError without an engine."""
+    from analysis.trace_processor import EngineChoice
+
+    engine = choice or EngineChoice.parse(None)
+    engine_sha256 = find_engine(engine, trace.stat().st_size).sha256
+    details: list[Detail] = []
+
+    def watch(recording: Recording) -> None:
+        details.append(detail_of(recording))
+
+    reasons: tuple[str, ...] = ()
+    try:
+        found = evaluate(trace, metrics, engine, watch=watch)
+    except TraceError as error:
+        reasons = (_without_path(error, trace),)
+        try:
+            # What a lossy trace holds is kept for the comparison with voids.
+            found = evaluate(trace, metrics, engine, lossy=True, watch=watch)
+        except TraceError:
+            return nothing_measured(metrics, *reasons, digest=digest, engine_sha256=engine_sha256)
+    detail = details[0] if details else None
+    made_by = found.engine if metrics else ""
+    return Measured(found.figures, reasons, digest, made_by, engine_sha256, definitions_hash(), detail)
+
+
+def nothing_measured(
+    metrics: Sequence[str], *reasons: str, digest: str = "", engine_sha256: str = ""
+) -> Measured:
+    """Every figure unknown for the first of the reasons."""
+    figures = {name: unknown(reasons[0]) for name in metrics}
+    return Measured(figures, reasons, digest, "", engine_sha256, definitions_hash())
 
 
 def _without_path(error: TraceError, trace: Path) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.distributions.records import Detail
+from analysis.judging.columns import METRICS, schema
 from analysis.trace.figure import Figure
 from foundation.files import replacing
 
@@ -30,26 +31,7 @@ _DEFINING: Final = (
     "foundation/contract/threads.py",
 )
 
-_SCHEMA: Final = pa.schema(
-    [
-        ("block", pa.string()),
-        ("index", pa.int64()),
-        ("scenario", pa.string()),
-        ("variant", pa.string()),
-        ("pair", pa.int64()),
-        ("rep", pa.int64()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("unit", pa.string()),
-        ("reason", pa.string()),
-        ("rep_valid", pa.bool_()),
-        ("trace_reasons", pa.list_(pa.string())),
-        ("trace_sha256", pa.string()),
-        ("engine", pa.string()),
-        ("engine_sha256", pa.string()),
-        ("definitions", pa.string()),
-    ]
-)
+_SCHEMA: Final = schema(METRICS)
 
 
 @dataclass(frozen=True)

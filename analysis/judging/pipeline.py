@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.judging import detail_tables as detail_tables
-from analysis.judging import metric_table
+from analysis.judging import detail_tables, metric_table
 from analysis.judging.compare import compare, noise_floors
 from analysis.judging.judgement import Judgement, KernelFailure, Void
 from analysis.judging.measuring import Measuring
@@ -19,6 +18,7 @@ from analysis.judging.pairing import (
     RepetitionFigures,
     pairs_of,
 )
+from analysis.judging.records import judgement_content, verdicts_content
 from analysis.metrics import all_metrics
 from foundation.contract.metric import Metric
 from foundation.contract.results import (
@@ -98,9 +98,8 @@ def judge(
         engines=tuple(sorted(engine for engine in engines if engine)),
         definitions=" ".join(sorted(made_by)) or definitions_hash(),
     )
-    content = judgement.to_json()
-    _write_json(results / VERDICTS_FILE, content.pop("rows"))
-    _write_json(results / JUDGEMENT_FILE, content)
+    _write_json(results / VERDICTS_FILE, verdicts_content(judgement))
+    _write_json(results / JUDGEMENT_FILE, judgement_content(judgement))
     return judgement
 
 
@@ -200,12 +199,16 @@ def _voids(
         for repetition in figures.repetitions:
             if repetition.void_reasons:
                 what = f"{figures.block.name}/rep-{repetition.repetition.index}"
-                found.append(Void(what, place.scenario, place.variant, repetition.void_reasons))
+                found.append(
+                    Void("repetition", what, place.scenario, place.variant, repetition.void_reasons)
+                )
         if figures.void_reasons:
-            found.append(Void(f"{figures.block.name}", place.scenario, place.variant, figures.void_reasons))
+            found.append(
+                Void("block", figures.block.name, place.scenario, place.variant, figures.void_reasons)
+            )
     for (scenario, variant), several in pairs.items():
         for pair in several:
             if pair.state == "void":
                 name = f"pair {pair.number} of {scenario}, {campaign.baseline.name} and {variant}"
-                found.append(Void(name, scenario, variant, pair.reasons))
+                found.append(Void("pair", name, scenario, variant, pair.reasons))
     return tuple(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,11 @@ from analysis.metrics.registry import (
     needs_of,
     requested_metrics,
 )
-from analysis.metrics.value import MetricValue
+from analysis.metrics.value import MetricValue, changed_since_recorded
 from foundation.contract.metric import Metric
 from foundation.contract.needs import Needs, Probe, Request
 
 if TYPE_CHECKING:
-    from analysis.trace.recording import Recording
     from analysis.trace_processor import EngineChoice
 
 __all__ = [
@@ -46,17 +45,17 @@ def compute(
     engine: EngineChoice | None = None,
     *,
     lossy: bool = False,
-    watch: Callable[[Recording], None] | None = None,
 ) -> list[MetricValue]:
-    """Figures of one trace in the order of ``names`` (None: every metric).
+    """Figures of one trace in the order of ``names`` (None: every metric), as a command prints them.
 
-    TraceError if the trace cannot be read, is not whole, or has no thread of role reclaim
-    where one is asked for; UsageError for an unknown name; HostError without an engine.
-    With ``lossy`` a trace that is not whole is read all the same, and every value carries
-    the reasons as a caution. ``watch`` is called once with the loaded trace, for what is not
-    one figure.
+    A trace in a results folder must be the one that was recorded. Errors and ``lossy`` as
+    `analysis.metrics.evaluation.evaluate`.
     """
     # Here, so that the registry costs no import of an engine.
     from analysis.metrics.evaluation import evaluate
 
-    return evaluate(trace, names, engine, lossy=lossy, watch=watch)
+    found = evaluate(trace, names, engine, against=changed_since_recorded(trace), lossy=lossy)
+    return [
+        MetricValue(trace, name, figure.value, metric_named(name).unit, figure.reason, found.engine)
+        for name, figure in found.figures.items()
+    ]

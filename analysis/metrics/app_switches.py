@@ -8,7 +8,7 @@ from typing import Final
 from analysis.trace.figure import Figure, percentile, unknown
 from analysis.trace.recording import Recording
 from foundation.contract import conventions as names
-from foundation.contract.metric import Metric
+from foundation.contract.metric import TABLE_ONLY, Metric, Shown
 from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(switches=True)
@@ -28,6 +28,11 @@ def latency_name(launch_class: str, part: str) -> str:
     return f"switch_latency_{launch_class}_{part}_ms"
 
 
+_SHOWN: Final = {
+    ("hot", "p50"): Shown(140, terminal=True, mail=True),
+    ("warm", "p50"): Shown(150, terminal=True),
+}
+
 METRICS: Final = (
     *(
         Metric(
@@ -42,6 +47,7 @@ METRICS: Final = (
             needs=_NEEDS,
             threshold=0.05 if part == "p50" else 0.10,
             reduce="median",
+            shown=_SHOWN.get((launch_class, part), TABLE_ONLY),
         )
         for launch_class in CLASSES
         for part, (words, _, minimum) in PARTS.items()
@@ -57,6 +63,7 @@ METRICS: Final = (
         threshold=0.10,
         scale="difference",
         count=True,
+        shown=Shown(160, terminal=True, mail=True),
     ),
     Metric(
         name="cold_relaunches",

@@ -21,7 +21,8 @@ from analysis.trace.recording import (
     sql_of,
     whole,
 )
-from foundation.contract.metric import Direction, Metric
+from foundation.comparison import Direction
+from foundation.contract.metric import Metric, Reduce, Shown
 from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(
@@ -32,7 +33,16 @@ _SOURCE: Final = "kcompressd_queue, kcompressd_done (tracepoints of the suite's 
 Nanoseconds = npt.NDArray[np.int64]
 
 
-def _metric(name: str, unit: str, definition: str, direction: Direction = "lower") -> Metric:
+def _metric(
+    name: str,
+    unit: str,
+    definition: str,
+    direction: Direction = "lower",
+    *,
+    reduce: Reduce = "mean",
+    mail: int = 0,
+) -> Metric:
+    """``mail`` is the order in the mail; 0: not there."""
     return Metric(
         name=name,
         unit=unit,
@@ -42,42 +52,63 @@ def _metric(name: str, unit: str, definition: str, direction: Direction = "lower
         source=_SOURCE,
         needs=_NEEDS,
         threshold=0.10,
-        reduce="median" if "_p" in name or "_max" in name else "mean",
+        reduce=reduce,
         scale="difference",
         request="queue",
+        shown=Shown(mail, mail=mail > 0, one_sided=True),
     )
 
 
 METRICS: Final = (
     _metric("queue_pages", "pages", "pages that the thread was done with in the window", "none"),
-    _metric("queue_wait_p50_us", "us", "median time from a page's offer to the begin of its compression"),
+    _metric(
+        "queue_wait_p50_us",
+        "us",
+        "median time from a page's offer to the begin of its compression",
+        reduce="median",
+        mail=300,
+    ),
     _metric(
         "queue_wait_p99_us",
         "us",
         "99th percentile of the time from offer to begin of compression, known from 100 pages on",
+        reduce="median",
+        mail=310,
     ),
-    _metric("queue_wait_max_us", "us", "longest time from a page's offer to the begin of its compression"),
+    _metric(
+        "queue_wait_max_us",
+        "us",
+        "longest time from a page's offer to the begin of its compression",
+        reduce="median",
+    ),
     _metric("queue_compress_us_per_page", "us/page", "mean time from begin to end of a compression"),
-    _metric("queue_depth_max_pages", "pages", "most pages waiting just after an accepted offer"),
+    _metric(
+        "queue_depth_max_pages", "pages", "most pages waiting just after an accepted offer", reduce="median"
+    ),
     _metric(
         "queue_fallback_share",
         "share",
         "offers refused because the queue was full, of all offers: kswapd then compresses itself",
+        mail=320,
     ),
     _metric(
         "queue_inflight_mean_pages",
         "pages",
         "pages between offer and end of compression, mean over the window's time",
+        mail=330,
     ),
     _metric(
         "queue_inflight_max_kb",
         "KiB",
         "most memory held at one time by pages between offer and end of compression",
+        reduce="median",
     ),
     _metric(
         "queue_stall_max_ms",
         "ms",
         "longest span in which at least one page was in flight and none was finished",
+        reduce="median",
+        mail=340,
     ),
     _metric(
         "queue_same_filled_share",
@@ -89,6 +120,7 @@ METRICS: Final = (
         "queue_same_filled_trip_us",
         "us",
         "mean time from offer to end of a same-filled page, whose storing needs no compression",
+        mail=350,
     ),
     _metric(
         "queue_refaulted_pages",

@@ -21,7 +21,7 @@ from analysis.trace.recording import (
     whole,
 )
 from foundation.contract import conventions as names
-from foundation.contract.metric import Metric
+from foundation.contract.metric import Metric, Reduce, Shown
 from foundation.contract.needs import Needs
 
 _SWITCH: Final = Needs(ftrace_events=frozenset({"sched/sched_switch"}))
@@ -29,7 +29,10 @@ _WAKE: Final = _SWITCH | Needs(ftrace_events=frozenset({"sched/sched_waking"}))
 _SOURCE: Final = "thread states from sched_switch and sched_waking (include/trace/events/sched.h)"
 
 
-def _metric(name: str, unit: str, definition: str, needs: Needs = _WAKE) -> Metric:
+def _metric(
+    name: str, unit: str, definition: str, needs: Needs = _WAKE, *, reduce: Reduce = "mean", mail: int = 0
+) -> Metric:
+    """``mail`` is the order in the mail; 0: not there."""
     return Metric(
         name=name,
         unit=unit,
@@ -39,8 +42,9 @@ def _metric(name: str, unit: str, definition: str, needs: Needs = _WAKE) -> Metr
         source=_SOURCE,
         needs=needs,
         threshold=0.10,
-        reduce="median" if "_us" in name else "mean",
+        reduce=reduce,
         scale="difference",
+        shown=Shown(mail, mail=mail > 0, one_sided=True),
     )
 
 
@@ -52,16 +56,27 @@ METRICS: Final = (
         "those wake-ups for each page that went through the queue (where the queue has no tracepoints:"
         " for each page swapped out)",
         _WAKE | Needs(vmstat=frozenset({"pswpout"})),
+        mail=360,
     ),
     _metric(
         "compression_wake_to_run_p50_us",
         "us",
         "median time from such a wake-up to the thread's run: the least that a queued page waits",
+        reduce="median",
     ),
     _metric(
-        "compression_wake_to_run_p99_us", "us", "99th percentile of that time, known from 100 wake-ups on"
+        "compression_wake_to_run_p99_us",
+        "us",
+        "99th percentile of that time, known from 100 wake-ups on",
+        reduce="median",
+        mail=370,
     ),
-    _metric("compression_wake_to_run_max_us", "us", "longest time from such a wake-up to the run"),
+    _metric(
+        "compression_wake_to_run_max_us",
+        "us",
+        "longest time from such a wake-up to the run",
+        reduce="median",
+    ),
     _metric(
         "kswapd_preempted_by_compression",
         "switches",
@@ -93,7 +108,7 @@ def _without_thread(recording: Recording) -> dict[str, Figure]:
     if cpu.value is None:
         return {metric.name: cpu for metric in METRICS}
     none = unknown("there is no compression thread that could be woken")
-    latency = {metric.name: none for metric in METRICS if "_us" in metric.name}
+    latency = {metric.name: none for metric in METRICS if metric.unit == "us"}
     return {metric.name: Figure(0.0) for metric in METRICS} | latency
 
 

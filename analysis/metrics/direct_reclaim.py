@@ -12,7 +12,7 @@ from analysis.trace.recording import (
     sql_of,
     whole,
 )
-from foundation.contract.metric import Metric
+from foundation.contract.metric import TABLE_ONLY, Metric, Shown
 from foundation.contract.needs import Needs
 
 _EVENTS: Final = frozenset({"vmscan/mm_vmscan_direct_reclaim_begin", "vmscan/mm_vmscan_direct_reclaim_end"})
@@ -26,7 +26,7 @@ _LATENCY: Final = (
 )
 
 
-def _latency(part: str, definition: str) -> Metric:
+def _latency(part: str, definition: str, shown: Shown = TABLE_ONLY) -> Metric:
     return Metric(
         name=f"direct_reclaim_{part}_ms",
         unit="ms",
@@ -37,6 +37,7 @@ def _latency(part: str, definition: str) -> Metric:
         needs=_NEEDS,
         threshold=0.10,
         reduce="median",
+        shown=shown,
     )
 
 
@@ -52,6 +53,7 @@ METRICS: Final = (
         needs=_NEEDS | Needs(ftrace_events=frozenset({"sched/sched_switch"})),
         threshold=0.10,
         count=True,
+        shown=Shown(cpu_of="direct reclaim"),
     ),
     Metric(
         name="direct_reclaim_count",
@@ -63,6 +65,7 @@ METRICS: Final = (
         needs=_NEEDS,
         threshold=0.10,
         count=True,
+        shown=Shown(30, terminal=True),
     ),
     Metric(
         name="direct_reclaim_wall_ms",
@@ -75,10 +78,11 @@ METRICS: Final = (
         needs=_NEEDS,
         threshold=0.10,
         count=True,
+        shown=Shown(40, mail=True),
     ),
     _latency("p50", "median " + _LATENCY.format(count=2)),
     _latency("p95", "95th percentile of the " + _LATENCY.format(count=20)),
-    _latency("p99", "99th percentile of the " + _LATENCY.format(count=100)),
+    _latency("p99", "99th percentile of the " + _LATENCY.format(count=100), Shown(50, mail=True)),
     _latency("max", "longest " + _LATENCY.format(count=1)),
     Metric(
         name="compression_direct_reclaim_count",

@@ -3,89 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from analysis.metrics import (
-    app_switches,
-    compression_queue,
-    compression_scheduling,
-    direct_reclaim,
-    energy,
-    pressure,
-    reclaim_cycle,
-    reclaim_total,
-    swap_faults,
-    thread_cpu,
-    vmstat,
-    window,
-    zram,
-)
-from analysis.metrics.registry import all_metrics, metric_named
-from analysis.metrics.value import MetricValue
+from analysis.metrics.registry import FAMILIES, all_metrics, metric_named
 from analysis.trace import validity
 from analysis.trace.figure import Figure
 from analysis.trace.framing import read_facts
 from analysis.trace.recording import Recording
 from analysis.trace_processor import EngineChoice, open_trace
-from foundation.contract.metric import Metric
 from foundation.errors import TraceError
 
-_FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = (
-    (thread_cpu.METRICS, thread_cpu.compute),
-    (reclaim_total.METRICS, reclaim_total.compute),
-    (compression_queue.METRICS, compression_queue.compute),
-    (compression_scheduling.METRICS, compression_scheduling.compute),
-    (direct_reclaim.METRICS, direct_reclaim.compute),
-    (reclaim_cycle.METRICS, reclaim_cycle.compute),
-    (swap_faults.METRICS, swap_faults.compute),
-    (vmstat.METRICS, vmstat.compute),
-    (pressure.METRICS, pressure.compute),
-    (app_switches.METRICS, app_switches.compute),
-    (zram.METRICS, zram.compute),
-    (energy.METRICS, energy.compute),
-    (window.METRICS, window.compute),
-)
+
+@dataclass(frozen=True)
+class TraceFigures:
+    """Figures by metric, in the order asked for; kind and version of the trace processor."""
+
+    figures: dict[str, Figure]
+    engine: str
 
 
 def evaluate(
     trace: Path,
-    wanted: Iterable[str] | None,
-    engine: EngineChoice | None,
+    wanted: Iterable[str] | None = None,
+    engine: EngineChoice | None = None,
     *,
-    lossy: bool,
+    against: Sequence[str] = (),
+    lossy: bool = False,
     watch: Callable[[Recording], None] | None = None,
-) -> list[MetricValue]:
-    """A value for each wanted metric; see `analysis.metrics.compute`."""
-    chosen = list(all_metrics() if wanted is None else wanted)
-    metrics = {name: metric_named(name) for name in chosen}
+) -> TraceFigures:
+    """A figure for each wanted metric (None: every one).
+
+    ``against`` is what the caller already knows against the trace. TraceError if there is
+    anything, if the trace cannot be read or is not whole, or if it has no thread of role reclaim
+    where one is asked for; UsageError for an unknown name; HostError without an engine. With
+    ``lossy`` a trace that is not whole is read all the same, and every figure carries the reasons
+    as a caution. ``watch`` is called once with the loaded trace, for what is not one figure.
+    """
+    names = list(dict.fromkeys(all_metrics() if wanted is None else map(_known, wanted)))
     facts = read_facts(trace)
     if facts.damage and not lossy:
         # Before the engine sees it: a damaged trace can take it minutes.
         raise _not_whole(trace, facts.damage)
     with open_trace(trace, engine) as session:
         recording = Recording(session, facts)
-        reasons = validity.reasons(recording)
+        reasons = [*against, *validity.reasons(recording)]
         if reasons and not lossy:
             raise _not_whole(trace, reasons)
         figures: dict[str, Figure] = {}
-        for family, compute in _FAMILIES:
-            if any(metric.name in metrics for metric in family):
+        for family, compute in FAMILIES:
+            if any(metric.name in names for metric in family):
                 figures |= recording.figures(compute)
         if watch is not None:
             watch(recording)
     caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
-    return [
-        MetricValue(
-            trace=trace,
-            metric=name,
-            value=figures[name].value,
-            unit=metric.unit,
-            reason=_joined(figures[name].reason, caution),
-            engine=str(session.engine),
-        )
-        for name, metric in metrics.items()
-    ]
+    return TraceFigures(
+        {name: Figure(figures[name].value, _joined(figures[name].reason, caution)) for name in names},
+        str(session.engine),
+    )
+
+
+def _known(name: str) -> str:
+    return metric_named(name).name
 
 
 def _not_whole(trace: Path, reasons: Sequence[str]) -> TraceError:

@@ -7,7 +7,7 @@ from typing import Final
 from analysis.trace.figure import Figure
 from analysis.trace.recording import Recording
 from foundation.contract import conventions as names
-from foundation.contract.metric import Metric
+from foundation.contract.metric import TABLE_ONLY, Metric, Shown
 from foundation.contract.needs import Needs
 
 #: Metric -> (resource, line) of /proc/pressure.
@@ -22,6 +22,11 @@ _MEANING: Final = {
     "full": "time in which all non-idle tasks were stalled on",
 }
 
+_SHOWN: Final = {
+    "psi_memory_some_ms": Shown(60, terminal=True, mail=True),
+    "psi_cpu_some_ms": Shown(70, mail=True),
+}
+
 METRICS: Final = tuple(
     Metric(
         name=name,
@@ -33,6 +38,7 @@ METRICS: Final = tuple(
         needs=Needs(psi=frozenset({f"{resource}.{line}"})),
         threshold=0.10,
         count=True,
+        shown=_SHOWN.get(name, TABLE_ONLY),
     )
     for name, (resource, line) in LINES.items()
 )

@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 from analysis.metrics.reclaim_probes import NEEDS
-from foundation.contract.metric import Direction, Metric
+from foundation.comparison import Direction, Scale
+from foundation.contract.metric import Metric, Shown
 
 _SOURCE: Final = "calls of kernel functions (kprobes) and sched_switch: "
 
 
 def _metric(
-    name: str, unit: str, definition: str, functions: str, direction: Direction = "lower"
+    name: str,
+    unit: str,
+    definition: str,
+    functions: str,
+    direction: Direction = "lower",
+    *,
+    scale: Scale = "ratio",
+    terminal: int = 0,
 ) -> Metric:
+    """``terminal`` is the order in the terminal; 0: not there."""
     return Metric(
         name=name,
         unit=unit,
@@ -22,8 +31,9 @@ def _metric(
         source=_SOURCE + functions,
         needs=NEEDS,
         threshold=0.10,
-        scale="difference" if unit == "share" or "t3" in name or "waiting" in name else "ratio",
+        scale=scale,
         request="reclaim",
+        shown=Shown(terminal, terminal=terminal > 0, side_by_side="Parts of kswapd's reclaim cycles"),
     )
 
 
@@ -59,10 +69,20 @@ METRICS: Final = (
         "CPU time of kswapd's cycles on pages of files: isolating, aging, reclaiming (shmem that was"
         " not swapped counts here)",
         "shrink_folio_list, isolate_lru_folios or isolate_folios, shrink_active_list on lists of files",
+        scale="difference",
     ),
-    _metric("t1_us_per_page", "us/page", f"t1_scan_unmap_ms{_PER_PAGE}", "as t1_scan_unmap_ms"),
-    _metric("t2_us_per_page", "us/page", f"t2_compress_ms{_PER_PAGE}", "as t2_compress_ms"),
-    _metric("t3_us_per_page", "us/page", f"t3_file_ms{_PER_PAGE}", "as t3_file_ms"),
+    _metric(
+        "t1_us_per_page", "us/page", f"t1_scan_unmap_ms{_PER_PAGE}", "as t1_scan_unmap_ms", terminal=170
+    ),
+    _metric("t2_us_per_page", "us/page", f"t2_compress_ms{_PER_PAGE}", "as t2_compress_ms", terminal=180),
+    _metric(
+        "t3_us_per_page",
+        "us/page",
+        f"t3_file_ms{_PER_PAGE}",
+        "as t3_file_ms",
+        scale="difference",
+        terminal=190,
+    ),
     _metric(
         "t2_in_kswapd_share",
         "share",
@@ -70,6 +90,7 @@ METRICS: Final = (
         " with one",
         "as t2_compress_ms",
         "none",
+        scale="difference",
     ),
     _metric(
         "model_serial_ms",
@@ -101,6 +122,8 @@ METRICS: Final = (
         " below 0 the cycles are shorter than it says",
         "as the parts",
         "none",
+        scale="difference",
+        terminal=200,
     ),
     _metric(
         "model_overlapped_residual_share",
@@ -109,6 +132,8 @@ METRICS: Final = (
         " unexplained",
         "as the parts",
         "none",
+        scale="difference",
+        terminal=210,
     ),
     _metric(
         "model_split_residual_share",
@@ -116,6 +141,8 @@ METRICS: Final = (
         "(cycle_wall_ms - model_split_ms) / cycle_wall_ms: what the split model leaves unexplained",
         "as the parts",
         "none",
+        scale="difference",
+        terminal=220,
     ),
     _metric(
         "cycle_other_cpu_ms",
@@ -129,6 +156,7 @@ METRICS: Final = (
         "ms",
         "time in the cycles in which kswapd was not on a CPU: preempted, or waiting",
         "balance_pgdat",
+        scale="difference",
     ),
     _metric(
         "step_scan_us_per_page",
@@ -175,5 +203,6 @@ METRICS: Final = (
         " off all figures above",
         "what getppid takes longer with a probe, times the calls",
         "none",
+        scale="difference",
     ),
 )

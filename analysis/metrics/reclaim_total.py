@@ -13,7 +13,7 @@ from analysis.trace.recording import (
     whole,
 )
 from foundation.contract import conventions as names
-from foundation.contract.metric import Metric
+from foundation.contract.metric import Metric, Shown
 from foundation.contract.needs import Needs
 
 #: The parts of the sum, and whether one that is unknown makes the sum unknown.
@@ -39,6 +39,7 @@ METRICS: Final = (
         " a thread of its own moves CPU time, it does not remove it",
         source="sum of the parts",
         needs=_PARTS,
+        shown=Shown(20, terminal=True, mail=True),
     ),
     Metric(
         name="reclaim_cpu_us_per_page",
@@ -48,6 +49,7 @@ METRICS: Final = (
         definition="reclaim_cpu_ms for each page swapped out in the window (pswpout)",
         source="sum of the parts; pswpout of /proc/vmstat",
         needs=_PARTS | Needs(vmstat=frozenset({"pswpout"})),
+        plain="reclaim CPU per page swapped out, compression included",
     ),
 )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Final
 
 from analysis.metrics import (
     app_switches,
@@ -25,11 +25,16 @@ from foundation.contract.needs import Needs, Request
 from foundation.errors import UsageError
 from foundation.words import nearest
 
+if TYPE_CHECKING:
+    from analysis.trace.figure import Figure
+    from analysis.trace.recording import Recording
+
 #: Fixed before the first block of any campaign.
 PRIMARIES: Final = ("kswapd_cpu_ms", "reclaim_cpu_us_per_page", "allocstall")
 
-_ALL: Final[dict[str, Metric]] = {
-    metric.name: metric
+#: Definitions, and the function that computes all of them from one recording.
+FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = tuple(
+    (family.METRICS, family.compute)
     for family in (
         thread_cpu,
         reclaim_total,
@@ -45,8 +50,8 @@ _ALL: Final[dict[str, Metric]] = {
         energy,
         window,
     )
-    for metric in family.METRICS
-}
+)
+_ALL: Final = {metric.name: metric for metrics, _ in FAMILIES for metric in metrics}
 
 
 def catalogue() -> Catalogue:

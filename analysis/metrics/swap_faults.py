@@ -29,7 +29,8 @@ from analysis.trace.figure import (
     unknown,
 )
 from analysis.trace.recording import Recording
-from foundation.contract.metric import Direction, Metric
+from foundation.comparison import Direction, Scale
+from foundation.contract.metric import Metric, Reduce, Shown
 from foundation.contract.needs import Needs, Probe
 
 FAULT: Final = Probe("do_swap_page", ("do_swap_page",), everywhere=True)
@@ -48,9 +49,25 @@ NEEDS: Final = Needs(probes=frozenset((FAULT, LOOKUP, WRITE, STORE)))
 _MATCHED_MIN: Final = 0.5
 
 
+_MATCH: Final = (
+    "do_swap_page, swap_cache_get_folio; the page by swap_writepage of kswapd and zram's write of it"
+)
+_UNFINISHED: Final = "faults on a page that kswapd had handed to be written and zram had not stored yet"
+
+
 def _metric(
-    name: str, unit: str, definition: str, direction: Direction = "lower", functions: str = "do_swap_page"
+    name: str,
+    unit: str,
+    definition: str,
+    functions: str = _MATCH,
+    *,
+    direction: Direction = "lower",
+    reduce: Reduce = "mean",
+    scale: Scale = "difference",
+    count: bool = False,
+    terminal: int = 0,
 ) -> Metric:
+    """``terminal`` is the order in the terminal; 0: not there."""
     return Metric(
         name=name,
         unit=unit,
@@ -60,82 +77,76 @@ def _metric(
         source=f"calls of kernel functions (kprobes): {functions}",
         needs=NEEDS,
         threshold=0.10,
-        reduce="median" if unit == "us" else "mean",
-        scale="ratio" if "read" in name or name == "fault_count" else "difference",
-        count="unfinished" in name and unit == "faults",
+        reduce=reduce,
+        scale=scale,
+        count=count,
         request="faults",
+        shown=Shown(terminal, terminal=terminal > 0, side_by_side="Faults on swapped-out pages"),
     )
 
 
-_MATCH: Final = (
-    "do_swap_page, swap_cache_get_folio; the page by swap_writepage of kswapd and zram's write of it"
-)
-_UNFINISHED: Final = "faults on a page that kswapd had handed to be written and zram had not stored yet"
+def _time(
+    name: str, definition: str, functions: str = _MATCH, *, scale: Scale = "difference", terminal: int = 0
+) -> Metric:
+    """A percentile or the maximum of times, us."""
+    return _metric(name, "us", definition, functions, reduce="median", scale=scale, terminal=terminal)
+
 
 METRICS: Final = (
-    _metric("fault_count", "faults", "faults on swapped-out pages that began in the window", "none"),
+    _metric(
+        "fault_count",
+        "faults",
+        "faults on swapped-out pages that began in the window",
+        "do_swap_page",
+        direction="none",
+        scale="ratio",
+    ),
     _metric(
         "fault_read_count",
         "faults",
         "of these, faults that had to read the page from swap: an ordinary swap-in",
-        "none",
         "do_swap_page, swap_cache_get_folio",
+        direction="none",
+        scale="ratio",
     ),
-    _metric("fault_read_p50_us", "us", "median time of an ordinary swap-in (probes included)"),
-    _metric(
+    _time(
+        "fault_read_p50_us",
+        "median time of an ordinary swap-in (probes included)",
+        "do_swap_page",
+        scale="ratio",
+        terminal=230,
+    ),
+    _time(
         "fault_read_p99_us",
-        "us",
         "99th percentile of the time of an ordinary swap-in, known from 100 on (probes included)",
+        "do_swap_page",
+        scale="ratio",
     ),
-    _metric("fault_unfinished_count", "faults", _UNFINISHED, "lower", _MATCH),
-    _metric(
-        "fault_unfinished_share", "share", f"{_UNFINISHED}, of all faults (fault_count)", "lower", _MATCH
-    ),
-    _metric("fault_unfinished_p50_us", "us", f"median time of {_UNFINISHED}", "lower", _MATCH),
-    _metric(
-        "fault_unfinished_p99_us",
-        "us",
-        f"99th percentile of the time of {_UNFINISHED}, known from 100 on",
-        "lower",
-        _MATCH,
-    ),
-    _metric("fault_unfinished_max_us", "us", f"longest time of {_UNFINISHED}", "lower", _MATCH),
+    _metric("fault_unfinished_count", "faults", _UNFINISHED, count=True, terminal=240),
+    _metric("fault_unfinished_share", "share", f"{_UNFINISHED}, of all faults (fault_count)"),
+    _time("fault_unfinished_p50_us", f"median time of {_UNFINISHED}", terminal=260),
+    _time("fault_unfinished_p99_us", f"99th percentile of the time of {_UNFINISHED}, known from 100 on"),
+    _time("fault_unfinished_max_us", f"longest time of {_UNFINISHED}"),
     _metric(
         "fault_unfinished_waiting_count",
         "faults",
         "of fault_unfinished_count, those on a page whose storing had not begun: it waited in a queue, and"
         " compressing it could have been cancelled",
-        "none",
-        _MATCH,
+        direction="none",
+        count=True,
+        terminal=250,
     ),
-    _metric(
-        "fault_unfinished_waiting_p50_us",
-        "us",
-        "median time of a fault on a page whose storing had not begun",
-        "lower",
-        _MATCH,
+    _time(
+        "fault_unfinished_waiting_p50_us", "median time of a fault on a page whose storing had not begun"
     ),
-    _metric(
-        "fault_unfinished_storing_p50_us",
-        "us",
-        "median time of a fault on a page that was being stored",
-        "lower",
-        _MATCH,
-    ),
+    _time("fault_unfinished_storing_p50_us", "median time of a fault on a page that was being stored"),
     _metric(
         "fault_cached_count",
         "faults",
         "faults that found a page in the swap cache which kswapd had not handed over, or zram had stored",
-        "none",
-        _MATCH,
+        direction="none",
     ),
-    _metric(
-        "fault_cached_p50_us",
-        "us",
-        "median time of a fault that fault_cached_count counts",
-        "lower",
-        _MATCH,
-    ),
+    _time("fault_cached_p50_us", "median time of a fault that fault_cached_count counts"),
 )
 
 

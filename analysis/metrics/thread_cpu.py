@@ -18,7 +18,7 @@ from analysis.trace.recording import (
     whole,
 )
 from foundation.contract import conventions as names
-from foundation.contract.metric import Metric
+from foundation.contract.metric import Metric, Shown
 from foundation.contract.needs import Needs
 from foundation.contract.threads import Role, role_of
 
@@ -39,6 +39,8 @@ METRICS: Final = (
         definition="time that threads of role reclaim (kswapd of every node) were on a CPU in the window",
         source=_SOURCE,
         needs=_SCHED,
+        plain="kswapd CPU time",
+        shown=Shown(cpu_of="kswapd"),
     ),
     Metric(
         name="compression_cpu_ms",
@@ -50,6 +52,7 @@ METRICS: Final = (
         source=_SOURCE,
         needs=_SCHED,
         scale="difference",
+        shown=Shown(10, terminal=True, mail=True, cpu_of="compression thread"),
     ),
     Metric(
         name="vendor_reclaim_cpu_ms",
@@ -60,6 +63,7 @@ METRICS: Final = (
         source=_SOURCE,
         needs=_SCHED,
         scale="difference",
+        shown=Shown(cpu_of="vendor reclaim threads"),
     ),
     Metric(
         name="kswapd_runnable_wait_ms",
@@ -70,6 +74,7 @@ METRICS: Final = (
         source="thread states from sched_switch and sched_waking",
         needs=_WAKE,
         threshold=0.10,
+        shown=Shown(80, mail=True),
     ),
     Metric(
         name="compression_runnable_wait_ms",

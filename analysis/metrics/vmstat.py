@@ -6,8 +6,9 @@ from typing import Final
 
 from analysis.trace.figure import Figure, ratio, unknown
 from analysis.trace.recording import Recording
+from foundation.comparison import Direction, Scale
 from foundation.contract import conventions as names
-from foundation.contract.metric import Direction, Metric, Scale
+from foundation.contract.metric import TABLE_ONLY, Metric, Shown
 from foundation.contract.needs import Needs
 
 _SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
@@ -33,6 +34,7 @@ def _delta(
     *,
     threshold: float = 0.05,
     scale: Scale = "ratio",
+    shown: Shown = TABLE_ONLY,
 ) -> Metric:
     return Metric(
         name=name,
@@ -45,6 +47,7 @@ def _delta(
         threshold=threshold,
         scale=scale,
         count=True,
+        shown=shown,
     )
 
 
@@ -53,7 +56,14 @@ DELTAS: Final = (
     _delta("pgscan_kswapd", "pages", "none", "pages that kswapd scanned"),
     _delta("pgscan_direct", "pages", "lower", "pages that direct reclaim scanned", threshold=0.10),
     _delta("pgsteal_kswapd", "pages", "none", "pages that kswapd reclaimed"),
-    _delta("pgsteal_direct", "pages", "lower", "pages that direct reclaim reclaimed", threshold=0.10),
+    _delta(
+        "pgsteal_direct",
+        "pages",
+        "lower",
+        "pages that direct reclaim reclaimed",
+        threshold=0.10,
+        shown=Shown(110, mail=True),
+    ),
     _delta("pgscan_anon", "pages", "none", "anonymous pages scanned"),
     _delta("pgscan_file", "pages", "none", "file pages scanned"),
     _delta("pgsteal_anon", "pages", "none", "anonymous pages reclaimed"),
@@ -64,11 +74,12 @@ DELTAS: Final = (
         "none",
         "pages moved to the tail of the inactive list after writeback",
         scale="difference",
+        shown=Shown(120, mail=True),
     ),
     _delta("workingset_refault_anon", "pages", "lower", "anonymous pages that came back after eviction"),
     _delta("workingset_refault_file", "pages", "lower", "file pages that came back after eviction"),
     _delta("pswpin", "pages", "none", "pages swapped in"),
-    _delta("pswpout", "pages", "none", "pages swapped out"),
+    _delta("pswpout", "pages", "none", "pages swapped out", shown=Shown(90, mail=True)),
     _delta("pgmajfault", "faults", "lower", "major faults"),
     _delta(
         "oom_kill",
@@ -92,6 +103,7 @@ METRICS: Final = (
         threshold=0.10,
         count=True,
         any_of=frozenset(ALLOCSTALL_KEYS),
+        plain="allocation stalls",
     ),
     *DELTAS,
     Metric(
@@ -102,6 +114,8 @@ METRICS: Final = (
         definition="pgsteal_anon for each second of the window",
         source=_SOURCE,
         needs=Needs(vmstat=frozenset({"pgsteal_anon"})),
+        plain="anonymous pages reclaimed a second",
+        shown=Shown(100, mail=True),
     ),
     Metric(
         name="reclaim_efficiency",
@@ -114,6 +128,7 @@ METRICS: Final = (
         needs=Needs(
             vmstat=frozenset({"pgsteal_kswapd", "pgsteal_direct", "pgscan_kswapd", "pgscan_direct"})
         ),
+        shown=Shown(130, mail=True),
     ),
     Metric(
         name="compression_queue_estimate_pages",

@@ -123,13 +123,13 @@ def _ms(
     if measured is not None and all(name in measured.figures for name in names):
         values: Sequence[float | None] = [measured.figures[name].value for name in names]
     else:
-        from analysis.metrics import compute
+        from analysis.metrics.evaluation import evaluate
 
         try:
-            figures = compute(side.repetition.trace_path, names, engine, lossy=True)
+            found = evaluate(side.repetition.trace_path, names, engine, lossy=True)
         except TraceError:
             return None
-        values = [figure.value for figure in figures]
+        values = [found.figures[name].value for name in names]
     return max((value for value in values if value is not None), default=None)
 
 

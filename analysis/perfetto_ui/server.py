@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -21,10 +21,9 @@ from analysis.perfetto_ui.files import (
     ui_folder,
 )
 from foundation.errors import HostError
+from foundation.loopback import LoopbackHandler
+from foundation.ports import LOOPBACK, TRACE_PROCESSOR_PORT
 
-_LOOPBACK: Final = "127.0.0.1"
-#: Where the UI looks for an engine of its own.
-_TAKEN: Final = 9001
 UI_PREFIX: Final = "/perfetto/"
 TRACE_PREFIX: Final = "/traces/"
 _PAGE_POLICY: Final = (
@@ -65,8 +64,10 @@ class UiServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, traces: Mapping[str, Path], port: int = 0) -> None:
-        if port == _TAKEN:
-            raise HostError(f"port {_TAKEN} belongs to trace processors", next_step="take another --port")
+        if port == TRACE_PROCESSOR_PORT:
+            raise HostError(
+                f"port {TRACE_PROCESSOR_PORT} belongs to trace processors", next_step="take another --port"
+            )
         self.ui = ui_folder()
         index, self.ui_policy = index_page(self.ui)
         self.pages: dict[str, Page] = {
@@ -78,19 +79,21 @@ class UiServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._until = time.monotonic() + FIRST_S
         try:
-            super().__init__((_LOOPBACK, port), _Handler)
+            super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise HostError(
-                f"cannot listen on {_LOOPBACK}:{port}: {error.strerror}", next_step="take another --port"
+                f"cannot listen on {LOOPBACK}:{port}: {error.strerror}", next_step="take another --port"
             ) from error
-        if self.server_port == _TAKEN:
+        if self.server_port == TRACE_PROCESSOR_PORT:
             self.server_close()
-            raise HostError(f"port {_TAKEN} belongs to trace processors", next_step="take another --port")
+            raise HostError(
+                f"port {TRACE_PROCESSOR_PORT} belongs to trace processors", next_step="take another --port"
+            )
 
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://{_LOOPBACK}:{self.server_port}"
+        return f"http://{LOOPBACK}:{self.server_port}"
 
     @property
     def read(self) -> bool:
@@ -126,8 +129,7 @@ class UiServer(ThreadingHTTPServer):
             self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(LoopbackHandler):
     server: UiServer
     timeout = 60
 
@@ -163,16 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_ours(self) -> bool:
         """Whether the request comes from the address bar or from our own page.
 
-        The Host check stops a foreign name that was made to resolve to loopback; the other two a
-        page of another site that fetches or embeds what is served here.
+        Sec-Fetch-Site stops a page of another site that embeds what is served here.
         """
-        hosts = {f"{host}:{self.server.server_port}" for host in ("localhost", _LOOPBACK)}
-        origin = self.headers.get("Origin")
-        return (
-            self.headers.get("Host") in hosts
-            and (origin is None or origin in {f"http://{host}" for host in hosts})
-            and self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
-        )
+        return self.is_local() and self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
 
     def _of_ui(self, name: str) -> Path | None:
         """A file inside the UI's folder; None for everything else."""
@@ -207,6 +202,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet: the output is the caller's."""

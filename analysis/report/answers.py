@@ -9,14 +9,6 @@ from typing import Final
 from analysis.judging.compare import same_kernel
 from analysis.judging.judgement import Judgement, VerdictRow
 
-#: What the primaries are to a reader who does not know their names.
-_PLAIN: Final = {
-    "kswapd_cpu_ms": "kswapd CPU time",
-    "reclaim_cpu_us_per_page": "reclaim CPU per page swapped out, compression included",
-    "allocstall": "allocation stalls",
-    "pgsteal_anon_per_s": "anonymous pages reclaimed a second",
-}
-
 _CONDITION: Final = {
     "idle": "With CPU time to spare (idle)",
     "busy": "With every CPU kept busy (busy)",
@@ -73,10 +65,12 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
     ]
     if undecided:
         # One obstacle often stands before all of them; it is said once.
-        reasons = {row.reason for row in undecided}
+        reasons = {row.decision.reason for row in undecided}
         why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
         parts.append(f"is undecided on {_listed(undecided)}{why}")
-    name = f"{variant} (the same kernel again)" if any(row.same_kernel for row in rows) else variant
+    name = (
+        f"{variant} (the same kernel again)" if any(row.question.same_kernel for row in rows) else variant
+    )
     what = f"{name} {'; '.join(parts)}" if parts else "nothing was measured"
     sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
     return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
@@ -89,8 +83,8 @@ def _with(rows: Sequence[VerdictRow], verdict: str) -> list[VerdictRow]:
 def _listed(rows: Sequence[VerdictRow]) -> str:
     texts = []
     for row in rows:
-        name = _PLAIN.get(row.metric, row.metric)
-        texts.append(name if row.difference is None else f"{name} {row.change_text()}")
+        name = row.question.metric.plain or row.metric
+        texts.append(name if row.compared is None else f"{name} {row.change_text()}")
     return ", ".join(texts)
 
 

@@ -7,50 +7,23 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from analysis.judging.judgement import (
-    Judgement,
-    VerdictRow,
-    percent,
+from analysis.judging.judgement import Judgement, VerdictRow
+from analysis.judging.wording import (
+    floor_text,
+    lower_level,
+    p_text,
     short,
+    short_change,
+    short_interval,
 )
 from analysis.report.answers import answers, question
-from analysis.report.floor import floor_text
-from analysis.report.one_sided import one_sided
-from analysis.report.side_by_side import side_by_side
+from analysis.report.medians import Medians, one_sided, side_by_side
+from analysis.report.terminal import companions
 
 WIDTH: Final = 72
 
+#: Of a table of medians; more go into another table below it.
 _COLUMNS: Final = 4
-
-#: Shown after the primaries, in this order, where they are known on both sides.
-COMPANIONS: Final = (
-    "compression_cpu_ms",
-    "reclaim_cpu_ms",
-    "direct_reclaim_wall_ms",
-    "direct_reclaim_p99_ms",
-    "psi_memory_some_ms",
-    "psi_cpu_some_ms",
-    "kswapd_runnable_wait_ms",
-    "pswpout",
-    "pgsteal_anon_per_s",
-    "pgsteal_direct",
-    "pgrotated",
-    "reclaim_efficiency",
-    "switch_latency_hot_p50_ms",
-    "kills",
-)
-
-#: Shown after them where the baseline has a compression thread as well.
-OF_THE_THREAD: Final = (
-    "queue_wait_p50_us",
-    "queue_wait_p99_us",
-    "queue_fallback_share",
-    "queue_inflight_mean_pages",
-    "queue_stall_max_ms",
-    "queue_same_filled_trip_us",
-    "compression_wakeups_per_page",
-    "compression_wake_to_run_p99_us",
-)
 
 
 def mail_text(judgement: Judgement) -> str:
@@ -65,8 +38,7 @@ def mail_text(judgement: Judgement) -> str:
     for scenario in judgement.campaign.scenarios:
         for variant in judgement.campaign.variants[1:]:
             parts.append(_figures(judgement, scenario, variant.name))
-    parts += _queues(judgement)
-    parts += _side_by_side(judgement)
+    parts += _medians(judgement)
     parts.append(_filled(_limits(judgement)))
     parts.append("Recompute, with the results folder:\n  python -m analysis report RESULTS")
     return "\n\n".join(parts)
@@ -80,17 +52,14 @@ def _warnings(judgement: Judgement) -> Iterable[str]:
     for failure in judgement.kernel_failures:
         yield f"KERNEL FAILURE in {failure.block}: {failure.text}"
     for row in judgement.false_alarms:
-        yield (
-            f"A/A FAILED: {row.metric}, {row.scenario}: {row.variant} is the same kernel as {row.baseline}"
-            f" and came out {row.verdict}. Trust no verdict of this set-up."
-        )
+        yield f"A/A FAILED: {row.alarm()}"
 
 
 def _method(judgement: Judgement) -> list[str]:
     """Six lines; each must fit."""
     campaign = judgement.campaign
     floor = "; noise as A/A" if judgement.noise_floor else ""
-    lower = any(row.lower_level for row in judgement.rows if row.primary)
+    lower = any(lower_level(row.change) for row in judgement.rows if row.primary)
     level = "intervals" if lower else "95 % interval"
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
     lines = [
@@ -105,25 +74,23 @@ def _method(judgement: Judgement) -> list[str]:
 
 
 def _voids(judgement: Judgement) -> str:
-    pairs = sum(void.what.startswith("pair ") for void in judgement.voids)
-    repetitions = sum("/rep-" in void.what for void in judgement.voids)
-    return f"Void: {repetitions} repetitions, {pairs} pairs"
+    kinds = [void.kind for void in judgement.voids]
+    return f"Void: {kinds.count('repetition')} repetitions, {kinds.count('pair')} pairs"
 
 
 def _figures(judgement: Judgement, scenario: str, variant: str) -> str:
     campaign = judgement.campaign
     rows = [row for row in judgement.rows if (row.scenario, row.variant) == (scenario, variant)]
     shown = [row for row in rows if row.primary]
+    # Of the compression thread only where the baseline has one as well.
     shown += [
         row
-        for name in COMPANIONS
-        for row in rows
-        if row.metric == name and not row.primary and row.baseline_median is not None
+        for row in companions(rows, "mail")
+        if row.compared and (row.compared.baseline_median or not row.question.metric.shown.one_sided)
     ]
-    shown += [row for name in OF_THE_THREAD for row in rows if row.metric == name and row.baseline_median]
     pairs = max((row.pairs for row in rows), default=0)
     head = f"{scenario}: {variant} against {campaign.baseline.name}, {pairs} pairs"
-    interval = "interval" if any(row.lower_level for row in shown) else "95 % interval"
+    interval = "interval" if any(lower_level(row.change) for row in shown) else "95 % interval"
     lines = [head, f" {'':26}{'change':>8} {interval:>20} {'A/A':>7} {'p':>6}"]
     for row in shown:
         lines += _row(judgement, row)
@@ -131,66 +98,48 @@ def _figures(judgement: Judgement, scenario: str, variant: str) -> str:
 
 
 def _row(judgement: Judgement, row: VerdictRow) -> list[str]:
-    if row.ratio is not None:
-        change = f"{_percent(row.ratio)}%"
-        ends = [None if end is None else _percent(end) for end in (row.ci_low, row.ci_high)]
-    else:
-        change = short(row.difference, sign=True)
-        ends = [
-            None if end is None else short(end, sign=True)
-            for end in (row.difference_ci_low, row.difference_ci_high)
-        ]
-    interval = "-" if None in ends else f"[{ends[0]}, {ends[1]}]"
-    p = row.p_holm if row.p_holm is not None else row.p
-    p_text = "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+    interval = short_interval(row.change) or "-"
+    p = p_text(row.p_holm if row.p_holm is not None else row.p)
     name = f"{'*' if row.primary else ' '}{row.metric}"[:26]
-    line = f" {name:<26}{change:>8} {interval:>20} {floor_text(judgement, row):>7} {p_text:>6}"
-    sides = f"{short(row.baseline_median)} -> {short(row.variant_median)} {row.unit}"
-    notes = [*([] if row.primary else ["exploratory"]), *([row.lower_level] if row.lower_level else [])]
-    told = f" ({', '.join(notes)})" if notes else ""
-    return [line.rstrip(), f"    {sides}: {row.verdict}{told}"]
+    floor = floor_text(judgement.floor(row))
+    line = f" {name:<26}{short_change(row.change):>8} {interval:>20} {floor:>7} {p:>6}"
+    medians = (row.compared.baseline_median, row.compared.variant_median) if row.compared else (None, None)
+    notes = ", ".join(filter(None, ("" if row.primary else "exploratory", lower_level(row.change))))
+    return [
+        line.rstrip(),
+        f"    {' -> '.join(map(short, medians))} {row.question.metric.unit}: {row.verdict}"
+        f"{f' ({notes})' if notes else ''}",
+    ]
 
 
-def _percent(ratio: float) -> str:
-    """A relative change in at most seven characters."""
-    return percent(ratio) if ratio < 100 else short((ratio - 1) * 100, sign=True)
-
-
-def _queues(judgement: Judgement) -> list[str]:
-    """Medians over the valid blocks of each variant that has a compression thread."""
-    rows = one_sided(judgement)
-    head = "".join(f"{scenario:>12}" for scenario in judgement.campaign.scenarios)
-    width = WIDTH - 3 - len(head)
+def _medians(judgement: Judgement) -> list[str]:
+    """Tables of what is not compared; as many columns as have room."""
     parts = []
-    for variant in dict.fromkeys(row.variant for row in rows):
-        lines = [f"Queue and thread of {variant}, median of blocks", f"  {'':{width}} {head}"]
-        for row in rows:
-            if row.variant == variant:
-                name = f"{row.metric.name} [{row.metric.unit}]"[:width]
-                cells = (short(value) for value in row.medians.values())
-                lines.append(f"  {name:<{width}} " + "".join(f"{cell:>12}" for cell in cells))
-        parts.append("\n".join(lines))
+    for title, rows, width in (
+        ("Queue and thread of {}", one_sided(judgement), 12),
+        ("{}", side_by_side(judgement), 9),
+    ):
+        for table, group in groupby(rows, lambda row: row.table):
+            lines = list(group)
+            names = list(lines[0].medians)
+            for first in range(0, len(names), _COLUMNS):
+                shown = names[first : first + _COLUMNS]
+                parts.append(_table(title.format(table), lines, shown, width))
     return parts
 
 
-def _side_by_side(judgement: Judgement) -> list[str]:
-    """A table for each family and scenario, variants in columns as far as they have room."""
-    parts = []
-    for (title, scenario), group in groupby(side_by_side(judgement), lambda row: (row.title, row.scenario)):
-        rows = list(group)
-        variants = list(rows[0].medians)
-        for first in range(0, len(variants), _COLUMNS):
-            shown = variants[first : first + _COLUMNS]
-            width = WIDTH - 3 - 9 * len(shown)
-            head = "".join(f"{name[:8]:>9}" for name in shown)
-            lines = [f"{title}, {scenario}, median of blocks", f"  {'':{width}} {head}"]
-            for row in rows:
-                name = f"{row.metric.name} [{row.metric.unit}]"
-                name = name if len(name) <= width else row.metric.name[:width]
-                cells = "".join(f"{short(row.medians[one]):>9}" for one in shown)
-                lines.append(f"  {name:<{width}} {cells}")
-            parts.append("\n".join(lines))
-    return parts
+def _table(title: str, rows: list[Medians], columns: list[str], width: int) -> str:
+    room = WIDTH - 3 - width * len(columns)
+    lines = [
+        f"{title}, median of blocks",
+        f"  {'':{room}} " + "".join(f"{name[: width - 1]:>{width}}" for name in columns),
+    ]
+    for row in rows:
+        name = f"{row.metric.name} [{row.metric.unit}]"
+        name = name if len(name) <= room else row.metric.name[:room]
+        cells = "".join(f"{short(row.medians[column]):>{width}}" for column in columns)
+        lines.append(f"  {name:<{room}} {cells}")
+    return "\n".join(lines)
 
 
 def _limits(judgement: Judgement) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from analysis.stats.estimate import hodges_lehmann
 from analysis.stats.signflip import Floats, Interval, SignFlips
-
-Scale = Literal["ratio", "difference"]
+from foundation.comparison import Scale
 
 LEVEL = 0.95
 #: The interval of two one-sided tests at 5 %.
@@ -26,6 +24,20 @@ class PairValue:
     pair: int
     baseline: float
     variant: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """An effect as a reader knows it: the ratio variant / baseline, or the difference in the unit.
+
+    ``low`` and ``high`` are the ends of its interval of exact ``level``; all None for one pair.
+    """
+
+    scale: Scale
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,24 @@ class Effect:
     def shown(self, value: float) -> float:
         """A value of the working scale as a reader knows it: a ratio, or a difference."""
         return math.exp(value) if self.scale == "ratio" else value
+
+    @property
+    def change(self) -> Change:
+        """The estimate with its 95 % interval."""
+        return self._as_change(self.wide)
+
+    @property
+    def equivalence(self) -> Change:
+        """The estimate with the interval that SAME is judged by."""
+        return self._as_change(self.narrow)
+
+    def _as_change(self, interval: Interval | None) -> Change:
+        value = self.shown(self.estimate)
+        if interval is None:
+            return Change(self.scale, value)
+        return Change(
+            self.scale, value, self.shown(interval.low), self.shown(interval.high), interval.level
+        )
 
 
 def working_scale(wanted: Scale, values: Sequence[PairValue]) -> Scale:

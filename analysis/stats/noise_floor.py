@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.stats.effect import PairValue, effect_of, working_scale
-from analysis.stats.effect import Scale as Scale
+from foundation.comparison import Scale
 
 
 @dataclass(frozen=True)

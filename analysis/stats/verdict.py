@@ -13,9 +13,9 @@ from analysis.stats.sample_size import (
     pairs_needed,
     smallest_p,
 )
+from foundation.comparison import Direction
 
 Word = Literal["IMPROVED", "REGRESSED", "CHANGED", "SAME", "UNDECIDED"]
-Direction = Literal["lower", "higher", "none"]
 
 #: More void pairs than this share, and nothing is decided.
 MAX_VOID_SHARE: Final = 0.20

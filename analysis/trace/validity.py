@@ -6,21 +6,14 @@ kswapd time, and nothing in the figure shows it: so it is refused, not repaired.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Final
 
 from analysis.trace.framing import FileFacts
 from analysis.trace.recording import Recording, whole
 from analysis.trace.schedstat import disagreements
-from analysis.trace_processor import TraceSession
 from analysis.trace_processor.messages import Cell
 from foundation.contract import conventions as names
 from foundation.contract import losses
-from foundation.files import known_sha256_of
-
-#: Beside a trace in a results folder: what was recorded, with the trace's hash.
-_RECORD: Final = "rep.json"
 
 #: Asked-for events that the kernel refused. The suite's own traces say which ones
 #: (`conventions.CAPTURE_MISSING_EVENTS`), and the metrics that need them say so.
@@ -29,19 +22,14 @@ _SETUP_ERRORS: Final = "ftrace_setup_errors"
 _COMPACT_SKIPPED: Final = ("compact_sched_switch_skipped", "compact_sched_waking_skipped")
 
 
-def check(session: TraceSession) -> list[str]:
-    """Reasons why the trace of ``session`` is not whole; empty: it may be judged.
+def reasons(recording: Recording) -> list[str]:
+    """Reasons why a trace is not whole; empty: it may be judged.
 
     TraceError if the file cannot be read, or its window is missing, cut or not the only one.
     """
-    return reasons(Recording(session))
-
-
-def reasons(recording: Recording) -> list[str]:
-    """As `check`, for a trace whose facts are already being asked."""
     facts = recording.file
     stats = _stats(recording)
-    found = [*facts.damage, *_changed(recording.path)]
+    found = [*facts.damage]
     found += _losses(recording, stats)
     found += _missing_ends(recording, facts, stats)
     loss = str((recording.capture or {}).get(names.CAPTURE_LOSS) or "")
@@ -52,22 +40,6 @@ def reasons(recording: Recording) -> list[str]:
         found.append("the repetition is not inside the recording")
     found += disagreements(recording)
     return found
-
-
-def _changed(path: Path) -> list[str]:
-    """Whether a trace in a results folder is still the one that was recorded.
-
-    A flipped bit in a timestamp or a counter is a valid trace: nothing but the hash shows it.
-    """
-    record = path.with_name(_RECORD)
-    try:
-        recorded = json.loads(record.read_text(encoding="utf-8"))["trace"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        # Not in a results folder; a damaged record is found where the folder is read.
-        return []
-    if known_sha256_of(path) == recorded:
-        return []
-    return [f"the file is not the one that was recorded: its SHA-256 differs from {_RECORD}"]
 
 
 def _stats(recording: Recording) -> dict[str, tuple[str, list[int]]]:

@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from analysis.trace_processor import messages
 from foundation.errors import HostError, TraceError
-from foundation.ports import free_port
+from foundation.ports import TRACE_PROCESSOR_PORT, free_port
 
 _START_S: Final = 30.0
 _ANSWER_S: Final = 600.0
 _CHUNK: Final = 8 << 20
-_TAKEN: Final = 9001  # where the Perfetto UI looks for an engine of its own
 
 
 class NativeEngine:
@@ -31,7 +30,7 @@ class NativeEngine:
     def __init__(self, program: Path) -> None:
         self._program = program
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
-        port = free_port(avoid=(_TAKEN,))
+        port = free_port(avoid=(TRACE_PROCESSOR_PORT,))
         try:
             self._process = subprocess.Popen(
                 [str(program), "-D", "--http-port", str(port), "--full-sort"],

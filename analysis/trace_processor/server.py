@@ -14,19 +14,17 @@ import threading
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
-from urllib.parse import urlsplit
+from http.server import ThreadingHTTPServer
+from typing import Final
 
 from analysis.sql import PACKAGE, modules
 from analysis.trace_processor import messages
 from analysis.trace_processor.choice import MEMORY64_FROM_BYTES, EngineChoice, find_engine
 from analysis.trace_processor.wasm import CHUNK, WasmInstance
 from foundation.errors import SuiteError, UsageError
+from foundation.loopback import LoopbackHandler
+from foundation.ports import LOOPBACK, TRACE_PROCESSOR_PORT
 
-_LOOPBACK: Final = "127.0.0.1"
-#: Where the Perfetto UI looks for an engine: a page on the web would find this one.
-_UI_PORT: Final = 9001
 _LARGEST_BODY: Final = 1 << 30
 _PARENT_POLL_S: Final = 0.5
 
@@ -114,18 +112,20 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, engine: HttpEngine, port: int) -> None:
-        if port == _UI_PORT:
+        if port == TRACE_PROCESSOR_PORT:
             raise UsageError(
-                f"port {_UI_PORT} is where web pages look for an engine", next_step="take another port"
+                f"port {TRACE_PROCESSOR_PORT} is where web pages look for an engine",
+                next_step="take another port",
             )
         self.engine = engine
-        super().__init__((_LOOPBACK, port), _Handler)
-        if self.server_port == _UI_PORT:
-            raise UsageError(f"port {_UI_PORT} was given by the system", next_step="start again")
+        super().__init__((LOOPBACK, port), _Handler)
+        if self.server_port == TRACE_PROCESSOR_PORT:
+            raise UsageError(
+                f"port {TRACE_PROCESSOR_PORT} was given by the system", next_step="start again"
+            )
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(LoopbackHandler):
     server: Server
 
     def do_GET(self) -> None:
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if not self._is_local():
+        if not self.is_local():
             self._refuse(HTTPStatus.FORBIDDEN)
             return
         if not length.isdigit() or int(length) > _LARGEST_BODY:
@@ -153,15 +153,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, str(error).encode())
 
-    def _is_local(self) -> bool:
-        """Whether the request is meant for us: a page of another site must not get at a trace.
-
-        The Host check stops a foreign name that was made to resolve to loopback.
-        """
-        names = {f"{host}:{self.server.server_port}" for host in ("localhost", _LOOPBACK)}
-        origin = self.headers.get("Origin")
-        return self.headers.get("Host") in names and (origin is None or urlsplit(origin).netloc in names)
-
     def _refuse(self, status: HTTPStatus) -> None:
         # The body was not read: what follows on this connection cannot be told from it.
         self.close_connection = True
@@ -175,9 +166,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet: the output is the caller's."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from foundation.errors import DeviceError
 _BEGIN: Final = "=== reclaim-suite question"
 _STATUS: Final = "=== reclaim-suite status"
 _END: Final = re.compile(rf"\n{_STATUS} (\d+)\n")
+_ASKED: Final = re.compile(rf"printf '\\n{_BEGIN} \d+\\n'; {{ (.*) ; }} 2>&1; printf .*")
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,16 @@ def ask_all(device: Device, questions: Mapping[str, str], *, deadline_s: float =
         answers[key] = Answer(int(end[1]), rest[: end.start()].strip())
         output = rest[end.start() :]
     return answers
+
+
+def questions_in(text: str) -> list[str]:
+    """The questions of a script that `ask_all` sent; empty for any other text."""
+    found = [_ASKED.fullmatch(line) for line in text.splitlines()]
+    return [match[1] for match in found if match is not None] if all(found) else []
+
+
+def answers_text(answers: Sequence[tuple[int, str]]) -> str:
+    """What a device prints whose answers, in order, are these exit statuses and texts."""
+    return "".join(
+        f"\n{_BEGIN} {index}\n{text}\n{_STATUS} {status}\n" for index, (status, text) in enumerate(answers)
+    )

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from foundation.contract.variant import Variant
-
 
 @dataclass(frozen=True)
 class CommandResult:
@@ -58,11 +56,13 @@ class Device(Protocol):
     """A device that answers adb, freshly booted or as it was found.
 
     ``emulated`` is true for a virtual device: what it measures is called emulated.
-    ``is_root`` says whether the shell runs as uid 0.
+    ``is_root`` says whether the shell runs as uid 0. ``keeps_settings``: what is set on it outlives
+    this process, so it is journaled first.
     """
 
     serial: str
     emulated: bool
+    keeps_settings: bool
 
     @property
     def is_root(self) -> bool: ...
@@ -98,19 +98,12 @@ class Device(Protocol):
 class Lane(Protocol):
     """A place where one device stands and can be booted into a variant.
 
-    One lane runs one block at a time.
+    How it boots differs from lane to lane, and is between it and the kinds of variant that are
+    for it. One lane runs one block at a time.
     """
 
     name: str
     emulated: bool
-
-    def boot(self, variant: Variant) -> Device:
-        """Boot ``variant`` and wait until the device answers. BootFailed, ModuleLoadFailed."""
-        ...
-
-    def expectation(self, variant: Variant) -> Expectation:
-        """What proves that ``variant`` is the one that runs."""
-        ...
 
     def crash_log(self) -> str | None:
         """Console text of a panic, oops or lockup since the last boot, or None."""

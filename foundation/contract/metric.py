@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
+from foundation.comparison import Direction, Scale
 from foundation.contract.needs import Needs, Request
 
-Direction = Literal["lower", "higher", "none"]
 Reduce = Literal["mean", "median"]
-Scale = Literal["ratio", "difference"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where reports show a metric besides the table of all verdicts.
+
+    ``terminal`` and ``mail``: below the primaries, lowest ``order`` first. ``one_sided``: only a
+    kernel with a compression thread has it, so its medians stand in a table of that kernel alone.
+    ``side_by_side`` is the title of the table in which the medians of all kernels stand side by
+    side. ``cpu_of`` names who spends this part of reclaim's CPU time; the parts do not overlap.
+    """
+
+    order: int = 0
+    terminal: bool = False
+    mail: bool = False
+    one_sided: bool = False
+    side_by_side: str = ""
+    cpu_of: str = ""
+
+
+#: In the table of all verdicts and nowhere else.
+TABLE_ONLY: Final = Shown()
 
 
 @dataclass(frozen=True)
@@ -23,7 +44,9 @@ class Metric:
     ``ratio`` where both are above 0, ``difference`` where one of them is expected to be 0
     (the threshold is then a share of the baseline's median). ``count`` marks what can come
     to 0 in a good run (stalls, kills): its difference is reported beside the ratio.
-    ``reduce`` is how the repetitions of a block become one value.
+    ``reduce`` is how the repetitions of a block become one value: their mean, or the median for
+    latency percentiles and maxima.
+    ``plain`` is what a reader who does not know the name calls it; empty: the name.
     ``request`` names what a campaign must ask for to have it recorded (``--trace-queue`` and so
     on); None: always recorded. Events of every page cost CPU time, which not every kernel spends
     alike.
@@ -44,6 +67,8 @@ class Metric:
     count: bool = False
     request: Request | None = None
     any_of: frozenset[str] = frozenset()
+    plain: str = ""
+    shown: Shown = TABLE_ONLY
 
     @property
     def heavy(self) -> bool:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from analysis.metrics import needs_of
 from foundation.contract.device import Device, Expectation, Lane
-from foundation.contract.needs import Needs
 from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
 from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
-from harness.campaign.phase import Phase, Tell
+from harness.campaign.host import Host
+from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.plan import Plan
-from harness.campaign.preconditions import Preconditions
-from harness.campaign.repetition import condition, measure
+from harness.campaign.repetition import Repetitions
 from harness.campaign.rules import RETRIES_PER_REPETITION
 from harness.campaign.store import Store
 from harness.campaign.workloads import workload_named
-from harness.capture import TraceRoom, room_for
-from harness.device.identity import (
-    KernelIdentity,
-    counter_moved,
-    prove,
-    read_identity,
-)
+from harness.capture import room_for
+from harness.capture.capture import LONGEST_S
+from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from harness.device.preconditions import PinnedState
+from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
 from workloads.protocol import Workload
 
-BLOCK_ATTEMPTS = 2
+BLOCK_ATTEMPTS: Final = 2
+#: A recording that nobody stops ends well after the workload does.
+LONGEST_FACTOR: Final = 2.0
 
 
 def _begun(attempts: tuple[str, ...] = ()) -> BlockResult:
@@ -55,7 +56,12 @@ def _now_utc() -> str:
 
 
 def run_block(
-    *, lane: Lane, plan: Plan, block: PlannedBlock, store: Store, needs: Needs, phase: Tell
+    lane: Lane,
+    plan: Plan,
+    block: PlannedBlock,
+    store: Store,
+    phase: PhaseReporter,
+    host: Host | None = None,
 ) -> BlockResult:
     """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
 
@@ -66,7 +72,7 @@ def run_block(
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
         folder = store.start_block(block)
         try:
-            _attempt(lane, plan, block, store, needs, phase, record)
+            BlockRun(lane, plan, block, store, phase, record, host or Host()).run()
             break
         except KernelError as error:
             _kernel_result(record, error, lane, folder)
@@ -94,146 +100,152 @@ def _crash_behind(error: SuiteError, lane: Lane) -> KernelCrash | None:
     return KernelCrash(f"{error.what}: the kernel crashed", log=log, device=error.device)
 
 
-def _kernel_result(record: BlockResult, error: KernelError, lane: Lane, folder: Any) -> None:
+def _kernel_result(record: BlockResult, error: KernelError, lane: Lane, folder: Path) -> None:
     record.outcome = "kernel_failure"
     record.failure = f"{type(error).__name__}: {error}"
     (folder / "kernel.log").write_text(error.log or lane.console(), encoding="utf-8", errors="replace")
 
 
-def _attempt(
-    lane: Lane,
-    plan: Plan,
-    block: PlannedBlock,
-    store: Store,
-    needs: Needs,
-    phase: Tell,
-    record: BlockResult,
-) -> None:
-    variant = plan.variant(block.variant)
-    phase(Phase.BOOT, f"booting {variant.spec}")
-    device = lane.boot(variant)
-    expectation = lane.expectation(variant)
-    identity = read_identity(device, expectation)
-    prove(identity, expectation, device=device.serial)
-    record.boot_id = identity.boot_id
-    record.identity = identity.to_json()
-    record.gate("identity", True, f"{identity.release}, {', '.join(sorted(identity.thread_names))}")
-    phase(Phase.PINS)
-    conditions = Preconditions(
-        device, plan.profile, plan.suppressed, say=lambda text: phase(Phase.PINS, text)
-    )
-    with PinnedState(device) as state:
-        try:
-            conditions.establish(state)
-        finally:
-            record.pins = msgspec.convert(state.record(), tuple[Pin, ...])
-        workload = workload_named(plan.workload).make(device, plan.profile)
-        phase(Phase.PREPARE)
-        try:
-            workload.install()
-            with room_for(device, needs) as room:
-                _measure_all(
-                    lane,
-                    device,
-                    plan,
-                    block,
-                    store,
-                    needs,
-                    phase,
-                    record,
-                    workload,
-                    expectation,
-                    room,
-                    conditions,
-                )
-            phase(Phase.VERIFY)
-            drifted = state.drifted()
-            record.gate("pins", not drifted, "; ".join(drifted) or "as set")
-            _alive_gate(device, identity, expectation)
-        finally:
-            workload.remove()
-            record.pins = msgspec.convert(state.record(), tuple[Pin, ...])
-    log = lane.crash_log()
-    if log is not None:
-        raise KernelCrash("the kernel reported a fault during the block", log=log, device=device.serial)
-    if record.void_reasons:
-        record.outcome = "void"
+@dataclass(frozen=True)
+class Booted:
+    """A device that runs the variant of a block: what proves it, and what was found."""
+
+    device: Device
+    expectation: Expectation
+    identity: KernelIdentity
 
 
-def _measure_all(
-    lane: Lane,
-    device: Device,
-    plan: Plan,
-    block: PlannedBlock,
-    store: Store,
-    needs: Needs,
-    phase: Tell,
-    record: BlockResult,
-    workload: Workload,
-    expectation: Expectation,
-    room: TraceRoom | None,
-    conditions: Preconditions,
-) -> None:
-    before = read_identity(device, expectation)
-    phase(Phase.PREPARE, workload_named(plan.workload).warm_up)
-    workload.prepare()
-    workload.reset()
-    with condition(block.scenario, device):
-        workload.cycle()
-    workload.result()
-    _live_gate(before, read_identity(device, expectation), expectation, record, device)
-    index = 0
-    allowed_voids = plan.reps * RETRIES_PER_REPETITION
-    while len(record.reps) < plan.reps and len(record.void_reps) <= allowed_voids:
-        measured = measure(
-            lane=lane,
-            device=device,
-            scenario=block.scenario,
-            workload=workload,
-            needs=needs,
-            repetition=store.start_repetition(block, index),
-            index=index,
-            phase=phase,
-            room=room,
-            conditions=conditions,
+@dataclass(frozen=True)
+class BlockRun:
+    """One attempt at ``block``; ``record`` fills while it runs."""
+
+    lane: Lane
+    plan: Plan
+    block: PlannedBlock
+    store: Store
+    phase: PhaseReporter
+    record: BlockResult
+    host: Host
+
+    def run(self) -> None:
+        """The whole attempt; the device is restored on every way out.
+
+        KernelError for a failure of the kernel; why the block is void is in ``record``.
+        """
+        booted = self.boot()
+        with PinnedState(booted.device) as state:
+            try:
+                conditions = self.prepare(booted.device, state)
+                kind = workload_named(self.plan.workload)
+                workload = kind.make(booted.device, self.plan.profile, self.host)
+                try:
+                    self.measure(booted, workload, conditions)
+                    self.verify(booted, state)
+                finally:
+                    workload.remove()
+            finally:
+                self.record.pins = msgspec.convert(state.record(), tuple[Pin, ...])
+        log = self.lane.crash_log()
+        if log is not None:
+            raise KernelCrash(
+                "the kernel reported a fault during the block", log=log, device=booted.device.serial
+            )
+        if self.record.void_reasons:
+            self.record.outcome = "void"
+
+    def boot(self) -> Booted:
+        """Boot the variant and prove that it runs. BootFailed, ModuleLoadFailed, WrongKernel."""
+        variant = self.plan.variant(self.block.variant)
+        self.phase(Phase.BOOT, f"booting {variant.spec}")
+        device, expectation = variant.boot(self.lane)
+        identity = read_identity(device, expectation)
+        prove(identity, expectation, device=device.serial)
+        self.record.boot_id = identity.boot_id
+        self.record.identity = identity.to_json()
+        threads = ", ".join(sorted(identity.thread_names))
+        self.record.gate("identity", True, f"{identity.release}, {threads}")
+        return Booted(device, expectation, identity)
+
+    def prepare(self, device: Device, state: PinnedState) -> Preconditions:
+        """Set and check the preconditions; ``state`` holds what was set. StateError."""
+        self.phase(Phase.PINS)
+        conditions = preconditions_of(
+            device,
+            self.plan.profile,
+            self.plan.suppressed,
+            say=lambda text: self.phase(Phase.PINS, text),
         )
-        if measured.void_reasons:
-            record.void_reps[str(index)] = measured.void_reasons
-        else:
-            record.reps += (index,)
-        index += 1
-    missing = plan.reps - len(record.reps)
-    record.gate("repetitions", missing == 0, f"{len(record.reps)} of {plan.reps} valid")
+        conditions.establish(state)
+        return conditions
 
+    def measure(self, booted: Booted, workload: Workload, conditions: Preconditions) -> None:
+        """Install and warm up the workload, prove that the variant is in use, and measure.
 
-def _live_gate(
-    before: KernelIdentity,
-    after: KernelIdentity,
-    expectation: Expectation,
-    record: BlockResult,
-    device: Device,
-) -> None:
-    """The warm-up must have moved the counter that only this variant has."""
-    if expectation.live_counter is None:
-        return
-    if not counter_moved(before, after):
-        raise WrongKernel(
-            f"{expectation.live_counter} did not move in the warm-up: the variant is loaded but not in use",
-            device=device.serial,
-            next_step="check that reclaim really happened (pswpout) and that the variant is switched on",
+        A void repetition is measured again, up to the limit of the void rules.
+        """
+        self.phase(Phase.PREPARE)
+        workload.install()
+        needs = needs_of(self.plan.metrics)
+        with room_for(booted.device, needs) as room:
+            repetitions = Repetitions(
+                lane=self.lane,
+                device=booted.device,
+                scenario=self.block.scenario,
+                workload=workload,
+                needs=needs,
+                conditions=conditions,
+                phase=self.phase,
+                longest_s=max(LONGEST_S, LONGEST_FACTOR * self.plan.profile.switching_s),
+                host=self.host,
+                room=room,
+            )
+            before = read_identity(booted.device, booted.expectation)
+            self.phase(Phase.PREPARE, workload_named(self.plan.workload).warm_up)
+            repetitions.warm_up()
+            self._live_gate(booted, before)
+            self._measure_all(repetitions)
+
+    def verify(self, booted: Booted, state: PinnedState) -> None:
+        """Settings and kernel threads must be as they were set and found. KernelCrash."""
+        self.phase(Phase.VERIFY)
+        drifted = state.drifted()
+        self.record.gate("pins", not drifted, "; ".join(drifted) or "as set")
+        now = read_identity(booted.device, booted.expectation)
+        lost = sorted(
+            name
+            for name in set(booted.identity.thread_names) - set(now.thread_names)
+            if role_of(name) is not None
         )
-    record.gate(
-        "live counter", True, f"{expectation.live_counter}: {before.live_count} to {after.live_count}"
-    )
+        if lost:
+            raise KernelCrash(
+                f"kernel threads died during the block: {', '.join(lost)}",
+                device=booted.device.serial,
+                log="",
+            )
 
+    def _live_gate(self, booted: Booted, before: KernelIdentity) -> None:
+        """The warm-up must have moved the counter that only this variant has."""
+        after = read_identity(booted.device, booted.expectation)
+        counter = booted.expectation.live_counter
+        if counter is None:
+            return
+        if not counter_moved(before, after):
+            raise WrongKernel(
+                f"{counter} did not move in the warm-up: the variant is loaded but not in use",
+                device=booted.device.serial,
+                next_step="check that reclaim happened (pswpout) and that the variant is switched on",
+            )
+        self.record.gate("live counter", True, f"{counter}: {before.live_count} to {after.live_count}")
 
-def _alive_gate(device: Device, before: KernelIdentity, expectation: Expectation) -> None:
-    """Reclaim and compression threads of the start must still be there."""
-    after = read_identity(device, expectation)
-    lost = sorted(
-        name for name in set(before.thread_names) - set(after.thread_names) if role_of(name) is not None
-    )
-    if lost:
-        raise KernelCrash(
-            f"kernel threads died during the block: {', '.join(lost)}", device=device.serial, log=""
-        )
+    def _measure_all(self, repetitions: Repetitions) -> None:
+        record, wanted = self.record, self.plan.reps
+        index = 0
+        while len(record.reps) < wanted and len(record.void_reps) <= wanted * RETRIES_PER_REPETITION:
+            reasons = repetitions.measure(self.store.start_repetition(self.block, index), index)
+            if reasons:
+                record.void_reps[str(index)] = reasons
+            else:
+                record.reps += (index,)
+            index += 1
+        valid = len(record.reps)
+        record.gate("repetitions", valid == wanted, f"{valid} of {wanted} valid")

@@ -1,6 +1,6 @@
-"""Campaign files: TOML that says what is compared, how often, and in which legs.
+"""Campaign files: TOML that defines what is compared, how often, and in which legs.
 
-Every key is described in docs/campaigns.md.
+The keys are those of the table of options (see docs/options.md), ``[set]`` and ``[[legs]]``.
 """
 
 from __future__ import annotations
@@ -8,56 +8,35 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from foundation.errors import UsageError
 from foundation.toml_table import Table
 from foundation.words import did_you_mean
+from harness.campaign.options import Given
 from harness.campaign.questions import FOLDER, shipped_campaigns
+from harness.campaign.settings import OPTIONS
 from harness.campaign.workloads import workload_named
 from workloads.profile import CHANGEABLE, Changes
 
 _LEG_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
-
-@dataclass(frozen=True)
-class FileSettings:
-    """What a file, or a leg of it, sets; None is left to the command line and the defaults.
-
-    ``changes`` take the place of keys of the profile.
-    """
-
-    profile: str | None = None
-    variants: tuple[str, ...] | None = None
-    scenarios: tuple[str, ...] | None = None
-    pairs: int | None = None
-    reps: int | None = None
-    seed: int | None = None
-    cpus: int | None = None
-    memory_mb: int | None = None
-    trace_queue: bool | None = None
-    trace_reclaim: bool | None = None
-    trace_faults: bool | None = None
-    changes: Changes = field(default_factory=dict)
-
-    def over(self, below: FileSettings) -> FileSettings:
-        """These, and where they say nothing those of ``below``."""
-        own = {key: value for key, value in vars(self).items() if value is not None}
-        tables = {**below.changes, **self.changes}
-        own["changes"] = {
-            table: {**below.changes.get(table, {}), **self.changes.get(table, {})} for table in tables
-        }
-        return replace(below, **own)
+#: `workload` is read by itself: it must be there, and no leg has another.
+_KEYS: Final = tuple(o for o in OPTIONS if "file" in o.where and o.name != "workload")
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One campaign of a file. ``name`` None: the file has no legs and is one campaign."""
+    """One campaign of a file. ``name`` None: the file has no legs and is one campaign.
+
+    ``given`` are the settings that the file and the leg name; ``changes`` among them take the place
+    of keys of the profile.
+    """
 
     name: str | None
-    settings: FileSettings
+    given: Given
 
 
 @dataclass(frozen=True)
@@ -134,7 +113,7 @@ def _parse(path: Path, name: str, question: str, content: Mapping[str, Any]) -> 
         lambda v: bool(v) and all(isinstance(leg, dict) for leg in v),
         "a list of tables [[legs]]",
     )
-    base = _settings(top, path)
+    base = _given(top, path)
     top.done()
     legs = [_leg(path, number, entry, base) for number, entry in enumerate(listed, 1)]
     names = [leg.name for leg in legs]
@@ -146,7 +125,7 @@ def _parse(path: Path, name: str, question: str, content: Mapping[str, Any]) -> 
     return CampaignFile(path, name, question, workload, tuple(legs) or (Leg(None, base),))
 
 
-def _leg(path: Path, number: int, content: Mapping[str, Any], base: FileSettings) -> Leg:
+def _leg(path: Path, number: int, content: Mapping[str, Any], base: Given) -> Leg:
     table = Table(path, f"[[legs]] {number}: ", content)
     name = table.take(
         "name",
@@ -154,34 +133,24 @@ def _leg(path: Path, number: int, content: Mapping[str, Any], base: FileSettings
         lambda v: _LEG_NAME.fullmatch(v) is not None,
         "a name for a folder: lower-case letters, digits, '.', '_', '-'",
     )
-    settings = _settings(table, path)
+    own = _given(table, path)
     table.done()
-    return Leg(name, settings.over(base))
+    changes: dict[str, Mapping[str, Any]] = dict(base["changes"])
+    for of_profile, keys in own["changes"].items():
+        changes[of_profile] = {**changes.get(of_profile, {}), **keys}
+    return Leg(name, {**base, **own, "changes": changes})
 
 
-def _settings(table: Table, path: Path) -> FileSettings:
-    virtual = table.sub("virtual")
-    cpus = virtual.take_if("cpus", int, lambda v: 1 <= v <= 64, "1 to 64 CPUs")
-    memory_mb = virtual.take_if("memory_mb", int, lambda v: 128 <= v <= 65536, "128 to 65536 MiB")
-    virtual.done()
-    profile = table.take_if("profile", str, lambda v: bool(v), "a profile's name or path")
-    if profile is not None and profile.endswith(".toml"):
+def _given(table: Table, path: Path) -> dict[str, Any]:
+    """What the table sets: keys of the table of options, and ``changes``."""
+    tables = {"": table, "virtual": table.sub("virtual")}
+    found = {option.name: option.take(tables[option.key.rpartition(".")[0]], path) for option in _KEYS}
+    tables["virtual"].done()
+    given = {name: value for name, value in found.items() if value is not None}
+    if str(given.get("profile", "")).endswith(".toml"):
         # As the file's author sees it, wherever the command is typed.
-        profile = str(path.parent / profile)
-    return FileSettings(
-        profile=profile,
-        variants=table.words("variants"),
-        scenarios=table.words("scenarios"),
-        pairs=table.take_if("pairs", int, lambda v: 1 <= v <= 200, "1 to 200 pairs"),
-        reps=table.take_if("reps", int, lambda v: 1 <= v <= 50, "1 to 50 repetitions"),
-        seed=table.take_if("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31"),
-        cpus=cpus,
-        memory_mb=memory_mb,
-        trace_queue=table.take_if("trace_queue", bool, lambda v: True, "true or false"),
-        trace_reclaim=table.take_if("trace_reclaim", bool, lambda v: True, "true or false"),
-        trace_faults=table.take_if("trace_faults", bool, lambda v: True, "true or false"),
-        changes=_changes(table),
-    )
+        given["profile"] = str(path.parent / given["profile"])
+    return {**given, "changes": _changes(table)}
 
 
 def _changes(table: Table) -> Changes:

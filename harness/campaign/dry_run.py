@@ -1,24 +1,56 @@
-"""What a command would run, without touching a device."""
+"""What a command would run, without touching a device: a phone's part is the real code on a planned one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
 
-from harness.campaign.phone_commands import commands_text
+from foundation.contract.batch import ask_all
+from foundation.contract.records import PlannedBlock
+from foundation.errors import SuiteError
+from harness.campaign.block import run_block
+from harness.campaign.lanes import flash_options
+from harness.campaign.phase import Phase
 from harness.campaign.plan import Plan
+from harness.campaign.planned_programs import PLANNED_HOST, PROCESSES, PROGRAMS
 from harness.campaign.schedule import order_text
-from harness.campaign.session import Settings, plan_of
+from harness.campaign.session import plan_of
+from harness.campaign.settings import Settings
+from harness.campaign.store import Store
+from harness.device.fastboot.dry_run import kernel_commands
+from harness.device.fastboot.opening import FlashOptions, open_kernels
+from harness.device.fastboot.phone_kernels import FACTS
+from harness.device.lab import NO_LAB
+from harness.device.planned_device import PlannedDevice, PlannedLane, Sent
+from harness.device.planned_phone import PlannedPhone, Traits
+from harness.variants.variant import kernels_of
+
+#: What else a phone may be; shown is what one is sent that the first was not.
+_OTHERS: Final[Mapping[str, Traits]] = {
+    "without a root shell": Traits(root=False),
+    "before Android 13": Traits(api=31, perfetto="versions"),
+    "of Android 10, where Perfetto is off": Traits(api=29, perfetto="old"),
+    "without Perfetto": Traits(perfetto="none"),
+    "whose settings have no value": Traits(unset=True),
+    "that kills an app": Traits(kills=True),
+}
 
 
-def dry_run_text(several: Sequence[Settings]) -> str:
-    """Variants, schedule, seed and results folder of each campaign. UsageError, ResultsError."""
-    return "\n\n".join(_one(settings, plan_of(settings)) for settings in several)
+def dry_run_text(several: Sequence[Settings], *, reads: bool = False) -> str:
+    """Variants, schedule, seed and results folder of each campaign. UsageError, ResultsError.
+
+    Of a phone also what it is sent, in order; with ``reads`` also what only reads.
+    """
+    return "\n\n".join(_one(settings, plan_of(settings), reads) for settings in several)
 
 
-def _one(settings: Settings, plan: Plan) -> str:
+def _one(settings: Settings, plan: Plan, reads: bool) -> str:
     device = plan.lanes[0]
-    if settings.device_kind == "virtual":
-        device += f", {settings.lane.cpus} CPUs, {settings.lane.memory_mb} MB"
+    if settings.device == "virtual":
+        device += f", {settings.virtual_cpus} CPUs, {settings.virtual_memory_mb} MB"
     changed = ", ".join(
         f"{table}.{key} = {value}"
         for table, keys in settings.changes.items()
@@ -31,7 +63,165 @@ def _one(settings: Settings, plan: Plan) -> str:
             *(f"  {variant.spec}" for variant in plan.variants),
             f"  decided by {', '.join(plan.primaries)}",
             order_text(plan.blocks),
-            *(commands_text(settings, plan) if settings.device_kind == "phone" else []),
+            *(_phone(settings, plan, reads) if settings.device == "phone" else []),
             f"seed {plan.seed}, results in {settings.results}",
         ]
     )
+
+
+def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
+    blocks = [block.variant for block in plan.blocks]
+    kernels = kernels_of(plan.variants)
+    yield from kernel_commands(blocks, kernels, flash_options(settings), serial=settings.serial)
+    address = [f"--serial {settings.serial}"] if settings.serial else []
+    address += [f"--role {settings.role}"] if settings.role else []
+    su = ", as root through its su" if settings.su else ""
+    yield f"sent to the phone ({' '.join(address) or 'the only one attached'}) in this order{su}:"
+    first = [block for block in plan.blocks if block.pair == 0]
+    run = _Run(settings, plan, first, Traits())
+    yield from _in_order(run, plan, reads)
+    if run.trouble:
+        yield f"  its answers decide what follows: {run.trouble}"
+    known = {sent for _, _, lines in run.phases for sent in lines}
+    for title, other in _others(settings, plan, first[:1], run):
+        new = [sent for _, _, lines in other.phases for sent in lines if sent not in known]
+        known.update(new)
+        rows = _rows(new, reads)
+        yield from [f"  to a phone {title}:", *rows] if rows else []
+    if plan.suppressed:
+        yield f"neither set nor checked: {', '.join(plan.suppressed)}"
+    if plan.reps > 1 or plan.profile.rounds > 1:
+        rounds = plan.profile.rounds
+        each = f", {rounds} rounds each ({plan.profile.order})" if rounds > 1 else ""
+        yield f"repetitions of a block: {plan.reps}{each}; one is shown"
+    yield "a line that is sent several times in one phase is shown once"
+    yield "<its value> and the like are what only the phone knows; its screen is taken for 1000 by 1000"
+    if not reads:
+        yield "left out is what only reads (-v shows it)"
+
+
+def _in_order(run: _Run, plan: Plan, reads: bool) -> Iterator[str]:
+    """Blocks and their phases; what a phase has in common with that of an earlier block is not repeated."""
+    seen: dict[str, dict[int, dict[str, None]]] = {}
+    block = -1
+    for index, phase, lines in run.phases:
+        if index != block:
+            planned = plan.blocks[index]
+            yield f"  block {index}, {planned.variant}, {planned.scenario}:"
+        rows = _rows(lines, reads)
+        earlier = seen.setdefault(phase, {})
+        again = next((n for n, known in earlier.items() if known.keys() == set(rows)), None)
+        within = next((n for n, known in earlier.items() if known and known.keys() < set(rows)), None)
+        around = next((n for n, known in earlier.items() if known.keys() > set(rows)), None)
+        if not rows:
+            yield f"    {phase}: nothing"
+        elif again is not None:
+            yield f"    {phase}: as in block {again}"
+        elif within is not None:
+            yield f"    {phase}: as in block {within}, and"
+            yield from (row for row in rows if row not in earlier[within])
+        elif around is not None:
+            yield f"    {phase}: as in block {around}, without"
+            yield from (row for row in earlier[around] if row not in rows)
+        else:
+            yield f"    {phase}:"
+            yield from rows
+        block = index
+        earlier[index] = dict.fromkeys(rows)
+
+
+def _rows(lines: Sequence[Sent], reads: bool) -> list[str]:
+    """Each line once, in the order in which it is first sent."""
+    shown = dict.fromkeys(sent.line for sent in lines if reads or not sent.reads_only)
+    return [f"        {line}" for line in shown]
+
+
+def _others(
+    settings: Settings, plan: Plan, blocks: Sequence[PlannedBlock], first: _Run
+) -> Iterator[tuple[str, _Run]]:
+    for title, traits in _OTHERS.items():
+        yield title, _Run(settings, plan, blocks, traits)
+    # Where one of several files is looked for, phones without it have the next.
+    known = list(first.tested)
+    for path in tuple(dict.fromkeys(known)):
+        lacks = [path]
+        while True:
+            run = _Run(settings, plan, blocks, Traits(lacks=frozenset(lacks)))
+            new = [one for one in run.tested if one not in known]
+            if not new:
+                break
+            yield f"without {lacks[-1]}", run
+            known += new
+            lacks.append(new[0])
+
+
+@dataclass
+class _Run:
+    """Blocks on a planned phone: what each phase sent, and why it ended early, if it did."""
+
+    settings: Settings
+    plan: Plan
+    blocks: Sequence[PlannedBlock]
+    traits: Traits
+    phases: list[tuple[int, str, list[Sent]]] = field(default_factory=list)
+    tested: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        wanted = self.plan.profile.phone
+        traits = replace(
+            self.traits, charging=wanted.charging != "no", battery_percent=wanted.battery_percent_max
+        )
+        packages = [app.package for app in self.plan.profile.apps]
+        phone = PlannedPhone(traits, PROGRAMS, packages)
+        serial = self.settings.serial or "SERIAL"
+        device = PlannedDevice(serial, phone, self._record, dict(PROCESSES))
+        kernels = kernels_of(self.plan.variants)
+        reboots = self.settings.reboot_between and not kernels
+        lane = PlannedLane(self.plan.lanes[0], device, reboot_between=reboots)
+        self._begin(self.blocks[0].index, "opened")
+        plan = replace(self.plan, reps=1, profile=replace(self.plan.profile, rounds=1))
+        try:
+            open_kernels(device, {}, FlashOptions(), NO_LAB)
+            if kernels:
+                ask_all(device, FACTS)
+            lane.describe()
+            with tempfile.TemporaryDirectory() as folder:
+                for block in self.blocks:
+                    self._block(lane, plan, block, Store(Path(folder)))
+            self._begin(self.blocks[-1].index, "at the end")
+            lane.close()
+        except SuiteError as error:
+            self.trouble = str(error)
+        self.tested = phone.tested
+
+    def _block(self, lane: PlannedLane, plan: Plan, block: PlannedBlock, store: Store) -> None:
+        names = {
+            Phase.BOOT: "boot",
+            Phase.PINS: "preconditions",
+            Phase.PREPARE: "workload and warm-up",
+            Phase.CAPTURE: "repetition",
+            Phase.PULL: "repetition",
+            Phase.VERIFY: "check and put back",
+        }
+
+        def phase(phase: Phase, text: str | None = None) -> None:
+            if not self.phases or self.phases[-1][:2] != (block.index, names[phase]):
+                self._begin(block.index, names[phase])
+
+        record = run_block(
+            lane=lane,
+            plan=plan,
+            block=block,
+            store=store,
+            phase=phase,
+            host=PLANNED_HOST,
+        )
+        if record.outcome != "valid":
+            self.trouble = record.failure or "; ".join(record.void_reasons)
+
+    def _begin(self, block: int, phase: str) -> None:
+        self.phases.append((block, phase, []))
+
+    def _record(self, sent: Sent) -> None:
+        self.phases[-1][2].append(sent)

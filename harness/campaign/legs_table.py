@@ -9,6 +9,7 @@ from typing import Final
 
 from analysis.judging.judgement import Judgement
 from analysis.judging.pipeline import judge
+from analysis.judging.wording import aligned
 from foundation.errors import SuiteError
 
 _HEAD: Final = ("leg", "scenario", "metric", "variant", "change [95 %]", "verdict")
@@ -43,7 +44,7 @@ def legs_table(legs: Sequence[LegResult]) -> str:
         ]
         notes += _notes(name, judgement)
         notes.append(f"{name}: {leg.results / 'report.html'}")
-    lines = _aligned(rows) if len(rows) > 1 else []
+    lines = aligned(rows) if len(rows) > 1 else []
     return "\n".join([*lines, *([""] if lines else []), *notes])
 
 
@@ -61,11 +62,3 @@ def _notes(name: str, judgement: Judgement) -> list[str]:
         for row in judgement.false_alarms
     ]
     return notes
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

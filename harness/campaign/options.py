@@ -1,201 +1,229 @@
-"""From a command line, and the campaign file it names, to the settings of one campaign."""
+"""An option: one row from which its command lines, its key in a campaign file and its docs are made.
+
+The rows are the fields of `harness.campaign.settings.Settings`. Imported whenever pytest starts: keep
+it light.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from foundation.errors import UsageError
 from foundation.words import did_you_mean
-from harness.campaign.campaign_file import (
-    CampaignFile,
-    FileSettings,
-    Leg,
-    load_campaign,
-)
-from harness.campaign.lanes import LaneSettings
-from harness.campaign.session import Settings
-from harness.campaign.workloads import DEFAULT, workload_named
 
-PAIRS: Final = 8
-REPS: Final = 2
-SCENARIOS: Final = "idle,busy"
-CPUS: Final = 2
-MEMORY_MB: Final = 256
-RESULTS: Final = Path("results")
+if TYPE_CHECKING:
+    from foundation.toml_table import Table
+
+#: Where an option may be given: pytest, `android_tests.campaign run`, a campaign file, and the two
+#: commands of `python -m android_tests` that look at a phone.
+Place = Literal["pytest", "run", "file", "doctor", "restore"]
+Kind = Literal["text", "int", "float", "path", "flag", "words"]
+DeviceKind = Literal["virtual", "phone"]
+
+#: Values by the name of their option; an option that was not given is not in it.
+Given = Mapping[str, Any]
+
+_READ: Final[Mapping[Kind, Callable[[str], Any]]] = {"text": str, "int": int, "float": float, "path": Path}
+_TOML: Final[Mapping[Kind, type[Any]]] = {
+    "text": str,
+    "int": int,
+    "float": float,
+    "path": str,
+    "flag": bool,
+    "words": list,
+}
+_RULES: Final[Mapping[Kind, str]] = {
+    "text": "a text that is not empty",
+    "flag": "true or false",
+    "words": "a list of texts",
+}
+_IN_WORDS: Final[Mapping[Kind, str]] = {"int": "an integer", "float": "a number"}
 
 
-@dataclass(frozen=True)
-class CommandLine:
-    """Options as they were typed; None or empty is not given.
+@dataclass(frozen=True, eq=False, repr=False)
+class Option:
+    """One row.
 
-    ``workload`` is that of the test file that was named, None for a folder.
+    ``device``: only for this kind of device. ``bounds`` of a number are inclusive, in ``unit``.
+    ``choices`` are the allowed words. ``path_unless``: a text that is a path unless it is this word.
+    ``commas``: one text holds several words. ``fixed_by_file``: part of what a campaign file
+    compares, so it cannot be given together with one. ``default_text`` describes a default that
+    depends on something else.
     """
 
-    device: str = "virtual"
-    serial: str | None = None
-    adb_port: int | None = None
-    lab: Path | None = None
-    role: str | None = None
-    su: bool = False
-    reboot_between: bool = False
-    allow_flash: bool = False
-    known_good: str | None = None
-    fastboot_serial: str | None = None
-    boot_deadline_s: float | None = None
-    suppress: tuple[str, ...] = ()
-    workload: str | None = None
-    campaign: str | None = None
-    leg: str | None = None
-    variants: tuple[str, ...] = ()
-    scenarios: str | None = None
-    pairs: int | None = None
-    reps: int | None = None
-    profile: str | None = None
-    seed: int | None = None
-    results: Path | None = None
-    trace_queue: bool = False
-    redo_void: bool = False
-    trace_reclaim: bool = False
-    trace_faults: bool = False
-    cpus: int | None = None
-    memory_mb: int | None = None
-    kernel: Path | None = None
-    modules: Path | None = None
+    name: str
+    kind: Kind
+    help: str
+    where: tuple[Place, ...]
+    flag: str = ""
+    key: str = ""
+    metavar: str | None = None
+    default: Any = None
+    default_text: str = ""
+    bounds: tuple[float, float] | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    path_unless: str = ""
+    commas: bool = False
+    device: DeviceKind | None = None
+    fixed_by_file: bool = False
 
+    @property
+    def range_text(self) -> str:
+        """The allowed values, such as ``1 to 200 pairs``; empty where there is nothing to say."""
+        return f"{self._span} {self.unit}".rstrip() if self.bounds else ", ".join(self.choices)
 
-def settings_of(line: CommandLine) -> Settings:
-    """The one campaign that is asked for. UsageError for a conflict, or a leg that is not chosen."""
-    if line.campaign is None:
-        if line.leg is not None:
+    @property
+    def _span(self) -> str:
+        return f"{self.bounds[0]} to {self.bounds[1]}" if self.bounds else ""
+
+    @property
+    def value_name(self) -> str:
+        """How a help text names the value."""
+        names: dict[Kind, str] = {"int": "N", "float": "N"}
+        choices = "|".join(self.choices) if self.kind == "text" else ""
+        return self.metavar or names.get(self.kind) or choices or self.name.upper()
+
+    @property
+    def default_words(self) -> str:
+        """The default as a user would type it; empty for none."""
+        if isinstance(self.default, tuple):
+            return self.default_text or ",".join(self.default)
+        plain = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+        return self.default_text or ("" if self.default in (None, False) else plain)
+
+    def add_to(self, add: Callable[..., Any], place: Place) -> None:
+        """Add it to a parser through its ``add_argument`` or ``addoption``.
+
+        argparse converts and checks the value (UsageError from ``parse_args``); pytest is handed text
+        and calls `read` later, because its own error takes three lines.
+        """
+        words: dict[str, Any] = {"dest": self.name, "default": None, "help": self._help(place)}
+        if self.kind == "flag":
+            words["action"] = "store_true"
+        else:
+            words["metavar"] = self.value_name
+            words |= {"action": "append"} if self.kind == "words" and not self.commas else {}
+            words |= {} if place == "pytest" or self.kind == "words" else {"type": self.read}
+        add(self.flag, **words)
+
+    def _help(self, place: Place) -> str:
+        default = self.default_words
+        if place == "run" and "file" in self.where:
+            default = "that of the file"
+        return f"{self.help} (default: {default})" if default else self.help
+
+    def read(self, typed: Any) -> Any:
+        """The value of what was typed: text, texts, or True for a flag. UsageError in the flag's name."""
+        if self.kind == "words":
+            parts = [part.strip() for part in typed.split(",")] if self.commas else typed
+            value: Any = tuple(dict.fromkeys(filter(None, parts))) if self.commas else tuple(parts)
+        elif self.kind == "flag" or not isinstance(typed, str):
+            value = typed
+        else:
+            try:
+                value = _READ[self.kind](typed)
+            except ValueError:
+                raise UsageError(
+                    f"{self.flag} {typed!r} is not {_IN_WORDS[self.kind]}",
+                    next_step=f"such as {self.flag} {self.default or 8}",
+                ) from None
+        self.check(value, self.flag)
+        return value
+
+    def take(self, table: Table, path: Path) -> Any:
+        """The value of its key in a table of the campaign file ``path``; None if it is not there."""
+        key = self.key.rpartition(".")[2]
+        value = table.take_if(key, _TOML[self.kind], self._fits, _RULES.get(self.kind, self.range_text))
+        if value is None:
+            return None
+        value = tuple(value) if self.kind == "words" else value
+        self.check(value, f"{path}: {self.key}")
+        return value
+
+    def _fits(self, value: Any) -> bool:
+        """Whether a value of the right type is one; the words of a list are checked later."""
+        if self.kind == "words":
+            return bool(value) and all(isinstance(word, str) for word in value)
+        return self.in_range(value) and value != ""
+
+    def check(self, value: Any, said: str) -> None:
+        """UsageError of one line about ``said`` (the flag, or the key and its file) for a bad value."""
+        unknown = [word for word in (value if self.kind == "words" else (value,)) if self._unknown(word)]
+        if self.commas and not value:
             raise UsageError(
-                "--leg chooses a leg of a campaign file", next_step="give --campaign FILE with it"
+                f"no {self.name.removesuffix('s')} given", next_step=f"known: {', '.join(self.choices)}"
             )
-        workload = line.workload or DEFAULT
-        return _settings(line, FileSettings(), workload, None, line.results or RESULTS / workload)
-    file = load_campaign(line.campaign)
-    return _of_leg(line, file, file.leg(line.leg))
-
-
-def settings_of_all(line: CommandLine) -> list[Settings]:
-    """As `settings_of`; of a file with legs, where no leg is chosen, all of them in order."""
-    if line.campaign is None or line.leg is not None:
-        return [settings_of(line)]
-    file = load_campaign(line.campaign)
-    return [_of_leg(line, file, leg) for leg in file.legs]
-
-
-def _of_leg(line: CommandLine, file: CampaignFile, leg: Leg) -> Settings:
-    given = {
-        "--variant": bool(line.variants),
-        "--profile": line.profile is not None,
-        "--virtual-cpus": line.cpus is not None,
-        "--virtual-memory-mb": line.memory_mb is not None,
-    }
-    for option, is_given in given.items():
-        if is_given:
+        if unknown:
             raise UsageError(
-                f"{option} and --campaign {file.name}: what is compared is said by the campaign file",
-                next_step=f"leave {option} out, or change a copy of {file.path}",
+                f"{said} cannot be {unknown[0]!r}", next_step=did_you_mean(str(unknown[0]), self.choices)
             )
-    if line.workload not in (None, file.workload):
-        raise UsageError(
-            f"campaign {file.name} is of {file.workload}, the test file of {line.workload}",
-            next_step=f"run android_tests/{workload_named(file.workload).file}, or android_tests",
-        )
-    name = file.name if leg.name is None else f"{file.name}/{leg.name}"
-    results = line.results or RESULTS / file.name
-    if leg.name is not None:
-        results = results / leg.name
-    return _settings(line, leg.settings, file.workload, name, results)
+        if self.kind != "words" and not self.in_range(value):
+            raise UsageError(f"{said} must be {self._span}, not {value:g}")
+
+    def _unknown(self, word: Any) -> bool:
+        return bool(self.choices) and word not in self.choices
+
+    def in_range(self, value: Any) -> bool:
+        """Whether a number is inside the bounds; True without bounds."""
+        return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
+
+    def words(self, value: Any) -> list[str]:
+        """The value as words of a command line; paths absolute, since it may run in another folder."""
+        if self.kind == "flag":
+            return [self.flag]
+        if self.kind == "words":
+            texts = [",".join(value)] if self.commas else value
+            return [word for text in texts for word in (self.flag, text)]
+        if self.kind == "path" or self.path_unless not in ("", value):
+            return [self.flag, str(Path(value).absolute())]
+        return [self.flag, str(value)]
 
 
-def _settings(
-    line: CommandLine, file: FileSettings, workload: str, name: str | None, results: Path
-) -> Settings:
-    """The command line before the file, the file before the defaults."""
-    _refuse_phone_options(line)
-    if line.boot_deadline_s is not None and not 1 <= line.boot_deadline_s <= 3600:
-        raise UsageError(
-            f"--boot-deadline-s {line.boot_deadline_s:g} is no time for a boot", next_step="give 1 to 3600"
-        )
-    scenarios = ",".join(file.scenarios) if file.scenarios else SCENARIOS
-    return Settings(
-        device_kind=line.device,
-        lane=LaneSettings(
-            device_kind=line.device,
-            serial=line.serial,
-            adb_port=line.adb_port,
-            lab=line.lab,
-            role=line.role,
-            su=line.su,
-            reboot_between=line.reboot_between,
-            allow_flash=line.allow_flash,
-            known_good=line.known_good,
-            fastboot_serial=line.fastboot_serial,
-            boot_deadline_s=line.boot_deadline_s,
-            cpus=_first(line.cpus, file.cpus, CPUS),
-            memory_mb=_first(line.memory_mb, file.memory_mb, MEMORY_MB),
-            kernel=line.kernel,
-            modules=line.modules,
-        ),
-        variants=line.variants or file.variants or (),
-        scenarios=line.scenarios if line.scenarios is not None else scenarios,
-        pairs=_first(line.pairs, file.pairs, PAIRS),
-        reps=_first(line.reps, file.reps, REPS),
-        results=results,
-        profile=line.profile or file.profile or workload_named(workload).profile,
-        seed=line.seed if line.seed is not None else file.seed,
-        trace_queue=line.trace_queue or bool(file.trace_queue),
-        redo_void=line.redo_void,
-        suppress=line.suppress,
-        trace_reclaim=line.trace_reclaim or bool(file.trace_reclaim),
-        trace_faults=line.trace_faults or bool(file.trace_faults),
-        workload=workload,
-        changes=file.changes,
-        name=name,
-    )
+def row(kind: Kind, where: tuple[Place, ...], text: str, default: Any = None, **more: Any) -> Any:
+    """A dataclass field that is an option; ``text`` is its help, ``more`` are fields of `Option`."""
+    option = Option("", kind, text, where, default=default, **more)
+    return dataclasses.field(default=default, metadata={"option": option})
 
 
-def _refuse_phone_options(line: CommandLine) -> None:
-    """An option that would do nothing is a misunderstanding."""
-    if line.device == "phone":
-        return
-    given = {
-        "--lab": line.lab is not None,
-        "--role": line.role is not None,
-        "--su": line.su,
-        "--reboot-between": line.reboot_between,
-        "--allow-flash": line.allow_flash,
-        "--known-good": line.known_good is not None,
-        "--fastboot-serial": line.fastboot_serial is not None,
-        "--boot-deadline-s": line.boot_deadline_s is not None,
-        "--suppress": bool(line.suppress),
+def rows_of(settings: type) -> dict[str, Option]:
+    """The options of a class whose fields are made by `row`, by name.
+
+    The flag is ``--`` and the name with dashes, the key the name with its ``virtual_`` a table,
+    unless the row says otherwise.
+    """
+    found = {}
+    for field in dataclasses.fields(settings):
+        option: Option | None = field.metadata.get("option")
+        if option is not None:
+            found[field.name] = dataclasses.replace(
+                option,
+                name=field.name,
+                flag=option.flag or f"--{field.name.replace('_', '-')}",
+                key=option.key or field.name.replace("virtual_", "virtual.", 1),
+            )
+    return found
+
+
+def add_options(
+    options: Sequence[Option], parser: argparse.ArgumentParser | argparse._ArgumentGroup, place: Place
+) -> None:
+    """Add those of ``options`` that are allowed at ``place``."""
+    for option in options:
+        if place in option.where:
+            option.add_to(parser.add_argument, place)
+
+
+def given_at(options: Sequence[Option], value_of: Callable[[str], Any], place: Place) -> dict[str, Any]:
+    """What was typed at ``place``, read and checked; ``value_of`` looks a name up. UsageError."""
+    typed = {option: value_of(option.name) for option in options if place in option.where}
+    return {
+        option.name: option.read(value)
+        for option, value in typed.items()
+        if value is not None and value is not False
     }
-    for option, is_given in given.items():
-        if is_given:
-            raise UsageError(f"{option} is for a phone", next_step="add --device=phone, or leave it out")
-
-
-def whole(option: str, text: str | None) -> int | None:
-    """The number that was typed; None where the option was not given. UsageError."""
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{option} {text!r} is no whole number", next_step=f"such as {option} 8") from None
-
-
-def chosen(option: str, word: str, words: Sequence[str]) -> str:
-    """``word``, which must be one of ``words``. UsageError with the nearest."""
-    if word not in words:
-        raise UsageError(f"{option} cannot be {word!r}", next_step=did_you_mean(word, words))
-    return word
-
-
-def _first(*values: int | None) -> int:
-    """The first that was given."""
-    return next(value for value in values if value is not None)

@@ -18,8 +18,8 @@ class Phase(StrEnum):
     JUDGE = "judge"
 
 
-class Tell(Protocol):
-    """Says that a phase begins, or with the phase of the moment that something happened in it.
+class PhaseReporter(Protocol):
+    """Reports that a phase begins, or progress within the current one.
 
     ``text`` is for people and logs; a phase without one is shown only where a screen is drawn.
     """

@@ -14,15 +14,13 @@ from msgspec import UNSET, UnsetType
 from analysis.metrics import requested_metrics
 from foundation.contract.needs import Request
 from foundation.contract.records import CampaignRecord, PlannedBlock, ProfileRecord, VariantRecord
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
-from foundation.words import did_you_mean
 from harness.campaign.schedule import schedule
 from harness.campaign.workloads import workload_named
+from harness.variants.variant import Variant
 from workloads.profile import Profile
 
-SCENARIOS = ("idle", "busy", "rt-busy")
 ALPHA = 0.05
 
 _TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "scipy", "pytest")
@@ -81,7 +79,7 @@ class Plan:
             "profile": ProfileRecord(self.profile.name, self.profile.source),
             "scenarios": self.scenarios,
             "variants": tuple(
-                VariantRecord(v.name, v.kind, dict(v.options), v.spec, self._images(v.name))
+                VariantRecord(v.name, v.kind.word, dict(v.options), v.spec, self._images(v.name))
                 for v in self.variants
             ),
             "pairs": self.pairs,
@@ -118,17 +116,6 @@ class Plan:
         )
 
 
-def parse_scenarios(text: str) -> tuple[str, ...]:
-    """``idle,busy`` to names; UsageError with the nearest name for an unknown one."""
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not names:
-        raise UsageError("no scenario given", next_step=f"known: {', '.join(SCENARIOS)}")
-    for name in names:
-        if name not in SCENARIOS:
-            raise UsageError(f"unknown scenario '{name}'", next_step=did_you_mean(name, SCENARIOS))
-    return names
-
-
 def make_plan(
     *,
     workload: str,
@@ -146,23 +133,18 @@ def make_plan(
     name: str | None = None,
     images: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Plan:
-    """Fix the plan; UsageError if the numbers make no campaign, or the profile is of another workload."""
+    """Fix the plan; UsageError if the profile is of another workload, or `zram` cannot be suppressed."""
+    kind = workload_named(workload)
     if profile.workload != workload:
         raise UsageError(
             f"profile {profile.name} is of {profile.workload}, and this question is asked with {workload}",
-            next_step=f"use profile {workload_named(workload).profile}, or one like it",
+            next_step=f"use profile {kind.profile}, or one like it",
         )
-    if workload == "memory-eater" and "zram" in suppressed:
+    if kind.recreates_zram and "zram" in suppressed:
         raise UsageError(
-            "--suppress zram does not go with the memory eater, which makes zram anew for each cycle",
-            next_step="leave it out (the eater needs root), or ask with app switching",
+            f"--suppress zram cannot be used with {workload}, which recreates zram for each cycle",
+            next_step="leave it out (that needs root), or use another workload",
         )
-    if not 1 <= pairs <= 200:
-        raise UsageError(
-            f"{pairs} pairs make no campaign", next_step="give --pairs 1 to 200; 7 can show a change"
-        )
-    if not 1 <= reps <= 50:
-        raise UsageError(f"{reps} repetitions a block cannot be run", next_step="give --reps 1 to 50")
     blocks = schedule([v.name for v in variants], scenarios, pairs, seed, lanes)
     return Plan(
         name=name or workload,

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from foundation.progress import Progress
 from foundation.signals import handled_by
 from harness.campaign.legs_table import LegResult, legs_table
-from harness.campaign.options import CommandLine, settings_of_all
-from harness.campaign.session import Settings, plan_of
-from harness.device.fastboot.choice import THE_SLOT
+from harness.campaign.merging import settings_of_all
+from harness.campaign.options import Given
+from harness.campaign.session import plan_of
+from harness.campaign.settings import OPTIONS, Settings
 from harness.device.lab import find_lab
 
 ROOT: Final = Path(__file__).parents[2]
@@ -37,56 +38,33 @@ class Run:
     arguments: tuple[str, ...]
 
 
-def runs_of(line: CommandLine, more: Sequence[str]) -> list[Run]:
+def runs_of(given: Given, more: Sequence[str] = ()) -> list[Run]:
     """The runs of a campaign file, checked as a whole: nothing begins if a later leg is wrong.
 
-    ``more`` is handed on to each. UsageError, ResultsError.
+    ``given`` is handed on to each, and the words ``more`` after it. UsageError, ResultsError.
     """
     runs = []
-    for settings in settings_of_all(line):
+    for settings in settings_of_all(given):
         plan = plan_of(settings)
-        runs.append(Run(plan.name, settings.results, (*_arguments(line, settings), *more)))
+        runs.append(Run(plan.name, settings.results, (*_arguments(given, settings), *more)))
     return runs
 
 
-def _arguments(line: CommandLine, settings: Settings) -> list[str]:
-    assert line.campaign is not None
-    campaign = Path(line.campaign)
-    # The run's own folder is the suite's, so that paths must not be relative to this one.
-    words = ["android_tests", "--device", line.device]
-    words += ["--campaign", str(campaign.absolute()) if campaign.suffix == ".toml" else line.campaign]
-    results = settings.results
-    if settings.name is not None and "/" in settings.name:
-        words += ["--leg", settings.results.name]
-        results = settings.results.parent
-    words += ["--results", str(results.absolute())]
-    for name in line.suppress:
-        words += ["--suppress", name]
-    for option, value in (
-        ("--serial", line.serial),
-        ("--adb-port", line.adb_port),
-        ("--scenario", line.scenarios),
-        ("--pairs", line.pairs),
-        ("--reps", line.reps),
-        ("--seed", line.seed),
-        ("--role", line.role),
-        # The run looks for its lab file elsewhere.
-        ("--lab", find_lab(line.lab).path if line.device == "phone" else line.lab),
-        ("--known-good", line.known_good),
-        ("--fastboot-serial", line.fastboot_serial),
-        ("--boot-deadline-s", line.boot_deadline_s),
-    ):
-        if value is not None:
-            there = option == "--lab" or (option == "--known-good" and value != THE_SLOT)
-            words += [option, str(Path(str(value)).absolute() if there else value)]
-    for option, is_given in (
-        ("--su", line.su),
-        ("--reboot-between", line.reboot_between),
-        ("--allow-flash", line.allow_flash),
-    ):
-        if is_given:
-            words.append(option)
-    return words
+def _arguments(given: Given, settings: Settings) -> list[str]:
+    """The run's own folder is the suite's, so that no path may be relative to this one."""
+    campaign = Path(given["campaign"])
+    own: dict[str, Any] = {"results": settings.results if settings.leg is None else settings.results.parent}
+    if campaign.suffix == ".toml":
+        own["campaign"] = str(campaign.absolute())
+    if settings.leg is not None:
+        own["leg"] = settings.leg
+    # The run would look for its lab file elsewhere.
+    lab = find_lab(settings.lab).path if settings.device == "phone" else None
+    if lab is not None:
+        own["lab"] = lab
+    asked = {**given, **own}
+    words = [word for one in OPTIONS if one.name in asked for word in one.words(asked[one.name])]
+    return ["android_tests", *words]
 
 
 def run_all(runs: Sequence[Run], say: Progress) -> int:

@@ -4,57 +4,30 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from analysis.judging.interim import interim
 from analysis.judging.pipeline import Judgement, judge
-from analysis.metrics import needs_of
 from foundation.contract.device import Lane
 from foundation.contract.records import PlannedBlock
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
-from harness.campaign.lanes import LaneSettings, check_lane, open_lane
-from harness.campaign.plan import Plan, make_plan, parse_scenarios
+from harness.campaign.lanes import check_lane, open_lane
+from harness.campaign.plan import Plan, make_plan
 from harness.campaign.rules import VOID_RULES
+from harness.campaign.settings import Settings
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
-from harness.campaign.variants import parse_variants, pin_contents
-from harness.device.fastboot.choice import hashes_of
-from workloads.phone_wanted import parse_suppressed
-from workloads.profile import Changes, load_profile
+from harness.device.preconditions import parse_suppressed
+from harness.variants.kind import Bindings
+from harness.variants.variant import hashes_of, parse_variants, pin_contents
+from workloads.profile import load_profile
 
 DEFAULT_VARIANTS = {
     "virtual": ("baseline=stock", "patched=kcompressd"),
     "phone": (),
 }
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was asked for, by the command line and by a campaign file.
-
-    ``changes`` take the place of keys of the profile; ``name`` None: that of the workload.
-    """
-
-    device_kind: str
-    lane: LaneSettings
-    variants: tuple[str, ...]
-    scenarios: str
-    pairs: int
-    reps: int
-    results: Path
-    profile: str
-    seed: int | None
-    trace_queue: bool = False
-    redo_void: bool = False
-    trace_reclaim: bool = False
-    trace_faults: bool = False
-    suppress: tuple[str, ...] = ()
-    workload: str = "app-switching"
-    changes: Changes = field(default_factory=dict)
-    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +64,7 @@ class LaneBroke(SuiteError):
 
 def plan_of(settings: Settings) -> Plan:
     """Fix the plan without touching a device. UsageError, ResultsError."""
-    texts = settings.variants or DEFAULT_VARIANTS[settings.device_kind]
+    texts = settings.variants or DEFAULT_VARIANTS[settings.device]
     if not texts:
         raise UsageError(
             "no variants given",
@@ -108,24 +81,25 @@ def plan_of(settings: Settings) -> Plan:
             f"{settings.results} was begun with seed {stored.seed}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
-    variants = pin_contents(parse_variants(texts, device_kind=settings.device_kind))
+    bindings = Bindings(kernel=settings.kernel)
+    variants = pin_contents(parse_variants(texts, device_kind=settings.device, bindings=bindings))
     plan = make_plan(
         workload=settings.workload,
         profile=load_profile(settings.profile, settings.changes),
-        scenarios=parse_scenarios(settings.scenarios),
+        scenarios=settings.scenarios,
         variants=variants,
         images=hashes_of(variants),
         pairs=settings.pairs,
         reps=settings.reps,
         seed=seed,
-        lanes=(f"{settings.device_kind}-0",),
+        lanes=(f"{settings.device}-0",),
         trace_queue=settings.trace_queue,
         trace_reclaim=settings.trace_reclaim,
         trace_faults=settings.trace_faults,
         suppressed=parse_suppressed(settings.suppress),
         name=settings.name,
     )
-    check_lane(settings.lane, variants)
+    check_lane(settings, variants)
     return plan
 
 
@@ -138,7 +112,6 @@ class CampaignSession:
         self.store = Store(settings.results)
         self.view = view
         self.progress = Progress(plan.blocks, view, plan.name, plan.lanes[0])
-        self.needs = needs_of(plan.metrics)
         self._lane: Lane | None = None
         self._broken: SuiteError | None = None
         self._judgement: Judgement | None = None
@@ -174,14 +147,8 @@ class CampaignSession:
         try:
             lane = self._lane_ready()
             self.progress.begin(block)
-            record = run_block(
-                lane=lane,
-                plan=self.plan,
-                block=block,
-                store=self.store,
-                needs=self.needs,
-                phase=partial(self.progress.phase, block),
-            )
+            phase = partial(self.progress.phase, block)
+            record = run_block(lane, self.plan, block, self.store, phase)
             self.progress.end(block, record.outcome)
         except SuiteError as error:
             self._broken = error
@@ -201,7 +168,7 @@ class CampaignSession:
 
     def _lane_ready(self) -> Lane:
         if self._lane is None:
-            self._lane = open_lane(self.settings.lane, self.plan, self.progress.line)
+            self._lane = open_lane(self.settings, self.plan, self.progress.line)
             campaign = self.plan.record(
                 emulated=self._lane.emulated,
                 lanes={self._lane.name: self._lane.describe()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.report import write
+from analysis.report.page import write
 from analysis.report.terminal import verdict_table
 from foundation.errors import SuiteError
 from harness.campaign.session import CampaignSession

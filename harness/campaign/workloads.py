@@ -11,21 +11,20 @@ from foundation.contract.arch import arch_of
 from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.words import did_you_mean
+from harness.campaign.host import Host
 from harness.device.preconditions import ZramPin
-from harness.native.build import binary
 from workloads.app_switching import AppSwitching
-from workloads.memory_eater import MemoryEater, eater_commands
+from workloads.memory_eater import MemoryEater
 from workloads.profile import Profile
 from workloads.protocol import Workload
-from workloads.switching_commands import switching_commands
 
 
 @dataclass(frozen=True)
 class WorkloadKind:
     """A workload, the test file whose question it answers, and its primary metrics.
 
-    ``primaries`` are fixed here, before the first block of any campaign; at most three. ``commands``
-    tells what it sends to a phone, as lines of shell text, without one.
+    ``primaries`` are fixed here, before the first block of any campaign; at most three. ``recreates_zram``:
+    each cycle begins with a new zram, so that zram cannot be left as it is.
     """
 
     name: str
@@ -33,26 +32,19 @@ class WorkloadKind:
     profile: str
     primaries: tuple[str, ...]
     warm_up: str
-    make: Callable[[Device, Profile], Workload]
-    commands: Callable[[Profile], list[str]]
+    make: Callable[[Device, Profile, Host], Workload]
+    recreates_zram: bool = False
 
 
-def _zram(profile: Profile) -> ZramPin:
-    return ZramPin(profile.device.zram_mb, profile.device.zram_algorithm)
-
-
-def _eater(device: Device, profile: Profile) -> Workload:
-    zram = _zram(profile)
+def _eater(device: Device, profile: Profile, host: Host) -> Workload:
+    zram = ZramPin(profile.device.zram_mb, profile.device.zram_algorithm)
     return MemoryEater(
         device,
         profile,
-        program=binary("eater", arch_of(device)),
+        program=host.program("eater", arch_of(device)),
         recreate_swap=lambda: zram.write(device, zram.wanted),
+        sleep=host.sleep,
     )
-
-
-def _eater_commands(profile: Profile) -> list[str]:
-    return eater_commands(profile, _zram(profile).commands())
 
 
 WORKLOADS: Final = {
@@ -64,8 +56,7 @@ WORKLOADS: Final = {
             profile="phone-like",
             primaries=PRIMARIES,
             warm_up="cold starts until memory is full, then one warm-up cycle",
-            make=AppSwitching,
-            commands=switching_commands,
+            make=lambda device, profile, host: AppSwitching(device, profile, host.sleep),
         ),
         WorkloadKind(
             name="memory-eater",
@@ -74,7 +65,7 @@ WORKLOADS: Final = {
             primaries=("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page"),
             warm_up="one warm-up cycle",
             make=_eater,
-            commands=_eater_commands,
+            recreates_zram=True,
         ),
     )
 }

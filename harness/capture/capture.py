@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from foundation.contract.arch import arch_of
+from foundation.contract.arch import Arch, arch_of
 from foundation.contract.conventions import PROBE_COST
 from foundation.contract.device import Device
 from foundation.contract.needs import Needs
@@ -58,9 +58,9 @@ class Capture:
     Uses Perfetto where the device has it, else ftrace (which needs root); calls of kernel
     functions can be recorded with ftrace only, so with ``needs.probes`` it is ftrace wherever
     there is root. Files go to ``workdir``. Perfetto's recording ends by itself after ``longest_s``;
-    ``say`` is told how far a large trace has come over. Side effects on the device (trace buffer,
-    probes, poller, a folder under /data/local/tmp) last until `stop` or `cancel`, and end also
-    when a call here raises.
+    ``say`` is told how far a large trace has come over; ``program`` finds the suite's native programs.
+    Side effects on the device (trace buffer, probes, poller, a folder under /data/local/tmp) last until
+    `stop` or `cancel`, and end also when a call here raises.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Capture:
         room: TraceRoom | None = None,
         longest_s: float = LONGEST_S,
         say: Progress = silent,
+        program: Callable[[str, Arch], Path] = binary,
     ) -> None:
         self._device = device
         self._needs = needs
@@ -86,6 +87,7 @@ class Capture:
         self._room = room
         self._longest_s = longest_s
         self._say = say
+        self._program = program
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
         self._session: Session | None = None
@@ -104,7 +106,7 @@ class Capture:
             self._folder.mkdir(parents=True, exist_ok=True)
             arch = arch_of(self._device)
             self._remote.make()
-            self._remote.push_program("recorder", binary("recorder", arch))
+            self._remote.push_program("recorder", self._program("recorder", arch))
             self._facts = read_facts(self._device, self._remote)
             self._threads_begin = self._read_threads()
             self._session = self._choose(self._facts)
@@ -113,7 +115,7 @@ class Capture:
             self._session.start()
             if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
                 self._probe_cost_ns = measure_cost(self._device, self._remote)
-            self._poller.start(binary("poller", arch))
+            self._poller.start(self._program("poller", arch))
 
     def mark_begin(self) -> None:
         """Take the begin sample; the measured window starts when it is complete."""

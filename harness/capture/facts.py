@@ -37,9 +37,4 @@ class Facts:
 
 def read_facts(device: Device, remote: RemoteFolder) -> Facts:
     """Ask the recorder, which must have been pushed to ``remote``."""
-    return Facts.from_json(device.shell(facts_argv(remote.path("recorder"))).stdout)
-
-
-def facts_argv(recorder: str) -> list[str]:
-    """The command, where ``recorder`` is its path on the device."""
-    return [recorder, "facts"]
+    return Facts.from_json(device.shell([remote.path("recorder"), "facts"]).stdout)

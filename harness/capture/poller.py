@@ -28,11 +28,6 @@ PROGRAM: Final = "poller"
 OUTPUT: Final = "samples.jsonl"
 
 
-def thread_pattern() -> str:
-    """All roles of `contract.threads` as one POSIX extended expression."""
-    return "|".join(f"({pattern})" for pattern in threads.PATTERNS.values())
-
-
 class Poller:
     """Needs no root, but without it the schedstat of kernel threads may be hidden.
 
@@ -79,21 +74,17 @@ class Poller:
         self._device.pull(self._remote.path(OUTPUT), local)
 
 
-def run_argv(
-    program: str, period_ms: int, output: str, extra: Sequence[str], match: str | None = None
-) -> list[str]:
-    """The command that samples until it is ended; ``extra`` are files with one number each.
-
-    ``match`` None: `thread_pattern`.
-    """
-    return [program, "--period-ms", str(period_ms), "--out", output, *_sources(extra, match)]
+def run_argv(program: str, period_ms: int, output: str, extra: Sequence[str]) -> list[str]:
+    """The command that samples until it is ended; ``extra`` are files with one number each."""
+    return [program, "--period-ms", str(period_ms), "--out", output, *_sources(extra)]
 
 
-def once_argv(program: str, mark: str, extra: Sequence[str], match: str | None = None) -> list[str]:
+def once_argv(program: str, mark: str, extra: Sequence[str]) -> list[str]:
     """The command of one sample."""
-    return [program, "--once", "--mark", mark, *_sources(extra, match)]
+    return [program, "--once", "--mark", mark, *_sources(extra)]
 
 
-def _sources(extra: Sequence[str], match: str | None) -> list[str]:
-    files = (word for path in extra for word in ("--file", path))
-    return ["--match", match or thread_pattern(), *files]
+def _sources(extra: Sequence[str]) -> list[str]:
+    # All roles as one POSIX extended expression.
+    match = "|".join(f"({pattern})" for pattern in threads.PATTERNS.values())
+    return ["--match", match, *(word for path in extra for word in ("--file", path))]

@@ -56,7 +56,7 @@ class ProbeSet:
     def __init__(self, device: Device, root: str) -> None:
         self._device = device
         self._root = root
-        self._file = _file(root)
+        self._file = f"{root}/kprobe_events"
         self._touched = False
         self.placed: tuple[Placed, ...] = ()
         self.missing: dict[str, str] = {}
@@ -143,7 +143,7 @@ class ProbeSet:
         ours = self._ours()
         if not ours:
             return
-        text = "\n".join(take_out_line(self._root, name) for name in ours)
+        text = "\n".join(map(self._take_out_line, ours))
         self._device.script(f"{text}\ntrue")
         left = self._ours()
         if left:
@@ -152,6 +152,9 @@ class ProbeSet:
                 device=self._device.serial,
                 next_step="end what records them, or reboot the device",
             )
+
+    def _take_out_line(self, event: str) -> str:
+        return f"echo {quote(f'-:{PROBE_GROUP}/{event}')} >> {self._file}"
 
     def _ours(self) -> list[str]:
         """Names of entries of our group, of this run or another."""
@@ -180,43 +183,26 @@ class ProbeSet:
 
     def _add(self, probe: Probe, symbol: str) -> str | None:
         """Put both events in; the reason if the kernel refuses."""
-        result = self._device.script(" && ".join(add_lines(self._root, probe, symbol)), check=False)
+        enter, leave = probe_events(probe.name)
+        function = symbol.rpartition(":")[2].partition(".")[0]
+        arguments = dict(probe.own_arguments).get(function, probe.arguments)
+        lines = (
+            " ".join((f"p:{PROBE_GROUP}/{enter}", symbol, *arguments)),
+            " ".join((f"r{_CALLS_AT_ONCE}:{PROBE_GROUP}/{leave}", symbol, *probe.result)),
+        )
+        text = " && ".join(f"echo {quote(line)} >> {self._file}" for line in lines)
+        result = self._device.script(text, check=False)
         if result.exit_status == 0:
             return None
         # Of a pair that is not whole nothing stays.
-        for name in probe_events(probe.name):
-            self._device.script(take_out_line(self._root, name), check=False)
+        for name in (enter, leave):
+            self._device.script(self._take_out_line(name), check=False)
         said = (result.stderr or result.stdout).strip().splitlines()
         return f"the kernel refuses a probe at {symbol}: {said[-1] if said else 'no reason given'}"
 
 
-def _file(root: str) -> str:
-    return f"{root}/kprobe_events"
-
-
-def add_lines(root: str, probe: Probe, symbol: str) -> list[str]:
-    """Shell text that puts a probe in, its entry and its return, where tracefs is at ``root``."""
-    enter, leave = probe_events(probe.name)
-    function = symbol.rpartition(":")[2].partition(".")[0]
-    arguments = dict(probe.own_arguments).get(function, probe.arguments)
-    lines = (
-        " ".join((f"p:{PROBE_GROUP}/{enter}", symbol, *arguments)),
-        " ".join((f"r{_CALLS_AT_ONCE}:{PROBE_GROUP}/{leave}", symbol, *probe.result)),
-    )
-    return [f"echo {quote(line)} >> {_file(root)}" for line in lines]
-
-
-def take_out_line(root: str, event: str) -> str:
-    """Shell text that takes one event of the suite's out."""
-    return f"echo {quote(f'-:{PROBE_GROUP}/{event}')} >> {_file(root)}"
-
-
-def cost_argv(recorder: str) -> list[str]:
-    """The command that makes calls to be recorded, where ``recorder`` is its path on the device."""
-    return [recorder, "probe-cost", "--calls", str(_COST_CALLS)]
-
-
 def measure_cost(device: Device, remote: RemoteFolder) -> float:
     """What recording one call takes, ns: a call of `PROBE_COST` less one of the same weight without."""
-    told = json.loads(device.shell(cost_argv(remote.path("recorder")), deadline_s=60.0).stdout)
+    argv = [remote.path("recorder"), "probe-cost", "--calls", str(_COST_CALLS)]
+    told = json.loads(device.shell(argv, deadline_s=60.0).stdout)
     return max(float(told["probed_ns"]) - float(told["plain_ns"]), 0.0)

@@ -11,21 +11,6 @@ from foundation.errors import StateError, SuiteError
 FOLDER: Final = "/data/local/tmp/reclaim-suite-capture"
 
 
-def make_argvs(folder: str = FOLDER) -> list[list[str]]:
-    """Commands that leave the folder empty."""
-    return [
-        remove_argv(folder),
-        ["mkdir", "-p", folder],
-        # Where commands run through `su`, files still come and go as the shell user.
-        ["chmod", "777", folder],
-    ]
-
-
-def remove_argv(folder: str = FOLDER) -> list[str]:
-    """The command that removes it with all that is in it."""
-    return ["rm", "-rf", folder]
-
-
 class RemoteFolder:
     """Holds the capture's programs and files on the device; needs no root.
 
@@ -40,8 +25,10 @@ class RemoteFolder:
     def make(self) -> None:
         """Create it, empty."""
         self._made = True
-        for argv in make_argvs(self._folder):
-            self._device.shell(argv)
+        self._device.shell(["rm", "-rf", self._folder])
+        self._device.shell(["mkdir", "-p", self._folder])
+        # Where commands run through `su`, files still come and go as the shell user.
+        self._device.shell(["chmod", "777", self._folder])
 
     def path(self, name: str) -> str:
         """Where ``name`` stands on the device."""
@@ -56,7 +43,7 @@ class RemoteFolder:
         if not self._made:
             return
         try:
-            self._device.shell(remove_argv(self._folder))
+            self._device.shell(["rm", "-rf", self._folder])
             if self._device.shell(["test", "-e", self._folder], check=False).exit_status == 0:
                 raise StateError(
                     f"{self._folder} could not be removed",

@@ -35,11 +35,6 @@ def expand_top_level(device: Device, root: str) -> None:
         device.script(f"echo {promised[1]} > {path}")
 
 
-def hold_lines(folder: str, kb: str) -> list[str]:
-    """Shell text that gives an instance a buffer of ``kb`` a CPU, and lets it record nothing."""
-    return [f"echo 0 > {folder}/tracing_on", f"echo {kb} > {folder}/buffer_size_kb"]
-
-
 class TraceRoom:
     """Holds ``size_kb`` a CPU in a tracefs instance that records nothing; needs root.
 
@@ -64,7 +59,7 @@ class TraceRoom:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(_PAUSE_S)
-            lines = [*hold_lines(self._folder, str(self._size_kb)), f"cat {size}"]
+            lines = [f"echo 0 > {self._folder}/tracing_on", f"echo {self._size_kb} > {size}", f"cat {size}"]
             said = self._device.script(" && ".join(lines), check=False)
             if said.exit_status == 0 and int(said.stdout.split()[0]) >= self._size_kb:
                 return

@@ -12,6 +12,7 @@ from foundation.contract.threads import role_of
 from foundation.errors import ModuleLoadFailed, WrongKernel
 from foundation.quoting import quote
 from harness.device.notes import build_id, from_hex_dump
+from harness.device.phone_state import BOOT_ID
 from harness.device.preconditions.pins import chosen
 
 VMLINUX: Final = "vmlinux"
@@ -149,7 +150,7 @@ def _questions(expectation: Expectation) -> dict[str, str]:
     questions = {
         "release": "uname -r",
         "version": "uname -v",
-        "boot_id": "cat /proc/sys/kernel/random/boot_id",
+        "boot_id": f"cat {BOOT_ID}",
         "cmdline": "cat /proc/cmdline",
         "modules": "cat /proc/modules",
         "module_error": f"getprop {MODULE_ERROR_PROPERTY} 2>/dev/null",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from foundation.contract.device import Expectation
-from foundation.contract.variant import Variant
 from foundation.errors import BootFailed, SuiteError, UsageError
 from foundation.progress import Progress, silent
-from harness.device import phone_facts
+from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.attach import attach_phone
 from harness.device.crash import find_crash
 from harness.device.deadline import Deadline, wait_until
-from harness.device.fastboot.choice import Kernel, kernel_of
+from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
 from harness.device.lab import (
@@ -25,8 +24,7 @@ from harness.device.lab import (
     Lab,
     permit,
 )
-from harness.device.preconditions import PinnedState, undo_left
-from harness.device.switches import switches_of
+from harness.device.preconditions import FilePin, PinnedState, undo_left
 
 BOOT_DEADLINE_S: Final = 300.0
 
@@ -40,14 +38,14 @@ def open_phone(
     reboot_between: bool = False,
     role: str | None = None,
     lab: Lab = NO_LAB,
-    variants: Sequence[Variant] = (),
+    kernels: Mapping[str, Kernel] | None = None,
     flash: FlashOptions | None = None,
     say: Progress = silent,
 ) -> PhoneLane:
     """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
 
-    ``variants`` are those of the campaign: kernels are only taken from these, and only as
-    ``flash`` and ``lab`` allow. ``say`` is told how far the writing of an image is.
+    ``kernels`` are those of the campaign, by variant: no others are taken, and these only as
+    ``flash`` and ``lab`` allow. ``say`` takes how far the writing of an image is.
     """
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
@@ -61,8 +59,8 @@ def open_phone(
                 opted_in=True,
                 lab=lab,
             )
-        kernels = open_kernels(device, variants, flash or FlashOptions(), lab, say=say)
-        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=kernels)
+        opened = open_kernels(device, kernels or {}, flash or FlashOptions(), lab, say=say)
+        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=opened)
     except BaseException:
         server.stop()
         raise
@@ -98,14 +96,13 @@ class PhoneLane:
         self._log_from_s = 0.0
         self._booted = False
 
-    def boot(self, variant: Variant) -> AdbDevice:
-        """Put the kernel and the switches of ``variant`` in place of those before.
+    def boot(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> AdbDevice:
+        """Put ``kernel`` (None: the one it was found with) and ``switches`` in place of those before.
 
-        UsageError, StateError, BootFailed (the phone is back on its known-good kernel then),
-        and what `PhoneKernels.boot` raises.
+        UsageError for a kernel that the lane was not opened for, StateError, BootFailed (the phone
+        is back on its known-good kernel then), and what `PhoneKernels.boot` raises.
         """
-        pins = switches_of(variant)
-        kernel = self._kernel(variant)
+        self._check(kernel)
         self._undo()
         # Of a run that was killed, or of a block that lost the phone and could not undo it then.
         undo_left(self._device)
@@ -116,22 +113,23 @@ class PhoneLane:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
-        self._boot_id = phone_facts.boot_id(self._device)
+        self._boot_id = phone_state.boot_id(self._device)
         self._log_from_s = phone_facts.uptime_s(self._device)
-        switches = PinnedState(self._device)
-        self._switches = switches
-        switches.apply(pins)
+        state = PinnedState(self._device)
+        self._switches = state
+        state.apply(switches)
         return self._device
 
-    def expectation(self, variant: Variant) -> Expectation:
-        """The switches must read as set, and the kernel must be the variant's.
+    def expectation(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> Expectation:
+        """The switches must read as set, and ``kernel`` must run.
 
         Of a phone that is left as it is it cannot be known beforehand which kernel that is.
         """
-        parameters = {pin.path: pin.wanted or "" for pin in switches_of(variant)}
+        parameters = {pin.path: pin.wanted or "" for pin in switches}
+        self._check(kernel)
         if self._kernels is None:
             return Expectation(parameters=parameters)
-        return replace(self._kernels.expectation(self._kernel(variant)), parameters=parameters)
+        return replace(self._kernels.expectation(kernel), parameters=parameters)
 
     def crash_log(self) -> str | None:
         """Signs of a crash since `boot`: in the kernel log, or a restart that nobody asked for.
@@ -143,8 +141,10 @@ class PhoneLane:
         try:
             if not self._device.reconnect(deadline_s=BOOT_DEADLINE_S):
                 return None
-            if phone_facts.boot_id(self._device) != self._boot_id:
-                return phone_facts.restart_log(self._device)
+            if phone_state.boot_id(self._device) != self._boot_id:
+                restart = phone_facts.last_restart(self._device)
+                log = f"the phone restarted by itself; reason: {restart.reason}\n{restart.last_words}"
+                return None if restart.was_asked_for else log
             crash = find_crash(self.console())
         except SuiteError:
             return None
@@ -186,16 +186,13 @@ class PhoneLane:
             finally:
                 self._server.stop()
 
-    def _kernel(self, variant: Variant) -> Kernel | None:
-        """UsageError for a kernel that the lane was not opened for."""
-        kernel = kernel_of(variant)
+    def _check(self, kernel: Kernel | None) -> None:
         if kernel is not None and self._kernels is None:
             raise UsageError(
-                f"variant '{variant.name}' brings a kernel, and this lane was opened for none",
+                "the variant brings a kernel, and this lane was opened for none",
                 device=self._device.serial,
                 next_step="name it among the variants of the campaign",
             )
-        return kernel
 
     def _undo(self) -> None:
         switches, self._switches = self._switches, None
@@ -203,7 +200,7 @@ class PhoneLane:
             switches.restore()
 
     def _reboot(self) -> None:
-        before = phone_facts.boot_id(self._device)
+        before = phone_state.boot_id(self._device)
         self._device.reboot()
         deadline = Deadline(BOOT_DEADLINE_S)
 
@@ -211,7 +208,7 @@ class PhoneLane:
             try:
                 left_s = max(1.0, deadline.left_s)
                 return self._device.reconnect(deadline_s=left_s) and (
-                    phone_facts.boot_id(self._device) != before
+                    phone_state.boot_id(self._device) != before
                 )
             except SuiteError:
                 return False

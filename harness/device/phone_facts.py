@@ -1,13 +1,15 @@
-"""What a phone says about itself: boot, kernel log, why it restarted, facts for the report."""
+"""What a phone says about itself: kernel log, why it restarted, facts for the report."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import DeviceError
+from harness.device import phone_state
 
 _STAMP: Final = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\]")
 #: Reasons of a restart that say nothing against the kernel. Source: Android's boot reason list.
@@ -21,11 +23,6 @@ _PROPERTIES: Final = {
     "build_type": "ro.build.type",
     "soc": "ro.soc.model",
 }
-
-
-def boot_id(device: Device) -> str:
-    """A word that is another one after each boot."""
-    return device.read_text("/proc/sys/kernel/random/boot_id").strip()
 
 
 def uptime_s(device: Device) -> float:
@@ -47,42 +44,36 @@ def kernel_log(device: Device, *, since_s: float) -> str:
     return ""
 
 
-def last_words(device: Device) -> str:
-    """What the kernel before this boot left in /sys/fs/pstore, or /proc/last_kmsg on old phones.
+@dataclass(frozen=True)
+class Restart:
+    """Why the phone started last, and what the kernel before that start left; text says what is unknown."""
 
-    Needs root, and a phone that keeps them; says so where there is nothing.
-    """
-    answers = ask_all(
-        device,
-        {
-            "reason": "getprop sys.boot.reason",
-            "pstore": "cat /sys/fs/pstore/*ramoops* /proc/last_kmsg 2>/dev/null; true",
-        },
-        deadline_s=60.0,
-    )
-    kept = answers["pstore"].text or "(nothing in /sys/fs/pstore that may be read)"
-    return f"reason of the restart: {answers['reason'].text or 'unknown'}\n{kept}"
+    reason: str
+    last_words: str
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether the reason says nothing against the kernel."""
+        return _ASKED_FOR.match(self.reason) is not None
 
 
-def restart_log(device: Device) -> str | None:
-    """What is known of the boot before this one, or None if the restart was asked for.
-
-    The kernel's last words are in /sys/fs/pstore (root only, and if the phone keeps them).
-    """
+def last_restart(device: Device) -> Restart:
+    """Reason by Android, else by the bootloader; last words from /sys/fs/pstore, or from
+    /proc/last_kmsg on old phones, which takes root and a phone that keeps them."""
     answers = ask_all(
         device,
         {
             "reason": "getprop sys.boot.reason",
             "bootloader": "getprop ro.boot.bootreason",
-            "pstore": "cat /sys/fs/pstore/console-ramoops* /sys/fs/pstore/dmesg-ramoops-0 2>/dev/null",
+            "kept": "cat /sys/fs/pstore/console-ramoops* /sys/fs/pstore/dmesg-ramoops* /proc/last_kmsg"
+            " 2>/dev/null; true",
         },
         deadline_s=60.0,
     )
-    reason = answers["reason"].text or answers["bootloader"].text
-    if _ASKED_FOR.match(reason):
-        return None
-    last_words = answers["pstore"].text or "(nothing in /sys/fs/pstore)"
-    return f"the phone restarted by itself; reason: {reason or 'unknown'}\n{last_words}"
+    return Restart(
+        answers["reason"].text or answers["bootloader"].text or "unknown",
+        answers["kept"].text or "(nothing in /sys/fs/pstore that may be read)",
+    )
 
 
 def describe(device: Device) -> dict[str, str]:
@@ -92,16 +83,16 @@ def describe(device: Device) -> dict[str, str]:
         "kernel": "uname -r",
         "cpus": "cat /sys/devices/system/cpu/online",
         "memory": "cat /proc/meminfo",
-        "thermal": "dumpsys thermalservice 2>/dev/null",
-        "battery": "dumpsys battery 2>/dev/null",
+        "thermal": phone_state.THERMAL_COMMAND,
+        "battery": phone_state.BATTERY_COMMAND,
     }
     answers = ask_all(device, questions, deadline_s=60.0)
     memory = re.search(r"MemTotal:\s+(\d+ kB)", answers["memory"].text)
-    thermal = re.search(r"Thermal Status: (\d+)", answers["thermal"].text)
-    level = re.search(r"\blevel: (\d+)", answers["battery"].text)
+    thermal = phone_state.parse_thermal_status(answers["thermal"].text)
+    level = phone_state.parse_battery(answers["battery"].text).percent
     facts = {key: answers[key].text for key in (*_PROPERTIES, "kernel", "cpus") if answers[key].ok}
     facts["memory"] = memory[1] if memory else "unknown"
-    facts["thermal_status"] = thermal[1] if thermal else "unknown"
-    facts["battery_percent"] = level[1] if level else "unknown"
+    facts["thermal_status"] = "unknown" if thermal is None else str(thermal)
+    facts["battery_percent"] = "unknown" if level is None else str(level)
     facts["root"] = "yes" if device.is_root else "no"
     return facts

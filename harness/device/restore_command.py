@@ -11,13 +11,8 @@ from harness.device.preconditions import left_behind, undo_left
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument("--su", action="store_true", help="write as root, through the phone's su")
+    """Options of this command alone; the device is chosen by those of every command."""
     parser.add_argument("--dry-run", action="store_true", help="say what would be put back, and stop")
-    parser.add_argument(
-        "--allow-flash", action="store_true", help="put kernels back too, if the lab file allows it"
-    )
-    parser.add_argument("--fastboot-serial", metavar="SERIAL", help="the phone's name in its bootloader")
 
 
 def run(args: argparse.Namespace) -> int:

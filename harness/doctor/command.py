@@ -26,9 +26,8 @@ NOTHING = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
+    """Options of this command alone; the phone is chosen by those of every command."""
     parser.add_argument("--device", choices=("phone", "virtual"), default="phone", help="what to look at")
-    parser.add_argument("--su", action="store_true", help="ask as root, through the phone's su")
     parser.add_argument("--json", action="store_true", help="print all that was read, for a program")
     parser.add_argument(
         "--write-profile", type=Path, metavar="FILE", help="write a profile of the memory eater that fits"
@@ -67,11 +66,12 @@ def examine(
 
 def examine_virtual(catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
     """Boot the stock virtual device, look at it, and end it."""
-    from foundation.contract.variant import Variant
+    from harness.variants.variant import parse_variant
     from harness.virtual.lane import VirtualLane
 
     with contextlib.closing(VirtualLane()) as lane:
-        return examine(lane.boot(Variant("stock", "stock")), catalogue)
+        stock = parse_variant("stock=stock", device_kind="virtual")
+        return examine(stock.boot(lane).device, catalogue)
 
 
 def to_json(

@@ -79,7 +79,7 @@ class DeviceFacts:
     huge_pages: Readable
     switches: tuple[CompressionSwitch, ...]
     clusters: tuple[CpuCluster, ...]
-    thermal_status: str | None
+    thermal_status: int | None
     hottest: str | None
     battery: str | None
     activity_manager: bool

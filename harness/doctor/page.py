@@ -172,8 +172,8 @@ def _thermal(facts: DeviceFacts) -> str:
     if facts.thermal_status is None:
         return "unknown: there is no thermal service"
     names = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-    number = int(facts.thermal_status)
-    status = names[number] if number < len(names) else facts.thermal_status
+    number = facts.thermal_status
+    status = names[number] if number < len(names) else str(number)
     hottest = f", hottest {facts.hottest}" if facts.hottest else ""
     return f"throttling {status}{hottest}"
 

@@ -7,7 +7,6 @@ same labels and file modes (private/shell.te, private/traced_probes.te, perfetto
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -16,6 +15,7 @@ from foundation.contract.device import Device
 from foundation.quoting import quote
 from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_session import OLD_PERFETTO
+from harness.device import phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import chosen
 from harness.device.preconditions.zram import parse_swaps
@@ -58,7 +58,6 @@ _SWITCH_GLOBS: Final = (
     "/sys/kernel/mm/*kcompress*",
     "/sys/kernel/mm/*kcompress*/*",
 )
-_TEMPERATURE: Final = re.compile(r"Temperature\{mValue=([-\d.]+), mType=-?\d+, mName=([^,]+),")
 
 
 def read_facts(
@@ -111,7 +110,7 @@ def read_facts(
         huge_pages=_chosen(first["huge pages"]),
         switches=tuple(_switch(path, second) for path in switches),
         clusters=tuple(_cluster(policy, second) for policy in policies),
-        thermal_status=_found(r"Thermal Status: (\d+)", first["thermal"].text),
+        thermal_status=phone_state.parse_thermal_status(first["thermal"].text),
         hottest=_hottest(first["thermal"].text),
         battery=_battery(first["battery"].text),
         activity_manager=first["am"].ok,
@@ -152,8 +151,8 @@ def _first_questions() -> dict[str, str]:
         "huge pages": f"cat {_THP}",
         "switches": f"echo {' '.join(_SWITCH_GLOBS)}",
         "policies": f"ls {_CPUFREQ}",
-        "thermal": "dumpsys thermalservice 2>/dev/null",
-        "battery": "dumpsys battery 2>/dev/null",
+        "thermal": phone_state.THERMAL_COMMAND,
+        "battery": phone_state.BATTERY_COMMAND,
     }
 
 
@@ -290,23 +289,14 @@ def _cluster(policy: str, second: Mapping[str, Answer]) -> CpuCluster:
     )
 
 
-def _found(pattern: str, text: str) -> str | None:
-    match = re.search(pattern, text)
-    return match[1] if match else None
-
-
 def _hottest(text: str) -> str | None:
-    """The highest of the current temperatures; the cached ones come first and may be old."""
-    current = text.rpartition("Current temperatures from HAL:")[2]
-    zones = [(float(value), name) for value, name in _TEMPERATURE.findall(current)]
-    return f"{max(zones)[1]} {max(zones)[0]:.1f} C" if zones else None
+    found = phone_state.parse_hottest(text)
+    return f"{found[0]} {found[1]:.1f} C" if found else None
 
 
 def _battery(text: str) -> str | None:
-    level = _found(r"\blevel: (\d+)", text)
-    if level is None:
+    battery = phone_state.parse_battery(text)
+    if battery.percent is None:
         return None
-    tenths = _found(r"\btemperature: (-?\d+)", text)
-    plugged = re.findall(r"(\w+) powered: true", text)
-    warm = f", {int(tenths) / 10:.1f} C" if tenths else ""
-    return f"{level} %{warm}, {'on ' + plugged[0] if plugged else 'not plugged in'}"
+    warm = "" if battery.celsius is None else f", {battery.celsius:.1f} C"
+    return f"{battery.percent} %{warm}, {'on ' + battery.plugs[0] if battery.plugs else 'not plugged in'}"

@@ -5,21 +5,17 @@ from __future__ import annotations
 import contextlib
 import platform
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from foundation.contract.device import Expectation
-from foundation.contract.variant import Variant
 from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
-from foundation.progress import Progress
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
 from harness.virtual.initramfs import build_initramfs, shell_name
 from harness.virtual.kernels import stock_bundle
 from harness.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
-from harness.virtual.recipes import recipe
+from harness.virtual.recipe import Recipe
 
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
@@ -49,7 +45,6 @@ def _make_folder(workdir: Path) -> None:
 class VirtualLane:
     """A virtual device, booted anew for each block (see the protocol ``Lane``).
 
-    ``kernel`` is a user's own (image, folder of modules) and stands in for ``stock``.
     ``workdir`` keeps the console of each boot (a temporary folder if it is not given).
     ``accel`` is kvm, tcg or None: by environment or probe. Nothing boots before `boot`.
     """
@@ -61,7 +56,6 @@ class VirtualLane:
         name: str = "virtual-0",
         cpus: int = 2,
         memory_mb: int = 256,
-        kernel: tuple[Path, Path] | None = None,
         workdir: Path | None = None,
         *,
         accel: str | None = None,
@@ -71,7 +65,6 @@ class VirtualLane:
         self.name = name
         self._cpus = cpus
         self._memory_mb = memory_mb
-        self._kernel = kernel
         self._wanted_accel = accel
         self._boot_deadline_s = boot_deadline_s
         self._closing = contextlib.ExitStack()
@@ -87,21 +80,20 @@ class VirtualLane:
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
 
-    def boot(self, variant: Variant) -> AdbDevice:
-        """End the machine that runs, boot ``variant``, and wait until it answers adb.
+    def boot(self, recipe: Recipe, variant: str = "none") -> AdbDevice:
+        """End the machine that runs, boot ``recipe``, and wait until it answers adb.
 
-        BootFailed, ModuleLoadFailed (with the console as log), HostError (QEMU, adb),
-        UsageError for a variant that a virtual device cannot be.
+        The guest shows the name ``variant``. BootFailed, ModuleLoadFailed (with the console as
+        log), HostError (QEMU, adb).
         """
-        plan = recipe(variant, self._kernel)
         self._end_machine()
         config = MachineConfig(
-            image=plan.bundle.image,
-            initramfs=build_initramfs(plan.bundle),
+            image=recipe.bundle.image,
+            initramfs=build_initramfs(recipe.bundle),
             accel=self._accel().name,
             cpus=self._cpus,
             memory_mb=self._memory_mb,
-            variant=variant.name,
+            variant=variant,
         )
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
@@ -119,18 +111,6 @@ class VirtualLane:
                 next_step="read the console log",
             ) from error
         return AdbDevice(server, serial, emulated=True)
-
-    def make_ready(self, variants: Sequence[Variant], progress: Progress) -> None:
-        """Build now what the variants need: a kernel of their own takes minutes, and may fail.
-
-        UsageError, HostError.
-        """
-        for variant in variants:
-            recipe(variant, self._kernel, progress)
-
-    def expectation(self, variant: Variant) -> Expectation:
-        """What proves that ``variant`` is the one that runs."""
-        return recipe(variant, self._kernel).expectation
 
     def crash_log(self) -> str | None:
         """Console text of a panic, oops, lockup or hung task since the last boot, or None."""

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from analysis.metrics import all_metrics
-from analysis.report import write
+from analysis.report.page import write
 from tests.unit.details import detail
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder

@@ -7,22 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from foundation.state import ENV_STATE
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from tests.stand_ins.device import FakeDevice, HostShell
 
 
 @pytest.fixture(autouse=True)
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the tests change on fake phones is not noted in this machine's own journal."""
-    noted = tmp_path / "journal"
-
-    def folder(*parts: str) -> Path:
-        made = noted.joinpath(*parts)
-        made.mkdir(parents=True, exist_ok=True)
-        return made
-
-    monkeypatch.setattr("harness.device.preconditions.journal.cache_dir", folder)
+    monkeypatch.setenv(ENV_STATE, str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

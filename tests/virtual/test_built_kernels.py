@@ -17,7 +17,6 @@ import pytest
 
 from analysis.metrics import all_metrics, needs_of
 from foundation.contract.device import Device
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError, WrongKernel
 from harness.capture import Capture, room_for
 from harness.device.identity import counter_moved, prove, read_identity
@@ -30,14 +29,15 @@ from harness.virtual.kernels.built import (
 )
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
 
 ENV_BUILD = "RECLAIM_SUITE_BUILD_KERNELS"
 COUNTERS = "/sys/kernel/mm/kcompressd"
 SWITCHES = "/sys/module/kernel/parameters"
-BUILT = Variant("baseline", "built")
-PAGE_IO = Variant("patched", "kcompressd-page-io")
+BUILT = virtual_variant("baseline=built")
+PAGE_IO = virtual_variant("patched=kcompressd-page-io")
 
 # A user's patch: one mail, one file.
 MARK = """\
@@ -134,8 +134,8 @@ def settled(device: Device) -> dict[str, int]:
 @pytest.mark.parametrize("lane", [228], indirect=True)
 def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane, tmp_path: Path) -> None:
     require_kernel()
-    device = lane.boot(BUILT)
-    expectation = lane.expectation(BUILT)
+    device = boot_into(lane, BUILT)
+    expectation = BUILT.expectation(lane)
     identity = read_identity(device, expectation)
     prove(identity, expectation)
     assert re.fullmatch(r"6\.1\.\d+-suite-[0-9a-f]{8}", identity.release)
@@ -160,13 +160,13 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
     assert cycle.mismatches == 0
     assert raw is not None
     with pytest.raises(WrongKernel, match="release is"):
-        prove(identity, lane.expectation(Variant("other", "stock")))
+        prove(identity, virtual_variant("other=stock").expectation(lane))
 
 
 def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLane) -> None:
     require_kernel(PAGE_IO_PATCH)
-    device = lane.boot(PAGE_IO)
-    expectation = lane.expectation(PAGE_IO)
+    device = boot_into(lane, PAGE_IO)
+    expectation = PAGE_IO.expectation(lane)
     before = read_identity(device, expectation)
     prove(before, expectation)
     assert before.thread_names == ("kcompressd0", "kswapd0")
@@ -199,7 +199,7 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
 
 def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
     require_kernel(PAGE_IO_PATCH)
-    device = lane.boot(PAGE_IO)
+    device = boot_into(lane, PAGE_IO)
     with smoke(device) as switching:
         settled(device)
         # From here on zram takes no page more: each write fails until a tenth is freed, and then
@@ -216,7 +216,7 @@ def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
 
 def test_swapoff_waits_for_waiting_folios(lane: VirtualLane) -> None:
     require_kernel(PAGE_IO_PATCH)
-    device = lane.boot(PAGE_IO)
+    device = boot_into(lane, PAGE_IO)
     with smoke(device):
         for package in ("suite.chat", "suite.maps", "suite.video"):
             device.shell(["am", "force-stop", package])
@@ -237,16 +237,16 @@ def test_swapoff_waits_for_waiting_folios(lane: VirtualLane) -> None:
 
 def test_a_users_patch_is_in_the_kernel_that_boots(lane: VirtualLane, mark: Path) -> None:
     require_kernel(mark)
-    variant = Variant("mine", "patch", {"file": str(mark), "thread": "no"})
+    variant = virtual_variant(f"mine=patch:file={mark},thread=no")
     said: list[str] = []
     bundle = patched_bundle(mark, None, said.append)
     assert bundle.release != built_bundle(said.append).release
-    device = lane.boot(variant)
-    prove(read_identity(device, lane.expectation(variant)), lane.expectation(variant))
+    device = boot_into(lane, variant)
+    prove(read_identity(device, variant.expectation(lane)), variant.expectation(lane))
     assert device.read_text(f"{SWITCHES}/suite_hello").strip() == "42"
-    wrong = Variant("mine", "patch", {"file": str(mark), "thread": "yes"})
+    wrong = virtual_variant(f"mine=patch:file={mark},thread=yes")
     with pytest.raises(WrongKernel, match="no compression thread runs"):
-        prove(read_identity(device, lane.expectation(wrong)), lane.expectation(wrong))
+        prove(read_identity(device, wrong.expectation(lane)), wrong.expectation(lane))
 
 
 def test_a_patch_that_does_not_compile_breaks_nothing(tmp_path: Path) -> None:

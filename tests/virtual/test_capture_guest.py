@@ -15,7 +15,6 @@ from foundation.contract import conventions
 from foundation.contract.device import Device
 from foundation.contract.needs import Needs
 from foundation.contract.packets import read_packets
-from foundation.contract.variant import Variant
 from foundation.errors import StateError, SuiteError
 from harness.capture import (
     Capture,
@@ -35,6 +34,7 @@ from harness.capture.remote import RemoteFolder
 from harness.capture.trace_room import INSTANCE as ROOM
 from harness.native.build import binary
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 
 TRACING = "/sys/kernel/tracing"
 
@@ -69,7 +69,7 @@ class Guest:
 
     def __init__(self, lane: VirtualLane, kind: str) -> None:
         self._lane = lane
-        self._variant = Variant(kind, kind)
+        self._variant = virtual_variant(f"{kind}={kind}")
         self._device: Device | None = None
 
     def device(self) -> Device:
@@ -79,7 +79,7 @@ class Guest:
             except SuiteError:
                 self._device = None
         if self._device is None:
-            self._device = self._lane.boot(self._variant)
+            self._device = boot_into(self._lane, self._variant)
             self._device.script(
                 "set -e; echo 200M > /sys/block/zram0/disksize; mkswap /dev/zram0; swapon /dev/zram0;"
                 " echo 100 > /proc/sys/vm/swappiness"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from foundation.contract.variant import Variant
 from harness.device.adb.adb_device import AdbDevice
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 
 _INI = """anon_kb={anon_kb}
 hot_share=0.5
@@ -56,7 +56,7 @@ def lane() -> Iterator[VirtualLane]:
 
 @pytest.fixture(scope="module")
 def booted(lane: VirtualLane) -> AdbDevice:
-    device = lane.boot(Variant("baseline", "stock"))
+    device = boot_into(lane, virtual_variant("baseline=stock"))
     for name in "abcde":
         install(device, f"com.example.app_{name}")
     return device

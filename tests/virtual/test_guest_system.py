@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from foundation.contract.variant import Variant
 from foundation.errors import CommandFailed, DeviceError, DeviceLost
 from harness.device.adb.adb_device import AdbDevice
 from harness.native.build import binary
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 from workloads.burner import REMOTE, CpuBurner, RealTime
 
-STOCK = Variant("baseline", "stock")
+STOCK = virtual_variant("baseline=stock")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualLane]:
 
 @pytest.fixture(scope="module")
 def device(lane: VirtualLane) -> AdbDevice:
-    return lane.boot(STOCK)
+    return boot_into(lane, STOCK)
 
 
 def test_properties(device: AdbDevice) -> None:

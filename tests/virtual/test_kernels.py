@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from foundation.contract.device import Device
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from harness.virtual.kernels import (
     kcompressd_bundle,
@@ -27,8 +26,10 @@ from harness.virtual.kernels.elf import read_module
 from harness.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
 from harness.virtual.kernels.products import damage, kernels_dir, read_pointer
 from harness.virtual.lane import VirtualLane
-from workloads.app_switching import AppSwitching, CycleResult
+from tests.variants import boot_into, virtual_variant
+from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
+from workloads.switches import CycleResult
 
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"
@@ -72,8 +73,9 @@ def lane(tmp_path: Path) -> Iterator[VirtualLane]:
 
 
 def boot(lane: VirtualLane, algorithm: str = "lzo-rle", **options: int) -> Device:
-    variant = Variant("patched", "kcompressd", {key: str(value) for key, value in options.items()})
-    device = lane.boot(variant)
+    words = ",".join(f"{key}={value}" for key, value in options.items())
+    variant = virtual_variant(f"patched=kcompressd:{words}")
+    device = boot_into(lane, variant)
     device.script(
         f"set -e; cd /sys/block/zram0; echo {algorithm} > comp_algorithm; echo 256M > disksize;"
         " mkswap /dev/zram0; swapon /dev/zram0; echo 100 > /proc/sys/vm/swappiness"
@@ -363,7 +365,7 @@ def test_delay_makes_page_writes_dearer_with_or_without_a_thread(lane: VirtualLa
 
 
 def test_values_out_of_range_are_refused(lane: VirtualLane) -> None:
-    device = lane.boot(Variant("patched", "kcompressd"))
+    device = boot_into(lane, virtual_variant("patched=kcompressd"))
     before = device.script(f"grep . {PARAMETERS}/*").stdout
     for name, value in (
         ("threads", "5"),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from foundation.contract.variant import Variant
 from foundation.errors import (
     BootFailed,
     DeviceLost,
@@ -23,13 +22,17 @@ from foundation.errors import (
     WrongKernel,
 )
 from harness.device.identity import prove, read_identity
-from harness.virtual import kernels, recipes
+from harness.variants.kind import Bindings
+from harness.variants.kinds import stock
+from harness.variants.variant import parse_variant
+from harness.virtual import kernels
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 
-STOCK = Variant("baseline", "stock")
-PATCHED = Variant("patched", "kcompressd", {"threads": "2", "depth": "64"})
+STOCK = virtual_variant("baseline=stock")
+PATCHED = virtual_variant("patched=kcompressd:threads=2,depth=64")
 
 
 @pytest.fixture
@@ -50,15 +53,15 @@ def wait_until_ended(lane: VirtualLane) -> None:
 def test_variants_one_after_the_other_are_what_they_should_be(lane: VirtualLane) -> None:
     boot_ids = set()
     for variant in (STOCK, PATCHED, STOCK):
-        device = lane.boot(variant)
-        identity = read_identity(device, lane.expectation(variant))
-        prove(identity, lane.expectation(variant))
+        device = boot_into(lane, variant)
+        identity = read_identity(device, variant.expectation(lane))
+        prove(identity, variant.expectation(lane))
         boot_ids.add(identity.boot_id)
         assert any(name.startswith("kcompressd") for name in identity.thread_names) == (variant is PATCHED)
         assert device.shell(["getprop", "ro.boot.variant"]).stdout == f"{variant.name}\n"
         other = PATCHED if variant is STOCK else STOCK
         with pytest.raises(WrongKernel):
-            prove(read_identity(device, lane.expectation(other)), lane.expectation(other))
+            prove(read_identity(device, other.expectation(lane)), other.expectation(lane))
         assert lane.crash_log() is None
         used = lane.device_cpu_s()
         assert used is not None
@@ -67,7 +70,7 @@ def test_variants_one_after_the_other_are_what_they_should_be(lane: VirtualLane)
 
 
 def test_a_panic_is_a_result_with_its_log(lane: VirtualLane) -> None:
-    device = lane.boot(STOCK)
+    device = boot_into(lane, STOCK)
     lane.check_alive()
     with pytest.raises(SuiteError) as lost:
         device.script("echo c > /proc/sysrq-trigger", deadline_s=20)
@@ -80,13 +83,13 @@ def test_a_panic_is_a_result_with_its_log(lane: VirtualLane) -> None:
     assert "Call Trace:" in caught.value.log
     assert lane.crash_log() == caught.value.log
     # The next block boots as if nothing had been.
-    lane.boot(STOCK)
+    boot_into(lane, STOCK)
     assert lane.crash_log() is None
     assert "Kernel panic" not in lane.console()
 
 
 def test_a_reboot_from_inside_ends_the_machine_and_is_no_crash(lane: VirtualLane) -> None:
-    device = lane.boot(STOCK)
+    device = boot_into(lane, STOCK)
     with pytest.raises(DeviceLost):
         device.script("reboot; sleep 30", deadline_s=20)
     wait_until_ended(lane)
@@ -103,18 +106,18 @@ def test_a_kernel_without_init_fails_to_boot_with_its_log(
     empty.write_bytes(b"")
     monkeypatch.setattr("harness.virtual.lane.build_initramfs", lambda bundle: empty)
     with pytest.raises(BootFailed, match="crashed while it booted") as caught:
-        lane.boot(STOCK)
+        boot_into(lane, STOCK)
     assert "Kernel panic - not syncing" in caught.value.log
     assert "Kernel panic - not syncing" in lane.console()
     monkeypatch.undo()
-    lane.boot(STOCK)
+    boot_into(lane, STOCK)
 
 
 def test_a_boot_that_takes_too_long(tmp_path: Path) -> None:
     hasty = VirtualLane(workdir=tmp_path, boot_deadline_s=0.5)
     try:
         with pytest.raises(BootFailed, match="deadline"):
-            hasty.boot(STOCK)
+            boot_into(hasty, STOCK)
         assert not hasty.is_running()
     finally:
         hasty.close()
@@ -146,9 +149,9 @@ def test_a_module_of_another_kernel_is_refused_by_name(
     lane: VirtualLane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = spoiled(stock_bundle(), tmp_path)
-    monkeypatch.setattr(recipes, "stock_bundle", lambda: bundle)
+    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
     with pytest.raises(ModuleLoadFailed) as caught:
-        lane.boot(STOCK)
+        boot_into(lane, STOCK)
     assert caught.value.what.startswith("module zram was refused: Invalid module format (the kernel says: ")
     assert "version magic" in caught.value.what
     assert caught.value.blame == "kernel"
@@ -158,9 +161,9 @@ def test_a_missing_dependency_is_named(lane: VirtualLane, monkeypatch: pytest.Mo
     bundle = stock_bundle()
     modules = tuple(module for module in bundle.modules if module.name != "zsmalloc")
     bundle = KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
-    monkeypatch.setattr(recipes, "stock_bundle", lambda: bundle)
+    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
     with pytest.raises(ModuleLoadFailed, match="module zram was refused: Unknown symbol"):
-        lane.boot(STOCK)
+        boot_into(lane, STOCK)
 
 
 def test_a_users_kernel(tmp_path: Path) -> None:
@@ -169,29 +172,31 @@ def test_a_users_kernel(tmp_path: Path) -> None:
     modules.mkdir()
     for module in bundle.modules:
         (modules / f"{module.name}.ko").symlink_to(module.path)
-    lane = VirtualLane(workdir=tmp_path / "work", kernel=(bundle.image, modules))
+    bindings = Bindings(kernel=(bundle.image, modules))
+    own = parse_variant("baseline=stock", device_kind="virtual", bindings=bindings)
+    lane = VirtualLane(workdir=tmp_path / "work")
     try:
-        expected = lane.expectation(STOCK)
+        expected = own.expectation(lane)
         assert (expected.release, expected.compression_thread) == (bundle.release, None)
-        prove(read_identity(lane.boot(STOCK), expected), expected)
+        prove(read_identity(boot_into(lane, own), expected), expected)
     finally:
         lane.close()
-    typed = Variant("mine", "kernel", {"image": str(bundle.image), "modules": str(modules)})
-    assert recipes.recipe(typed).bundle.release == bundle.release
+    typed = virtual_variant(f"mine=kernel:image={bundle.image},modules={modules}")
+    assert typed.expectation(lane).release == bundle.release
 
 
 def test_an_image_that_is_none(tmp_path: Path, lane: VirtualLane) -> None:
     image = tmp_path / "bzImage"
     image.write_bytes(b"no kernel")
     with pytest.raises(UsageError, match="bzImage"):
-        lane.boot(Variant("mine", "kernel", {"image": str(image), "modules": str(tmp_path)}))
+        boot_into(lane, virtual_variant(f"mine=kernel:image={image},modules={tmp_path}"))
 
 
 def test_too_much_memory_is_the_hosts_error(tmp_path: Path) -> None:
     lane = VirtualLane(memory_mb=1_000_000, workdir=tmp_path)
     try:
         with pytest.raises(HostError, match="QEMU ended"):
-            lane.boot(STOCK)
+            boot_into(lane, STOCK)
     finally:
         lane.close()
 
@@ -199,7 +204,7 @@ def test_too_much_memory_is_the_hosts_error(tmp_path: Path) -> None:
 def test_two_lanes_at_once(tmp_path: Path, lane: VirtualLane) -> None:
     other = VirtualLane(name="virtual-1", workdir=tmp_path / "other", cpus=1, memory_mb=192)
     try:
-        first, second = lane.boot(STOCK), other.boot(Variant("second", "stock"))
+        first, second = boot_into(lane, STOCK), boot_into(other, virtual_variant("second=stock"))
         assert first.serial != second.serial
         assert first.shell(["nproc"]).stdout == "2\n"
         assert second.shell(["nproc"]).stdout == "1\n"
@@ -210,7 +215,7 @@ def test_two_lanes_at_once(tmp_path: Path, lane: VirtualLane) -> None:
 
 
 def test_facts_and_an_end_that_leaves_nothing(lane: VirtualLane) -> None:
-    lane.boot(STOCK)
+    boot_into(lane, STOCK)
     facts = lane.describe()
     assert facts["emulated"] == "true"
     assert facts["accelerator"] in ("kvm", "tcg")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from foundation.contract.needs import Needs
-from foundation.contract.variant import Variant
 from harness.capture import Capture
 from harness.device.preconditions import PinnedState, pins_for
 from harness.virtual.lane import VirtualLane
+from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import PROFILES, load_profile
 
@@ -40,7 +40,7 @@ def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path:
     profile = load_profile(with_mglru(tmp_path) if name == "mglru" else name)
     lane = VirtualLane(name="profiles", cpus=2, memory_mb=256, workdir=tmp_path / "lane")
     try:
-        device = lane.boot(Variant("baseline", "stock"))
+        device = boot_into(lane, virtual_variant("baseline=stock"))
         with PinnedState(device) as state:
             state.apply(pins_for(profile.device))
             lru = device.read_text("/sys/kernel/mm/lru_gen/enabled").strip()

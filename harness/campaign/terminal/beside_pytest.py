@@ -5,11 +5,14 @@ from __future__ import annotations
 import locale
 import os
 from collections.abc import Generator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from harness.campaign.terminal.screen import Lines, Screen, wants_screen
+if TYPE_CHECKING:
+    from harness.campaign.terminal.screen import Screen
+
+from harness.campaign.terminal.lines import Lines, wants_screen
 from harness.device.command_log import listen
 
 _STDOUT: Final = 1
@@ -50,6 +53,9 @@ def _view_of(config: pytest.Config) -> Lines | Screen:
     if not wants_screen(stream, os.environ):
         stream.close()
         return Lines(write)
+    # Where only lines are written, rich is not imported.
+    from harness.campaign.terminal.screen import Screen
+
     config.add_cleanup(stream.close)
     return Screen(stream, write)
 

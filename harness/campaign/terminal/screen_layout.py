@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from rich.text import Text
 
 from harness.campaign.phase import Phase
 from harness.campaign.terminal.progress import LaneState, Progress, span_text
@@ -17,25 +17,8 @@ _BAR_MAX: Final = 40
 #: Below this the changes of the single pairs are left out.
 _RANGES_FROM: Final = 76
 
-PLAIN: Final = ""
-BOLD: Final = "1"
-DIM: Final = "2"
-RED: Final = "31"
-YELLOW: Final = "33"
 
-
-@dataclass(frozen=True)
-class Span:
-    """Text in one style (SGR parameters)."""
-
-    text: str
-    style: str = PLAIN
-
-
-Row = tuple[Span, ...]
-
-
-def frame(progress: Progress, width: int, height: int, *, ascii_only: bool = False) -> list[Row]:
+def frame(progress: Progress, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
     """The rows for a terminal of this size, at most ``height``, each shorter than ``width``."""
     width = max(2, min(width, _WIDTH_MAX + 1))
     head = [_bar(progress, width, ascii_only), _times(progress)]
@@ -45,52 +28,52 @@ def frame(progress: Progress, width: int, height: int, *, ascii_only: bool = Fal
     spare = height - len(head) - len(lanes) - len(foot)
     if estimates and len(estimates) > spare:
         hidden = len(estimates) - spare + 1
-        estimates = [*estimates[: max(0, spare - 1)], (Span(f"  and {hidden} more", DIM),)]
+        estimates = [*estimates[: max(0, spare - 1)], Text(f"  and {hidden} more", "dim")]
     rows = [*head, *lanes, *estimates, *foot][: max(1, height)]
-    return [_cut(row, width - 1, "~" if ascii_only else "…") for row in rows]
+    for row in rows:
+        row.plain = printable(row.plain)
+        row.truncate(width - 1, overflow="crop" if ascii_only else "ellipsis")
+    return rows
 
 
-def _bar(progress: Progress, width: int, ascii_only: bool) -> Row:
+def _bar(progress: Progress, width: int, ascii_only: bool) -> Text:
     done, total = len(progress.finished), len(progress.blocks)
     size = max(4, min(_BAR_MAX, width - 44))
     filled = size * done // total if total else 0
     full, empty = ("#", "-") if ascii_only else ("█", "░")
-    return (
-        Span(full * filled + empty * (size - filled)),
-        Span(f" {done} of {total} blocks  "),
-        Span(progress.name, BOLD),
-        Span(f" on {progress.device}" if progress.device else ""),
+    return Text.assemble(
+        full * filled + empty * (size - filled),
+        f" {done} of {total} blocks  ",
+        (progress.name, "bold"),
+        f" on {progress.device}" if progress.device else "",
     )
 
 
-def _times(progress: Progress) -> Row:
+def _times(progress: Progress) -> Text:
     left = progress.left_s()
     so_far = f"{span_text(progress.elapsed_s)} so far, "
     if left is None:
-        return (Span(f"{so_far}time left not known before the first block has ended", DIM),)
+        return Text(f"{so_far}time left not known before the first block has ended", "dim")
     end = time.localtime(time.time() + left)
     until = time.strftime("%H:%M" if left < 20 * 3600 else "%a %H:%M", end)
-    return (Span(so_far), Span(f"about {span_text(left)} left", BOLD), Span(f", until {until}"))
+    return Text.assemble(so_far, (f"about {span_text(left)} left", "bold"), f", until {until}")
 
 
-def _lane(progress: Progress, lane: LaneState) -> list[Row]:
+def _lane(progress: Progress, lane: LaneState) -> list[Text]:
     block = lane.block
     elapsed = progress.clock() - lane.begun_s
     expected = progress.time_left.expected_s(block.scenario)
     of = f" of about {expected:.0f} s" if expected is not None and lane.phase is not Phase.JUDGE else ""
     place = f"{block.scenario}, pair {block.pair + 1}, {block.variant}"
-    phases: list[Span] = [Span(" ")]
-    for phase in Phase:
-        now = phase is lane.phase
-        phases.append(Span(f"[{phase}]" if now else f" {phase} ", BOLD if now else DIM))
+    phases = [(f"[{phase}]", "bold") if phase is lane.phase else (f" {phase} ", "dim") for phase in Phase]
     return [
-        (Span(f"{block.lane}  "), Span(place, BOLD), Span(f"  (block {block.index + 1})")),
-        tuple(phases),
-        (Span(f"  {elapsed:.0f} s{of}"), Span(f"  {lane.text}")),
+        Text.assemble(f"{block.lane}  ", (place, "bold"), f"  (block {block.index + 1})"),
+        Text.assemble(" ", *phases),
+        Text(f"  {elapsed:.0f} s{of}  {lane.text}"),
     ]
 
 
-def _estimates(progress: Progress, width: int) -> list[Row]:
+def _estimates(progress: Progress, width: int) -> list[Text]:
     known = progress.interim
     if not known:
         return []
@@ -111,16 +94,18 @@ def _estimates(progress: Progress, width: int) -> list[Row]:
         f"against {known[0].baseline}" if several else f"{known[0].variant} against {known[0].baseline}"
     )
     single = "; right: from the least to the greatest single pair" if ranges else ""
-    title = (Span("running estimate, NOT YET A VERDICT", YELLOW), Span(f" ({compared}{single})", DIM))
-    return [title, *((Span(f"  {line}"),) for line in _aligned(table))]
+    title = Text.assemble(
+        ("running estimate, NOT YET A VERDICT", "yellow"), (f" ({compared}{single})", "dim")
+    )
+    return [title, *(Text(f"  {line}") for line in _aligned(table))]
 
 
-def _outcomes(progress: Progress) -> list[Row]:
-    spans = [
-        Span(f"{count} {outcome.replace('_', ' ')}  ", RED if outcome == "kernel_failure" else PLAIN)
+def _outcomes(progress: Progress) -> list[Text]:
+    counts = [
+        (f"{count} {outcome.replace('_', ' ')}  ", "red" if outcome == "kernel_failure" else "")
         for outcome, count in sorted(progress.outcomes.items())
     ]
-    return [(Span("this run: "), *spans)] if spans else []
+    return [Text.assemble("this run: ", *counts)] if counts else []
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -129,20 +114,6 @@ def _aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
         yield "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
 
 
-def _cut(row: Row, width: int, mark: str) -> Row:
-    """``row`` in at most ``width`` columns."""
-    spans: list[Span] = []
-    left = width
-    for span in row:
-        text = "".join(char if char.isprintable() else " " for char in span.text)
-        if len(text) > left:
-            spans.append(Span(text[: max(0, left - 1)] + mark if left else "", span.style))
-            break
-        spans.append(Span(text, span.style))
-        left -= len(text)
-    return tuple(spans)
-
-
-def rows_of(text: str, width: int) -> int:
-    """How many rows of a terminal ``text`` fills."""
-    return sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
+def printable(line: str) -> str:
+    """``line`` without control characters, which a device may print and a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in line)

@@ -15,7 +15,7 @@ from typing import Final
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, StateError, SuiteError
-from foundation.quoting import quote, quote_argv
+from foundation.quoting import quote
 from harness.capture.ftrace.ftrace_format import parse_header_page
 from harness.capture.ftrace.ftrace_stats import CpuStats, parse_stats, stats_to_json
 from harness.capture.remote import RemoteFolder
@@ -44,32 +44,6 @@ def buffer_kb(mem_total_kb: int, cpus: int) -> int:
     """Size of each CPU's buffer: a share of memory, within fixed bounds."""
     share = int(mem_total_kb * BUFFER_MEMORY_SHARE / max(cpus, 1))
     return min(max(share, BUFFER_KB_MIN), BUFFER_KB_MAX)
-
-
-def make_argv(instance: str) -> list[str]:
-    """Makes a tracefs instance; rmdir removes it."""
-    return ["mkdir", instance]
-
-
-def switch_line(base: str, *, on: bool) -> str:
-    """Shell text that switches recording on or off."""
-    return f"echo {int(on)} > {base}/tracing_on"
-
-
-def set_up_lines(base: str, kb: str, events: Sequence[str], filters: Mapping[str, str]) -> list[str]:
-    """Shell text that sets the buffer at ``base`` up, recording off."""
-    return [
-        switch_line(base, on=False),
-        f"echo boot > {base}/trace_clock",
-        f"echo {kb} > {base}/buffer_size_kb",
-        *(f"echo {quote(text)} > {base}/events/{event}/filter" for event, text in filters.items()),
-        *(f"echo 1 > {base}/events/{event}/enable" for event in events),
-    ]
-
-
-def off_lines(base: str, events: Sequence[str]) -> list[str]:
-    """Shell text that ends recording and every event of it."""
-    return [switch_line(base, on=False), *(f"echo 0 > {base}/events/{event}/enable" for event in events)]
 
 
 def drain_argv(recorder: str, page_size: str, output: str, pipe: str) -> list[str]:
@@ -120,7 +94,7 @@ class FtraceSession:
             self._open_buffer()
             self._configure()
             self.stats_begin = self._read_stats()
-            self._device.script(switch_line(self._base or "", on=True))
+            self._device.script(f"echo 1 > {self._base}/tracing_on")
         except BaseException:
             self.close(quiet=True)
             raise
@@ -128,8 +102,7 @@ class FtraceSession:
     def stop(self) -> None:
         """Switch recording off and read how much was lost; the buffer keeps its records."""
         switch = f"{self._base}/tracing_on"
-        off = switch_line(self._base or "", on=False)
-        if self._device.script(f"cat {switch} && {off}").stdout.strip() != "1":
+        if self._device.script(f"cat {switch} && echo 0 > {switch}").stdout.strip() != "1":
             self.troubles = ("the kernel or another program had switched the recording off",)
         self.stats_end = self._read_stats()
 
@@ -164,7 +137,7 @@ class FtraceSession:
         instance = f"{self._root}/instances/{INSTANCE}"
         # One that is left over from a run that was killed is ours to remove.
         self._device.script(f"[ -d {instance} ] && rmdir {instance}; true")
-        made = self._device.script(quote_argv(make_argv(instance)), check=False)
+        made = self._device.script(f"mkdir {instance}", check=False)
         if made.exit_status == 0:
             self._base = instance
             expand_top_level(self._device, self._root)
@@ -207,9 +180,16 @@ class FtraceSession:
         )
 
     def _configure(self) -> None:
-        base = self._base or ""
+        base = self._base
         lines = [
-            *set_up_lines(base, str(self._buffer_kb), self._events, self._filters),
+            f"echo 0 > {base}/tracing_on",
+            f"echo boot > {base}/trace_clock",
+            f"echo {self._buffer_kb} > {base}/buffer_size_kb",
+            *(
+                f"echo {quote(text)} > {base}/events/{event}/filter"
+                for event, text in self._filters.items()
+            ),
+            *(f"echo 1 > {base}/events/{event}/enable" for event in self._events),
             f"cat {base}/trace_clock",
             f"cat {base}/buffer_size_kb",
             *(f"cat {base}/events/{event}/enable" for event in self._events),
@@ -282,8 +262,11 @@ class FtraceSession:
 
     def _undo(self) -> None:
         base = self._base
-        off = "; ".join(off_lines(base or "", self._events))
-        self._device.script(f"{off}; true")
+        off = [
+            f"echo 0 > {base}/tracing_on",
+            *(f"echo 0 > {base}/events/{name}/enable" for name in self._events),
+        ]
+        self._device.script("; ".join([*off, "true"]))
         if self._restore is not None:
             self._device.script(f"echo > {self._root}/trace; {self._restore}")
             left = self._device.read_text(f"{self._root}/set_event").strip()

@@ -46,39 +46,12 @@ _LEAST_BYTES: Final = 256 * 1024 * 1024
 #: How long an unwanted recording may take to end by itself, seconds.
 _END_S: Final = 5.0
 _ENABLED: Final = "persist.traced.enable"
-#: Before Android 11, where the service is off.
-ENABLE_ARGV: Final = ("setprop", _ENABLED, "1")
 
 
 def perfetto_version(device: Device) -> str | None:
     """What the device's Perfetto says of itself, or None where there is none."""
     service = read_service(device)
     return None if service is None else service.text
-
-
-def remote_trace(number: str) -> str:
-    """Where a recording's file is on the device; ``number`` tells it from all others."""
-    return f"{REMOTE_FOLDER}/{_NAME}-{number}.perfetto-trace"
-
-
-def start_argv(trace: str, *, waits: bool) -> list[str]:
-    """The command that takes a config on stdin, and leaves the recording running."""
-    return ["perfetto", "-c", "-", "--txt", "-o", trace, "--background-wait" if waits else "--background"]
-
-
-def finish_argv(pid: str) -> list[str]:
-    """Asks it to end its file."""
-    return ["kill", "-TERM", pid]
-
-
-def readable_argv(trace: str) -> list[str]:
-    """Lets the shell user read what root has recorded."""
-    return ["chmod", "644", trace]
-
-
-def remove_argv(trace: str) -> list[str]:
-    """Removes its file."""
-    return ["rm", "-f", trace]
 
 
 class PerfettoSession:
@@ -112,7 +85,7 @@ class PerfettoSession:
         self._tracefs = tracefs
         self._power_rails = power_rails
         self._say = say
-        self._remote = remote_trace(secrets.token_hex(4))
+        self._remote = f"{REMOTE_FOLDER}/{_NAME}-{secrets.token_hex(4)}.perfetto-trace"
         self._pid: int | None = None
         self._started = False
         self._enabled_before: str | None = None
@@ -132,7 +105,8 @@ class PerfettoSession:
             power_rails=self._power_rails,
         )
         check_config(config)
-        argv = start_argv(self._remote, waits=self._service.waits)
+        how = "--background-wait" if self._service.waits else "--background"
+        argv = ["perfetto", "-c", "-", "--txt", "-o", self._remote, how]
         self._started = True
         try:
             self._switch_on()
@@ -186,7 +160,7 @@ class PerfettoSession:
         if before == "1":
             return
         self._enabled_before = before or "0"
-        self._device.shell(ENABLE_ARGV)
+        self._device.shell(["setprop", _ENABLED, "1"])
         self._wait(lambda: self._property("init.svc.traced") == "running")
 
     def _property(self, name: str) -> str:
@@ -235,7 +209,7 @@ class PerfettoSession:
                 device=self._device.serial,
                 next_step="see logcat -s perfetto traced; the disk may be full",
             )
-        self._device.shell(finish_argv(str(self._pid)))
+        self._device.shell(["kill", "-TERM", str(self._pid)])
         deadline = time.monotonic() + STOP_DEADLINE_S
         while self._runs():
             if time.monotonic() > deadline:
@@ -251,12 +225,12 @@ class PerfettoSession:
         """Pull the trace into ``folder`` and compare its hash. DeviceError if it differs."""
         if self._device.is_root:
             # perfetto makes the file with mode 0600, and pulling acts as the shell user, also beside `su`.
-            self._device.shell(readable_argv(self._remote))
+            self._device.shell(["chmod", "644", self._remote])
         pull_checked(self._device, self._remote, folder / TRACE_FILE, self._say)
 
     def _end(self, pid: str) -> None:
         """By SIGTERM: a shell without root may not send perfetto SIGKILL (system/sepolicy: shell.te)."""
-        self._device.shell(finish_argv(pid), check=False)
+        self._device.shell(["kill", "-TERM", pid], check=False)
         deadline = time.monotonic() + _END_S
         while self._runs() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
@@ -276,7 +250,7 @@ class PerfettoSession:
             if self._enabled_before is not None:
                 self._device.shell(["setprop", _ENABLED, self._enabled_before])
                 self._enabled_before = None
-            self._device.shell(remove_argv(self._remote))
+            self._device.shell(["rm", "-f", self._remote])
             if self._device.shell(["test", "-e", self._remote], check=False).exit_status == 0:
                 raise StateError(
                     f"{self._remote} could not be removed",

@@ -53,6 +53,7 @@ class AdbDevice:
     def __init__(self, server: AdbServer, serial: str, emulated: bool = False, *, su: bool = False) -> None:
         self.serial = serial
         self.emulated = emulated
+        self.keeps_settings = not emulated
         self._server = server
         self._su = su
 
@@ -237,6 +238,20 @@ class AdbDevice:
         )
 
     def _run(self, text: str, *, deadline_s: float, check: bool, stdin: bytes | None) -> CommandResult:
+        result = self._send(text, deadline_s, stdin)
+        if check and result.exit_status != 0:
+            said = (result.stderr.strip() or result.stdout.strip())[-300:]
+            raise CommandFailed(
+                f"'{shorten(text)}' ended with exit status {result.exit_status}:"
+                f" {said or 'it said nothing'}",
+                exit_status=result.exit_status,
+                stdout=result.stdout,
+                stderr=result.stderr,
+                device=self.serial,
+            )
+        return result
+
+    def _send(self, text: str, deadline_s: float, stdin: bytes | None) -> CommandResult:
         deadline = Deadline(deadline_s)
         with noting(self.serial, text) as noted:
             shell, fed = self._open_shell(text, stdin, deadline, doing=f"'{shorten(text)}'")
@@ -251,17 +266,7 @@ class AdbDevice:
                     self._stop_late(shell.pid)
                     raise
             noted.outcome = f"exit {status}"
-        result = CommandResult(status, shell.text("stdout"), shell.text("stderr"), shell.dur_s)
-        if check and status != 0:
-            said = (result.stderr.strip() or result.stdout.strip())[-300:]
-            raise CommandFailed(
-                f"'{shorten(text)}' ended with exit status {status}: {said or 'it said nothing'}",
-                exit_status=status,
-                stdout=result.stdout,
-                stderr=result.stderr,
-                device=self.serial,
-            )
-        return result
+        return CommandResult(status, shell.text("stdout"), shell.text("stderr"), shell.dur_s)
 
     def _open_shell(
         self, text: str, stdin: bytes | None, deadline: Deadline, *, doing: str

@@ -1,24 +1,20 @@
-"""From a variant as it was typed to the kernel that a phone shall run."""
+"""The kernels that a phone can be given, and whether they can be told apart and put back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from harness.device.fastboot.images import (
     Image,
     ImageSet,
-    load_boot_image,
     load_image_set,
 )
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 
-BOOT: Final = "boot"
-FLASH: Final = "flash"
 SLOTS: Final = ("inactive", "active", "a", "b")
 #: The word for a phone whose known-good kernel is that of the slot it was found in.
 THE_SLOT: Final = "slot"
@@ -64,44 +60,6 @@ class KnownGood:
 
     def __str__(self) -> str:
         return THE_SLOT if self.images is None else str(self.images.where)
-
-
-def kernel_of(variant: Variant) -> Kernel | None:
-    """The kernel that ``variant`` brings; None for one that takes the phone's own. UsageError."""
-    options = variant.options
-    try:
-        if variant.kind == BOOT:
-            image, found = load_boot_image(Path(options["image"]))
-            return RamKernel(image, _stated(found, options))
-        if variant.kind == FLASH:
-            slot = options.get("slot", "inactive")
-            if slot not in SLOTS:
-                raise UsageError(f"there is no slot '{slot}'", next_step=f"slots are {', '.join(SLOTS)}")
-            return SlotKernel(_with_release(load_image_set(Path(options["set"])), options), slot)
-    except KeyError as missing:
-        raise UsageError(
-            f"variant '{variant.name}': kind '{variant.kind}' needs {missing.args[0]}=PATH"
-        ) from None
-    except UsageError as error:
-        raise UsageError(f"variant '{variant.name}': {error.what}", next_step=error.next_step) from error
-    return None
-
-
-def _stated(found: KernelFingerprint, options: Mapping[str, str]) -> KernelFingerprint:
-    """What the user states comes before what was found."""
-    return KernelFingerprint(options.get("release") or found.release, found.version, found.build_id)
-
-
-def _with_release(images: ImageSet, options: Mapping[str, str]) -> ImageSet:
-    return ImageSet(
-        images.where, images.images, images.requires, _stated(images.kernel, options), images.vbmeta_flags
-    )
-
-
-def hashes_of(variants: Iterable[Variant]) -> dict[str, dict[str, str]]:
-    """Variant to partition to SHA-256, of the variants that bring images. UsageError."""
-    kernels = {variant.name: kernel_of(variant) for variant in variants}
-    return {name: kernel.hashes() for name, kernel in kernels.items() if kernel is not None}
 
 
 def known_good_of(text: str) -> KnownGood:

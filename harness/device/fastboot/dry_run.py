@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from foundation.contract.variant import Variant
+from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.client import Place
-from harness.device.fastboot.opening import FlashOptions, kernels_of
+from harness.device.fastboot.opening import FlashOptions, check_kernels
 from harness.device.fastboot.steps import (
     PhoneNames,
     Situation,
@@ -25,13 +25,13 @@ OTHER: Final = "OTHER"
 
 
 def kernel_commands(
-    blocks: Sequence[Variant], variants: Sequence[Variant], options: FlashOptions, *, serial: str | None
+    blocks: Sequence[str], kernels: Mapping[str, Kernel], options: FlashOptions, *, serial: str | None
 ) -> list[str]:
-    """Lines to show: what brings the kernel of each of ``blocks``, and puts the phone back. UsageError.
+    """Lines to show: what brings the kernel of each block, and puts the phone back. UsageError.
 
-    Empty where no variant brings a kernel.
+    ``blocks`` are names of variants, ``kernels`` what they bring. Empty where none brings a kernel.
     """
-    kernels, known_good = kernels_of(variants, options)
+    known_good = check_kernels(kernels, options)
     if not kernels:
         return []
     adb = serial or SERIAL
@@ -41,13 +41,13 @@ def kernel_commands(
     now = Situation("android", FOUND)
     seen: dict[tuple[str, ...], int] = {}
     shown: list[str] = []
-    for number, variant in enumerate(blocks):
+    for number, name in enumerate(blocks):
         lines: list[str] = []
-        for step in steps_to(kernels.get(variant.name), now, phone, known_good):
+        for step in steps_to(kernels.get(name), now, phone, known_good):
             lines += step.commands(phone)
             now = _done(step, now)
         first = seen.setdefault(tuple(lines), number)
-        shown.append(f"block {number}, {variant.name}:" + (f" as block {first}" if first < number else ""))
+        shown.append(f"block {number}, {name}:" + (f" as block {first}" if first < number else ""))
         shown += [f"    {line}" for line in lines] if first == number else []
     shown.append("at the end, and after an error or Ctrl-C:")
     if now.kernel is None and is_as_found(now, phone, known_good):

@@ -11,7 +11,7 @@ import re
 import struct
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -92,6 +92,10 @@ class ImageSet:
     @property
     def partitions(self) -> frozenset[str]:
         return frozenset(image.partition for image in self.images)
+
+    def stated(self, release: str | None) -> ImageSet:
+        """See `KernelFingerprint.stated`."""
+        return replace(self, kernel=self.kernel.stated(release))
 
     def hashes(self) -> dict[str, str]:
         """Partition to SHA-256."""

@@ -8,7 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
@@ -50,6 +50,10 @@ class KernelFingerprint:
             (self.build_id, other.build_id),
         )
         return any(one is not None and two is not None and one != two for one, two in pairs)
+
+    def stated(self, release: str | None) -> KernelFingerprint:
+        """The same with the release that the user states, which comes before what was found."""
+        return self if release is None else replace(self, release=release)
 
     def __str__(self) -> str:
         known = [self.release, self.version, self.build_id and f"build id {self.build_id}"]

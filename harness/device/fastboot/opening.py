@@ -1,12 +1,11 @@
-"""From the variants of a campaign to a phone that may be given their kernels, or the reason why not."""
+"""From the kernels of a campaign to a phone that may be given them, or the reason why not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from foundation.contract.batch import ask_all
-from foundation.contract.variant import Variant
 from foundation.errors import LabError, UsageError
 from foundation.progress import Progress, silent
 from harness.device.adb.adb_device import AdbDevice
@@ -16,7 +15,6 @@ from harness.device.fastboot.choice import (
     KnownGood,
     SlotKernel,
     check_together,
-    kernel_of,
     known_good_of,
 )
 from harness.device.fastboot.client import Fastboot
@@ -39,11 +37,8 @@ class FlashOptions:
     boot_deadline_s: float = BOOT_DEADLINE_S
 
 
-def kernels_of(
-    variants: Sequence[Variant], options: FlashOptions
-) -> tuple[dict[str, Kernel], KnownGood | None]:
-    """The kernels of ``variants`` by name, and what is rolled back to; touches nothing. UsageError."""
-    kernels = {variant.name: kernel for variant in variants if (kernel := kernel_of(variant)) is not None}
+def check_kernels(kernels: Mapping[str, Kernel], options: FlashOptions) -> KnownGood | None:
+    """What is rolled back to after ``kernels`` (by variant); touches nothing. UsageError."""
     known_good = known_good_of(options.known_good) if options.known_good is not None else None
     flashes = any(isinstance(kernel, SlotKernel) for kernel in kernels.values())
     if known_good is not None and not flashes:
@@ -52,19 +47,22 @@ def kernels_of(
             next_step="leave it out, or use a variant NAME=flash:set=DIR",
         )
     check_together(kernels, known_good)
-    return kernels, known_good
+    return known_good
 
 
 def open_kernels(
     device: AdbDevice,
-    variants: Sequence[Variant],
+    kernels: Mapping[str, Kernel],
     options: FlashOptions,
     lab: Lab,
     *,
     say: Progress = silent,
 ) -> PhoneKernels | None:
-    """None where no variant brings a kernel. UsageError, LabError, HostError before anything is done."""
-    kernels, known_good = kernels_of(variants, options)
+    """Ready to bring ``kernels`` (by variant); None where there are none.
+
+    UsageError, LabError, HostError before anything is done.
+    """
+    known_good = check_kernels(kernels, options)
     phone = _phone_facts(device)
     owed = unfinished.load(phone["serialno"])
     if owed is not None:

@@ -11,7 +11,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Expectation
 from foundation.errors import BootFailed, LabError, StateError, SuiteError
 from foundation.signals import signals_held
-from harness.device import phone_facts
+from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline
 from harness.device.fastboot import checks, unfinished
@@ -46,6 +46,13 @@ from harness.device.preconditions.journal import process_of
 
 BOOT_DEADLINE_S: Final = 300.0
 BOOTLOADER_S: Final = 60.0
+#: What it is asked as it was found.
+FACTS: Final = {
+    "serialno": "getprop ro.serialno",
+    "slot": "getprop ro.boot.slot_suffix",
+    "verity": "getprop ro.boot.veritymode",
+    "verified": "getprop ro.boot.verifiedbootstate",
+}
 
 
 class PhoneKernels:
@@ -71,16 +78,7 @@ class PhoneKernels:
         self._kernels = kernels
         self._known_good = known_good
         self._boot_deadline_s = boot_deadline_s
-        answers = ask_all(
-            device,
-            {
-                "serialno": "getprop ro.serialno",
-                "slot": "getprop ro.boot.slot_suffix",
-                "verity": "getprop ro.boot.veritymode",
-                "verified": "getprop ro.boot.verifiedbootstate",
-            },
-        )
-        facts = {key: answer.text for key, answer in answers.items()}
+        facts = {key: answer.text for key, answer in ask_all(device, FACTS).items()}
         self._serialno = facts["serialno"] or device.serial
         self._facts = facts
         slot = facts["slot"].lstrip("_")
@@ -92,7 +90,7 @@ class PhoneKernels:
         self._names = PhoneNames(device.serial, fastboot.serial, found, {"a": "b", "b": "a"}.get(found, ""))
         self._now = Situation("android", slot, dict(self._owed.written))
         self._likely: Place = "android"
-        self._boot_id = phone_facts.boot_id(device)
+        self._boot_id = phone_state.boot_id(device)
         self._changed = owed is not None
         self._found_runs = owed is None
         self._lines: list[str] = []
@@ -381,6 +379,7 @@ class PhoneKernels:
 
     def _last_words(self) -> str:
         try:
-            return phone_facts.last_words(self._device)
+            restart = phone_facts.last_restart(self._device)
         except SuiteError as error:
             return f"(could not be read: {error.what})"
+        return f"reason of the restart: {restart.reason}\n{restart.last_words}"

@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from foundation.cache import cache_dir
+from foundation.cache import cache_root
 from foundation.errors import HostError, LabError
 from foundation.files import write_whole
+from foundation.state import state_dir, state_root
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 from harness.device.preconditions.journal import process_of
+
+_PHONES: Final = "phones"
 
 RESTORE: Final = "python -m android_tests restore --allow-flash"
 
@@ -40,8 +43,13 @@ class AsFound:
 
 
 def record_path(serialno: str) -> Path:
-    """One file a phone."""
-    return cache_dir("phones") / f"{re.sub(r'[^A-Za-z0-9._-]', '_', serialno)}.json"
+    """One file a phone, in the suite's state."""
+    return state_root() / _PHONES / f"{re.sub(r'[^A-Za-z0-9._-]', '_', serialno)}.json"
+
+
+def _path_in_cache(serialno: str) -> Path:
+    """Where earlier versions kept it."""
+    return cache_root() / _PHONES / record_path(serialno).name
 
 
 def load(serialno: str) -> AsFound | None:
@@ -49,7 +57,10 @@ def load(serialno: str) -> AsFound | None:
 
     HostError for a file that is damaged, LabError while another process is at the phone.
     """
-    path = record_path(serialno)
+    path, in_cache = record_path(serialno), _path_in_cache(serialno)
+    is_in_cache = not path.exists() and in_cache.exists()
+    if is_in_cache:
+        path = in_cache
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         pid, started = content.pop("owner")
@@ -66,6 +77,9 @@ def load(serialno: str) -> AsFound | None:
             f"process {found.owner[0]} of this machine gives phone {serialno} its kernels",
             next_step=f"let it end, or end it; then run: {RESTORE}",
         )
+    if is_in_cache:
+        save(serialno, found)
+        in_cache.unlink(missing_ok=True)
     return found
 
 
@@ -73,6 +87,7 @@ def save(serialno: str, found: AsFound) -> None:
     """Whole or not at all, and on the disk before it returns."""
     path = record_path(serialno)
     try:
+        state_dir(_PHONES)
         write_whole(path, json.dumps(asdict(found), indent=1), durable=True)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
@@ -80,4 +95,5 @@ def save(serialno: str, found: AsFound) -> None:
 
 def clear(serialno: str) -> None:
     """Nothing is owed any more."""
-    record_path(serialno).unlink(missing_ok=True)
+    for path in (_path_in_cache(serialno), record_path(serialno)):
+        path.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from foundation.errors import LabError, SuiteError
-from harness.device import phone_facts
+from harness.device import phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline, wait_until
 from harness.device.fastboot.client import Fastboot, Place
@@ -77,7 +77,7 @@ class Whereabouts:
     def boot_id(self) -> str | None:
         """Another one after each boot; None while the phone does not answer."""
         try:
-            return phone_facts.boot_id(self._device)
+            return phone_state.boot_id(self._device)
         except SuiteError:
             return None
 

@@ -21,42 +21,22 @@ _STATE: Final = re.compile(r"(?:governor=(?P<governor>\S+) )?min=(?P<min>\d+) ma
 
 
 @dataclass(frozen=True)
-class CpufreqPin:
-    """Holds one policy (``policy0``) at ``khz`` by its lower and upper limit; None records both.
-
-    Values read as ``governor=walt min=307200 max=2016000``, in kHz. Writing needs root.
-    """
+class _Policy:
+    """One policy (``policy0``); values read as ``governor=walt min=307200 max=2016000``, in kHz."""
 
     policy: str
-    khz: int | None
 
-    @property
-    def precondition(self) -> str:
-        return "cpufreq"
+    precondition = "cpufreq"
 
     @property
     def name(self) -> str:
+        """``cpufreq policy0``."""
         return f"cpufreq {self.policy}"
 
-    @property
-    def wanted(self) -> str | None:
-        return None if self.khz is None else f"min={self.khz} max={self.khz}"
-
-    @property
-    def drifts(self) -> bool:
-        # Left to the phone, its limits are the phone's to change: the throttling check looks at them.
-        return self.khz is not None
-
-    @property
-    def advice(self) -> str:
-        return "a power or thermal service of the vendor sets it too: stop it, or lower cpufreq_share"
-
-    def due(self, before: str) -> bool:
-        return self.wanted is not None and not self.verify(self.wanted, before)
-
     def read(self, device: Device) -> str:
-        base = f"{FOLDER}/{self.policy}"
+        """Governor and limits. StateError if one cannot be read."""
         names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        base = f"{FOLDER}/{self.policy}"
         answers = ask_all(device, {name: f"cat {quote(f'{base}/{name}')}" for name in names})
         for name in names:
             if not answers[name].ok:
@@ -66,7 +46,37 @@ class CpufreqPin:
         governor, low, high = (answers[name].text for name in names)
         return f"governor={governor} min={low} max={high}"
 
+
+@dataclass(frozen=True)
+class CpufreqRecord(_Policy):
+    """A `Record` of a policy that is left to the phone.
+
+    Its limits are the phone's to change: the check for throttling looks at them.
+    """
+
+    steady = False
+
+
+@dataclass(frozen=True)
+class CpufreqPin(_Policy):
+    """A `Pin` that holds a policy at ``khz`` by its lower and upper limit; writing needs root."""
+
+    khz: int
+
+    survives_restart = False
+    advice = "a power or thermal service of the vendor sets it too: stop it, or lower cpufreq_share"
+
+    @property
+    def wanted(self) -> str:
+        """Both limits at ``khz``, under any governor."""
+        return f"min={self.khz} max={self.khz}"
+
+    def due(self, before: str) -> bool:
+        """Whether a limit is another one."""
+        return not self.verify(self.wanted, before)
+
     def write(self, device: Device, value: str) -> None:
+        """Set the governor, if ``value`` names one, and the limits. StateError with the kernel's reason."""
         target, now = _parse(value), _parse(self.read(device))
         base = f"{FOLDER}/{self.policy}"
         if target["governor"] not in (None, now["governor"]):
@@ -80,6 +90,7 @@ class CpufreqPin:
             write_file(device, self.name, f"{base}/{limit}", text)
 
     def verify(self, wanted: str, got: str) -> bool:
+        """Whether limits, and the governor if ``wanted`` names one, are equal."""
         asked, found = _parse(wanted), _parse(got)
         governor = asked["governor"] in (None, found["governor"])
         return governor and (asked["min"], asked["max"]) == (found["min"], found["max"])
@@ -98,13 +109,13 @@ def policies(device: Device) -> list[str]:
     return sorted((name for name in listed if re.fullmatch(r"policy\d+", name)), key=lambda n: int(n[6:]))
 
 
-def cpufreq_pins(device: Device, share: float | None) -> list[CpufreqPin]:
-    """One pin a policy, at its `sustainable_khz`; with None they only record.
+def cpufreq_pins(device: Device, share: float | None) -> list[CpufreqPin] | list[CpufreqRecord]:
+    """One a policy, at its `sustainable_khz`; with None each is only recorded.
 
     StateError for a policy that does not tell its frequencies.
     """
     if share is None:
-        return [CpufreqPin(policy, None) for policy in policies(device)]
+        return [CpufreqRecord(policy) for policy in policies(device)]
     return [CpufreqPin(policy, _step(device, policy, share)) for policy in policies(device)]
 
 

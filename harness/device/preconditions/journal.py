@@ -1,9 +1,10 @@
 """What is changed on a phone, on the host's disk before it is changed: for a run that is killed.
 
-A folder for each serial in the suite's cache (``pins/SERIAL/``), a file for each setting that is
+A folder for each serial in the suite's state (``pins/SERIAL/``), a file for each setting that is
 not what it was. A file appears whole or not at all, before the setting is written, and goes
 once the setting has been read back as it was. What is still there when nobody runs was left
-by SIGKILL, a lost cable or a power cut, and says how to undo it.
+by SIGKILL, a lost cable or a power cut, and says how to undo it. Earlier versions kept
+these files in the suite's cache; what they left there is moved here when the phone is next used.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-from foundation.cache import cache_dir
+from foundation.cache import cache_root
 from foundation.errors import HostError, UsageError
-from foundation.files import write_whole
-from harness.device.preconditions.pins import Pin
+from foundation.files import move_whole, write_whole
+from foundation.state import state_dir, state_root
+from harness.device.preconditions.protocol import Pin
 
 _FORMAT: Final = 1
-#: Pins are classes of this package; nothing else is made from a file.
+_PINS: Final = "pins"
+#: Pins are classes of this package; nothing else is made from a file. A file holds the names of the
+#: module, of the class and of its fields: what is renamed here cannot be undone from an older file.
 _PACKAGE: Final = "harness.device.preconditions"
 
 
@@ -83,19 +87,37 @@ class Journal:
         except OSError as error:
             raise HostError(
                 f"what is about to be changed on {self._serial} cannot be noted: {error.strerror}",
-                next_step="make room, or set RECLAIM_SUITE_CACHE to a folder that can be written",
+                next_step="make room, or set RECLAIM_SUITE_STATE to a folder that can be written",
             ) from error
         return Note(path, pin, before, boot_id, owner)
 
     def notes(self) -> list[Note]:
         """What is noted, oldest first. UsageError for a file that is not one of ours."""
-        return [_load(path) for path in sorted(self._folder().glob("*.json"))]
+        in_cache = self._from_cache()
+        return [*in_cache, *(_load(path) for path in sorted(self._folder.glob("*.json")))]
 
+    @property
     def _folder(self) -> Path:
-        return cache_dir("pins", self._name)
+        return state_root() / _PINS / self._name
+
+    def _from_cache(self) -> list[Note]:
+        """Move what an earlier version left in the cache; returns what must stay there for now."""
+        staying = []
+        for path in sorted((cache_root() / _PINS / self._name).glob("*.json")):
+            note = _load(path)
+            try:
+                if note.is_held:
+                    # Its process removes it there once the setting is back.
+                    staying.append(note)
+                else:
+                    # Older than every note here, and so sorted before them.
+                    move_whole(path, state_dir(_PINS, self._name) / f"000000-{path.name}")
+            except OSError:
+                staying.append(note)
+        return staying
 
     def _write(self, text: str) -> Path:
-        folder = self._folder()
+        folder = state_dir(_PINS, self._name)
         last = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit()), default=0)
         path = folder / f"{last + 1:06d}.json"
         write_whole(path, text, durable=True)

@@ -1,23 +1,18 @@
-"""All that is held on a phone beside the profile's memory settings, as pins."""
+"""The ``[phone]`` table of a profile as preconditions: screen, radio, background work, CPU frequencies."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Final
 
 from foundation.contract.device import Device
 from foundation.quoting import quote
-from harness.device.preconditions.command_pins import (
-    CommandPin,
-    LmkdSettings,
-    Observed,
-    SettingPin,
-)
+from harness.device.preconditions.command_pins import CommandPin, SettingPin
 from harness.device.preconditions.cpufreq import cpufreq_pins
-from harness.device.preconditions.pins import FilePin, Pin, sysctl
-from workloads.phone_wanted import PhoneWanted
+from harness.device.preconditions.pins import FilePin, FileRecord, sysctl_path
+from harness.device.preconditions.protocol import Pin, Precondition
+from harness.device.preconditions.records import LmkdSettings, suppressed
+from workloads.phone_settings import PhoneSettings
 
 #: Job of ART's background compilation (BackgroundDexoptJobService.java of art/libartservice, API 34).
 _DEXOPT_JOB: Final = 27873780
@@ -40,28 +35,6 @@ _CHARGE_SWITCHES: Final = (
 #: They decide when kswapd wakes.
 _RECORDED: Final = ("vm.watermark_scale_factor", "vm.min_free_kbytes")
 
-_BY_NAME: Final = {
-    "transparent_hugepage": "huge-pages",
-    "lru_gen": "mglru",
-    "vm.swappiness": "swappiness",
-    "vm.page-cluster": "page-cluster",
-    "swap in use at the start": "zram",
-    "charging": "charging",
-}
-
-
-def precondition_of(pin: Pin) -> str | None:
-    """The name under which ``--suppress`` knows a pin; None for what is only recorded."""
-    named = getattr(pin, "precondition", None) or _BY_NAME.get(pin.name)
-    if named is None and re.fullmatch(r"zram\d+", pin.name):
-        return "zram"
-    return named
-
-
-def suppressed(pins: Iterable[Pin], names: Collection[str]) -> list[Pin]:
-    """``pins``, where those of the preconditions ``names`` are only recorded."""
-    return [Observed(pin) if precondition_of(pin) in names else pin for pin in pins]
-
 
 def over_network(device: Device) -> bool:
     """Whether adb comes over the network: a host that is not this machine's own, or wireless debugging.
@@ -74,28 +47,28 @@ def over_network(device: Device) -> bool:
     return bool(colon) and not host.startswith(("127.", "localhost"))
 
 
-def phone_pins(device: Device, wanted: PhoneWanted, names: Collection[str] = ()) -> list[Pin]:
-    """Pins of ``wanted`` in the order in which they are set; those of ``names`` only record.
+def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = ()) -> list[Precondition]:
+    """Those of ``wanted`` in the order in which they are set; those of ``names`` are only recorded.
 
     Reads the device. StateError for a CPU whose frequencies cannot be told.
     """
     fixed = wanted.cpufreq == "fixed" and "cpufreq" not in names
-    pins: list[Pin] = [
+    pins: list[Precondition] = [
         *plain_pins(wanted, api=_api(device), network=over_network(device)),
         *_charging(device, wanted),
         *cpufreq_pins(device, wanted.cpufreq_share if fixed else None),
         LmkdSettings(),
-        *(Observed(replace(sysctl(key, None), optional=True)) for key in _RECORDED),
+        *(FileRecord(key, sysctl_path(key)) for key in _RECORDED),
     ]
     return suppressed(pins, names)
 
 
-def plain_pins(wanted: PhoneWanted, *, api: int, network: bool) -> list[Pin]:
+def plain_pins(wanted: PhoneSettings, *, api: int, network: bool) -> list[Pin]:
     """Those that are the same on every phone of an API level; ``network`` is how adb comes."""
     return [*_screen(wanted), *_quiet(wanted, api, network=network)]
 
 
-def _screen(wanted: PhoneWanted) -> list[Pin]:
+def _screen(wanted: PhoneSettings) -> list[Pin]:
     pins: list[Pin] = []
     if wanted.screen_on:
         pins += [
@@ -130,7 +103,7 @@ def _screen(wanted: PhoneWanted) -> list[Pin]:
     return pins
 
 
-def _quiet(wanted: PhoneWanted, api: int, *, network: bool) -> list[Pin]:
+def _quiet(wanted: PhoneSettings, api: int, *, network: bool) -> list[Pin]:
     pins: list[Pin] = []
     if not wanted.animations:
         keys = ("window_animation_scale", "transition_animation_scale", "animator_duration_scale")
@@ -180,8 +153,8 @@ def _quiet(wanted: PhoneWanted, api: int, *, network: bool) -> list[Pin]:
     return pins
 
 
-def _charging(device: Device, wanted: PhoneWanted) -> list[Pin]:
-    """The first switch that this phone has; the gate looks whether it works."""
+def _charging(device: Device, wanted: PhoneSettings) -> list[Pin]:
+    """The first switch that this phone has; the check looks whether it works."""
     if wanted.charging != "no" or not device.is_root:
         return []
     for pin in charge_pins():
@@ -192,7 +165,7 @@ def _charging(device: Device, wanted: PhoneWanted) -> list[Pin]:
 
 def charge_pins() -> list[FilePin]:
     """All switches of charging that phones are known to have; of these one is set."""
-    return [FilePin("charging", path, off) for path, off in _CHARGE_SWITCHES]
+    return [FilePin("charging", path, off, precondition="charging") for path, off in _CHARGE_SWITCHES]
 
 
 def _api(device: Device) -> int:

@@ -10,16 +10,13 @@ from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 from foundation.contract.device import Device
 from foundation.errors import DeviceLost, LabError, StateError, SuiteError
 from foundation.signals import signals_held
+from harness.device.phone_state import boot_id
 from harness.device.preconditions.journal import Journal, Note
-from harness.device.preconditions.pins import Pin, survives_restart
+from harness.device.preconditions.protocol import Check, Pin, Precondition, Record
 
 #: How long a restore waits for a lost device, seconds. A virtual one whose kernel died never returns.
 RECONNECT_DEADLINE_S: Final = 60.0
 RECONNECT_EMULATED_DEADLINE_S: Final = 10.0
-
-_BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
-
-
 _T = TypeVar("_T")
 
 
@@ -31,16 +28,36 @@ class _Restarted(Exception):
 class Reconnecting(Protocol):
     """A device that can be waited for after its connection went away."""
 
-    def reconnect(self, *, deadline_s: float) -> bool: ...
+    def reconnect(self, *, deadline_s: float) -> bool:
+        """Wait until it answers; False if it does not within ``deadline_s``."""
+        ...
 
 
 @dataclass
 class _Held:
-    pin: Pin
+    item: Precondition
     before: str
     after: str
     restored: str | None = None
     note: Note | None = None
+
+    @property
+    def survives_restart(self) -> bool:
+        return isinstance(self.item, Pin) and self.item.survives_restart
+
+    @property
+    def set_to(self) -> str | None:
+        """What was asked for; None of what is only recorded."""
+        if isinstance(self.item, Pin):
+            return self.item.wanted
+        return self.item.required if isinstance(self.item, Check) else None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether ``after`` is what was asked for, or unchanged."""
+        if isinstance(self.item, Pin):
+            return self.item.verify(self.item.wanted, self.after)
+        return self.item.holds(self.after) if isinstance(self.item, Check) else self.after == self.before
 
 
 class PinnedState:
@@ -55,60 +72,56 @@ class PinnedState:
 
     def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
         self._device = device
+        self._journal = Journal(device.serial) if device.keeps_settings else None
         if reconnect_deadline_s is None:
-            reconnect_deadline_s = (
-                RECONNECT_EMULATED_DEADLINE_S if device.emulated else RECONNECT_DEADLINE_S
-            )
+            virtual = device.emulated
+            reconnect_deadline_s = RECONNECT_EMULATED_DEADLINE_S if virtual else RECONNECT_DEADLINE_S
         self._reconnect_deadline_s = reconnect_deadline_s
-        # A virtual device ends with the process that holds it, and so do its settings.
-        self._journal = None if device.emulated else Journal(device.serial)
         self._held: list[_Held] = []
         self._boot_id: str | None = None
         self._restored = False
         self._unreachable = False
         self._rebooted = False
 
-    def apply(self, pins: Sequence[Pin]) -> None:
-        """Set ``pins`` in order and read each back. May be called again with further pins.
+    def apply(self, items: Sequence[Precondition]) -> None:
+        """Set, check or record ``items`` in order. May be called again with further ones.
 
-        StateError names the pin, what was wanted and what was read.
+        A pin is written where that is due, and then read back. StateError names the item, what was
+        wanted and what was read.
         """
-        boot_id = self._boot_id_now()
-        if boot_id != self._boot_id:
+        boot = boot_id(self._device)
+        if boot != self._boot_id:
             # What was held in another boot is not there any more.
             self._forget()
-            self._held = [held for held in self._held if survives_restart(held.pin)]
-        self._boot_id = boot_id
-        for pin in pins:
-            before = pin.read(self._device)
+            self._held = [held for held in self._held if held.survives_restart]
+        self._boot_id = boot
+        for item in items:
+            before = item.read(self._device)
             # Held before it is written: an interrupt in between must not lose it.
-            held = _Held(pin, before, before)
+            held = _Held(item, before, before)
             self._held.append(held)
             self._restored = False
-            if pin.wanted is None:
-                continue
-            if pin.due(before):
+            if isinstance(item, Pin) and item.due(before):
                 if self._journal is not None:
-                    held.note = self._journal.add(pin, before, boot_id)
-                pin.write(self._device, pin.wanted)
-                held.after = pin.read(self._device)
-            if not pin.verify(pin.wanted, held.after):
+                    held.note = self._journal.add(item, before, boot)
+                item.write(self._device, item.wanted)
+                held.after = item.read(self._device)
+            if isinstance(item, Pin | Check) and not held.is_right:
                 raise StateError(
-                    f"{pin.name}: wanted {pin.wanted}, read back {held.after}",
+                    f"{item.name}: wanted {held.set_to}, read back {held.after}",
                     device=self._device.serial,
-                    next_step=pin.advice,
+                    next_step=item.advice,
                 )
 
     def drifted(self) -> list[str]:
         """Settings that are no longer what `apply` left, one line each."""
         lines = []
         for held in self._held:
-            if not held.pin.drifts:
+            if isinstance(held.item, Check) or (isinstance(held.item, Record) and not held.item.steady):
                 continue
-            set_to = held.before if held.pin.wanted is None else held.pin.wanted
-            held.after = held.pin.read(self._device)
-            if not held.pin.verify(set_to, held.after):
-                lines.append(f"{held.pin.name}: set {set_to}, now {held.after}")
+            held.after = held.item.read(self._device)
+            if not held.is_right:
+                lines.append(f"{held.item.name}: set {held.set_to or held.before}, now {held.after}")
         return lines
 
     def record(self) -> list[dict[str, str | None]]:
@@ -116,9 +129,9 @@ class PinnedState:
         (last value read), ``restored`` (value after the restore, None until then)."""
         return [
             {
-                "name": held.pin.name,
+                "name": held.item.name,
                 "before": held.before,
-                "set": held.pin.wanted,
+                "set": held.set_to,
                 "after": held.after,
                 "restored": held.restored,
             }
@@ -140,7 +153,7 @@ class PinnedState:
                 if self._rebooted:
                     self._forget()
                 for held in reversed(self._held):
-                    if not self._rebooted or survives_restart(held.pin):
+                    if not self._rebooted or held.survives_restart:
                         left_behind += self._put_back(held)
         except KeyboardInterrupt as interrupt:
             if left_behind:
@@ -173,7 +186,7 @@ class PinnedState:
     def _forget(self) -> None:
         """The device restarted: of what was noted only settings that survive it are left."""
         for held in self._held:
-            if held.note is not None and not survives_restart(held.pin):
+            if held.note is not None and not held.survives_restart:
                 held.note.done()
 
     def _left(self, lines: Sequence[str]) -> StateError:
@@ -185,8 +198,8 @@ class PinnedState:
 
     def _put_back(self, held: _Held, *, once_more: bool = True) -> list[str]:
         """Why ``held`` could not be put back; empty if it was."""
-        pin = held.pin
-        if pin.wanted is None or not pin.drifts:
+        pin = held.item
+        if not isinstance(pin, Pin):
             return []
         try:
             now = self._again_if_lost(lambda: pin.read(self._device))
@@ -196,11 +209,11 @@ class PinnedState:
         except _Restarted:
             self._rebooted = True
             self._forget()
-            if not survives_restart(pin):
+            if not pin.survives_restart:
                 return []
             if once_more:
                 return self._put_back(held, once_more=False)
-            return [f"{pin.name} (was {held.before}): the device restarts again and again"]
+            return [f"{pin.name} (was {held.before}): the device keeps rebooting"]
         except SuiteError as error:
             return [f"{pin.name} (was {held.before}): {error.what}"]
         held.restored = now
@@ -224,19 +237,16 @@ class PinnedState:
     def _device_restarted(self) -> bool:
         """Whether it has booted since `apply`; False if it cannot be asked."""
         try:
-            return self._boot_id_now() != self._boot_id
+            return boot_id(self._device) != self._boot_id
         except DeviceLost:
             if not self._reconnected():
                 return False
         except SuiteError:
             return False
         try:
-            return self._boot_id_now() != self._boot_id
+            return boot_id(self._device) != self._boot_id
         except SuiteError:
             return False
-
-    def _boot_id_now(self) -> str:
-        return self._device.read_text(_BOOT_ID).strip()
 
     def _reconnected(self) -> bool:
         """Wait for the device, once a restore: a device that stayed away is not waited for again."""
@@ -260,7 +270,7 @@ def undo_left(device: Device) -> list[str]:
     LabError if another process holds the device, StateError for what could not be put back:
     it stays noted. Nothing is written to a device that has restarted since.
     """
-    if device.emulated:
+    if not device.keeps_settings:
         return []
     notes = left_behind(device.serial)
     for note in notes:
@@ -270,12 +280,12 @@ def undo_left(device: Device) -> list[str]:
                 device=device.serial,
                 next_step="let it end, or end it; then run: python -m android_tests restore",
             )
-    boot_id = device.read_text(_BOOT_ID).strip() if notes else ""
-    earlier = [note for note in notes if note.boot_id != boot_id and not survives_restart(note.pin)]
+    boot = boot_id(device) if notes else ""
+    earlier = [note for note in notes if note.boot_id != boot and not note.pin.survives_restart]
     for note in earlier:
         note.done()
     state = PinnedState(device)
-    state.resume([replace(note, boot_id=boot_id) for note in notes if note not in earlier])
+    state.resume([replace(note, boot_id=boot) for note in notes if note not in earlier])
     state.restore()
     return [
         *(f"{note.pin.name}: gone with a restart" for note in earlier),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.contract.batch import ask_all
@@ -104,9 +104,9 @@ def _steps(now: ZramState, target: ZramState, node: str) -> Iterator[_Set | _Run
 
 @dataclass(frozen=True)
 class ZramPin:
-    """Makes ``zramN`` an empty swap of ``size_mb`` MiB with ``algorithm``; needs root.
+    """A `Pin` that makes ``zramN`` an empty swap of ``size_mb`` MiB with ``algorithm``; needs root.
 
-    Setting it swaps everything in, resets the device and builds it anew; what it was
+    Setting it swaps everything in, resets the device and builds it again; what it was
     before (size, algorithm, priority, backing device) is built again at the restore,
     without its content. The kernel refuses the reset while something else has it open.
     """
@@ -115,40 +115,36 @@ class ZramPin:
     algorithm: str
     device_name: str = "zram0"
 
+    precondition = "zram"
+    survives_restart = False
+    advice = "find what else sets zram up (init, a vendor daemon), and see dmesg"
+
     @property
     def name(self) -> str:
+        """The device, ``zramN``."""
         return self.device_name
 
     @property
     def wanted(self) -> str:
+        """A `ZramState` as text."""
         return str(ZramState(self.size_mb * _MIB, self.algorithm, _AUTO))
-
-    @property
-    def drifts(self) -> bool:
-        return True
-
-    @property
-    def advice(self) -> str:
-        return "find what else sets zram up (init, a vendor daemon), and see dmesg"
 
     def due(self, before: str) -> bool:
         """Always: a swap of the right shape may still hold pages of the block before."""
         return True
 
     def read(self, device: Device) -> str:
+        """The `ZramState` as text. StateError with the reason."""
         return str(self._state(device))
 
     def verify(self, wanted: str, got: str) -> bool:
+        """Whether both are equal; the kernel rounds the size up to whole pages."""
         asked, found = ZramState.parse(wanted), ZramState.parse(got)
-        # The kernel rounds up to whole pages.
         whole = 0 <= found.disksize - asked.disksize < 64 * 1024
-        return whole and (asked.algorithm, asked.swap, asked.backing) == (
-            found.algorithm,
-            found.swap,
-            found.backing,
-        )
+        return whole and replace(asked, disksize=found.disksize) == found
 
     def write(self, device: Device, value: str) -> None:
+        """Build it again as ``value`` says, empty. StateError with the step that failed."""
         target = ZramState.parse(value)
         now = self._state(device)
         for step in _steps(now, target, self._node(device)):
@@ -157,17 +153,6 @@ class ZramPin:
                 write_file(device, f"{self.device_name}: {step.attribute}", path, step.value)
             else:
                 self._run(device, step.argv, step.advice)
-
-    def commands(self) -> list[str]:
-        """How it is set on a device that swaps to it, as shell text."""
-        target = ZramState.parse(self.wanted)
-        steps = _steps(target, target, self._nodes[0])
-        return [
-            f"echo {quote(step.value)} > {quote(f'/sys/block/{self.device_name}/{step.attribute}')}"
-            if isinstance(step, _Set)
-            else quote_argv(step.argv)
-            for step in steps
-        ]
 
     def _state(self, device: Device) -> ZramState:
         base = f"/sys/block/{self.device_name}"
@@ -227,42 +212,3 @@ class ZramPin:
 
     def _fail(self, device: Device, what: str, advice: str) -> None:
         raise StateError(f"{self.device_name}: {what}", device=device.serial, next_step=advice)
-
-
-@dataclass(frozen=True)
-class EmptySwap:
-    """Checks that next to nothing is swapped out when a block starts; sets nothing.
-
-    The value is KiB in use over all swaps.
-    """
-
-    limit_kb: int = 1024
-
-    @property
-    def name(self) -> str:
-        return "swap in use at the start"
-
-    @property
-    def wanted(self) -> str:
-        return f"at most {self.limit_kb} kB"
-
-    @property
-    def drifts(self) -> bool:
-        return False
-
-    @property
-    def advice(self) -> str:
-        return "restart the device, or switch its other swaps off"
-
-    def due(self, before: str) -> bool:
-        return False
-
-    def read(self, device: Device) -> str:
-        swaps = parse_swaps(device.read_text("/proc/swaps"))
-        return f"{sum(swap.used_kb for swap in swaps)} kB"
-
-    def write(self, device: Device, value: str) -> None:
-        """Nothing can be set."""
-
-    def verify(self, wanted: str, got: str) -> bool:
-        return int(got.split()[0]) <= self.limit_kb

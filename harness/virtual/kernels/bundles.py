@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foundation.errors import UsageError
@@ -40,6 +40,14 @@ class KernelBundle:
     modules: tuple[ModuleLoad, ...]
     build_ids: Mapping[str, str]
     compression_thread: bool
+
+    def with_parameters(self, module: str, parameters: Mapping[str, str]) -> KernelBundle:
+        """The same, with ``parameters`` given to ``module`` besides those it has."""
+        modules = tuple(
+            replace(each, params={**each.params, **parameters}) if each.name == module else each
+            for each in self.modules
+        )
+        return replace(self, modules=modules)
 
 
 def stock_bundle() -> KernelBundle:

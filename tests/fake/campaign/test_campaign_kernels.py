@@ -106,7 +106,7 @@ def desk(adb: AdbServer, tmp_path: Path) -> Iterator[Desk]:
 
 def test_two_kernels_from_memory(desk: Desk) -> None:
     variants = ["--variant", desk.image("one", ONE), "--variant", desk.image("two", TWO)]
-    shown = desk.run(*variants, "--dry-run").stdout
+    shown = desk.run(*variants, "--dry-run", "-v").stdout
     done = desk.run(*variants)
     assert done.returncode == 0, done.stdout + done.stderr
     assert unshown(desk.phone.android, shown) == []

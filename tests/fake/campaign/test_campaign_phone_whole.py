@@ -14,13 +14,14 @@ import pytest
 
 from harness.device.adb.adb_server import AdbServer
 from harness.device.preconditions import left_behind
-from tests.fake.campaign.unshown import unshown
+from tests.fake.campaign.unshown import in_both, unshown
 from tests.fake.suite_programs import SuitePrograms
 from tests.stand_ins.device.android import SAMSUNG, AndroidPhone, android_phone
 from tests.stand_ins.device.android.apps import Apps
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.tracing import TracingService
 from tests.unit.capture.capture_raw import service_trace
+from workloads.launches import launch_script
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("com.one.a", "com.two.a", "com.three.a")
@@ -113,7 +114,7 @@ def lab(adb: AdbServer, tmp_path: Path) -> Iterator[Lab]:
 def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     before = lab.state()
     words = ("--suppress", "battery,rotation", "--scenario", "busy", "--seed", "1")
-    shown = lab.run(*words, "--dry-run").stdout
+    shown = lab.run(*words, "--dry-run", "-v").stdout
     assert (lab.phone.ran, lab.phone.files.written) == ([], []), "a dry run touches nothing"
     done = lab.run(*words)
     assert "Traceback" not in done.stdout + done.stderr
@@ -142,10 +143,14 @@ def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
     without = "\n".join(line for line in shown.splitlines() if "burner" not in line and "am " not in line)
     assert unshown(lab.phone, without) == [
         "/data/local/tmp/reclaim-suite-burner",
-        "/data/local/tmp/reclaim-suite-burner --all-cpus",
-        "am force-stop",
-        "am start",
+        "/data/local/tmp/reclaim-suite-burner --all-cpus &",
+        *(f"am force-stop {name}" for name in sorted(NAMES)),
+        *sorted(launch_script(name, ".Main") for name in NAMES),
+        "rm -f /data/local/tmp/reclaim-suite-burner",
     ]
+    sent, planned = in_both(lab.phone, shown)
+    assert len(sent) > 50
+    assert sent == planned, "in the order sent"
 
 
 def test_throttling_is_told_loudly_and_the_block_is_void(lab: Lab) -> None:

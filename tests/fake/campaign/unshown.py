@@ -3,63 +3,61 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-from foundation.quoting import quote, quote_argv
+from harness.device.adb.shell_v2 import FROM_STDIN
+from harness.device.planned_phone import lines_of
 from tests.stand_ins.device import FakeDevice
 
-#: Programs that change nothing, whatever their words.
-READ_ONLY: Final = (
-    *("[", "cat", "command", "date", "df", "dmesg", "echo", "false", "getenforce", "getprop", "grep", "id"),
-    *("ls", "od", "pgrep", "pidof", "printf", "sha256sum", "stat", "test", "true", "uname"),
-)
-#: Of programs that also set things: words at their beginning with which they only read.
-READING: Final = (
-    ("cmd", "jobscheduler", "get-job-state"),
-    ("device_config", "list"),
-    ("dumpsys", "activity", "exit-info"),
-    ("dumpsys", "battery"),
-    ("dumpsys", "content"),
-    ("dumpsys", "deviceidle", "enabled"),
-    ("dumpsys", "package"),
-    ("dumpsys", "power"),
-    ("dumpsys", "thermalservice"),
-    ("perfetto", "--help"),
-    ("perfetto", "--version"),
-    ("settings", "get"),
-)
-#: With one more word it sets.
-AIRPLANE: Final = ["cmd", "connectivity", "airplane-mode"]
+#: What only the phone knows; the shell needs no quotes where its value has no blanks.
+_ITS: Final = re.compile(r"'?<[^<>]+>'?")
+#: Which files are polled: those that are there.
+_POLLED: Final = re.compile(r"(?: --file \S+)+")
+_SHELL: Final = re.compile(r"adb -s \S+ shell '(.*)'")
 
 
 def unshown(fake: FakeDevice, text: str) -> list[str]:
-    """Programs and files that ``text`` does not name, sorted.
-
-    A program with a verb (``am start``) must be there with it, and one of the suite's own with its
-    path and first word. Files: those that a shell or a push wrote, by their path. Restarts count as
-    ``adb reboot``.
-    """
-    wanted = {_program(argv) for argv in fake.ran if not _reads(argv)}
-    wanted |= {_file(path) for path in fake.files.written}
+    """Lines that were sent and pushed files that ``text``, a dry run with ``-v``, does not have; sorted."""
+    shown = [line.strip().partition("    # ")[0] for line in text.splitlines()]
+    for line in list(shown):
+        # A file of the kernel is written by `cat`, its text on standard input.
+        shown += [f"cat > {line.rpartition(' > ')[2]}"] if line.startswith("echo ") else []
+        shown += found[1].split("; ") if (found := _SHELL.fullmatch(line)) else []
+    pattern = re.compile("|".join(map(_pattern, dict.fromkeys(shown))))
+    sent = _sent(fake)
+    missing = {line for line in sent if not pattern.fullmatch(_POLLED.sub("", line))}
+    # What the shell wrote is in its texts.
+    pushed = {path for path in fake.files.written if not any(f"> {path}" in line for line in sent)}
+    words = re.compile("|".join(_pattern(word) for line in shown for word in line.split() if "/" in word))
     services = {one.partition(":")[0] for one in fake.commands} - {"sync", "shell,v2", "shell,v2,raw"}
-    wanted |= {f"adb {service}" for service in services}
-    text = re.sub(r"\badb -s \S+ ", "adb ", text)
-    return sorted(one for one in wanted if not re.search(rf"(?<![\w/]){re.escape(one)}(?![\w/])", text))
+    without_serial = re.sub(r"\badb -s \S+ ", "adb ", text)
+    missing |= {path for path in pushed if not words.fullmatch(path)}
+    return sorted(missing | {one for one in services if f"adb {one}" not in without_serial})
 
 
-def _reads(argv: Sequence[str]) -> bool:
-    if argv[0] in READ_ONLY or list(argv) == AIRPLANE:
-        return True
-    return any(tuple(argv[: len(words)]) == words for words in READING)
+def in_both(fake: FakeDevice, text: str) -> tuple[list[str], list[str]]:
+    """Lines that were sent and that ``text`` has word for word, in the order of each, first times only.
+
+    Without those for other phones, which come last.
+    """
+    shown = [line.strip() for line in text.partition("  to a phone ")[0].splitlines()]
+    sent = _sent(fake)
+    return [line for line in sent if line in shown], [line for line in dict.fromkeys(shown) if line in sent]
 
 
-def _program(argv: Sequence[str]) -> str:
-    has_verb = len(argv) > 1 and re.fullmatch(r"[a-z][a-z-]+", argv[1]) is not None
-    return quote_argv(argv[: 2 if has_verb or argv[0].startswith("/") else 1])
+def _sent(fake: FakeDevice) -> dict[str, None]:
+    """Every line of every shell text, as a dry run has it, in order."""
+    lines: dict[str, None] = {}
+    for text in fake.texts:
+        command = text.removeprefix("echo $$; ")
+        if command.startswith("exec "):
+            command = f"{command.removeprefix('exec ')} &"
+        lines |= dict.fromkeys(lines_of(command)) if command != FROM_STDIN else {}
+    return lines
 
 
-def _file(path: str) -> str:
-    # What only the phone knows is said as a pattern.
-    path = re.sub(r"/policy\d+/scaling_(min|max)_freq$", "/policy*/scaling_{max,min}_freq", path)
-    return path if "*" in path else quote(path)
+def _pattern(line: str) -> str:
+    if found := re.match(r"input (swipe|tap) ", line):
+        # Points of a screen whose size the dry run does not know.
+        return rf"{found[0]}[\d ]+"
+    return r"\S.*?".join(map(re.escape, _ITS.split(_POLLED.sub("", line))))

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from foundation.contract.variant import Variant
 from foundation.errors import LabError, StateError, UsageError, WrongKernel
 from harness.device.adb.adb_server import AdbServer
 from harness.device.identity import prove, read_identity
 from harness.device.lab import load_lab
 from harness.device.lane_phone import PhoneLane, open_phone
+from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.stand_ins.device import FakeDevice, number
+from tests.variants import boot_into, phone_variant
 
 _KCOMPRESSD = "/proc/sys/vm/kcompressd"
 _PARAMETER = "/sys/module/kcompressd/parameters/kcompressd_enabled"
 
-_OFF = Variant("off", "sysctl", {"vm.kcompressd": "0"})
-_ON = Variant("on", "sysctl", {"vm.kcompressd": "24"})
+_OFF = phone_variant("off=sysctl:vm.kcompressd=0")
+_ON = phone_variant("on=sysctl:vm.kcompressd=24")
 
 
 @pytest.fixture
@@ -42,15 +43,15 @@ def _value(phone: FakeDevice) -> str:
 
 
 def test_switches_follow_the_variant(lane: PhoneLane, phone: FakeDevice) -> None:
-    device = lane.boot(_OFF)
+    device = boot_into(lane, _OFF)
     assert _value(phone) == "0"
-    wanted = lane.expectation(_OFF)
+    wanted = _OFF.expectation(lane)
     prove(read_identity(device, wanted), wanted)
     with pytest.raises(WrongKernel, match="vm/kcompressd is 0, expected 24"):
-        prove(read_identity(device, lane.expectation(_ON)), lane.expectation(_ON))
-    lane.boot(Variant("as", "as-is"))
+        prove(read_identity(device, _ON.expectation(lane)), _ON.expectation(lane))
+    boot_into(lane, phone_variant("as=as-is"))
     assert _value(phone) == "24"
-    lane.boot(_OFF)
+    boot_into(lane, _OFF)
     lane.close()
     lane.close()
     assert _value(phone) == "24"
@@ -58,31 +59,35 @@ def test_switches_follow_the_variant(lane: PhoneLane, phone: FakeDevice) -> None
 
 
 def test_parameters(lane: PhoneLane, phone: FakeDevice) -> None:
-    lane.boot(Variant("off", "param", {_PARAMETER: "N"}))
+    boot_into(lane, phone_variant(f"off=param:{_PARAMETER}=N"))
     assert phone.files.read(_PARAMETER) == b"N"
-    lane.boot(Variant("as", "as-is"))
+    boot_into(lane, phone_variant("as=as-is"))
     assert phone.files.read(_PARAMETER) == b"Y"
 
 
 def test_switch_that_is_refused(lane: PhoneLane, phone: FakeDevice) -> None:
     with pytest.raises(StateError, match=r"vm\.kcompressd: '999' was refused: .*Invalid argument"):
-        lane.boot(Variant("wild", "sysctl", {"vm.kcompressd": "999"}))
+        boot_into(lane, phone_variant("wild=sysctl:vm.kcompressd=999"))
     assert _value(phone) == "24"
 
 
-def test_a_refused_variant_leaves_the_one_before(lane: PhoneLane, phone: FakeDevice) -> None:
-    lane.boot(_OFF)
-    with pytest.raises(UsageError):
-        lane.boot(Variant("flashed", "flash", {"image": "boot.img"}))
+def test_a_refused_variant_leaves_the_one_before(
+    lane: PhoneLane, phone: FakeDevice, tmp_path: Path
+) -> None:
+    image = tmp_path / "boot.img"
+    image.write_bytes(boot_image(FakeKernel("6.6.30-one")))
+    boot_into(lane, _OFF)
+    with pytest.raises(UsageError, match="opened for none"):
+        boot_into(lane, phone_variant(f"booted=boot:image={image}"))
     assert _value(phone) == "0"
 
 
 def test_reboot_between_blocks_only_when_asked(adb: AdbServer, phone: FakeDevice) -> None:
     adb.connect(phone.serial)
     lane = open_phone("phone-0", serial=phone.serial, adb_port=adb.port, reboot_between=True)
-    lane.boot(_OFF)
+    boot_into(lane, _OFF)
     assert phone.boots == 1
-    lane.boot(_OFF)
+    boot_into(lane, _OFF)
     assert phone.boots == 2
     assert _value(phone) == "0"
     assert lane.crash_log() is None
@@ -90,7 +95,7 @@ def test_reboot_between_blocks_only_when_asked(adb: AdbServer, phone: FakeDevice
 
 
 def test_crash_is_a_restart_that_nobody_asked_for(lane: PhoneLane, phone: FakeDevice) -> None:
-    lane.boot(_ON)
+    boot_into(lane, _ON)
     assert lane.crash_log() is None
     phone.files.put("/sys/fs/pstore/console-ramoops-0", "[  99.1] Kernel panic - not syncing: oops\n")
     phone.properties["sys.boot.reason"] = "kernel_panic,sysrq"
@@ -102,7 +107,7 @@ def test_crash_is_a_restart_that_nobody_asked_for(lane: PhoneLane, phone: FakeDe
 
 
 def test_restart_by_a_person_is_no_crash(lane: PhoneLane, phone: FakeDevice) -> None:
-    lane.boot(_ON)
+    boot_into(lane, _ON)
     phone.properties["sys.boot.reason"] = "reboot,userrequested"
     phone.restart(down_s=0.3)
     assert lane.crash_log() is None
@@ -111,7 +116,7 @@ def test_restart_by_a_person_is_no_crash(lane: PhoneLane, phone: FakeDevice) -> 
 def test_crash_in_the_log_since_boot_only(lane: PhoneLane, phone: FakeDevice) -> None:
     old = "[   50.000000] BUG: unable to handle page fault for address: 0\n"
     phone.kernel_log += old
-    lane.boot(_ON)
+    boot_into(lane, _ON)
     assert lane.crash_log() is None
     assert lane.console() == ""
     phone.kernel_log += "[  120.5] watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kswapd0:61]\n"
@@ -122,7 +127,7 @@ def test_crash_in_the_log_since_boot_only(lane: PhoneLane, phone: FakeDevice) ->
 
 
 def test_log_that_may_not_be_read(lane: PhoneLane, phone: FakeDevice) -> None:
-    lane.boot(_ON)
+    boot_into(lane, _ON)
     phone.faults.exit_status["dmesg"] = 1
     assert lane.console() == ""
     assert lane.crash_log() is None
@@ -141,7 +146,7 @@ def test_facts(lane: PhoneLane, phone: FakeDevice) -> None:
 
 def test_network_phone_gets_a_server_of_its_own(phone: FakeDevice) -> None:
     lane = open_phone("phone-0", serial=phone.serial)
-    assert lane.boot(_OFF).serial == phone.serial
+    assert boot_into(lane, _OFF).serial == phone.serial
     lane.close()
     assert _value(phone) == "24"
 
@@ -172,7 +177,7 @@ def test_su_reaches_the_device(adb: AdbServer) -> None:
         rooted.files.put(_KCOMPRESSD, number(24, 0, 256))
         adb.connect(rooted.serial)
         lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, su=True)
-        lane.boot(_OFF)
+        boot_into(lane, _OFF)
         assert _value(rooted) == "0"
         lane.close()
         assert _value(rooted) == "24"

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from foundation.contract.variant import Variant
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.fastboot.opening import FlashOptions
 from harness.device.identity import prove, read_identity
 from harness.device.lab import Act, Lab, LabDevice
 from harness.device.lane_phone import PhoneLane, open_phone
+from harness.variants.variant import Variant, kernels_of
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.stand_ins.bootloader.phone import FlashablePhone
+from tests.variants import boot_into, phone_variant
 
 BUILD = "fake/fakephone/fakephone:15/AP1A/1:userdebug/dev-keys"
 ONE = FakeKernel("6.6.30-one", build_id="11" * 20)
 TWO = FakeKernel("6.6.30-two", build_id="22" * 20)
-FOUND = Variant("found", "as-is")
+FOUND = phone_variant("found=as-is")
 
 
 class Bench:
@@ -38,7 +39,7 @@ class Bench:
         return str(path)
 
     def ram(self, name: str, kernel: FakeKernel) -> Variant:
-        return Variant(name, "boot", {"image": self.image(name, kernel)})
+        return phone_variant(f"{name}=boot:image={self.image(name, kernel)}")
 
     def images(self, name: str, content: Mapping[str, bytes]) -> Path:
         folder = self.folder / name
@@ -50,7 +51,7 @@ class Bench:
 
     def flash(self, name: str, kernel: FakeKernel, slot: str = "inactive", **more: bytes) -> Variant:
         folder = self.images(name, {"boot": boot_image(kernel), **more})
-        return Variant(name, "flash", {"set": str(folder), "slot": slot})
+        return phone_variant(f"{name}=flash:set={folder},slot={slot}")
 
     def good(self, *partitions: str) -> Path:
         """The images that are on the phone."""
@@ -71,7 +72,7 @@ class Bench:
             "phone-0",
             serial=self.serial,
             adb_port=self.adb.port,
-            variants=variants,
+            kernels=kernels_of(variants),
             flash=options,
             lab=Lab(Path("lab.toml"), (listed,)),
             say=self.said.append,
@@ -81,8 +82,8 @@ class Bench:
 
     def proved(self, lane: PhoneLane, variant: Variant) -> str:
         """Boot it, and prove it as a block does; the release that runs."""
-        device = lane.boot(variant)
-        wanted = lane.expectation(variant)
+        device = boot_into(lane, variant)
+        wanted = variant.expectation(lane)
         identity = read_identity(device, wanted)
         prove(identity, wanted)
         return identity.release

@@ -11,18 +11,17 @@ from foundation.errors import (
     SuiteError,
 )
 from harness.device.adb.adb_server import AdbServer
-from harness.device.fastboot import phone_kernels, unfinished, whereabouts
+from harness.device.fastboot import phone_kernels, whereabouts
 from tests.fake.phone_kernels.bench import Bench
 from tests.stand_ins.bootloader.phone import FlashablePhone
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Deadlines of a test, and a place of its own for what is owed."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines of a test."""
     monkeypatch.setattr(whereabouts, "SHOW_UP_S", 3.0)
     monkeypatch.setattr(whereabouts, "TAKEN_BACK_S", 0.3)
     monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 3.0)
-    monkeypatch.setattr(unfinished, "cache_dir", lambda *parts: tmp_path)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from harness.device.identity import prove, read_identity
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, Fate
 from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
+from tests.variants import boot_into
 
 
 def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: FlashablePhone) -> None:
@@ -46,7 +47,7 @@ def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: Flas
     lane = bench.open(FOUND, variant)
     assert bench.proved(lane, variant) == OWN.release
     phone.android.files.put("/sys/kernel/notes", ONE.note)
-    wanted = lane.expectation(variant)
+    wanted = variant.expectation(lane)
     identity = read_identity(bench.device, wanted)
     with pytest.raises(WrongKernel, match=f"build id of vmlinux is {ONE.build_id}"):
         prove(identity, wanted)
@@ -55,9 +56,9 @@ def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: Flas
 def test_without_a_build_id_to_read_release_and_version_prove(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
-    lane.boot(variant)
+    boot_into(lane, variant)
     phone.android.files.remove("/sys/kernel/notes")
-    wanted = lane.expectation(variant)
+    wanted = variant.expectation(lane)
     assert (wanted.release, wanted.version, dict(wanted.build_ids)) == (ONE.release, ONE.version, {})
     prove(read_identity(bench.device, wanted), wanted)
 
@@ -76,7 +77,7 @@ def test_a_kernel_that_does_not_come_up_is_a_result(
     variant = bench.ram("broken", FakeKernel("6.6.30-broken", fate=fate))
     lane = bench.open(FOUND, variant, boot_s=1.5)
     with pytest.raises(BootFailed, match=f"'broken' was started from memory, but {words}") as caught:
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert phone.kernel == OWN, "it is rolled back"
     log = caught.value.log
     assert f"fastboot -s {phone.bootloader.address} boot {bench.folder}/broken.img" in log
@@ -97,7 +98,7 @@ def test_a_kernel_whose_log_may_not_be_read_is_rolled_back_all_the_same(
     lane = bench.open(FOUND, variant, boot_s=1.0)
     phone.android.faults.exit_status["dmesg"] = 1
     with pytest.raises(BootFailed, match="Android did not start") as caught:
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert "(could not be read: 'dmesg' ended with exit status 1" in caught.value.log
     assert phone.kernel == OWN
 
@@ -109,10 +110,10 @@ def test_a_kernel_that_hangs_takes_the_phone_with_it(
     variant = bench.ram("hung", FakeKernel("6.6.30-hung", fate="hangs"))
     lane = bench.open(FOUND, variant, boot_s=1.0)
     with pytest.raises(BootFailed, match=r"it did not come up within 1 s") as caught:
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert "not rolled back" in caught.value.log
     with pytest.raises(LabError, match=r"neither on adb nor in its bootloader.*power key"):
-        lane.boot(FOUND)
+        boot_into(lane, FOUND)
     with pytest.raises(StateError, match=r"could not be put back.*run: fastboot -s .* reboot"):
         lane.close()
     # A person restarts it; the record that something is owed is still there.
@@ -127,7 +128,7 @@ def test_a_kernel_that_hangs_takes_the_phone_with_it(
 def test_a_crash_in_a_block_is_seen_and_the_next_boot_works(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
-    lane.boot(variant)
+    boot_into(lane, variant)
     phone.panic()
     log = lane.crash_log()
     assert log is not None
@@ -140,7 +141,7 @@ def test_an_image_that_the_bootloader_cannot_download(bench: Bench, phone: Flash
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     with pytest.raises(UsageError, match=r"bytes, its bootloader downloads 4096"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     lane.close()
     assert phone.kernel == OWN
 
@@ -150,7 +151,7 @@ def test_a_refused_boot_leaves_the_phone_well(bench: Bench, phone: FlashablePhon
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     with pytest.raises(CommandFailed, match="unsupported header"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert lane.crash_log() is None, "nobody waits for a phone that is in its bootloader"
     lane.close()
     assert phone.changes[-1] == f"android:a:{OWN.release}"
@@ -161,7 +162,7 @@ def test_a_link_that_breaks_can_be_tried_again(bench: Bench, phone: FlashablePho
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     with pytest.raises(DeviceLost, match="hung up"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert bench.proved(lane, variant) == ONE.release
 
 
@@ -174,7 +175,7 @@ def test_a_bootloader_that_does_not_appear(
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     with pytest.raises(DeviceLost, match="no bootloader answers"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     phone.bootloader.faults.appears = True
     phone.bootloader.start()
     assert bench.proved(lane, variant) == ONE.release
@@ -185,7 +186,7 @@ def test_another_phones_bootloader(bench: Bench, phone: FlashablePhone) -> None:
     lane = bench.open(FOUND, variant)
     phone.bootloader.serial = "OTHER"
     with pytest.raises(LabError, match="says serial number OTHER, the phone on adb is FAKE0001"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     phone.bootloader.serial = "FAKE0001"
 
 
@@ -194,9 +195,9 @@ def test_a_locked_bootloader_and_an_empty_battery(bench: Bench, phone: Flashable
     lane = bench.open(FOUND, variant)
     phone.bootloader.unlocked = False
     with pytest.raises(LabError, match=r"bootloader is locked.*flashing unlock"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     phone.bootloader.unlocked = True
     phone.bootloader.extra["battery-soc-ok"] = "no"
     with pytest.raises(LabError, match=r"battery is too low"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert "boot" not in phone.bootloader.commands

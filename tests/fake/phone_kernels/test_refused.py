@@ -14,11 +14,14 @@ from foundation.errors import (
     LabError,
     UsageError,
 )
+from foundation.state import state_dir
 from harness.device.lab import Act
 from harness.device.lane_phone import open_phone
 from harness.device.preconditions.journal import process_of
+from harness.variants.variant import kernels_of
 from tests.fake.phone_kernels.bench import BUILD, FOUND, ONE, Bench
 from tests.stand_ins.bootloader.phone import OWN, FlashablePhone
+from tests.variants import boot_into
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,10 @@ def test_what_the_lab_does_not_allow(bench: Bench, phone: FlashablePhone, missin
 def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None:
     with pytest.raises(UsageError, match="give --allow-flash"):
         open_phone(
-            "phone-0", serial=bench.serial, adb_port=bench.adb.port, variants=[bench.ram("one", ONE)]
+            "phone-0",
+            serial=bench.serial,
+            adb_port=bench.adb.port,
+            kernels=kernels_of([bench.ram("one", ONE)]),
         )
     assert phone.changes == []
 
@@ -44,7 +50,7 @@ def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None
 def test_a_kernel_that_the_lane_was_not_opened_for(bench: Bench) -> None:
     lane = bench.open(FOUND)
     with pytest.raises(UsageError, match="this lane was opened for none"):
-        lane.boot(bench.ram("one", ONE))
+        boot_into(lane, bench.ram("one", ONE))
 
 
 def test_a_killed_run_is_not_taken_for_how_the_phone_was_found(bench: Bench, phone: FlashablePhone) -> None:
@@ -52,7 +58,7 @@ def test_a_killed_run_is_not_taken_for_how_the_phone_was_found(bench: Bench, pho
     good = bench.good("boot")
     before = dict(phone.bootloader.storage.content)
     lane = bench.open(FOUND, variant, known_good=good)
-    lane.boot(variant)
+    boot_into(lane, variant)
     bench.lanes.clear()  # Killed: nobody closes it.
     assert (phone.kernel, phone.running_slot) == (ONE, "b")
     again = bench.open(FOUND, variant, known_good=good)
@@ -69,7 +75,7 @@ def test_what_a_killed_run_left_is_restored_by_command(
 ) -> None:
     variant = bench.flash("one", ONE)
     before = dict(phone.bootloader.storage.content)
-    bench.open(FOUND, variant, known_good=bench.good("boot")).boot(variant)
+    boot_into(bench.open(FOUND, variant, known_good=bench.good("boot")), variant)
     bench.lanes.clear()
     with pytest.raises(LabError, match=r"killed has left another kernel on it.*restore --allow-flash"):
         bench.open(FOUND)
@@ -95,18 +101,18 @@ def test_what_a_killed_run_left_is_restored_by_command(
     assert "nothing was left behind" in capsys.readouterr().out
 
 
-def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone, tmp_path: Path) -> None:
+def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
-    lane.boot(variant)
-    record = tmp_path / "FAKE0001.json"
+    boot_into(lane, variant)
+    record = state_dir("phones") / "FAKE0001.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps(content | {"owner": list(process_of(os.getppid()))}))
     with pytest.raises(LabError, match=rf"process {os.getppid()} of this machine gives phone FAKE0001"):
         bench.open(FOUND, variant)
 
 
-def test_a_record_that_is_damaged_stops_everything(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
+def test_a_record_that_is_damaged_stops_everything(bench: Bench) -> None:
+    (state_dir("phones") / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
     with pytest.raises(HostError, match=r"says how phone FAKE0001 was found, cannot be read"):
         bench.open(FOUND, bench.ram("one", ONE))

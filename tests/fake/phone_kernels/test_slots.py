@@ -19,6 +19,7 @@ from harness.device.fastboot import unfinished
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
 from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
+from tests.variants import boot_into
 
 
 def test_the_inactive_slot_and_back(bench: Bench, phone: FlashablePhone) -> None:
@@ -95,7 +96,7 @@ def test_a_slot_that_does_not_start_falls_back_and_is_a_result(bench: Bench, pho
     variant = bench.flash("broken", FakeKernel("6.6.30-broken", fate="panics"))
     lane = bench.open(FOUND, variant, known_good="slot")
     with pytest.raises(BootFailed, match="it came up in slot a instead of b") as caught:
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert PANIC in caught.value.log
     assert phone.bootloader.storage.active == "a"
     assert bench.proved(lane, FOUND) == OWN.release
@@ -106,7 +107,7 @@ def test_a_broken_kernel_in_the_only_slot_that_ran(bench: Bench, phone: Flashabl
     variant = bench.flash("broken", FakeKernel("6.6.30-broken", fate="panics"), slot="active")
     lane = bench.open(FOUND, variant, known_good=bench.good("boot"))
     with pytest.raises(BootFailed, match="it came up in slot b instead of a"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
     assert phone.flashed("boot_a") == boot_image(OWN)
 
@@ -116,7 +117,7 @@ def test_a_bootloader_that_starts_the_wrong_slot(bench: Bench, phone: FlashableP
     lane = bench.open(FOUND, variant, known_good="slot")
     phone.bootloader.faults.boots_slot = "a"
     with pytest.raises(BootFailed, match="it came up in slot a instead of b"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     phone.bootloader.faults.boots_slot = None
     assert bench.proved(lane, variant) == ONE.release
 
@@ -153,7 +154,7 @@ def test_refused_before_anything_is_written(
         storage.slots["a"].unbootable = True
     lane = bench.open(FOUND, variant, known_good="slot")
     with pytest.raises(error, match=words):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert bench.writes == []
     phone.bootloader.unlocked = True
     lane.close()
@@ -167,7 +168,7 @@ def test_a_bootloader_of_another_version(bench: Bench) -> None:
     info.write_text("require board=fakephone|fakephone2\nrequire version-bootloader=fake-1.3\n")
     lane = bench.open(FOUND, variant, known_good="slot")
     with pytest.raises(UsageError, match=r"is for version-bootloader fake-1.3, the phone says fake-1.2"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert bench.writes == []
 
 
@@ -177,7 +178,7 @@ def test_a_write_that_fails_half_way_is_made_good(bench: Bench, phone: Flashable
     before = dict(phone.bootloader.storage.content)
     phone.bootloader.faults.fail["flash:boot"] = "write error"
     with pytest.raises(CommandFailed, match="write error"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     assert phone.flashed("dtbo_a") != before["dtbo_a"]
     phone.bootloader.faults.fail.clear()
     lane.close()
@@ -190,7 +191,7 @@ def test_a_slot_that_cannot_be_chosen(bench: Bench, phone: FlashablePhone) -> No
     lane = bench.open(FOUND, variant, known_good="slot")
     phone.bootloader.faults.forgets_set_active = True
     with pytest.raises(SuiteError, match="slot b was set active, and current-slot is a"):
-        lane.boot(variant)
+        boot_into(lane, variant)
     lane.close()
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
 
@@ -198,7 +199,7 @@ def test_a_slot_that_cannot_be_chosen(bench: Bench, phone: FlashablePhone) -> No
 def test_a_phone_that_cannot_be_put_back_says_what_to_run(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.flash("one", ONE, slot="active")
     lane = bench.open(FOUND, variant, known_good=bench.good("boot"))
-    lane.boot(variant)
+    boot_into(lane, variant)
     phone.bootloader.faults.fail["flash:"] = "worn out"
     with pytest.raises(StateError) as caught:
         lane.close()

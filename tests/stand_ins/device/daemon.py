@@ -32,7 +32,9 @@ class FakeDevice:
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
     commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
     restarts as root when it is asked to, as on a userdebug build. ``commands`` are adb's services that
-    were opened, ``ran`` the programs that its own shell was asked for.
+    were opened, ``ran`` the programs that its own shell was asked for,
+    ``texts`` the shell
+    texts that it was sent.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class FakeDevice:
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
         own = TreeShell(self.files, self.faults, self.programs)
-        self.ran = own.ran
+        self.ran, self.texts = own.ran, own.texts
         self._shell: Shell = shell or own
         self._features = features
         self._listener: socket.socket | None = None
@@ -313,6 +315,7 @@ class FakeDevice:
 
         try:
             text = service.partition(":")[2]
+            self.texts.append(text)
             ShellService(stream, self.faults, self._shell, process, stage).serve(text, root=self.root)
         finally:
             self.processes.end(process)

@@ -45,12 +45,13 @@ class _Exit(Exception):
 class TreeShell:
     """Runs the texts of `syntax` with the programs of a table; unknown programs end with 127.
 
-    ``ran`` is each program call, in order.
+    ``ran`` is each program call, in order; ``texts`` what came on standard input.
     """
 
     def __init__(self, tree: Tree, faults: Faults, programs: Mapping[str, Program]) -> None:
         self.tree = tree
         self.ran: list[list[str]] = []
+        self.texts: list[str] = []
         self._faults = faults
         self._programs = programs
 
@@ -146,7 +147,9 @@ class _Run:
             self._variables |= dict(zip(argv[1:], [*line, *[""] * len(argv)], strict=False))
             return 0
         if argv[0] == "eval":
-            return self.script(syntax.parse(" ".join(argv[1:])), io)
+            text = " ".join(argv[1:])
+            self._shell.texts.append(text)
+            return self.script(syntax.parse(text), io)
         return self._call(argv, io)
 
     def _call(self, argv: list[str], io: Io) -> int:

@@ -93,8 +93,8 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
         (["--scenario", "bussy"], "did you mean 'busy'"),
         (["--variant", "a=stok", "--variant", "b=stock"], "did you mean 'stock'"),
         (["--variant", "a=stock"], "cannot be compared"),
-        (["--pairs", "0"], "0 pairs make no campaign"),
-        (["--reps", "0"], "0 repetitions"),
+        (["--pairs", "0"], "--pairs must be 1 to 200"),
+        (["--reps", "0"], "--reps must be 1 to 50"),
         (["--profile", "phone-lik"], "phone-like"),
         (["--device", "phone"], "no variants given"),
         (["--campaign", "algorithm"], "did you mean 'algorithms'"),
@@ -102,7 +102,7 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
         (["--campaign", "cpus", "--leg", "2-cpus"], "did you mean"),
         (
             ["--campaign", "reviewers", "--variant", "a=stock"],
-            "what is compared is said by the campaign file",
+            "the campaign file defines what is compared",
         ),
         (["--leg", "zstd"], "give --campaign FILE with it"),
         (["--profile", "eater"], "use profile phone-like"),
@@ -115,7 +115,7 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
         (["android_tests/test_queue.py", "--campaign", "page-io"], "asks for campaign queue"),
         (["android_tests/test_queue.py", "android_tests/test_lru.py"], "are two questions"),
         (["android_tests/test_cpus.py"], "choose one with --leg, or run all"),
-        (["android_tests/test_queue.py", "--variant", "a=stock"], "said by the campaign file"),
+        (["android_tests/test_queue.py", "--variant", "a=stock"], "the campaign file defines"),
     ],
 )
 def test_bad_input_is_one_line_and_a_non_zero_exit(

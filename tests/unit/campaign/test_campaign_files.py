@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from analysis.metrics import PRIMARIES, all_metrics
 from foundation.errors import UsageError
 from harness.campaign.campaign_file import load_campaign, shipped
 from harness.campaign.command import main
-from harness.campaign.options import CommandLine, settings_of, settings_of_all
+from harness.campaign.merging import settings_of, settings_of_all
+from harness.campaign.options import Given
 from harness.campaign.questions import FOLDER, question_files, question_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of, questions_of
@@ -69,12 +69,12 @@ def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, 
     file = load_campaign(name)
     assert "?" in file.question
     device = "phone" if name in ON_A_PHONE else "virtual"
-    for settings in settings_of_all(CommandLine(campaign=name, results=tmp_path, device=device)):
+    for settings in settings_of_all({"campaign": name, "results": tmp_path, "device": device}):
         plan = plan_of(settings)
         assert plan.pairs == (10 if name in ON_A_PHONE else 8)
         assert plan.profile.workload == plan.workload == file.workload
-        assert settings.lane.memory_mb == MEMORY_MB.get(name, 256)
-        assert plan.variants[0].kind == BASELINES.get(name, "stock")
+        assert settings.virtual_memory_mb == MEMORY_MB.get(name, 256)
+        assert plan.variants[0].kind.word == BASELINES.get(name, "stock")
 
 
 def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
@@ -98,10 +98,9 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
     assert legs["lru"] == ["classic", "mglru"]
     assert legs["content"] == ["zero", "same-filled", "ratio4", "ratio2", "random"]
     assert legs["reviewers"] == legs["threads-depth"] == [None]
-    variants = load_campaign("threads-depth").legs[0].settings.variants
-    assert variants is not None
+    variants = load_campaign("threads-depth").legs[0].given["variants"]
     assert len(variants) == 1 + 3 * 3
-    reviewers = settings_of(CommandLine(campaign="reviewers")).variants
+    reviewers = settings_of({"campaign": "reviewers"}).variants
     assert reviewers == (
         "baseline=stock",
         "same=stock",
@@ -111,12 +110,12 @@ def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:
 
 
 def test_a_leg_sets_what_it_names_and_leaves_the_rest(good: Path) -> None:
-    one, two = settings_of_all(CommandLine(campaign=str(good)))
+    one, two = settings_of_all({"campaign": str(good)})
     assert (one.pairs, two.pairs) == (6, 7)
-    assert (one.lane.cpus, two.lane.cpus) == (2, 4)
-    assert (one.lane.memory_mb, two.lane.memory_mb) == (512, 512)
+    assert (one.virtual_cpus, two.virtual_cpus) == (2, 4)
+    assert (one.virtual_memory_mb, two.virtual_memory_mb) == (512, 512)
     assert (one.results, two.results) == (Path("results/own/one"), Path("results/own/two"))
-    assert (one.seed, one.reps, one.scenarios) == (3, 1, "idle")
+    assert (one.seed, one.reps, one.scenarios) == (3, 1, ("idle",))
     assert [settings.variants[1] for settings in (one, two)] == [
         "b=kcompressd:threads=2",
         "c=kcompressd:depth=24",
@@ -132,41 +131,46 @@ def test_a_leg_sets_what_it_names_and_leaves_the_rest(good: Path) -> None:
 
 
 def test_numbers_of_the_command_line_come_before_the_files(good: Path, tmp_path: Path) -> None:
-    line = CommandLine(
-        campaign=str(good), leg="two", pairs=2, reps=3, seed=9, scenarios="busy", results=tmp_path / "r"
-    )
+    line = {
+        "campaign": str(good),
+        "leg": "two",
+        "pairs": 2,
+        "reps": 3,
+        "seed": 9,
+        "scenarios": ("busy",),
+        "results": tmp_path / "r",
+    }
     settings = settings_of(line)
-    assert (settings.pairs, settings.reps, settings.seed, settings.scenarios) == (2, 3, 9, "busy")
+    assert (settings.pairs, settings.reps, settings.seed, settings.scenarios) == (2, 3, 9, ("busy",))
     assert settings.results == tmp_path / "r" / "two"
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (CommandLine(variants=("a=stock", "b=stock")), "--variant and --campaign own"),
-        (CommandLine(profile="smoke"), "--profile and --campaign own"),
-        (CommandLine(cpus=1), "--virtual-cpus and --campaign own"),
-        (CommandLine(memory_mb=256), "--virtual-memory-mb and --campaign own"),
-        (CommandLine(workload="memory-eater"), "campaign own is of app-switching"),
+        ({"variants": ("a=stock", "b=stock")}, "--variant and --campaign own"),
+        ({"profile": "smoke"}, "--profile and --campaign own"),
+        ({"virtual_cpus": 1}, "--virtual-cpus and --campaign own"),
+        ({"virtual_memory_mb": 256}, "--virtual-memory-mb and --campaign own"),
+        ({"workload": "memory-eater"}, "campaign own is of app-switching"),
     ],
 )
-def test_what_is_compared_is_said_by_the_file_alone(good: Path, line: CommandLine, words: str) -> None:
-    asked = replace(line, campaign=str(good), leg="one")
+def test_the_file_alone_defines_what_is_compared(good: Path, line: Given, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        settings_of(asked)
+        settings_of({**line, "campaign": str(good), "leg": "one"})
 
 
 def test_a_file_with_legs_runs_one_of_them_or_says_how_to_run_all(good: Path) -> None:
     with pytest.raises(
         UsageError, match=r"has 2 legs: one, two -> choose one with --leg, or run all: python"
     ):
-        settings_of(CommandLine(campaign=str(good)))
+        settings_of({"campaign": str(good)})
     with pytest.raises(UsageError, match="has no leg 'tow' -> did you mean 'two'"):
-        settings_of(CommandLine(campaign=str(good), leg="tow"))
+        settings_of({"campaign": str(good), "leg": "tow"})
     with pytest.raises(UsageError, match="reviewers has no legs"):
-        settings_of(CommandLine(campaign="reviewers", leg="one"))
+        settings_of({"campaign": "reviewers", "leg": "one"})
     with pytest.raises(UsageError, match="--campaign FILE"):
-        settings_of(CommandLine(leg="one"))
+        settings_of({"leg": "one"})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_a_bad_file_is_one_line_that_names_the_fix(good: Path, old: str, new: st
     assert old in GOOD
     good.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(UsageError) as caught:
-        runs_of(CommandLine(campaign=str(good)), [])
+        runs_of({"campaign": str(good)})
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -218,7 +222,7 @@ def test_an_unknown_campaign_offers_the_nearest() -> None:
 def test_a_profile_beside_the_file_is_found_from_anywhere(good: Path) -> None:
     (good.parent / "mine.toml").write_text((PROFILES / "smoke.toml").read_text())
     good.write_text(GOOD.replace('"smoke"', '"mine.toml"'))
-    assert plan_of(settings_of(CommandLine(campaign=str(good), leg="one"))).profile.name == "mine"
+    assert plan_of(settings_of({"campaign": str(good), "leg": "one"})).profile.name == "mine"
 
 
 @pytest.mark.parametrize("kind", WORKLOADS.values(), ids=lambda kind: kind.name)
@@ -233,7 +237,7 @@ def test_every_workload_has_its_question_and_at_most_three_primaries(kind: Workl
 
 
 def test_the_question_decides_the_primaries() -> None:
-    switching, eating = (plan_of(settings_of(CommandLine(workload=name))) for name in WORKLOADS)
+    switching, eating = (plan_of(settings_of({"workload": name})) for name in WORKLOADS)
     assert switching.primaries == PRIMARIES
     assert eating.primaries == ("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page")
     assert {question.metric for question in questions_of(eating)} == set(eating.primaries)

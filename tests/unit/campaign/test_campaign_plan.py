@@ -12,7 +12,7 @@ from analysis.metrics import (
 )
 from foundation.errors import UsageError
 from harness.campaign.plan import Plan, make_plan
-from harness.campaign.variants import parse_variants
+from harness.variants.variant import parse_variants
 from workloads.profile import load_profile
 
 QUEUE_EVENTS = {"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"}
@@ -35,7 +35,7 @@ def plan(*, trace_queue: bool = False, trace_reclaim: bool = False, trace_faults
 
 
 def test_the_eater_makes_zram_anew_and_cannot_leave_it_alone() -> None:
-    with pytest.raises(UsageError, match="--suppress zram does not go with the memory eater"):
+    with pytest.raises(UsageError, match="--suppress zram cannot be used with memory-eater"):
         make_plan(
             workload="memory-eater",
             profile=load_profile("eater"),

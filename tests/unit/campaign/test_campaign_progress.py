@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from analysis.judging.interim import Interim
 from foundation.contract.records import PlannedBlock
@@ -15,7 +16,7 @@ from harness.campaign.phase import Phase
 from harness.campaign.rules import host_reasons
 from harness.campaign.schedule import schedule
 from harness.campaign.terminal.progress import Progress, span_text
-from harness.campaign.terminal.screen_layout import Row, frame
+from harness.campaign.terminal.screen_layout import frame
 from harness.campaign.terminal.time_left import TimeLeft
 
 FINDINGS = Path(__file__).parents[3] / "findings"
@@ -162,8 +163,8 @@ def test_the_running_estimate_can_not_be_taken_for_a_verdict() -> None:
     assert not any(word in text + line for word in words)
 
 
-def texts(rows: list[Row]) -> list[str]:
-    return ["".join(span.text for span in row) for row in rows]
+def texts(rows: list[Text]) -> list[str]:
+    return [row.plain for row in rows]
 
 
 def full_progress() -> Progress:

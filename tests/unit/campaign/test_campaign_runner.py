@@ -13,7 +13,6 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.legs_table import LegResult, legs_table
-from harness.campaign.options import CommandLine
 from harness.campaign.runner import (
     ROOT,
     Run,
@@ -46,17 +45,17 @@ def test_block(device):
 
 
 def test_each_leg_is_a_run_with_its_own_folder(tmp_path: Path) -> None:
-    line = CommandLine(campaign="algorithms", results=tmp_path / "r", pairs=3, scenarios="idle")
-    runs = runs_of(line, ["--fail-on", "none"])
+    line = {"campaign": "algorithms", "results": tmp_path / "r", "pairs": 3, "scenarios": ("idle",)}
+    runs = runs_of({**line, "fail_on": "none"}, ["-v"])
     assert [run.name for run in runs] == ["algorithms/lzo-rle", "algorithms/lz4", "algorithms/zstd"]
     assert [run.results for run in runs] == [tmp_path / "r" / leg for leg in ("lzo-rle", "lz4", "zstd")]
     text = " ".join(runs[1].arguments)
     assert f"--campaign algorithms --leg lz4 --results {tmp_path / 'r'} " in text
-    assert text.endswith("--scenario idle --pairs 3 --fail-on none")
+    assert text.endswith("--scenario idle --pairs 3 --fail-on none -v")
 
 
 def test_a_file_without_legs_is_one_run_in_the_folder_itself(tmp_path: Path) -> None:
-    (run,) = runs_of(CommandLine(campaign="reviewers", results=tmp_path / "r"), [])
+    (run,) = runs_of({"campaign": "reviewers", "results": tmp_path / "r"})
     assert run.results == tmp_path / "r"
     assert "--leg" not in run.arguments
 
@@ -68,7 +67,7 @@ def test_nothing_begins_if_a_later_leg_is_wrong(tmp_path: Path) -> None:
         '[[legs]]\nname = "good"\n[[legs]]\nname = "bad"\nvariants = ["a=stock", "b=stok"]\n'
     )
     with pytest.raises(UsageError, match="did you mean 'stock'"):
-        runs_of(CommandLine(campaign=str(path)), [])
+        runs_of({"campaign": str(path)})
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +104,7 @@ def test_a_dry_run_shows_every_leg_and_touches_nothing(tmp_path: Path) -> None:
         (["run", "algorithm"], "did you mean 'algorithms'"),
         (["run", "algorithms", "--leg", "lz5"], "did you mean 'lz4'"),
         (["run", "algorithms", "--scenario", "bussy"], "did you mean 'busy'"),
-        (["run", "algorithms", "--pair", "x"], "invalid int value"),
+        (["run", "algorithms", "--pair", "x"], "'x' is not an integer"),
         (["walk"], "invalid choice"),
     ],
 )

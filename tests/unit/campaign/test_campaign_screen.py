@@ -231,3 +231,28 @@ def test_a_pipe_gets_plain_lines(folder: Path) -> None:
     assert [line for line in done.stdout.splitlines() if line.startswith("block ")][1].startswith(
         "block 2/4: idle, pair 1, "
     )
+
+
+_WHAT_IS_IMPORTED = """
+import sys
+import pytest
+status = pytest.main(["-p", "no:cacheprovider", *sys.argv[1:]])
+print("rich is imported:", "rich" in sys.modules)
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("android_tests", "--dry-run", "--campaign", "queue")], ids=["help", "dry run"]
+)
+def test_what_draws_no_screen_does_not_import_rich(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHAT_IS_IMPORTED, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rich is imported: False" in done.stdout

@@ -8,133 +8,182 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
-from harness.campaign.options import CommandLine, settings_of
-from workloads.profile import load_profile
+from harness.campaign.merging import settings_of
+from harness.campaign.options import Given
+from harness.campaign.settings import SCENARIOS
+from harness.campaign.workloads import WORKLOADS
+from harness.device.preconditions.phone_pins import charge_pins
+from workloads.profile import PROFILES, load_profile
 
 _VARIANTS = ("off=sysctl:vm.kcompressd=0", "on=sysctl:vm.kcompressd=24")
 
 
 def test_they_reach_the_lane(tmp_path: Path) -> None:
-    lane = settings_of(
-        CommandLine(
-            device="phone",
-            variants=_VARIANTS,
-            lab=tmp_path / "lab.toml",
-            role="desk",
-            su=True,
-            reboot_between=True,
-            allow_flash=True,
-        )
-    ).lane
-    assert (lane.lab, lane.role) == (tmp_path / "lab.toml", "desk")
-    assert (lane.su, lane.reboot_between, lane.allow_flash) == (True, True, True)
+    asked = settings_of(
+        {
+            "device": "phone",
+            "variants": _VARIANTS,
+            "lab": tmp_path / "lab.toml",
+            "role": "desk",
+            "su": True,
+            "reboot_between": True,
+            "allow_flash": True,
+        }
+    )
+    assert (asked.lab, asked.role) == (tmp_path / "lab.toml", "desk")
+    assert (asked.su, asked.reboot_between, asked.allow_flash) == (True, True, True)
 
 
 def test_none_of_them_by_default() -> None:
-    lane = settings_of(CommandLine(device="phone", variants=_VARIANTS)).lane
-    assert (lane.lab, lane.role) == (None, None)
-    assert (lane.su, lane.reboot_between, lane.allow_flash) == (False, False, False)
+    asked = settings_of({"device": "phone", "variants": _VARIANTS})
+    assert (asked.lab, asked.role) == (None, None)
+    assert (asked.su, asked.reboot_between, asked.allow_flash) == (False, False, False)
 
 
 @pytest.mark.parametrize(
     ("line", "option"),
     [
-        (CommandLine(lab=Path("lab.toml")), "--lab"),
-        (CommandLine(role="desk"), "--role"),
-        (CommandLine(su=True), "--su"),
-        (CommandLine(reboot_between=True), "--reboot-between"),
-        (CommandLine(allow_flash=True), "--allow-flash"),
+        ({"lab": Path("lab.toml")}, "--lab"),
+        ({"role": "desk"}, "--role"),
+        ({"su": True}, "--su"),
+        ({"reboot_between": True}, "--reboot-between"),
+        ({"allow_flash": True}, "--allow-flash"),
     ],
 )
-def test_a_virtual_device_has_no_use_for_them(line: CommandLine, option: str) -> None:
+def test_a_virtual_device_has_no_use_for_them(line: Given, option: str) -> None:
     with pytest.raises(UsageError, match=f"{option} is for a phone"):
         settings_of(line)
 
 
 def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
-    line = CommandLine(
-        device="phone",
-        serial="R5CT",
-        variants=_VARIANTS,
-        pairs=1,
-        reboot_between=True,
-        suppress=("animations,rotation", "dexopt"),
-        profile="eater",
-        workload="memory-eater",
-        results=tmp_path / "results",
-    )
-    text = dry_run_text([settings_of(line)])
-    sections = sections_of(text)
-    assert sections["sent to the phone (--serial R5CT), and put back:"] == [
-        "adb reboot, before every block but the first",
-        "echo 0 > /proc/sys/vm/kcompressd    # off",
-        "echo 24 > /proc/sys/vm/kcompressd    # on",
-        "settings put global stay_on_while_plugged_in 15",
-        "settings put system screen_off_timeout 2147483647",
-        "input keyevent 224 && wm dismiss-keyguard && sleep 1    # screen",
-        "settings put system screen_brightness_mode 0",
-        "settings put system screen_brightness 100",
-        "cmd connectivity airplane-mode enable    # airplane mode",
-        "dumpsys deviceidle disable    # device idle",
-        "echo never > /sys/kernel/mm/transparent_hugepage/enabled",
-        "echo 100 > /proc/sys/vm/swappiness",
-        "echo 0 > /proc/sys/vm/page-cluster",
+    given: Given = {
+        "device": "phone",
+        "serial": "R5CT",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "reboot_between": True,
+        "suppress": ("animations,rotation", "dexopt"),
+        "profile": "eater",
+        "workload": "memory-eater",
+        "results": tmp_path / "results",
+    }
+    phases = phases_of(dry_run_text([settings_of(given)]))
+    assert {phases["0", "boot"][-1], phases["1", "boot"][-1]} == {
+        "echo 0 > /proc/sys/vm/kcompressd",
+        "echo 24 > /proc/sys/vm/kcompressd",
+    }
+    assert phases["1", "boot"][:2] == ["echo '<its value>' > /proc/sys/vm/kcompressd", "adb reboot"]
+    zram = [
         "swapoff /dev/block/zram0",
         "echo 1 > /sys/block/zram0/reset",
         "echo lzo-rle > /sys/block/zram0/comp_algorithm",
         "echo 268435456 > /sys/block/zram0/disksize",
         "mkswap /dev/block/zram0",
         "swapon /dev/block/zram0",
-        "settings delete NAMESPACE KEY    # puts back what was not set",
     ]
-    eater = sections["run on the phone by the workload, a warm-up and 2 repetitions a block:"]
+    assert phases["0", "preconditions"] == [
+        "settings put global stay_on_while_plugged_in 15",
+        "settings put system screen_off_timeout 2147483647",
+        "input keyevent 224 && wm dismiss-keyguard && sleep 1",
+        "settings put system screen_brightness_mode 0",
+        "settings put system screen_brightness 100",
+        "cmd connectivity airplane-mode enable",
+        "dumpsys deviceidle disable",
+        "echo never > /sys/kernel/mm/transparent_hugepage/enabled",
+        "echo 100 > /proc/sys/vm/swappiness",
+        "echo 0 > /proc/sys/vm/page-cluster",
+        *zram,
+    ]
+    back = phases["0", "check and put back"]
+    assert "settings put system screen_brightness '<its value>'" in back
+    assert back[-1] == "settings put global stay_on_while_plugged_in '<its value>'"
+    assert back.index("cmd connectivity airplane-mode disable") < back.index(
+        "input keyevent 223 && sleep 1"
+    )
+    eater = phases["0", "workload and warm-up"]
     assert eater[0] == "adb push eater /data/local/tmp/reclaim-suite-eater"
-    assert eater[-2].startswith("/data/local/tmp/reclaim-suite-eater --mb ")
-    assert eater[-1] == "rm -f /data/local/tmp/reclaim-suite-eater"
-    assert [title for title in sections if "beside it" in title] == ["run beside it by scenario busy:"]
-    assert "neither set nor checked: animations, dexopt, rotation" in text
+    assert [row for row in eater if row in zram] == zram, "made anew before each cycle"
+    assert [row for row in eater if row.startswith("/data/local/tmp/reclaim-suite-eater --mb ")]
+    assert "rm -f /data/local/tmp/reclaim-suite-eater" in back
 
 
 def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> None:
-    line = CommandLine(
-        device="phone",
-        variants=_VARIANTS,
-        pairs=1,
-        reps=1,
-        su=True,
-        scenarios="idle,rt-busy",
-        profile="phone-apps",
-        trace_faults=True,
-        results=tmp_path / "results",
-    )
-    text = dry_run_text([settings_of(line)])
-    sections = sections_of(text)
-    work = sections["run on the phone by the workload, a warm-up and 1 repetition a block:"]
-    apps = load_profile("phone-apps").apps
-    assert [row.partition(":")[0] for row in work[-len(apps) :]] == [app.package for app in apps]
-    swipe = "input swipe 0.7WIDTH 0.5HEIGHT 0.3WIDTH 0.4HEIGHT 300    # 4 times, after 1 s each"
-    assert f"com.google.android.apps.maps: {swipe}" in work
-    assert any("am start -W -n PACKAGE/ACTIVITY 2>&1" in row for row in work)
-    burner = "/data/local/tmp/reclaim-suite-burner --all-cpus --fifo 1 --busy-ms 80 --every-ms 100 &"
-    assert burner in sections["run beside it by scenario rt-busy:"]
-    recorded = sections["recorded by:"]
-    assert "Perfetto, where the shell is not root:" in recorded
-    probes = [row for row in recorded if row.startswith("echo 'p:") and row.endswith("/kprobe_events")]
-    assert probes
-    assert "each as root, through the phone's su" in text
+    given: Given = {
+        "device": "phone",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "reps": 1,
+        "su": True,
+        "scenarios": ("rt-busy",),
+        "profile": "phone-apps",
+        "trace_faults": True,
+        "suppress": ("sync",),
+        "results": tmp_path / "results",
+    }
+    text = dry_run_text([settings_of(given)])
+    work = phases_of(text)["0", "repetition"]
+    for app in load_profile("phone-apps").apps:
+        assert [row for row in work if f"am start -W -n {app.package}/" in row], app.package
+    assert "input swipe 700 500 300 400 300" in work
+    assert "/data/local/tmp/reclaim-suite-burner --all-cpus --fifo 1 --busy-ms 80 --every-ms 100 &" in work
+    assert [row for row in work if row.startswith("echo 'p:") and row.endswith("/kprobe_events")]
+    # Without root nothing can be probed: then it is Perfetto.
+    _, _, without_root = text.partition("  to a phone without a root shell:\n")
+    assert without_root.partition("  to a phone")[0].lstrip().startswith("perfetto -c - --txt")
+    assert "in this order, as root through its su:" in text
+    assert "neither set nor checked: sync" in text
 
 
-def sections_of(text: str) -> dict[str, list[str]]:
-    """Title of each section of a phone's dry run -> its lines."""
-    found: dict[str, list[str]] = {}
-    rows: list[str] = []
+@pytest.mark.parametrize("name", sorted(WORKLOADS))
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_dry_run_runs_to_its_end_and_is_of_one_kind(name: str, scenario: str, tmp_path: Path) -> None:
+    given: Given = {
+        "device": "phone",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "scenarios": (scenario,),
+        "workload": name,
+        "profile": WORKLOADS[name].profile,
+        "results": tmp_path / "results",
+    }
+    shown, whole = (dry_run_text([settings_of(given)], reads=reads) for reads in (False, True))
+    assert "its answers decide what follows" not in whole
+    assert "settings get" not in shown
+    assert not (tmp_path / "results").exists()
+    if name == "app-switching":
+        assert "to a phone that kills an app:\n        dumpsys activity exit-info" in whole
+
+
+def test_a_dry_run_shows_every_switch_of_charging(tmp_path: Path) -> None:
+    profile = tmp_path / "uncharged.toml"
+    text = (PROFILES / "phone-apps.toml").read_text()
+    assert "\n[phone]\n" in text
+    profile.write_text(text.replace("\n[phone]\n", '\n[phone]\ncharging = "no"\n'))
+    given: Given = {
+        "device": "phone",
+        "variants": _VARIANTS,
+        "pairs": 1,
+        "profile": str(profile),
+        "results": tmp_path / "results",
+    }
+    text = dry_run_text([settings_of(given)])
+    for pin in charge_pins():
+        assert f"echo {pin.wanted} > {pin.path}" in text.replace("'", "")
+
+
+def phases_of(text: str) -> dict[tuple[str, str], list[str]]:
+    """Number of a block and phase of a phone's dry run -> its lines."""
+    found: dict[tuple[str, str], list[str]] = {}
+    block, rows = "", list[str]()
     for line in text.splitlines():
-        if line.startswith("    "):
+        if line.startswith("  block "):
+            block = line.split()[1].rstrip(",")
+        elif line.startswith("        "):
             rows.append(line.strip())
-        elif line.endswith(":"):
-            rows = found.setdefault(line, [])
+        elif line.startswith("    "):
+            rows = found.setdefault((block, line.strip().partition(":")[0]), [])
     return found
 
 
 def test_a_dry_run_of_a_virtual_device_sends_nothing(tmp_path: Path) -> None:
-    assert "sent to" not in dry_run_text([settings_of(CommandLine(results=tmp_path / "results"))])
+    assert "sent to" not in dry_run_text([settings_of({"results": tmp_path / "results"})])

@@ -14,7 +14,7 @@ from harness.capture.ftrace.ftrace_stats import (
     stats_to_json,
 )
 from harness.capture.samples import Mark, Number, Sample
-from harness.capture.validity import counter_reasons, ftrace_loss
+from harness.capture.validity import counter_reasons, ftrace_loss, throttle_reasons
 
 S = 1_000_000_000
 WHOLE = CpuStats(0, 500, 0, 0, 9000, 1.0, 2.0, 0, 0)
@@ -132,3 +132,16 @@ def test_a_gap_is_judged_by_the_period(period_ms: int, void: bool) -> None:
 def test_marks_in_the_wrong_order() -> None:
     (reason,) = counter_reasons(END, [], BEGIN, 250)
     assert "before the begin sample" in reason
+
+
+@pytest.mark.parametrize(
+    ("limits", "throttled"), [((1824, 1824), False), ((1824, 1500), True), ((1500, 1824), True)]
+)
+def test_a_changed_upper_limit_is_throttling(limits: tuple[int, int], throttled: bool) -> None:
+    name = "extra./sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq"
+    edges = [Sample(t, t, "begin", {name: 1824, "extra./x": t}, {}, ()) for t in (1, 9)]
+    between = [Sample(5, 5, "sample", {name: limit}, {}, ()) for limit in limits]
+    reasons = throttle_reasons(edges[0], between, edges[1])
+    assert bool(reasons) == throttled
+    if throttled:
+        assert reasons == ("policy4 was throttled: at most 1500 kHz at times, 1824 otherwise",)

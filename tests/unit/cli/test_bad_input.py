@@ -16,7 +16,7 @@ import analysis.cli
 import android_tests.__main__ as devices
 import harness.campaign.command as campaign
 import harness.native.__main__ as native
-import harness.virtual.command as virtual
+import harness.variants.command as virtual
 from analysis.judging.pipeline import judge
 
 ROOT = Path(__file__).parents[3]
@@ -58,11 +58,11 @@ PYTEST: list[tuple[tuple[str, ...], str]] = [
     (("--variant", "a=stock", "--variant", "b=kernel:image=FILE,modules=EMPTY"), "is not a bzImage"),
     (("--variant", "a=stock", "--variant", "b=patch:NONE"), "NONE"),
     (("--scenario", ""), "no scenario given"),
-    (("--pairs", "x"), "'x' is no whole number"),
-    (("--pairs", "-1"), "-1 pairs make no campaign"),
-    (("--pairs", "201"), "201 pairs make no campaign"),
-    (("--reps", "1.5"), "is no whole number"),
-    (("--seed", "x"), "is no whole number"),
+    (("--pairs", "x"), "'x' is not an integer"),
+    (("--pairs", "-1"), "--pairs must be 1 to 200, not -1"),
+    (("--pairs", "201"), "--pairs must be 1 to 200, not 201"),
+    (("--reps", "1.5"), "is not an integer"),
+    (("--seed", "x"), "is not an integer"),
     (("--profile", "NONE.toml"), "no profile"),
     (("--profile", "NOT-TOML.toml"), "cannot be read"),
     (("--profile", "NOT-TEXT.toml"), "cannot be read"),
@@ -70,14 +70,14 @@ PYTEST: list[tuple[tuple[str, ...], str]] = [
     (("--campaign", "NONE.toml"), "NONE.toml"),
     (("--campaign", "NOT-TOML.toml"), "cannot be read"),
     (("--campaign", "UNKNOWN-KEY.toml"), "workload"),
-    (("--virtual-cpus", "0"), "give 1 to 64"),
-    (("--virtual-cpus", "two"), "is no whole number"),
-    (("--virtual-memory-mb", "1"), "give 96 or more"),
-    (("--virtual-memory-mb", "99999999"), "at most"),
+    (("--virtual-cpus", "0"), "--virtual-cpus must be 1 to 64"),
+    (("--virtual-cpus", "two"), "is not an integer"),
+    (("--virtual-memory-mb", "1"), "must be 96 to 1048576"),
+    (("--virtual-memory-mb", "99999999"), "must be 96 to 1048576"),
     (("--virtual-kernel", "FILE"), "go together"),
     (("--virtual-kernel", "FILE", "--virtual-modules", "EMPTY"), "is not a bzImage"),
-    ((*PHONES, "--adb-port", "99999"), "is not a port"),
-    ((*PHONES, "--adb-port", "x"), "is no whole number"),
+    ((*PHONES, "--adb-port", "99999"), "--adb-port must be 1 to 65535"),
+    ((*PHONES, "--adb-port", "x"), "is not an integer"),
     (("--device", "phone", "--variant", "a=stock", "--variant", "b=as-is"), "has no kind 'stock'"),
     (("--results", "FILE"), "is a file, not a results folder"),
     (("--results", "FILE/below"), "is a file, not a results folder"),
@@ -135,8 +135,8 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("campaign", ("run", "NOT-TOML.toml"), "cannot be read"),
     ("campaign", ("run", "EMPTY"), "EMPTY"),
     ("campaign", ("run", "algorithms", "--leg", "lz5"), "did you mean 'lz4'"),
-    ("campaign", ("run", "algorithms", "--pairs", "0"), "0 pairs"),
-    ("campaign", ("run", "algorithms", "--pairs", "x"), "invalid int value"),
+    ("campaign", ("run", "algorithms", "--pairs", "0"), "--pairs must be 1 to 200"),
+    ("campaign", ("run", "algorithms", "--pairs", "x"), "'x' is not an integer"),
     ("campaign", ("run", "algorithms", "--results", "FILE"), "is a file"),
     ("campaign", ("run", "reviewers", "--results", "/proc/x"), "cannot be written"),
     ("campaign", ("run", "reviewers", "--results", "NO-PLAN"), "not the plan"),
@@ -153,7 +153,7 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("native", ("more",), "more"),
     ("devices", (), "doctor|restore"),
     ("devices", ("docter",), "invalid choice"),
-    ("devices", ("doctor", "--adb-port", "x"), "invalid int value"),
+    ("devices", ("doctor", "--adb-port", "x"), "'x' is not an integer"),
     ("devices", ("doctor", "--adb-port", "99999"), "99999"),
     ("devices", ("doctor", "--adb-port", "1"), "no adb server answers"),
     ("devices", ("doctor", "--lab", "NONE.toml"), "NONE.toml"),

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.contract.variant import Variant
 from foundation.errors import DeviceError, DeviceLost, LabError, UsageError
 from harness.device.adb.adb_link import error_from_adb
 from harness.device.adb.adb_server import ListedDevice
@@ -22,7 +21,6 @@ from harness.device.adb.shell_v2 import (
 )
 from harness.device.deadline import Deadline, wait_until
 from harness.device.identity import thread_names
-from harness.device.switches import switches_of
 
 
 @pytest.mark.parametrize(
@@ -115,34 +113,3 @@ def test_deadlines() -> None:
     assert not wait_until(lambda: False, Deadline(0.01), every_s=0.001)
     with pytest.raises(UsageError):
         Deadline(-1)
-
-
-def test_switches() -> None:
-    assert switches_of(Variant("a", "as-is")) == []
-    assert switches_of(Variant("a", "boot", {"image": "boot.img"})) == []
-    (pin,) = switches_of(Variant("a", "sysctl", {"vm.kcompressd": "0"}))
-    assert (pin.path, pin.wanted) == ("/proc/sys/vm/kcompressd", "0")
-    path = "/sys/module/kcompressd/parameters/kcompressd_enabled"
-    (pin,) = switches_of(Variant("a", "param", {path: "N"}))
-    assert (pin.path, pin.wanted) == (path, "N")
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "said"),
-    [
-        ("kernel", {}, "a phone has no kind 'kernel' -> known: as-is, sysctl, param, boot, flash"),
-        ("flahs", {"set": "x"}, "did you mean 'flash'?"),
-        ("sysclt", {"vm.x": "1"}, "did you mean 'sysctl'?"),
-        ("as-is", {"a": "b"}, "takes no options, got a"),
-        ("sysctl", {}, "switches nothing -> write v=sysctl:vm.kcompressd=0"),
-        ("sysctl", {"../../x": "1"}, "is not a sysctl"),
-        ("sysctl", {"swappiness": "1"}, "is not a sysctl"),
-        ("param", {"/data/x": "1"}, "is not a file of /sys or /proc/sys"),
-        ("param", {"/sys/../data/x": "1"}, "is not a file of /sys"),
-    ],
-)
-def test_variants_that_a_phone_refuses(kind: str, options: dict[str, str], said: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        switches_of(Variant("v", kind, options))
-    assert said in str(caught.value)
-    assert "variant 'v'" in str(caught.value)

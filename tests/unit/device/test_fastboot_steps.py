@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foundation.contract.variant import Variant
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
-from harness.campaign.options import CommandLine, settings_of
+from harness.campaign.merging import settings_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of
-from harness.campaign.variants import parse_variant
 from harness.device.fastboot.choice import (
     Kernel,
     KnownGood,
     SlotKernel,
     check_together,
-    hashes_of,
-    kernel_of,
     known_good_of,
 )
 from harness.device.fastboot.dry_run import kernel_commands
@@ -39,7 +34,9 @@ from harness.device.fastboot.steps import (
     steps_back,
     steps_to,
 )
+from harness.variants.variant import Variant, hashes_of, kernels_of, parse_variant
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
+from tests.variants import phone_variant
 
 ONE = FakeKernel("6.6.30-one")
 TWO = FakeKernel("6.6.30-two")
@@ -77,9 +74,7 @@ def flashed(folder: Path, slot: str = "inactive", name: str = "v") -> Variant:
 
 
 def kernel(variant: Variant) -> Kernel:
-    found = kernel_of(variant)
-    assert found is not None
-    return found
+    return kernels_of([variant])[variant.name]
 
 
 def run(steps: list[Step], now: Situation) -> Situation:
@@ -113,13 +108,13 @@ def test_a_slot_that_is_none(one: Path) -> None:
     with pytest.raises(
         UsageError, match=r"variant 'v': there is no slot 'c' -> slots are inactive, active, a, b"
     ):
-        kernel_of(flashed(one, "c"))
+        flashed(one, "c")
     with pytest.raises(UsageError, match="the phone has no slots, and slot=b was asked for"):
         steps_to(kernel(flashed(one, "b")), Situation("android", ""), PhoneNames("s", "s", "", ""), None)
 
 
 def test_hashes_are_part_of_the_plan(one: Path, two: Path) -> None:
-    found = hashes_of([Variant("base", "as-is"), flashed(one, name="one"), flashed(two, name="two")])
+    found = hashes_of([phone_variant("base=as-is"), flashed(one, name="one"), flashed(two, name="two")])
     assert {name: sorted(hashes) for name, hashes in found.items()} == {
         "one": ["boot", "dtbo"],
         "two": ["boot"],
@@ -224,15 +219,15 @@ def test_modules_before_the_kernel_there_and_after_it_back(tmp_path: Path) -> No
 
 
 def shown(blocks: list[Variant], options: FlashOptions, serial: str | None = "R58") -> list[str]:
-    variants = [variant for number, variant in enumerate(blocks) if variant not in blocks[:number]]
-    lines = kernel_commands(blocks, variants, options, serial=serial)
+    names = [variant.name for variant in blocks]
+    lines = kernel_commands(names, kernels_of(blocks), options, serial=serial)
     return [line for line in lines if not line.startswith("FOUND is")]
 
 
 def test_dry_run_of_a_kernel_from_memory(tmp_path: Path) -> None:
     path = tmp_path / "boot.img"
     path.write_bytes(boot_image(ONE))
-    base, ram = Variant("base", "as-is"), Variant("ram", "boot", {"image": str(path)})
+    base, ram = phone_variant("base=as-is"), phone_variant(f"ram=boot:image={path}")
     digest = hashes_of([ram])["ram"]["boot"]
     text = shown([base, ram, ram, base], FlashOptions())
     assert text == [
@@ -266,13 +261,13 @@ def test_dry_run_of_a_set(one: Path, good: Path) -> None:
     with pytest.raises(UsageError, match="nothing says what to roll back to"):
         shown([flashed(one)], FlashOptions())
     with pytest.raises(UsageError, match="no variant writes to the phone"):
-        shown([Variant("base", "as-is")], FlashOptions(known_good="slot"))
+        shown([phone_variant("base=as-is")], FlashOptions(known_good="slot"))
 
 
-def phone_line(one: Path, good: Path, **more: Any) -> CommandLine:
+def phone_line(one: Path, good: Path, **more: Any) -> dict[str, Any]:
     variants = ("found=as-is", f"one=flash:set={one}")
-    line = CommandLine(device="phone", variants=variants, scenarios="idle", pairs=1, seed=1)
-    return replace(line, allow_flash=True, known_good=str(good), **more)
+    line = {"device": "phone", "variants": variants, "scenarios": ("idle",), "pairs": 1, "seed": 1}
+    return {**line, "allow_flash": True, "known_good": str(good), **more}
 
 
 def test_a_campaign_shows_its_commands_and_keeps_its_images(one: Path, good: Path, tmp_path: Path) -> None:
@@ -297,13 +292,15 @@ def test_the_options_of_a_phone_reach_every_leg(one: Path, good: Path, tmp_path:
     lab = tmp_path / "lab.toml"
     lab.write_text('[[device]]\nserial = "R58"\nmodel = "M"\nbuild = "a/b/c"\n')
     line = phone_line(one, good, campaign=str(file), lab=lab, boot_deadline_s=60.0, reboot_between=True)
-    runs = runs_of(replace(line, variants=(), results=tmp_path / "r"), [])
+    del line["variants"]
+    line["results"] = tmp_path / "r"
+    runs = runs_of(line)
     assert [run.name for run in runs] == ["own/x", "own/y"]
     text = " ".join(runs[1].arguments)
-    assert text.endswith(
-        f"--seed 1 --lab {lab} --known-good {good} --boot-deadline-s 60.0 --reboot-between --allow-flash"
-    )
-    slot = runs_of(replace(line, variants=(), known_good="slot", results=tmp_path / "r"), [])
+    for_phone = f"--lab {lab} --reboot-between --allow-flash --known-good {good} --boot-deadline-s 60.0"
+    assert f" {for_phone} " in text
+    assert text.endswith("--seed 1")
+    slot = runs_of({**line, "known_good": "slot"})
     assert "--known-good slot " in " ".join(slot[0].arguments)
 
 
@@ -311,9 +308,9 @@ def test_the_options_of_a_phone_reach_every_leg(one: Path, good: Path, tmp_path:
     ("more", "words"),
     [
         ({"device": "virtual"}, "--allow-flash is for a phone"),
-        ({"boot_deadline_s": 0.0}, "--boot-deadline-s 0 is no time for a boot"),
+        ({"boot_deadline_s": 0.0}, "--boot-deadline-s must be 1 to 3600"),
     ],
 )
 def test_options_that_cannot_be(one: Path, good: Path, more: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        settings_of(replace(phone_line(one, good), **more))
+        settings_of(phone_line(one, good, **more))

@@ -21,7 +21,7 @@ from analysis.distributions import (
 )
 from analysis.distributions.distributions import stepped
 from analysis.distributions.timelines import in_steps, step_s
-from analysis.frames import columns
+from analysis.judging import columns
 from analysis.judging import detail_tables as tables
 from analysis.judging.judgement import Judgement
 from analysis.judging.pairing import RepetitionFigures

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -17,11 +16,13 @@ import pytest
 
 from analysis import frames
 from analysis.frames import columns
-from analysis.frames.columns import Columns
 from analysis.frames.reference import data_reference
-from analysis.judging.judgement import Judgement, Sensitivity, VerdictRow
+from analysis.judging import columns as files
+from analysis.judging.columns import Columns
+from analysis.judging.judgement import Judgement
 from analysis.judging.pipeline import judge
-from analysis.report import frames as of_page
+from analysis.judging.records import verdict_record
+from analysis.report.block_values import pair_figures
 from tests.unit.golden.builder import MS
 from tests.unit.golden.reading import of_suite, write
 
@@ -62,20 +63,18 @@ def test_documented_columns_are_those_of_the_files(campaign: Path, tmp_path: Pat
     judged = Path(shutil.copytree(campaign, tmp_path / campaign.name))
     judge(judged)
     table = pq.read_table(judged / "metrics.parquet")
-    assert table.column_names == list(columns.METRICS)
+    assert table.column_names == list(files.METRICS)
     kinds = {"text": "string", "whole": "int64", "number": "double", "truth": "bool"}
-    for name, column in columns.METRICS.items():
+    for name, column in files.METRICS.items():
         expected = kinds.get(column.type.removesuffix("?"), "list<element: string>")
         assert str(table.schema.field(name).type) == expected, name
         assert column.type.endswith("?") or table[name].null_count == 0, name
     rows = json.loads((judged / "verdicts.json").read_text())
     for row in rows:
-        assert row.keys() == columns.VERDICTS.keys()
-        assert row["with_voids"].keys() == columns.WITH_VOIDS.keys()
-        _check_types(row, columns.VERDICTS)
-        _check_types(row["with_voids"], columns.WITH_VOIDS)
-    assert list(columns.VERDICTS) == [field.name for field in fields(VerdictRow)]
-    assert list(columns.WITH_VOIDS) == [field.name for field in fields(Sensitivity)]
+        assert row.keys() == files.VERDICTS.keys()
+        assert row["with_voids"].keys() == files.WITH_VOIDS.keys()
+        _check_types(row, files.VERDICTS)
+        _check_types(row["with_voids"], files.WITH_VOIDS)
 
 
 def _check_types(row: dict[str, object], described: Columns) -> None:
@@ -113,13 +112,16 @@ def _check_frame(frame: pd.DataFrame, described: Columns) -> None:
 
 def test_frames_of_a_campaign(judgement: Judgement) -> None:
     figures = frames.repetitions(judgement)
-    assert list(figures.columns) == list(columns.METRICS)
+    assert list(figures.columns) == list(files.METRICS)
     _check_frame(frames.blocks(judgement), columns.BLOCKS)
     frame = frames.pairs(judgement)
     _check_frame(frame, columns.PAIRS)
+    record = verdict_record(judgement.rows[0])
+    assert list(record) == list(files.VERDICTS)
+    assert list(record["with_voids"]) == list(files.WITH_VOIDS)
     rows = frames.verdicts(judgement)
-    plain = [name for name in columns.VERDICTS if name != "with_voids"]
-    assert list(rows.columns) == [*plain, *(f"with_voids_{name}" for name in columns.WITH_VOIDS)]
+    plain = [name for name in files.VERDICTS if name != "with_voids"]
+    assert list(rows.columns) == [*plain, *(f"with_voids_{name}" for name in files.WITH_VOIDS)]
     assert len(rows) == len(judgement.rows)
     # The pairs are those that the verdict counted, and give its medians.
     for row in judgement.rows:
@@ -128,11 +130,11 @@ def test_frames_of_a_campaign(judgement: Judgement) -> None:
             & (frame["variant"] == row.variant)
             & (frame["metric"] == row.metric)
         ]
-        assert len(mine) == row.planned
+        assert len(mine) == row.situation.planned
         valid = mine[(mine["state"] == "valid") & mine["difference"].notna()]
         assert len(valid) == row.pairs
-        if row.pairs and row.baseline_median is not None:
-            assert valid["baseline_value"].median() == pytest.approx(row.baseline_median)
+        if row.compared is not None:
+            assert valid["baseline_value"].median() == pytest.approx(row.compared.baseline_median)
     counts = frames.blocks(judgement).set_index("block")["counts"]
     assert counts["002-baseline-idle"] == (not judgement.blocks[2].void_reasons)
     both = frames.together({"one": rows, "two": rows})
@@ -144,8 +146,10 @@ def test_pairs_are_those_of_the_page(judgement: Judgement) -> None:
     shared = [name for name in columns.PAIRS if name != "reason"]
     for (scenario, variant), metric in zip(judgement.pairs, ("allocstall", "pswpout") * 2, strict=True):
         mine = frames.pairs(judgement, [metric]).query("scenario == @scenario and variant == @variant")
-        page = of_page.pairs(judgement, scenario, variant, metric)
-        assert mine[shared].reset_index(drop=True).equals(page[shared])
+        groups = pair_figures(judgement, "comparison", scenario, variant)
+        page = {figure.title: figure.frame for _, figures in groups for figure in figures}
+        shown = page[f"{metric} [{judgement.metrics[metric].unit}]"]
+        assert mine[shared].reset_index(drop=True).equals(shown[shared].reset_index(drop=True))
 
 
 def test_frames_of_a_trace(trace: Path) -> None:

@@ -22,7 +22,7 @@ def test_it_is_the_estimate_that_the_judgement_has(pairs: int, tmp_path: Path) -
     for one in found:
         row = judgement.row(one.scenario, one.metric, one.variant)
         assert (one.pairs, one.planned, one.scale) == (pairs, 8, row.scale)
-        assert one.change == pytest.approx(row.ratio if one.scale == "ratio" else row.difference)
+        assert one.change == pytest.approx(row.change.value if row.change else None)
         assert one.change is not None
         assert one.low is not None
         assert one.high is not None

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.judging.pipeline import judge
-from analysis.report import write
+from analysis.judging.records import judgement_content, verdicts_content
+from analysis.report.page import write
 from analysis.stats.verdict import Word
 from analysis.trace_processor import EngineChoice
 from foundation.errors import ResultsError, UsageError
@@ -49,17 +50,20 @@ def test_each_metric_gets_its_word(tmp_path: Path) -> None:
 
 def test_numbers_of_a_row(tmp_path: Path) -> None:
     row = judge(ResultsFolder(tmp_path / "r").fill(model).save()).row("idle", "kswapd_cpu_ms", "patched")
-    assert row.ratio == pytest.approx(0.67, rel=0.02)
-    assert row.ratio is not None
-    assert row.ci_low is not None
-    assert row.ci_high is not None
-    assert row.ci_low <= row.ratio <= row.ci_high
+    assert row.compared is not None
+    change = row.compared.effect.change
+    assert change.scale == "ratio"
+    assert change.value == pytest.approx(0.67, rel=0.02)
+    assert change.low is not None
+    assert change.high is not None
+    assert change.low <= change.value <= change.high
     assert row.p == 2 / 256
     assert row.p_holm == pytest.approx(3 * 2 / 256)
-    assert (row.pairs, row.planned, row.finished, row.voids) == (8, 8, 8, 0)
+    situation = row.situation
+    assert (row.pairs, situation.planned, situation.finished, situation.void) == (8, 8, 8, 0)
     assert row.primary
     assert not row.exploratory
-    assert row.difference == pytest.approx(-990, rel=0.03)
+    assert row.compared.difference.estimate == pytest.approx(-990, rel=0.03)
 
 
 def test_a_value_of_zero_makes_a_difference_of_it(tmp_path: Path) -> None:
@@ -67,8 +71,9 @@ def test_a_value_of_zero_makes_a_difference_of_it(tmp_path: Path) -> None:
         "idle", "compression_cpu_ms", "patched"
     )
     assert row.scale == "difference"
-    assert row.ratio is None
-    assert row.difference == pytest.approx(1100, rel=0.02)
+    assert row.compared is not None
+    assert row.compared.effect.scale == "difference"
+    assert row.compared.difference.estimate == pytest.approx(1100, rel=0.02)
     assert row.exploratory
     assert row.p_holm is None
 
@@ -93,24 +98,27 @@ def test_repetitions_are_reduced_to_their_block_and_are_not_n(tmp_path: Path) ->
 def test_nothing_measured_yet(tmp_path: Path) -> None:
     judgement = judge(ResultsFolder(tmp_path / "r").root)
     assert {row.verdict for row in judgement.rows} == {"UNDECIDED"}
-    assert "unfinished: 0 of 8 pairs" in judgement.rows[0].reason
-    assert judgement.rows[0].ratio is None
+    assert "unfinished: 0 of 8 pairs" in judgement.rows[0].decision.reason
+    assert judgement.rows[0].compared is None
 
 
 def test_an_unfinished_campaign_has_interim_figures_and_no_verdict(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r").fill(model, until=13)
     row = judge(folder.save()).row("idle", "kswapd_cpu_ms", "patched")
     assert row.pairs == 6
-    assert row.ratio == pytest.approx(0.67, rel=0.02)
+    assert row.change is not None
+    assert row.change.scale == "ratio"
+    assert row.change.value == pytest.approx(0.67, rel=0.02)
     assert (row.verdict, row.exploratory) == ("UNDECIDED", True)
-    assert "unfinished: 6 of 8" in row.reason
+    assert "unfinished: 6 of 8" in row.decision.reason
 
 
 def test_one_pair(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r", pairs=1).fill(model)
     row = judge(folder.save()).row("idle", "kswapd_cpu_ms", "patched")
     assert row.p == 1.0
-    assert row.ci_low is None
+    assert row.change is not None
+    assert row.change.low is None
     assert (row.verdict, row.exploratory) == ("UNDECIDED", True)
 
 
@@ -140,11 +148,14 @@ def test_void_pairs_are_left_out_and_kept_beside(tmp_path: Path) -> None:
         )
     judgement = judge(folder.save())
     row = judgement.row("idle", "kswapd_cpu_ms", "patched")
-    assert (row.pairs, row.voids, row.verdict) == (9, 1, "IMPROVED")
-    assert row.with_voids.pairs == 10
-    assert row.with_voids.ci_high is not None
-    assert row.ci_high is not None
-    assert row.with_voids.ci_high > row.ci_high
+    assert (row.pairs, row.situation.void, row.verdict) == (9, 1, "IMPROVED")
+    assert row.with_voids is not None
+    assert row.with_voids.effect.pairs == 10
+    high = row.with_voids.effect.change.high
+    assert high is not None
+    assert row.change is not None
+    assert row.change.high is not None
+    assert high > row.change.high
     assert any("the host was busy" in reason for void in judgement.voids for reason in void.reasons)
 
 
@@ -157,7 +168,7 @@ def test_more_than_a_fifth_void_is_undecided(tmp_path: Path) -> None:
     row = judge(folder.save()).row("idle", "kswapd_cpu_ms", "patched")
     assert row.pairs == 7
     assert row.verdict == "UNDECIDED"
-    assert "3 of 10 pairs are void" in row.reason
+    assert "3 of 10 pairs are void" in row.decision.reason
 
 
 def test_a_kernel_failure_is_loud_and_decides_no_metric_of_its_scenario(tmp_path: Path) -> None:
@@ -171,7 +182,7 @@ def test_a_kernel_failure_is_loud_and_decides_no_metric_of_its_scenario(tmp_path
     assert judgement.failed
     assert judgement.kernel_failures[0].text == "KernelCrash: oops in kcompressd"
     busy = judgement.row("busy", "allocstall", "patched")
-    assert (busy.verdict, busy.kernel_failures, busy.voids) == ("UNDECIDED", 1, 0)
+    assert (busy.verdict, busy.situation.failed, busy.situation.void) == ("UNDECIDED", 1, 0)
     assert judgement.row("idle", "allocstall", "patched").verdict == "REGRESSED"
     assert json.loads((folder.root / "judgement.json").read_text())["failed"] is True
 
@@ -185,8 +196,8 @@ def test_a_metric_unknown_in_too_many_pairs_is_undecided(tmp_path: Path) -> None
         folder.block(block, [values])
     judgement = judge(folder.save())
     row = judgement.row("idle", "allocstall", "patched")
-    assert (row.pairs, row.missing, row.verdict) == (7, 3, "UNDECIDED")
-    assert "invented as unknown" in row.reason
+    assert (row.pairs, row.situation.missing, row.verdict) == (7, 3, "UNDECIDED")
+    assert "invented as unknown" in row.decision.reason
     assert judgement.row("idle", "kswapd_cpu_ms", "patched").pairs == 10
 
 
@@ -194,13 +205,13 @@ def test_three_variants_are_each_held_against_the_first(tmp_path: Path) -> None:
     again = {"name": "again", "kind": "stock", "options": {}, "spec": "again=stock"}
     folder = ResultsFolder(tmp_path / "r", variants=(BASELINE, PATCHED, again)).fill(model)
     judgement = judge(folder.save())
-    assert {(row.baseline, row.variant) for row in judgement.rows} == {
+    assert {(row.question.baseline, row.variant) for row in judgement.rows} == {
         ("baseline", "patched"),
         ("baseline", "again"),
     }
     assert judgement.row("idle", "kswapd_cpu_ms", "patched").verdict == "IMPROVED"
     same = judgement.row("idle", "kswapd_cpu_ms", "again")
-    assert (same.verdict, same.same_kernel) == ("SAME", True)
+    assert (same.verdict, same.question.same_kernel) == ("SAME", True)
     assert {floor.variant for floor in judgement.noise_floor} == {"again"}
     assert not judgement.failed
 
@@ -278,8 +289,9 @@ def test_traces_are_read_once_and_then_their_figures_are_used_again(tmp_path: Pa
     folder = with_traces(tmp_path)
     read: list[str] = []
     row = judge(folder.root, progress=read.append).row("idle", "kswapd_cpu_ms", "patched")
-    assert row.baseline_median == pytest.approx(200.5)
-    assert row.variant_median == pytest.approx(100.5)
+    assert row.compared is not None
+    assert row.compared.baseline_median == pytest.approx(200.5)
+    assert row.compared.variant_median == pytest.approx(100.5)
     assert len(read) == 4
     read.clear()
     judge(folder.root, progress=read.append)
@@ -327,7 +339,7 @@ def test_a_changed_trace_is_void_and_never_read(tmp_path: Path) -> None:
     path = folder.root / "blocks" / folder.blocks[0].folder() / "rep-0" / "trace.perfetto-trace"
     path.write_bytes(golden(5))
     row = judge(folder.root).row("idle", "kswapd_cpu_ms", "patched")
-    assert (row.pairs, row.voids) == (1, 1)
+    assert (row.pairs, row.situation.void) == (1, 1)
     reasons = [reason for void in judge(folder.root).voids for reason in void.reasons]
     assert any("not the one recorded" in reason for reason in reasons)
 
@@ -342,7 +354,7 @@ def test_without_its_trace_a_repetition_lives_on_its_kept_figures_or_is_void(tmp
     assert (folder.root / "verdicts.json").read_bytes() == verdicts
     (folder.root / "metrics.parquet").unlink()
     judgement = judge(folder.root)
-    assert judgement.row("idle", "kswapd_cpu_ms", "patched").voids == 2
+    assert judgement.row("idle", "kswapd_cpu_ms", "patched").situation.void == 2
     assert "the trace is missing" in judgement.voids[0].reasons[0]
 
 
@@ -352,11 +364,11 @@ def test_a_trace_that_the_analysis_finds_cut_voids_its_pair(tmp_path: Path) -> N
     folder.trace(folder.blocks[3], 0, b"this is no trace at all")
     judgement = judge(folder.root)
     row = judgement.row("idle", "kswapd_cpu_ms", "patched")
-    assert (row.pairs, row.voids) == (1, 1)
+    assert (row.pairs, row.situation.void) == (1, 1)
     void = {void.what: void.reasons for void in judgement.voids}
     assert f"{folder.blocks[2].folder()}/rep-0" in void
     assert f"{folder.blocks[3].folder()}/rep-0" in void
-    assert str(tmp_path) not in json.dumps(judgement.to_json())
+    assert str(tmp_path) not in json.dumps([judgement_content(judgement), verdicts_content(judgement)])
 
 
 def test_kept_figures_of_older_definitions_stand_where_the_trace_is_gone(tmp_path: Path) -> None:

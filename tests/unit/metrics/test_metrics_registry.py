@@ -129,3 +129,26 @@ def test_the_reference_in_the_docs_is_that_of_the_code() -> None:
     assert page.read_text(encoding="utf-8") == reference(all_metrics()), (
         "run: python -m analysis reference > docs/metrics.md"
     )
+
+
+#: How a definition names a percentile or a maximum; every other one is a sum, a mean, a share or a count.
+_ORDER_STATISTIC = re.compile(r"^(median|\d+th percentile|maximum|longest|most) ")
+
+
+def test_definition_reduction_and_documents_agree() -> None:
+    rule = (_ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    assert "the mean of its valid repetitions (the\n   median for latency percentiles and maxima)" in rule
+    reference_page = (_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for name, metric in all_metrics().items():
+        expected = "median" if _ORDER_STATISTIC.match(metric.definition) else "mean"
+        assert metric.reduce == expected, name
+        entry = reference_page.partition(f"### {name}\n")[2].partition("\n### ")[0]
+        assert f", {expected} of a block's repetitions\n" in entry, name
+
+
+def test_metrics_that_reports_show_have_places_of_their_own() -> None:
+    shown = [
+        metric.shown for metric in all_metrics().values() if metric.shown.terminal or metric.shown.mail
+    ]
+    assert len({one.order for one in shown}) == len(shown) == 34
+    assert all(one.order > 0 for one in shown)

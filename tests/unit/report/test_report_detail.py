@@ -16,9 +16,12 @@ from analysis.distributions.names import DIRECT_RECLAIM, SERIES
 from analysis.distributions.records import Series, no_distribution, no_series
 from analysis.judging.judgement import Judgement
 from analysis.judging.pipeline import judge
-from analysis.report import detail_frames, plots_detail, write
-from analysis.report.figures_detail import Absent, course_figure, latency_figures
-from analysis.report.fragment import PageFigure
+from analysis.report import course, latencies
+from analysis.report.course import course_figure
+from analysis.report.details import Absent
+from analysis.report.latencies import latency_figures
+from analysis.report.page import write
+from analysis.report.page_figure import PageFigure
 from tests.unit.details import detail
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import ResultsFolder
@@ -37,7 +40,7 @@ def test_events_are_those_of_valid_repetitions_of_valid_pairs(tmp_path: Path) ->
     void = next(block for block in folder.blocks if block.pair == 3 and block.variant == "patched")
     folder.rows = [row for row in folder.rows if row[0].block != void.folder()]
     folder.block(void, [model("idle", "patched", 3, 0)], outcome="void", void_reps={0: ["busy"]})
-    events = detail_frames.latencies(judged(folder), "idle", "patched", DIRECT_RECLAIM)
+    events = latencies.latencies(judged(folder), "idle", "patched", DIRECT_RECLAIM)
     # Both halves of a void pair are left out.
     assert sorted(events["pair"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert events.groupby(["variant", "pair"])["count"].sum().unique().tolist() == [900]
@@ -52,19 +55,19 @@ def test_the_cumulative_distribution_is_that_of_all_events() -> None:
             "count": [1, 1, 2, 1],
         }
     )
-    steps = detail_frames.cumulative(events)
+    steps = latencies.cumulative(events)
     whole = steps[steps["block"].isna() & (steps["variant"] == "a")]
     assert whole[["value", "share", "events"]].to_numpy().tolist() == [[2.0, 0.75, 4], [4.0, 1.0, 4]]
     first = steps[steps["block"] == "0"]
     assert first[["value", "share"]].to_numpy().tolist() == [[2.0, 0.5], [4.0, 1.0]]
-    assert plots_detail.quantiles(events) == {"a": (2.0, 4.0, 4.0), "b": (8.0, 8.0, 8.0)}
+    assert latencies.quantiles(events) == {"a": (2.0, 4.0, 4.0), "b": (8.0, 8.0, 8.0)}
 
 
 def test_many_events_keep_their_tail_and_their_shares() -> None:
     values = np.random.default_rng(1).lognormal(1, 1, 5000)
     found = stepped("x", "ms", values.tolist())
     events = pd.DataFrame({"variant": "a", "block": "0", "value": found.values, "count": found.counts})
-    steps = detail_frames.cumulative(events)
+    steps = latencies.cumulative(events)
     whole = steps[steps["block"].isna()]
     assert len(whole) <= 400
     assert len(steps[steps["block"].notna()]) <= 41
@@ -81,11 +84,11 @@ def test_the_typical_pair_is_nearest_to_the_estimate(tmp_path: Path) -> None:
         return {**model(scenario, variant, pair, rep), "kswapd_cpu_ms": 1000 * share}
 
     judgement = judged(ResultsFolder(tmp_path / "r", detail=detail).fill(uneven))
-    found = detail_frames.typical(judgement, "idle", "patched")
+    found = course.typical(judgement, "idle", "patched")
     assert not isinstance(found, str)
-    estimate = judgement.row("idle", "kswapd_cpu_ms", "patched").ratio
+    estimate = judgement.row("idle", "kswapd_cpu_ms", "patched").change
     assert estimate is not None
-    distances = [abs(math.log(change / estimate)) for change in changes]
+    distances = [abs(math.log(change / estimate.value)) for change in changes]
     assert found.pair.number == int(np.argmin(distances))
     assert f"{(changes[found.pair.number] - 1) * 100:+.1f} %" in found.words
     assert (found.baseline.block.place.variant, found.variant.block.place.variant) == (
@@ -145,7 +148,7 @@ def test_a_folder_of_before_says_how_to_get_the_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("values", [[0.0], [0.0, 0.0], [3.0], [1e-3, 1e5], [500.0, 500.1], [641.0, 702.0]])
 def test_axes_fit_any_latencies(values: list[float]) -> None:
     events = pd.DataFrame({"variant": "a", "block": "0", "value": values, "count": 1})
-    figure = plots_detail.cdf(events, "a")
+    figure = latencies.cdf(events, "a")
     assert figure is not None
     ticks = figure.layout.xaxis.tickvals
     low, high = (10**edge for edge in figure.layout.xaxis.range)
@@ -155,8 +158,8 @@ def test_axes_fit_any_latencies(values: list[float]) -> None:
 
 def test_lanes_without_a_value_take_the_place_of_their_title(tmp_path: Path) -> None:
     times = np.array([0.0, 1.0])
-    whole = plots_detail.timelines(course_of(dict.fromkeys(SERIES, times)), "a")
-    part = plots_detail.timelines(course_of({"free_memory_mb": times}), "a")
+    whole = course.timelines(course_of(dict.fromkeys(SERIES, times)), "a")
+    part = course.timelines(course_of({"free_memory_mb": times}), "a")
     assert whole is not None
     assert part is not None
     assert part.layout.height < whole.layout.height / 2

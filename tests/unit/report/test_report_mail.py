@@ -11,8 +11,8 @@ import pytest
 from analysis import cli
 from analysis.judging.pipeline import judge
 from analysis.metrics import all_metrics
-from analysis.report import render
 from analysis.report.mail import WIDTH, mail_text
+from analysis.report.page import render
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
 
@@ -71,8 +71,9 @@ def test_every_primary_stands_with_interval_floor_and_verdict(tmp_path: Path) ->
     lines = part.splitlines()
     at = next(number for number, line in enumerate(lines) if "*kswapd_cpu_ms" in line)
     row = judgement.row("busy", "kswapd_cpu_ms", "patched")
-    assert row.ratio is not None
-    assert f"{(row.ratio - 1) * 100:+.1f}%" in lines[at]
+    assert row.change is not None
+    assert row.change.scale == "ratio"
+    assert f"{(row.change.value - 1) * 100:+.1f}%" in lines[at]
     assert lines[at].endswith("0.023")
     floor = next(f for f in judgement.noise_floor if (f.scenario, f.metric) == ("busy", "kswapd_cpu_ms"))
     assert f" {math.expm1(floor.typical) * 100:.1f}% " in lines[at]

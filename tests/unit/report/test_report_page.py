@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from analysis.judging.pipeline import judge
-from analysis.report import render, write
 from analysis.report.answers import answers, question
 from analysis.report.environment import facts
+from analysis.report.page import render, write
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
 
@@ -203,7 +203,7 @@ def test_every_verdict_of_the_rows_is_on_the_page(tmp_path: Path) -> None:
     words = Page(render(judgement)).words
     for row in judgement.rows:
         assert row.change_text() in words
-        assert row.reason in words
+        assert row.decision.reason in words
     for block in judgement.campaign.blocks:
         assert block.repetitions[0].trace.sha256[:16] in words
     assert "python -m analysis report r" in words

@@ -20,7 +20,8 @@ from analysis.stats.sample_size import (
     pairs_for_p,
     pairs_needed,
 )
-from analysis.stats.verdict import Direction, Situation, Verdict, decide
+from analysis.stats.verdict import Situation, Verdict, decide
+from foundation.comparison import Direction
 
 P = st.one_of(st.none(), st.floats(0, 1))
 

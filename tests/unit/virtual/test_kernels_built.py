@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from foundation.contract.variant import Variant
 from foundation.errors import HostError, UsageError
-from harness.campaign.variants import parse_variant, pin_contents
-from harness.virtual import recipes
+from harness.variants.kinds import built, patch
+from harness.variants.on_virtual import VirtualKind
+from harness.variants.variant import parse_variant, pin_contents
 from harness.virtual.kernels import KernelBundle
 from harness.virtual.kernels.built import (
     PAGE_IO_PATCH,
@@ -28,6 +28,7 @@ from harness.virtual.kernels.built.kernel import (
     content_key,
 )
 from harness.virtual.kernels.built.source import builds_dir, exclusive_builds, known_source
+from tests.variants import virtual_variant
 
 DIFF = "--- a/mm/one.c\n+++ b/mm/one.c\n@@ -1 +1 @@\n-one\n+two\n"
 SOURCE = Path("/cache/work/source")
@@ -278,14 +279,15 @@ def test_an_edited_patch_is_another_variant(tmp_path: Path) -> None:
     parsed = parse_variant(f"p=patch:{path}", device_kind="virtual")
     (first,) = pin_contents([parsed])
     assert first.options["content"] == patch_content(path)
-    assert pin_contents([first, Variant("b", "stock")]) == (first, Variant("b", "stock"))
+    stock = virtual_variant("b=stock")
+    assert pin_contents([first, stock]) == (first, stock)
     patch_at(path, DIFF.replace("two", "three"))
     (second,) = pin_contents([parsed])
     assert first != second
     with pytest.raises(UsageError, match="has the content"):
         pin_contents([first])
     with pytest.raises(UsageError, match="has changed"):
-        recipes.recipe(first)
+        first.kind.prepare(print)
 
 
 def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Path) -> None:
@@ -296,18 +298,20 @@ def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Pat
 
 def test_what_proves_a_built_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = KernelBundle("b", "6.1.7-suite-1a2b3c4d", Path("image"), (), {"vmlinux": "beef"}, False)
-    monkeypatch.setattr(recipes, "built_bundle", lambda progress: bundle)
-    monkeypatch.setattr(recipes, "page_io_bundle", lambda progress: bundle)
-    monkeypatch.setattr(recipes, "patched_bundle", lambda file, config, progress, content: bundle)
+    monkeypatch.setattr(built, "built_bundle", lambda progress: bundle)
+    monkeypatch.setattr(built, "page_io_bundle", lambda progress: bundle)
+    monkeypatch.setattr(patch, "patched_bundle", lambda file, config, progress, content: bundle)
     thread = {}
-    for variant in (
-        Variant("a", "built"),
-        Variant("b", "kcompressd-page-io"),
-        Variant("c", "patch", {"file": "x"}),
-        Variant("d", "patch", {"file": "x", "thread": "yes"}),
-        Variant("e", "patch", {"file": "x", "thread": "no"}),
+    for text in (
+        "a=built",
+        "b=kcompressd-page-io",
+        "c=patch:x",
+        "d=patch:x,thread=yes",
+        "e=patch:x,thread=no",
     ):
-        expectation = recipes.recipe(variant).expectation
+        variant = virtual_variant(text)
+        assert isinstance(variant.kind, VirtualKind)
+        expectation = variant.kind.recipe().expectation
         assert expectation.release == "6.1.7-suite-1a2b3c4d"
         assert expectation.build_ids == {"vmlinux": "beef"}
         thread[variant.name] = (expectation.compression_thread, expectation.live_counter)

@@ -1,16 +1,14 @@
-"""Kills in a log, why processes ended, actions of a profile, and a trace that contradicts am."""
+"""Kills in a log, why processes ended, actions of a profile, and kills that lmkd marked in a trace."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import UsageError
-from workloads.app_actions import Action, argv_of, pixels
+from workloads.app_actions import Action, argv_of
 from workloads.kills import Kill, KillMark, by_reason, parse_exit_info, parse_kills, parse_mark, with_marks
-from workloads.launches import LaunchState, trace_doubts
 from workloads.profile import PROFILES, load_profile
 
 GOOD = (PROFILES / "phone-apps.toml").read_text()
@@ -116,42 +114,12 @@ def test_a_mistake_in_an_action(tmp_path: Path, old: str, new: str, words: str) 
 
 def test_commands_of_actions() -> None:
     size = (1080, 2400)
-    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", pixels(size)) == [
+    assert argv_of(Action("key", 1, 1.0, text="MEDIA_NEXT"), "a.b", size) == [
         "input",
         "keyevent",
         "KEYCODE_MEDIA_NEXT",
     ]
-    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", pixels(size))[2:] == ["270", "1200"]
-
-
-@dataclass(frozen=True)
-class Started:
-    launch_state: LaunchState
-    pid_after: int | None
-    index: int = 3
-    package: str = "a.b"
-    t_begin_boot_ns: int = 1_000_000_000
-    t_end_boot_ns: int = 2_000_000_000
-
-
-@pytest.mark.parametrize(
-    ("state", "born_ns", "void", "unseen"),
-    [
-        ("COLD", 1_200_000_000, False, 0),
-        ("COLD", 992_000_000, False, 0),
-        ("COLD", 500_000_000, False, 1),
-        ("COLD", None, False, 1),
-        ("HOT", 1_200_000_000, True, 0),
-        ("WARM", 1_999_000_000, True, 0),
-        ("HOT", 500_000_000, False, 0),
-        ("HOT", None, False, 0),
-    ],
-)
-def test_the_trace_against_am(state: LaunchState, born_ns: int | None, void: bool, unseen: int) -> None:
-    births = {1: 1} | ({} if born_ns is None else {77: born_ns})
-    reasons, count = trace_doubts([Started(state, 77)], births)
-    assert (bool(reasons), count) == (void, unseen)
-    assert trace_doubts([Started(state, 77)], {}) == ([], 0), "a trace without births says nothing"
+    assert argv_of(Action("tap", 1, 1.0, (0.25, 0.5)), "a.b", size)[2:] == ["270", "1200"]
 
 
 @pytest.mark.parametrize(

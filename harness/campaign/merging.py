@@ -1,0 +1,64 @@
+"""From a command line, and the campaign file it names, to the settings of one campaign."""
+
+from __future__ import annotations
+
+from foundation.errors import UsageError
+from harness.campaign.campaign_file import CampaignFile, Leg, load_campaign
+from harness.campaign.options import Given
+from harness.campaign.settings import OPTIONS, RESULTS, Settings
+from harness.campaign.workloads import DEFAULT, workload_named
+
+
+def settings_of(given: Given) -> Settings:
+    """The one campaign that is asked for.
+
+    ``given`` is the command line, with the ``workload`` of the test file if one was named. UsageError
+    for a conflict, or a leg that is not chosen.
+    """
+    if "campaign" in given:
+        file = load_campaign(given["campaign"])
+        return _of_leg(given, file, file.leg(given.get("leg")))
+    if "leg" in given:
+        raise UsageError("--leg chooses a leg of a campaign file", next_step="give --campaign FILE with it")
+    workload = given.get("workload", DEFAULT)
+    return _merged({"workload": workload, "results": RESULTS / workload}, given)
+
+
+def settings_of_all(given: Given) -> list[Settings]:
+    """As `settings_of`; of a file with legs, where no leg is chosen, all of them in order."""
+    if "campaign" not in given or "leg" in given:
+        return [settings_of(given)]
+    file = load_campaign(given["campaign"])
+    return [_of_leg(given, file, leg) for leg in file.legs]
+
+
+def _of_leg(given: Given, file: CampaignFile, leg: Leg) -> Settings:
+    for option in OPTIONS:
+        if option.fixed_by_file and option.name in given:
+            raise UsageError(
+                f"{option.flag} and --campaign {file.name}: the campaign file defines what is compared",
+                next_step=f"leave {option.flag} out, or change a copy of {file.path}",
+            )
+    workload = given.get("workload", file.workload)
+    if workload != file.workload:
+        raise UsageError(
+            f"campaign {file.name} is of {file.workload}, the test file of {workload}",
+            next_step=f"run android_tests/{workload_named(file.workload).file}, or android_tests",
+        )
+    results = given.get("results", RESULTS / file.name)
+    own = {"leg": leg.name, "results": results if leg.name is None else results / leg.name}
+    return _merged({**leg.given, "workload": workload}, {**given, **own})
+
+
+def _merged(below: Given, given: Given) -> Settings:
+    """The command line over the file over the defaults."""
+    device = given.get("device", "virtual")
+    for option in OPTIONS:
+        if option.name in given and option.device not in (None, device):
+            kind = "a phone" if option.device == "phone" else "a virtual device"
+            raise UsageError(
+                f"{option.flag} is for {kind}",
+                next_step=f"add --device={option.device}, or leave it out",
+            )
+    profile = workload_named(below["workload"]).profile
+    return Settings(**{"profile": profile, **below, **given})

@@ -1,0 +1,51 @@
+"""docs/options.md, made from the table of options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from harness.campaign.options import Option, Place
+
+_HEAD: Final = """# Options
+
+Made from the table of options in `harness/campaign/settings.py` by
+`python -m android_tests.campaign reference`.
+
+**p**: an option of `pytest android_tests`. **r**: of `python -m android_tests.campaign run`, where the
+default is what the file says. **d**, **u**: of `python -m android_tests doctor` and `restore`. A key in the
+second column may stand in a [campaign file](campaigns.md), at the top or in a leg. The command line comes
+before a leg, a leg before its file, the file before the defaults; `--variant`, `--profile`,
+`--virtual-cpus` and `--virtual-memory-mb` cannot be given together with a file.
+"""
+_LETTERS: Final[dict[Place, str]] = {"pytest": "p", "run": "r", "doctor": "d", "restore": "u"}
+_TABLES: Final = (
+    ("The campaign", None),
+    ("A phone (with `--device=phone`)", "phone"),
+    ("A virtual device", "virtual"),
+)
+
+
+def reference(options: Sequence[Option]) -> str:
+    """A page with a table for each kind of device, in the order of the options."""
+    parts = [_HEAD]
+    for title, device in _TABLES:
+        parts.append(f"## {title}\n\n| option | key of a file | where | values | default | what it does |")
+        parts.append("|---|---|---|---|---|---|")
+        parts += [_entry(option) for option in options if option.device == device]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _entry(option: Option) -> str:
+    typed = any(place != "file" for place in option.where)
+    words = option.flag if option.kind == "flag" else f"{option.flag} {option.value_name}"
+    cells = (
+        f"`{words}`" if typed else "",
+        f"`{option.key}`" if "file" in option.where else "",
+        " ".join(_LETTERS[place] for place in option.where if place in _LETTERS),
+        option.range_text,
+        option.default_words,
+        option.help,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"

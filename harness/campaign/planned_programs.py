@@ -1,0 +1,75 @@
+"""What the suite's own programs print in a dry run, where nothing is built and nothing is recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.campaign.host import Host
+from harness.capture import CaptureReport, RawCapture
+from harness.device.planned_phone import Program
+from workloads.switches import Switch
+
+_FACTS: Final = {
+    **{"sysname": "Linux", "release": "", "version": "", "machine": "aarch64"},
+    **{"page_size": 4096, "cpus": 1, "clk_tck": 100},
+    **dict.fromkeys(("boot_ns", "monotonic_ns", "monotonic_raw_ns", "realtime_ns"), 1),
+}
+_PAGES_PER_MB: Final = 256
+
+
+def _recorder(words: Sequence[str]) -> str:
+    if words[1] == "facts":
+        return json.dumps(_FACTS)
+    return json.dumps({"empty": True, "bytes": 0, "probed_ns": 1, "plain_ns": 1})
+
+
+def _poller(words: Sequence[str]) -> str:
+    mark = words[words.index("--mark") + 1]
+    return json.dumps({"t_boot_ns": 1, "t_end_boot_ns": 2, "mark": mark})
+
+
+def _eater(words: Sequence[str]) -> str:
+    pages = int(words[words.index("--mb") + 1]) * _PAGES_PER_MB
+    touches = int(words[words.index("--touches") + 1])
+    phases = {"fill": pages, "touch": touches, "verify": pages}
+    return "".join(
+        json.dumps(
+            dict.fromkeys(("t_boot_ns", "dur_us", "rewritten", "mismatches", "total_ns", "max_ns"), 0)
+            | {"event": event, "pages": count, "first_wrong": -1, "buckets": [[1, count]]}
+        )
+        + "\n"
+        for event, count in phases.items()
+        if count
+    )
+
+
+#: Programs that end, by name; and what others print while they run, and in all.
+PROGRAMS: Final[Mapping[str, Program]] = {"recorder": _recorder, "poller": _poller}
+PROCESSES: Final[Mapping[str, tuple[Program, Program]]] = {
+    "reclaim-suite-eater": (lambda words: '{"event":"hold"}\n', _eater)
+}
+
+
+def _report(raw: RawCapture, switches: Sequence[Switch], out: Path) -> CaptureReport:
+    return CaptureReport(
+        path=out,
+        backend=raw.backend,
+        bytes=0,
+        sha256="",
+        window_ns=raw.window_ns,
+        loss=(),
+        void_reasons=(),
+        thread_names=(),
+        missing_events=(),
+        records={},
+        seconds=0.0,
+    )
+
+
+#: Builds nothing, spends no time, and finds nothing wrong with what was recorded.
+PLANNED_HOST: Final = Host(
+    program=lambda name, arch: Path(name), sleep=lambda seconds: None, assemble=_report
+)

@@ -1,0 +1,365 @@
+"""What a phone answers in a dry run: a table of commands, files that hold what was written, and no phone.
+
+A value that only a real phone knows reads as ``<its value>``; where the suite wants a number it is one
+of `_NUMBERS`, which `shown` turns into such words. Everything outside the table is taken for a change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from foundation.contract.batch import answers_text, questions_in
+
+BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+ITS_VALUE: Final = "<its value>"
+_OWN: Final = "reclaim-suite"
+PID: Final = "99991"
+_NUMBERS: Final = {
+    "99990": "<N>",
+    PID: "<pid>",
+    "99992": "<kHz>",
+    "99988": "<its priority>",
+    "99989": "<its lowest kHz>",
+    "99998": "<its highest kHz>",
+    "99994": "<second>",
+    "99995": "<its bytes>",
+    "99996": "<KiB>",
+    "99997": "<page bytes>",
+    "12347": "<KiB>",
+    "24694": "<KiB>",
+    "ITS_ACTIVITY": "<its activity>",
+    "ITS_ALGORITHM": "<its algorithm>",
+}
+_NUMBER: Final = re.compile(rf"(?<!\d)({'|'.join(_NUMBERS)})(?!\d)")
+_DRAWN: Final = re.compile(r"(?<=eclaim-suite-)[0-9a-f]{8}(?=[.'])")
+#: A part of a shell text, or what joins two of them; quotes hold both together.
+_PART: Final = re.compile(
+    r"\s*(?P<joint>&&|\|\||[;\n])\s*|(?:'[^']*'|\"[^\"]*\"|\\.|&(?!&)|\|(?!\|)|[^'\"&|;\n])+"
+)
+_WRITE: Final = re.compile(r"(?:echo(?: (?P<text>.*?))?|cat) (?P<how>>>?) (?P<path>\S+)", re.DOTALL)
+_LAUNCH: Final = re.compile(r"read up rest .*am start -W -n '?(?P<package>[\w.]+)/.*", re.DOTALL)
+_QUIET: Final = re.compile(r" 2>(&1|/dev/null)")
+
+Answer = tuple[int, str]
+#: What a program of the suite prints, by its words.
+Program = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The phone that is planned with. ``perfetto`` "waits": of Android 13 or newer; "old": one without
+    ``--version``. ``unset``: Android's settings have no values. ``kills``: the first app that is started
+    again was killed. ``lacks`` are files that `test -e` does not find."""
+
+    api: int = 34
+    root: bool = True
+    perfetto: Literal["waits", "versions", "old", "none"] = "waits"
+    unset: bool = False
+    kills: bool = False
+    lacks: frozenset[str] = frozenset()
+    charging: bool = True
+    battery_percent: int = 100
+
+
+class PlannedPhone:
+    """``programs`` are the suite's own, by name; ``packages`` what is installed.
+
+    ``tested`` are the files that were looked for, in order.
+    """
+
+    def __init__(self, traits: Traits, programs: Mapping[str, Program], packages: Sequence[str]) -> None:
+        self.traits = traits
+        self.tested: list[str] = []
+        self._programs = programs
+        self._packages = packages
+        self._table = [(re.compile(pattern, re.DOTALL), reply) for pattern, reply in self._replies()]
+        self._ticks = 0
+        self._boots = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """All that the kernel holds is as the phone starts with it."""
+        self._boots += 1
+        self._files: dict[str, str] = {}
+        self._made: set[str] = set()
+        self._settings: dict[str, str] = {}
+        self._state = {
+            "zram": "99988",
+            "awake": "",
+            "airplane": "",
+            "idle": "1",
+            "dexopt": "1",
+            "traced": "",
+        }
+        self._state |= {"recording": "", "killed": "1" if self.traits.kills else ""}
+        self._pids: dict[str, str] = {}
+
+    def run(self, text: str, stdin: bytes | None = None) -> Answer:
+        """Exit status and standard output of a shell text."""
+        if questions := questions_in(text):
+            return 0, answers_text([self.run(question) for question in questions])
+        if launch := _LAUNCH.fullmatch(text):
+            return 0, self._launch(launch["package"])
+        status, said, joint = 0, "", ""
+        for match in _PART.finditer(text):
+            if match["joint"]:
+                joint = match["joint"]
+                continue
+            if (joint == "&&" and status) or (joint == "||" and not status):
+                continue
+            status, output = self._command(match[0].strip(), stdin)
+            said += output
+        return status, said
+
+    def reads_only(self, line: str) -> bool:
+        """Whether every command of a line is known to change nothing."""
+        if _LAUNCH.fullmatch(line):
+            return False
+        parts = [match[0].strip() for match in _PART.finditer(line) if not match["joint"]]
+        return all(_READING.fullmatch(_QUIET.sub("", part)) for part in parts if part)
+
+    def made(self, path: str) -> None:
+        """A file came to be: pushed, or made by a program."""
+        self._made.add(path)
+
+    def _command(self, command: str, stdin: bytes | None) -> Answer:
+        command = _QUIET.sub("", command)
+        if write := _WRITE.fullmatch(command):
+            text = _plain(write["text"] or "") if command.startswith("echo") else (stdin or b"").decode()
+            self._write(write["path"], text, append=write["how"] == ">>")
+            return 0, ""
+        for pattern, reply in self._table:
+            if found := pattern.fullmatch(command):
+                answer = reply(found)
+                return answer if isinstance(answer, tuple) else (0, f"{answer}\n" if answer else "")
+        words = command.split()
+        program = self._programs.get(words[0].rpartition("/")[2]) if words else None
+        return 0, program(words) if program is not None else ""
+
+    def _replies(self) -> list[tuple[str, Callable[[re.Match[str]], str | Answer]]]:
+        traits = self.traits
+        version = "Perfetto v50.1 (0)" if traits.perfetto in ("waits", "versions") else ""
+        usage = {"none": "", "waits": "--background --background-wait"}.get(traits.perfetto, "--background")
+        return [
+            (r"set -e|true|sleep \d+|chmod .*|mkswap .*", lambda found: ""),
+            (r"cat (?P<path>\S+)", lambda found: self._read(found["path"])),
+            (r"(?P<no>\[ ! |\[ |test )-(?P<how>[a-z]) (?P<path>\S+)( \])?", self._test),
+            (r"mkdir (-p )?(?P<path>\S+)", lambda found: self._make(found["path"])),
+            (r"(rm -r?f|rmdir) (?P<path>\S+)", lambda found: self._gone(found["path"])),
+            (r"echo (?P<event>\S+/\S+) \$\(cat .*", lambda found: f"{found['event']} 1"),
+            (r"echo \$\(stat .*", lambda found: "666 u:object_r:debugfs_tracing:s0"),
+            (r"echo (?P<text>.*)", lambda found: _plain(found["text"])),
+            (r"id -u", lambda found: "0" if traits.root else "2000"),
+            (r"uname -m", lambda found: "aarch64"),
+            (r"date \+%s", lambda found: "99994"),
+            (r"wm size", lambda found: "Physical size: 1000x1000"),
+            (r"getprop", lambda found: ""),
+            (r"getprop '?(?P<name>[\w.]+)'?", lambda found: self._property(found["name"])),
+            (r"setprop \S+ (?P<value>\S+)", lambda found: self._set("traced", found["value"])),
+            (r"settings get (?P<key>\S+ \S+)", lambda found: self._setting(found["key"])),
+            (
+                r"settings put (?P<key>\S+ \S+) (?P<value>.*)",
+                lambda found: self._put(found["key"], _plain(found["value"])),
+            ),
+            (
+                r"settings delete (?P<key>\S+ \S+)",
+                lambda found: self._put(found["key"], "null"),
+            ),
+            (r"dumpsys power", lambda found: f"mWakefulness={self._state['awake'] or 'Asleep'}"),
+            (r"input keyevent 224", lambda found: self._set("awake", "Awake")),
+            (r"input keyevent 223", lambda found: self._set("awake", "")),
+            (r"cmd connectivity airplane-mode", lambda found: self._state["airplane"] or "disabled"),
+            (
+                r"cmd connectivity airplane-mode (?P<value>\w+)",
+                lambda found: self._set("airplane", f"{found['value']}d"),
+            ),
+            (r"dumpsys deviceidle enabled", lambda found: self._state["idle"]),
+            (r"dumpsys deviceidle enable", lambda found: self._set("idle", "1")),
+            (r"dumpsys deviceidle disable", lambda found: self._set("idle", "0")),
+            (
+                r"cmd jobscheduler get-job-state .*",
+                lambda found: "waiting" if self._state["dexopt"] else "unknown",
+            ),
+            (r"pm bg-dexopt-job --enable", lambda found: self._set("dexopt", "1")),
+            (r"pm bg-dexopt-job --disable", lambda found: self._set("dexopt", "")),
+            (r"dumpsys thermalservice", lambda found: "Thermal Status: 0"),
+            (
+                r"dumpsys battery",
+                lambda found: (
+                    f"  level: {traits.battery_percent}\n  temperature: 200\n"
+                    f"  status: {2 if traits.charging else 3}\n  USB powered: true"
+                ),
+            ),
+            (r"pidof .*", lambda found: (1, "")),
+            (r"swapoff .*", lambda found: self._set("zram", "off")),
+            (r"swapon -p (?P<priority>\S+) .*", lambda found: self._set("zram", found["priority"])),
+            (r"swapon .*", lambda found: self._set("zram", "-2")),
+            (
+                r"pm list packages.*",
+                lambda found: "\n".join(f"package:{name} versionCode:99990" for name in self._packages),
+            ),
+            (
+                r"cmd package resolve-activity .* (?P<name>\S+)",
+                lambda found: f"{found['name']}/ITS_ACTIVITY",
+            ),
+            (r"am force-stop (?P<name>\S+)", lambda found: self._pids.pop(found["name"], "") and ""),
+            (r"ls /sys/devices/system/cpu/cpufreq", lambda found: "policy99990"),
+            (r"ls -d .*\| wc -l", lambda found: "1"),
+            (r"ls -d .*", lambda found: "/sys/devices/system/cpu/cpufreq/policy99990/scaling_max_freq"),
+            (r"ls \S+/per_cpu", lambda found: "cpu99990"),
+            (
+                r"grep -E ' \[tT\] \((?P<names>[^)]*)\).*",
+                lambda found: "\n".join(f"ff T {name}" for name in found["names"].split("|")),
+            ),
+            (r"perfetto --version", lambda found: (int(not version), version)),
+            (r"perfetto --help", lambda found: usage),
+            (r"perfetto -c - .* -o (?P<path>\S+) .*", self._record),
+            (r"kill -TERM \d+", lambda found: self._set("recording", "")),
+            (r"stat -c %s .*", lambda found: "0"),
+            (
+                r"sha256sum .*",
+                lambda found: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            ),
+        ]
+
+    def _read(self, path: str) -> str | Answer:
+        path = path.strip("'")
+        if path in self._files and not path.endswith("/trace_clock"):
+            return self._files[path]
+        if path == "/proc/vmstat" or path == "/proc/stat":
+            # Swaps out, and no CPU is ever idle.
+            self._ticks += 1000
+            row = f"{self._ticks} 0 0 0 0 0 0 0 0 0"
+            return f"pswpout {self._ticks}" if path == "/proc/vmstat" else f"cpu0 {row}"
+        if path == f"/proc/{PID}/comm":
+            return "perfetto" if self._state["recording"] else (1, "")
+        if path == "/proc/swaps":
+            zram = self._state["zram"]
+            rows = [] if zram == "off" else [f"/dev/block/zram0 partition 99 0 {zram}"]
+            return "\n".join(["Filename Type Size Used Priority", *rows])
+        if path == BOOT_ID:
+            return f"boot-{self._boots}"
+        return next((text for end, text in _FILES.items() if path.endswith(end)), ITS_VALUE)
+
+    def _write(self, path: str, text: str, *, append: bool) -> None:
+        path = path.strip("'")
+        lines = self._read(path) if append and path in self._files else ""
+        kept = [line for line in str(lines).splitlines() if append]
+        if text.startswith("-:"):
+            # kprobe_events: takes out what an earlier line has put in.
+            kept = [line for line in kept if f":{text[2:]} " not in line]
+        elif text or not append:
+            kept.append(text)
+        self._files[path] = "\n".join(kept)
+        self.made(path)
+
+    def _test(self, found: re.Match[str]) -> Answer:
+        path = found["path"].strip("'")
+        there = (
+            path in self._made if _OWN in path and "/events/" not in path else path not in self.traits.lacks
+        )
+        if found["how"] == "e" and _OWN not in path:
+            self.tested.append(path)
+        return int(there == ("!" in found["no"])), ""
+
+    def _make(self, path: str) -> str:
+        self.made(path)
+        return ""
+
+    def _gone(self, path: str) -> str:
+        self._made = {one for one in self._made if one != path and not one.startswith(f"{path}/")}
+        return ""
+
+    def _set(self, key: str, value: str) -> str:
+        self._state[key] = value
+        return ""
+
+    def _record(self, found: re.Match[str]) -> str:
+        self.made(found["path"])
+        self._state["recording"] = "1"
+        return PID
+
+    def _setting(self, key: str) -> str:
+        return self._settings.get(key, "null" if self.traits.unset else ITS_VALUE)
+
+    def _put(self, key: str, value: str) -> str:
+        self._settings[key] = value
+        return ""
+
+    def _property(self, name: str) -> str:
+        values = {
+            "ro.build.version.sdk": str(self.traits.api),
+            "sys.boot_completed": "1",
+            "ro.debuggable": "1",
+            "init.svc.traced": "running" if self.traits.api >= 30 or self._state["traced"] == "1" else "",
+            "persist.traced.enable": self._state["traced"],
+            "suite.module_error": "",
+        }
+        return values.get(name, ITS_VALUE)
+
+    def _launch(self, package: str) -> str:
+        before = self._pids.get(package, "")
+        if before and self._state["killed"]:
+            before = self._state["killed"] = ""
+        self._pids[package] = after = before or str(len(self._pids) + 1000 + self._ticks)
+        self._ticks += 100
+        state = "HOT" if before else "COLD"
+        said = f"Status: ok\nLaunchState: {state}\nTotalTime: 1\nstatus 0"
+        return f"before 1.00 {before}\n{said}\nafter 1.00 {after}\n"
+
+
+#: Files by the end of their path, where a real phone's value decides what the suite does.
+_FILES: Final = {
+    "/proc/uptime": "1.00 1.00",
+    "/proc/meminfo": "MemTotal: 205784 kB",
+    "/proc/modules": "",
+    "/proc/[0-9]*/stat": "",
+    "/scaling_governor": "<its-governor>",
+    "/scaling_min_freq": "99989",
+    "/scaling_max_freq": "99998",
+    "/scaling_available_frequencies": "99992",
+    "/cpuinfo_max_freq": "99992",
+    "/time_in_state": "99992 1",
+    "/zram0/disksize": "99995",
+    "/zram0/comp_algorithm": "ITS_ALGORITHM",
+    "/zram0/backing_dev": "none",
+    "/trace_clock": "local [boot]",
+    "/buffer_size_kb": "7 (expanded: 99996)",
+    "/stats": "entries: 0",
+    "/kprobe_events": "",
+    "/kprobe_profile": "",
+    "/tracing_on": "1",
+    "/header_page": (
+        "\tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n"
+        "\tfield: char data;\toffset:16;\tsize:99981;\tsigned:1;\n"
+    ),
+}
+
+#: Commands that change nothing, whatever their words.
+_READING: Final = re.compile(
+    r"(\[|cat|date|df|dmesg|echo|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test|true"
+    r"|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
+    r"|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
+    r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"
+    r"((?! >).)*)?",
+    re.DOTALL,
+)
+
+
+def shown(text: str) -> str:
+    """``text`` as a dry run prints it: values of the phone, and names that are drawn, as words."""
+    return _DRAWN.sub("<number>", _NUMBER.sub(lambda found: _NUMBERS[found[1]], text))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a shell text, each question of `ask_all` by itself."""
+    lines = questions_in(text) or text.splitlines()
+    return [line.strip().removesuffix("&&").strip() for line in lines if line.strip()]
+
+
+def _plain(text: str) -> str:
+    """Shell words as the shell reads them, for the texts that `quote` makes."""
+    return re.sub(r"'([^']*)'|\\(.)", lambda found: found[1] if found[1] is not None else found[2], text)

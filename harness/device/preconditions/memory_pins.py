@@ -1,0 +1,62 @@
+"""The ``[device]`` table of a profile as preconditions: the memory settings of any device."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.device.preconditions.checks import EmptySwap
+from harness.device.preconditions.pins import FilePin, FileRecord, sysctl
+from harness.device.preconditions.protocol import Precondition
+from harness.device.preconditions.zram import ZramPin
+from workloads.profile import DevicePins
+
+_LRU_GEN: Final = "/sys/kernel/mm/lru_gen/enabled"
+#: All of its parts, or none (Documentation/admin-guide/mm/multigen_lru.rst).
+_MGLRU: Final = {True: "0x0007", False: "0x0000"}
+
+
+def pins_for(settings: DevicePins) -> list[Precondition]:
+    """All that a block pins: the profile's settings, no huge pages; an LRU not asked for is recorded.
+
+    zram comes last, so that swap is empty when the check after it looks.
+    """
+    return [
+        thp_never(),
+        mglru(None if settings.mglru is None else _MGLRU[settings.mglru]),
+        swappiness(settings.swappiness),
+        page_cluster(settings.page_cluster),
+        ZramPin(settings.zram_mb, settings.zram_algorithm),
+        EmptySwap(),
+    ]
+
+
+def swappiness(value: int) -> FilePin:
+    """vm.swappiness, 0 to 200."""
+    return sysctl("vm.swappiness", value, "swappiness")
+
+
+def page_cluster(value: int) -> FilePin:
+    """vm.page-cluster: log2 of the pages that a swap-in reads at once."""
+    return sysctl("vm.page-cluster", value, "page-cluster")
+
+
+def thp_never() -> FilePin:
+    """No transparent huge pages: they would go to zram another way. A kernel without them is 'never'."""
+    return FilePin(
+        "transparent_hugepage",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+        "never",
+        optional=True,
+        absent_as="never",
+        precondition="huge-pages",
+    )
+
+
+def mglru(value: str | None) -> FilePin | FileRecord:
+    """Multi-generational LRU (``0x0007``, ``0x0000``); None records which LRU was measured.
+
+    A kernel without it is an error only where a value is asked for.
+    """
+    if value is None:
+        return FileRecord("lru_gen", _LRU_GEN, precondition="mglru", steady=True)
+    return FilePin("lru_gen", _LRU_GEN, value, precondition="mglru")

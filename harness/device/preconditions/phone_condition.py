@@ -1,0 +1,56 @@
+"""What a phone is like at one moment: thermal status, battery, what goes on in the background."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
+from harness.device import phone_state
+
+#: What compiles apps, by release: dex2oat of installd, and of ART's own daemon.
+_COMPILERS: Final = "pidof dex2oat dex2oat32 dex2oat64"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """None: the phone does not tell. ``thermal_status`` 0 is none, 1 light, 2 moderate, 3 severe and on."""
+
+    thermal_status: int | None
+    battery_percent: int | None
+    battery_c: float | None
+    charging: bool | None
+    plugged: bool | None
+    compiling: bool
+    syncs: bool | None
+
+    def to_json(self) -> dict[str, int | float | bool | None]:
+        """For ``rep.json``."""
+        return asdict(self)
+
+
+def read_condition(device: Device) -> Condition:
+    """Ask in one round trip; needs no root, changes nothing."""
+    answers = ask_all(
+        device,
+        {
+            "thermal": phone_state.THERMAL_COMMAND,
+            "battery": phone_state.BATTERY_COMMAND,
+            "compilers": _COMPILERS,
+            "content": "dumpsys content",
+        },
+        deadline_s=60.0,
+    )
+    battery = phone_state.parse_battery(answers["battery"].text)
+    syncs = re.search(r"^\s*Auto sync: (.*)$", answers["content"].text, re.MULTILINE)
+    return Condition(
+        thermal_status=phone_state.parse_thermal_status(answers["thermal"].text),
+        battery_percent=battery.percent,
+        battery_c=battery.celsius,
+        charging=battery.charging,
+        plugged=None if battery.plugs is None else bool(battery.plugs),
+        compiling=answers["compilers"].ok and bool(answers["compilers"].text),
+        syncs=None if syncs is None else "=true" in syncs[1],
+    )

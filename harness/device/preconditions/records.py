@@ -1,0 +1,72 @@
+"""What is only recorded: a precondition that is suppressed, and the settings of the low memory killer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.contract.batch import ask_all
+from foundation.contract.device import Device
+from foundation.errors import CommandFailed, StateError
+from harness.device.preconditions.protocol import Precondition, Reading
+
+_PROPERTY: Final = re.compile(r"^\[(.+?)\]: \[(.*)\]$", re.MULTILINE)
+_LMKD: Final = re.compile(
+    r"(ro|sys|persist)\.lmk\.|persist\.device_config\.lmkd_native\.|ro\.config\.low_ram$"
+)
+
+
+@dataclass(frozen=True)
+class RecordOnly:
+    """A `Record` of what else is set or checked; what cannot be read is recorded with the reason."""
+
+    of: Reading
+
+    steady = False
+
+    @property
+    def name(self) -> str:
+        """That of what is recorded."""
+        return self.of.name
+
+    @property
+    def precondition(self) -> str | None:
+        """That of what is recorded."""
+        return self.of.precondition
+
+    def read(self, device: Device) -> str:
+        """The value, or ``unknown:`` and the reason."""
+        try:
+            return self.of.read(device)
+        except (StateError, CommandFailed) as error:
+            return f"unknown: {error.what}"
+
+
+@dataclass(frozen=True)
+class LmkdSettings:
+    """A `Record` of the low memory killer's settings: its thresholds decide what is killed.
+
+    Properties: the README of system/memory/lmkd; experiments reach it as the namespace
+    lmkd_native of device_config, which newer releases mirror into properties.
+    """
+
+    name = "lmkd"
+    precondition = None
+    steady = False
+
+    def read(self, device: Device) -> str:
+        """``NAME=VALUE`` for each that is set, sorted."""
+        answers = ask_all(device, {"all": "getprop", "experiments": "device_config list lmkd_native"})
+        found = [
+            f"{name}={value}" for name, value in _PROPERTY.findall(answers["all"].text) if _LMKD.match(name)
+        ]
+        if answers["experiments"].ok:
+            found += answers["experiments"].text.split()
+        return " ".join(sorted(found)) or "all as built in"
+
+
+def suppressed(items: Iterable[Precondition], names: Collection[str]) -> list[Precondition]:
+    """``items``, where those of the preconditions ``names`` are only recorded."""
+    return [RecordOnly(item) if item.precondition in names else item for item in items]

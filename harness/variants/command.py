@@ -1,0 +1,67 @@
+"""``python -m android_tests.virtual prepare|boot``: make the virtual device, or just run one."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from foundation.arguments import OneLineParser, exit_status_of
+from foundation.signals import sigterm_as_interrupt
+from harness.variants.variant import parse_variant
+from harness.virtual.accel import choose
+from harness.virtual.initramfs import build_initramfs
+from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
+from harness.virtual.lane import VirtualLane
+from harness.virtual.qemu import find_qemu
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _prepare() -> int:
+    find_qemu()
+    prepare(_say)
+    stock = stock_bundle()
+    for bundle in (stock, kcompressd_bundle()):
+        size_kb = build_initramfs(bundle).stat().st_size // 1024
+        _say(f"virtual device with kernel {bundle.name}: {bundle.release}, initramfs {size_kb} kB")
+    accel = choose(stock.image, build_initramfs(stock))
+    _say(f"accelerator: {accel.name} ({accel.reason})")
+    return 0
+
+
+def _boot(args: argparse.Namespace) -> int:
+    kind = args.variant.partition(":")[0]
+    variant = parse_variant(f"{kind}={args.variant}", device_kind="virtual")
+    lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
+    with sigterm_as_interrupt():
+        try:
+            device, _ = variant.boot(lane)
+            _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
+            _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
+            while lane.is_running():
+                time.sleep(0.5)
+            lane.check_alive()
+            _say("the device has switched itself off")
+            return 0
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            lane.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; the exit status (2 for a wrong request, 1 for what went wrong)."""
+    parser = OneLineParser(prog="python -m android_tests.virtual", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="prepare|boot")
+    commands.add_parser("prepare", help="download and build what the virtual device needs")
+    boot = commands.add_parser("boot", help="boot one and wait for Ctrl-C")
+    boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")
+    boot.add_argument("--cpus", type=int, default=2)
+    boot.add_argument("--memory-mb", type=int, default=256)
+    boot.add_argument("--workdir", type=Path, help="folder that keeps the consoles")
+    boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
+    args = parser.parse_args(argv)
+    return exit_status_of(lambda: _prepare() if args.command == "prepare" else _boot(args))

@@ -1,0 +1,65 @@
+"""The stock kernel, with a zram module that has the compression thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from foundation.progress import Progress
+from harness.variants.on_virtual import VirtualKind, to_stderr
+from harness.variants.option import option, whole
+from harness.virtual.kernels import kcompressd_bundle
+from harness.virtual.recipe import Recipe
+
+PARAMETERS: Final = "/sys/module/zram/parameters"
+LIVE_COUNTER: Final = "/sys/kernel/zram_kcompressd/done"
+
+
+def _parameter(lowest: int, highest: int, help_text: str) -> int | None:
+    """An option for a parameter of the module; the limits are the module's own (kcompressd.c)."""
+    metadata = option(whole(lowest, highest), f"{lowest}..{highest}", help_text)
+    made: int | None = field(default=None, metadata=metadata)
+    return made
+
+
+@dataclass(frozen=True)
+class Kcompressd(VirtualKind):
+    """Each option is a ``kcompressd_*`` parameter of the module; None leaves it at its default."""
+
+    word: ClassVar[str] = "kcompressd"
+    usage: ClassVar[str] = "kcompressd[:KEY=VALUE,...]"
+    summary: ClassVar[str] = "the stock kernel, its zram with a compression thread"
+
+    delay_us: int | None = _parameter(
+        0, 10_000, "CPU time wasted in each page write, to check the suite (default 0)"
+    )
+    depth: int | None = _parameter(
+        1, 4096, "pages that may wait; when full kswapd compresses itself (default 256)"
+    )
+    fail_every: int | None = _parameter(
+        0, 2**31 - 1, "the write of each n-th queued page fails, to check the suite (default 0: never)"
+    )
+    nice: int | None = _parameter(-20, 19, "nice value of the threads (default 0)")
+    same_filled_direct: int | None = _parameter(
+        0, 1, "1: kswapd stores same-filled pages itself (default 0)"
+    )
+    threads: int | None = _parameter(0, 4, "compression threads; 0 is off (default 1)")
+    wake_batch: int | None = _parameter(
+        1, 4096, "a thread is woken when so many pages wait, or after a tick (default 1)"
+    )
+
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        bundle = kcompressd_bundle()
+        given = {
+            f"kcompressd_{each.name}": str(value)
+            for each in dataclasses.fields(self)
+            if (value := getattr(self, each.name)) is not None
+        }
+        on = self.threads != 0
+        return Recipe.of(
+            bundle.with_parameters("zram", given),
+            compression_thread=bundle.compression_thread and on,
+            live_counter=LIVE_COUNTER if on else None,
+            parameters={f"{PARAMETERS}/{name}": text for name, text in given.items()},
+        )

@@ -1,0 +1,83 @@
+"""A phone as it is, and switches in its running kernel: sysctls and parameters."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+from foundation.errors import UsageError
+from harness.device.preconditions import FilePin, sysctl, sysfs
+from harness.variants.kind import Bindings
+from harness.variants.on_phone import PhoneKind
+
+_SYSCTL_KEY: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PhoneAsIs(PhoneKind):
+    """Brings nothing and sets nothing."""
+
+    word: ClassVar[str] = "as-is"
+    usage: ClassVar[str] = "as-is"
+    summary: ClassVar[str] = "a phone as it is"
+
+
+@dataclass(frozen=True)
+class _Switches(PhoneKind):
+    """Any number of ``KEY=VALUE``, in the order in which they are set."""
+
+    example: ClassVar[str]
+
+    pins: tuple[FilePin, ...] = ()
+
+    @classmethod
+    def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
+        if not options:
+            raise cls.needs("KEY=VALUE", example=f"{cls.word}:{cls.example}")
+        return cls(tuple(cls.pin(key, value) for key, value in options.items()))
+
+    @staticmethod
+    @abstractmethod
+    def pin(key: str, value: str) -> FilePin:
+        """The switch ``key``. UsageError if it is none."""
+
+    def switches(self) -> list[FilePin]:
+        return list(self.pins)
+
+
+@dataclass(frozen=True)
+class Sysctl(_Switches):
+    """Keys as sysctl(8) has them."""
+
+    word: ClassVar[str] = "sysctl"
+    usage: ClassVar[str] = "sysctl:KEY=VALUE"
+    summary: ClassVar[str] = "a sysctl in the running kernel of a phone"
+    example: ClassVar[str] = "vm.kcompressd=0"
+
+    @staticmethod
+    def pin(key: str, value: str) -> FilePin:
+        if not _SYSCTL_KEY.fullmatch(key):
+            raise UsageError(f"'{key}' is not a sysctl", next_step="write it as in vm.kcompressd=0")
+        return sysctl(key, value)
+
+
+@dataclass(frozen=True)
+class Param(_Switches):
+    """Files of ``/sys`` or ``/proc/sys``."""
+
+    word: ClassVar[str] = "param"
+    usage: ClassVar[str] = "param:FILE=VALUE"
+    summary: ClassVar[str] = "a module parameter, or another file of `/sys`, of a phone"
+    example: ClassVar[str] = "/sys/module/NAME/parameters/KEY=0"
+
+    @staticmethod
+    def pin(key: str, value: str) -> FilePin:
+        if not key.startswith(("/sys/", "/proc/sys/")) or "/../" in key or key.endswith("/.."):
+            raise UsageError(
+                f"'{key}' is not a file of /sys or /proc/sys",
+                next_step="write the whole path, such as /sys/module/NAME/parameters/KEY=0",
+            )
+        return sysfs(key, value)

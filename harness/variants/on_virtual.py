@@ -1,0 +1,47 @@
+"""Kinds for a virtual device: each boots a kernel bundle."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from foundation.contract.device import Expectation, Lane
+from foundation.progress import Progress
+from harness.variants.kind import VIRTUAL, Booted, VariantKind
+from harness.virtual.recipe import Recipe
+
+
+def to_stderr(line: str) -> None:
+    """Where the lines of a long build go, unless somebody else takes them."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class VirtualKind(VariantKind):
+    """A kind that a virtual device boots. A new one defines `recipe`."""
+
+    device: ClassVar[str] = VIRTUAL
+    page: ClassVar[str] = "docs/virtual-device.md"
+
+    @abstractmethod
+    def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        """What is booted, and what proves it; built now if it is not in the cache.
+
+        UsageError, HostError.
+        """
+
+    def prepare(self, progress: Progress) -> None:
+        self.recipe(progress)
+
+    def apply(self, lane: Lane, name: str) -> Booted:
+        from harness.virtual.lane import VirtualLane
+
+        if not isinstance(lane, VirtualLane):
+            raise self.wrong_device()
+        recipe = self.recipe()
+        return Booted(lane.boot(recipe, name), recipe.expectation)
+
+    def expectation(self, lane: Lane) -> Expectation:
+        return self.recipe().expectation

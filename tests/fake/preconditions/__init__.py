@@ -1,0 +1,1 @@
+"""Tests of preconditions on stand-in devices."""

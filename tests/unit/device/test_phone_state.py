@@ -1,0 +1,44 @@
+"""Battery and thermal status, in the shapes that Android prints them."""
+
+from __future__ import annotations
+
+from harness.device.phone_state import Battery, parse_battery, parse_hottest, parse_thermal_status
+
+BATTERY = """Current Battery Service state:
+  AC powered: false
+  USB powered: true
+  Wireless powered: false
+  Max charging current: 500000
+  status: 2
+  level: 87
+  scale: 100
+  temperature: 295
+  Capacity level: 3
+"""
+THERMAL = """IsStatusOverride: false
+Thermal Status: 2
+Cached temperatures:
+\tTemperature{mValue=99.0, mType=0, mName=CPU0, mStatus=0}
+HAL Ready: true
+Current temperatures from HAL:
+\tTemperature{mValue=36.5, mType=0, mName=CPU0, mStatus=0}
+\tTemperature{mValue=31.2, mType=3, mName=skin, mStatus=0}
+"""
+
+
+def test_a_battery() -> None:
+    assert parse_battery(BATTERY) == Battery(87, 29.5, True, ("USB",))
+    off = BATTERY.replace("true", "false").replace("status: 2", "status: 3")
+    assert parse_battery(off) == Battery(87, 29.5, False, ())
+    assert parse_battery(BATTERY.replace("295", "-15")).celsius == -1.5
+
+
+def test_thermal_status_and_the_hottest_of_the_current_sensors() -> None:
+    assert parse_thermal_status(THERMAL) == 2
+    assert parse_hottest(THERMAL) == ("CPU0", 36.5)
+
+
+def test_a_device_that_tells_nothing() -> None:
+    assert parse_battery("Can't find service: battery") == Battery(None, None, None, None)
+    assert parse_thermal_status("Can't find service: thermalservice") is None
+    assert parse_hottest("") is None

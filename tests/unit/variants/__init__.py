@@ -1,0 +1,1 @@
+"""What a variant is, kind by kind."""

@@ -1,0 +1,154 @@
+"""Kinds for a virtual device: what they boot, and what proves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import UsageError
+from harness.variants.kind import Bindings
+from harness.variants.kinds import kcompressd, kernel, stock
+from harness.variants.on_virtual import VirtualKind
+from harness.variants.variant import parse_variant
+from harness.virtual.initramfs import load_conf
+from harness.virtual.kernels import KernelBundle, ModuleLoad
+from harness.virtual.lane import VirtualLane
+from harness.virtual.recipe import Recipe
+from tests.variants import phone_variant, virtual_variant
+
+
+def bundle(name: str, *, thread: bool) -> KernelBundle:
+    return KernelBundle(
+        name=name,
+        release="6.1.0-test",
+        image=Path(f"{name}.img"),
+        modules=(
+            ModuleLoad(Path("lz4.ko"), "lz4"),
+            ModuleLoad(Path("zram.ko"), "zram", {"num_devices": "1"}),
+        ),
+        build_ids={"zram": f"id-of-{name}"},
+        compression_thread=thread,
+    )
+
+
+@pytest.fixture(autouse=True)
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle("stock", thread=False))
+    monkeypatch.setattr(kcompressd, "kcompressd_bundle", lambda: bundle("kcompressd", thread=True))
+    for module in (stock, kernel):
+        monkeypatch.setattr(
+            module, "user_bundle", lambda image, modules: bundle(f"{image}+{modules}", thread=True)
+        )
+
+
+def recipe(text: str, own: tuple[Path, Path] | None = None) -> Recipe:
+    variant = parse_variant(text, device_kind="virtual", bindings=Bindings(kernel=own))
+    assert isinstance(variant.kind, VirtualKind)
+    return variant.kind.recipe()
+
+
+@pytest.mark.parametrize("kind", ["stock", "as-is"])
+def test_stock_is_proved_by_its_own_zram_and_by_no_thread(kind: str) -> None:
+    made = recipe(f"baseline={kind}")
+    assert made.bundle.name == "stock"
+    assert made.expectation.release == "6.1.0-test"
+    assert made.expectation.build_ids == {"zram": "id-of-stock"}
+    assert made.expectation.compression_thread is False
+    assert made.expectation.live_counter is None
+
+
+@pytest.mark.parametrize("kind", ["stock", "as-is"])
+def test_a_users_kernel_takes_the_place_of_stock(kind: str) -> None:
+    made = recipe(f"mine={kind}", (Path("i"), Path("m")))
+    assert made.bundle.name == "i+m"
+    assert made.expectation.compression_thread is None
+
+
+def test_a_users_kernel_does_not_replace_the_patched_one() -> None:
+    assert recipe("p=kcompressd", (Path("i"), Path("m"))).bundle.name == "kcompressd"
+
+
+def test_kcompressd_is_proved_by_thread_and_counter() -> None:
+    made = recipe("patched=kcompressd")
+    assert made.expectation.compression_thread is True
+    assert made.expectation.live_counter == "/sys/kernel/zram_kcompressd/done"
+    assert made.expectation.parameters == {}
+    assert load_conf(made.bundle.modules) == "lz4.ko\nzram.ko num_devices=1\n"
+
+
+def test_options_become_parameters_and_are_expected() -> None:
+    made = recipe("slow=kcompressd:delay_us=50,depth=4")
+    assert load_conf(made.bundle.modules).splitlines()[1] == (
+        "zram.ko num_devices=1 kcompressd_delay_us=50 kcompressd_depth=4"
+    )
+    assert made.expectation.parameters == {
+        "/sys/module/zram/parameters/kcompressd_delay_us": "50",
+        "/sys/module/zram/parameters/kcompressd_depth": "4",
+    }
+
+
+def test_leading_zeros_do_not_break_the_proof() -> None:
+    made = recipe("p=kcompressd:threads=02")
+    assert made.expectation.parameters == {"/sys/module/zram/parameters/kcompressd_threads": "2"}
+
+
+def test_threads_off_expects_no_thread() -> None:
+    made = recipe("off=kcompressd:threads=0")
+    assert made.expectation.compression_thread is False
+    assert made.expectation.live_counter is None
+
+
+@pytest.mark.parametrize("value", ["5", "-1", "one", "", "1.5", "²"])
+def test_a_value_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="from 0 to 4"):
+        kcompressd.Kcompressd.parse({"threads": value}, Bindings())
+
+
+@pytest.mark.parametrize("option", ["depth=0", "depth=4097", "delay_us=10001"])
+def test_limits_are_those_of_the_module(option: str) -> None:
+    key, _, value = option.partition("=")
+    with pytest.raises(UsageError, match=f"{key}={value} is no number"):
+        recipe(f"p=kcompressd:{key}={value}")
+
+
+def test_kernel_needs_both_paths() -> None:
+    made = recipe("k=kernel:image=i,modules=m")
+    assert made.bundle.name == "i+m"
+    with pytest.raises(
+        UsageError, match="needs image=FILE and modules=DIR -> write k=kernel:image=FILE,modules=DIR"
+    ):
+        recipe("k=kernel:image=i")
+
+
+def test_unknown_words_get_the_nearest_known_one() -> None:
+    with pytest.raises(UsageError, match="did you mean 'kcompressd'"):
+        recipe("p=kcompresd")
+    with pytest.raises(UsageError, match="did you mean 'threads'"):
+        recipe("p=kcompressd:thread=1")
+    with pytest.raises(UsageError, match="has no option 'threads'"):
+        recipe("p=stock:threads=1")
+
+
+def test_prepare_builds_and_check_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def build(progress: object) -> KernelBundle:
+        built.append("built")
+        return bundle("b", thread=False)
+
+    monkeypatch.setattr("harness.variants.kinds.built.built_bundle", build)
+    kind = virtual_variant("b=built").kind
+    kind.check()
+    assert (built, dict(kind.hashes())) == ([], {})
+    kind.prepare(print)
+    assert built == ["built"]
+
+
+def test_a_kind_boots_on_its_own_device_alone() -> None:
+    lane = VirtualLane()
+    try:
+        with pytest.raises(UsageError, match="kind 'as-is' is for a phone device"):
+            phone_variant("a=as-is").boot(lane)
+    finally:
+        lane.close()

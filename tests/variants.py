@@ -1,0 +1,24 @@
+"""Variants for tests, as a user types them."""
+
+from __future__ import annotations
+
+from foundation.contract.device import Lane
+from harness.device.adb.adb_device import AdbDevice
+from harness.variants.variant import Variant, parse_variant
+
+
+def virtual_variant(text: str) -> Variant:
+    """A variant for a virtual device."""
+    return parse_variant(text, device_kind="virtual")
+
+
+def phone_variant(text: str) -> Variant:
+    """A variant for a phone."""
+    return parse_variant(text, device_kind="phone")
+
+
+def boot_into(lane: Lane, variant: Variant) -> AdbDevice:
+    """The device of ``lane``, booted into ``variant``."""
+    device = variant.boot(lane).device
+    assert isinstance(device, AdbDevice)
+    return device

@@ -1,0 +1,98 @@
+"""The ``[phone]`` table of a profile: what a phone has to be like while it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from foundation.errors import UsageError
+from foundation.toml_table import Table
+
+_ANY: Final = "any"
+
+
+@dataclass(frozen=True)
+class PhoneSettings:
+    """The ``[phone]`` table of a profile; these are the defaults for any phone.
+
+    ``cpufreq`` ``fixed`` holds every CPU at the highest step of at most ``cpufreq_share`` of its
+    maximum, ``governor`` leaves the frequencies to the phone. A repetition begins at a thermal
+    status of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature)
+    and a battery of at most ``battery_c_max`` degrees; the phone gets ``cool_down_s`` to come
+    there. ``brightness`` is 0 to 255. None (or ``any``) leaves and records what is found.
+    """
+
+    cpufreq: Literal["fixed", "governor"] = "governor"
+    cpufreq_share: float = 0.7
+    thermal_status_max: int = 0
+    cool_down_s: int = 900
+    battery_percent_min: int = 30
+    battery_percent_max: int = 100
+    battery_c_max: float = 38.0
+    charging: Literal["any", "yes", "no"] = "any"
+    screen_on: bool = True
+    brightness: int | None = 100
+    fixed_rotation: bool = True
+    animations: bool = False
+    airplane: bool = True
+    doze: bool = False
+    background_dexopt: bool = False
+    sync: bool = False
+
+
+#: Key -> type, check, and the rule in words. A key that is not there has `PhoneSettings`'s default.
+_KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
+    "cpufreq": (str, lambda v: v in ("fixed", "governor"), "'fixed' or 'governor'"),
+    "cpufreq_share": (float, lambda v: 0 < v <= 1, "a share of the highest frequency, above 0 to 1"),
+    "thermal_status_max": (int, lambda v: 0 <= v <= 6, "a thermal status from 0 (none) to 6 (shutdown)"),
+    "cool_down_s": (int, lambda v: 0 <= v <= 7200, "0 to 7200 seconds"),
+    "battery_percent_min": (int, lambda v: 0 <= v <= 100, "0 to 100 %"),
+    "battery_percent_max": (int, lambda v: 0 <= v <= 100, "0 to 100 %"),
+    "battery_c_max": (float, lambda v: 0 < v <= 60, "above 0 to 60 degrees Celsius"),
+    "charging": (str, lambda v: v in (_ANY, "yes", "no"), "'any', 'yes' or 'no'"),
+    "brightness": (int, lambda v: 0 <= v <= 255, "0 to 255"),
+    **{
+        key: (bool, lambda v: True, "true or false")
+        for key in (
+            "screen_on",
+            "fixed_rotation",
+            "animations",
+            "airplane",
+            "doze",
+            "background_dexopt",
+            "sync",
+        )
+    },
+}
+
+
+def read_phone_settings(path: Path, content: Any) -> PhoneSettings:
+    """Read the table; ``content`` is what the file holds under ``phone``. UsageError of one line.
+
+    ``brightness = "any"`` leaves the brightness as it is.
+    """
+    if not isinstance(content, Mapping):
+        raise UsageError(f"{path}: [phone] is not a table")
+    given = dict(content)
+    as_found = given.get("brightness") == _ANY
+    if as_found:
+        del given["brightness"]
+    table = Table(path, "[phone] ", given)
+    found: dict[str, Any] = {"brightness": None} if as_found else {}
+    for key, (kind, check, rule) in _KEYS.items():
+        value = table.take_if(key, kind, check, rule)
+        if value is not None:
+            found[key] = value
+    table.done()
+    settings = PhoneSettings(**found)
+    if settings.battery_percent_min > settings.battery_percent_max:
+        raise table.fail(
+            f"battery_percent_min {settings.battery_percent_min} is above battery_percent_max"
+            f" {settings.battery_percent_max}"
+        )
+    return settings
+
+
+assert set(_KEYS) == {field.name for field in fields(PhoneSettings)}

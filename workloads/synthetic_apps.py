@@ -1,0 +1,73 @@
+"""The apps of a device without Android: programs of the suite with memory of known compressibility."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from foundation.contract.device import Device
+from foundation.errors import UsageError
+from foundation.quoting import quote
+from workloads.app_log import APP_DIR, AppLogs, Tally
+from workloads.profile import App, Profile
+from workloads.switches import CycleResult
+
+
+class SyntheticApps:
+    """Apps of a profile on an emulated device; `workloads.app_switching.Apps`. Needs root.
+
+    Side effect: a descriptor of each app below /data/app, until `remove`.
+    """
+
+    def __init__(self, device: Device, profile: Profile, sleep: Callable[[float], None]) -> None:
+        self._device = device
+        self._profile = profile
+        self._logs = AppLogs(device, [app.package for app in profile.apps], sleep)
+
+    def install(self) -> None:
+        """Write the descriptors. UsageError for an app without memory, or one that is not listed then."""
+        without = [app.package for app in self._profile.apps if app.synthetic is None]
+        if without:
+            raise UsageError(
+                f"profile {self._profile.name} gives no memory for {', '.join(without)}",
+                device=self._device.serial,
+                next_step="add anon_mb and the other keys of a synthetic app, or measure on a phone",
+            )
+        for app in self._profile.apps:
+            assert app.synthetic is not None
+            folder = f"{APP_DIR}/{app.package}"
+            self._device.shell(["mkdir", "-p", folder])
+            self._device.push_bytes(app.synthetic.to_ini().encode(), f"{folder}/app.ini")
+        answer = self._device.shell(["pm", "list", "packages"], deadline_s=60).stdout
+        present = {line.removeprefix("package:").strip() for line in answer.splitlines()}
+        missing = [app.package for app in self._profile.apps if app.package not in present]
+        if missing:
+            raise UsageError(
+                f"{len(missing)} packages of profile {self._profile.name} are not installed: "
+                + ", ".join(missing),
+                device=self._device.serial,
+                next_step="install them, or take them out of the profile",
+            )
+
+    def activity(self, app: App) -> str:
+        """The profile's, or the only one that they have."""
+        return app.activity or ".Main"
+
+    def begin(self) -> None:
+        """Nothing: a kill shows as a process that is gone."""
+
+    def act(self, app: App) -> None:
+        """Nothing: an app works by itself when it comes to the front."""
+
+    def settle(self) -> Tally:
+        """See `AppLogs.wait_idle`. DeviceError at its deadline, DataCorruption if a page was wrong."""
+        self._logs.wait_idle()
+        return self._logs.take()
+
+    def explain(self, cycle: CycleResult) -> CycleResult:
+        """``cycle`` as it is."""
+        return cycle
+
+    def remove(self) -> None:
+        """Delete the descriptors."""
+        folders = " ".join(quote(f"{APP_DIR}/{app.package}") for app in self._profile.apps)
+        self._device.script(f"rm -rf {folders}")
