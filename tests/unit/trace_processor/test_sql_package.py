@@ -11,8 +11,9 @@ from analysis.sql import FOLDER, modules
 from analysis.sql.reference import Module, described, sql_reference
 from analysis.sql.roles import roles_sql
 from analysis.trace_processor import EngineChoice, TraceSession, open_trace
-from analysis.trace_processor.client import open_client, program
+from analysis.trace_processor.client import OfflineTraceProcessor
 from foundation.contract.threads import role_of
+from tests.stand_ins.trace_processor import program
 from tests.unit.golden.builder import MS
 from tests.unit.golden.reading import of_suite, write
 
@@ -101,9 +102,9 @@ def test_rows_are_what_the_trace_holds(session: TraceSession) -> None:
     assert session.rows(counters) == [("vmstat.pswpout", 5.0)]
 
 
-def test_every_way_to_an_engine_has_the_package(trace: Path) -> None:
-    with open_trace(trace, EngineChoice(path=program())) as native:
+def test_every_way_to_an_engine_has_the_package(trace: Path, tmp_path: Path) -> None:
+    with open_trace(trace, EngineChoice(path=program(tmp_path))) as native:
         assert native.rows(_ASK) == [(3,)]
-    with open_client(trace) as client:
+    with OfflineTraceProcessor(trace) as client:
         assert next(iter(client.query(_ASK))).n == 3
     assert "reclaim.direct" in modules()
