@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import lzma
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +18,6 @@ from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_
 
 if TYPE_CHECKING:
     from harness.virtual.kernels import KernelBundle, ModuleLoad
-
-_PT_INTERP: Final = 3
 
 # What an Android device answers to `getprop`, as far as it is true of this one.
 _PROPERTIES: Final = {
@@ -143,14 +140,16 @@ def _mksh() -> Path | None:
 
 
 def _is_static(program: Path) -> bool:
-    """Whether an x86-64 ELF program asks for no dynamic loader."""
-    content = program.read_bytes()
-    if content[:5] != b"\x7fELF\x02":
+    """Whether ``program`` is a 64-bit ELF file that needs no dynamic loader."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with program.open("rb") as file:
+            elf = ELFFile(file)
+            return elf.elfclass == 64 and not any(elf.iter_segments("PT_INTERP"))
+    except ELFError:
         return False
-    (offset,) = struct.unpack_from("<Q", content, 32)
-    size, count = struct.unpack_from("<HH", content, 54)
-    kinds = (struct.unpack_from("<I", content, offset + i * size)[0] for i in range(count))
-    return _PT_INTERP not in kinds
 
 
 def _applets(busybox: Path) -> list[str]:

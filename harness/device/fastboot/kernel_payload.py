@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
+import io
 import lzma
 import re
 import struct
@@ -13,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from harness.device.notes import build_id
+from harness.device.notes import gnu_build_id
 
 #: No kernel image is larger, unpacked.
 UNPACKED_MAX: Final = 256 << 20
@@ -27,8 +29,8 @@ _BANNER: Final = re.compile(rb"Linux version ([\x21-\x7e]+) \([^\n\0]*?\) (#[^\n
 _NUMBERED: Final = re.compile(r"#\d")
 #: Header of the note that holds the build id, of whatever length.
 _NOTE: Final = re.compile(rb"\x04\0\0\0[\x08-\x20]\0\0\0\x03\0\0\0GNU\0")
-_ELF64: Final = b"\x7fELF\x02\x01\x01"
-_ELF32: Final = b"\x7fELF\x01\x01\x01"
+_ELF: Final = b"\x7fELF"
+_ELF_HEADER_BYTES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -174,20 +176,21 @@ def _kernel_build_id(image: bytes) -> str | None:
     for match in _NOTE.finditer(image):
         at = match.start()
         if at % 4 == 0 and not any(begin <= at < end for begin, end in inside):
-            note = build_id(image[at : at + 64])
+            note = gnu_build_id(image[at : at + 64])
             if note is not None:
                 found.append(note)
     return found[0] if len(set(found)) == 1 else None
 
 
 def _elf_extents(image: bytes) -> Iterator[tuple[int, int]]:
-    """Begin and end of each ELF file inside ``image``, by its section headers, which come last."""
-    for magic, layout, at_of in ((_ELF64, "<Q", (40, 58)), (_ELF32, "<I", (32, 46))):
-        at = image.find(magic)
-        while at >= 0:
-            if at + 64 <= len(image):
-                (sections_at,) = struct.unpack_from(layout, image, at + at_of[0])
-                size, count = struct.unpack_from("<HH", image, at + at_of[1])
-                if sections_at < 1 << 20:
-                    yield at, at + sections_at + size * count
-            at = image.find(magic, at + 1)
+    """Start and end of each ELF file inside ``image``, by its section headers, which come last."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    at = image.find(_ELF)
+    while at >= 0:
+        with contextlib.suppress(ELFError):
+            header = ELFFile(io.BytesIO(image[at : at + _ELF_HEADER_BYTES])).header
+            if header.e_shoff < 1 << 20:
+                yield at, at + header.e_shoff + header.e_shentsize * header.e_shnum
+        at = image.find(_ELF, at + 1)
