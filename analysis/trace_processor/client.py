@@ -12,8 +12,7 @@ from perfetto.trace_processor.http import TraceProcessorHttp
 
 from analysis.sql import PACKAGE, modules
 from analysis.trace_processor import messages
-from analysis.trace_processor.choice import EngineChoice, find_engine
-from analysis.trace_processor.trace_file import size_of
+from analysis.trace_processor.choice import EngineChoice, find_engine, trace_size
 from analysis.trace_processor.wasm import CHUNK, WasmInstance
 
 # enum TraceProcessorMethod of trace_processor.proto.
@@ -46,7 +45,7 @@ class OfflineTraceProcessor(TraceProcessor):  # type: ignore[misc] # the package
     """
 
     def __init__(self, trace: Path | str, config: TraceProcessorConfig | None = None) -> None:
-        self._bytes = size_of(Path(trace))
+        self._bytes = trace_size(Path(trace))
         super().__init__(trace=str(trace), config=config or TraceProcessorConfig(ingest_ftrace_in_raw=True))
 
     def _create_backend(self, remote: str | None, addr: str | None) -> TraceProcessorBackend:

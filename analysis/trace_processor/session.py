@@ -15,9 +15,9 @@ from analysis.trace_processor.choice import (
     EngineFile,
     EngineInfo,
     find_engine,
+    trace_size,
 )
 from analysis.trace_processor.native import NativeProcess
-from analysis.trace_processor.trace_file import size_of
 from analysis.trace_processor.wasm import CHUNK, WasmAborted, WasmInstance
 from foundation.errors import HostError, TraceError
 
@@ -91,7 +91,7 @@ class TraceSession:
     def _check_loaded(self, error: str) -> None:
         if error:
             raise TraceError(
-                f"{self.path} cannot be read as a trace: {messages.last_line(error)}",
+                f"{self.path} is not a trace: {messages.last_line(error)}",
                 next_step="check that it is a Perfetto or systrace file, and record it again",
             )
 
@@ -123,7 +123,7 @@ def open_trace(path: Path, engine: EngineChoice | None = None) -> Iterator[Trace
     TraceError if the file is missing, empty, or not a trace; HostError if no trace processor is found.
     """
     choice = engine or EngineChoice()
-    found = find_engine(choice, size_of(path))
+    found = find_engine(choice, trace_size(path))
     try:
         session = TraceSession(path, found)
     except WasmAborted:

@@ -28,7 +28,7 @@ def native(tmp_path: Path) -> EngineChoice:
     return EngineChoice(path=program(tmp_path))
 
 
-def test_the_client_gives_the_answers_of_the_engine_in_process(trace: Path) -> None:
+def test_the_client_gives_the_answers_of_a_session(trace: Path) -> None:
     query = "SELECT ts, dur, cpu, end_state FROM sched ORDER BY id"
     with open_trace(trace) as session:
         expected = session.rows(query)
@@ -70,7 +70,7 @@ def test_the_client_reports_a_bad_trace(tmp_path: Path) -> None:
         OfflineTraceProcessor(tmp_path / "absent")
 
 
-def test_an_explicit_program_is_asked_as_a_native_one(trace: Path, native: EngineChoice) -> None:
+def test_an_explicit_program_runs_as_a_native_one(trace: Path, native: EngineChoice) -> None:
     query = "SELECT ts, dur, utid FROM sched ORDER BY id"
     with open_trace(trace, native) as one, open_trace(trace) as offline:
         assert (one.engine.kind, offline.engine.kind) == ("native", "wasm")
@@ -78,7 +78,7 @@ def test_an_explicit_program_is_asked_as_a_native_one(trace: Path, native: Engin
         assert one.rows(query) == offline.rows(query)
 
 
-def test_a_program_that_is_no_engine_is_an_error(trace: Path, tmp_path: Path) -> None:
+def test_a_program_that_is_not_a_trace_processor_is_an_error(trace: Path, tmp_path: Path) -> None:
     script = tmp_path / "broken"
     script.write_text("#!/bin/sh\necho no display >&2\nexit 3\n")
     script.chmod(0o755)
@@ -109,5 +109,5 @@ def test_a_process_that_does_not_answer_is_an_error(trace: Path, native: EngineC
 
 def test_a_bad_trace_in_a_native_one_is_an_error(tmp_path: Path, native: EngineChoice) -> None:
     bad = write(tmp_path, b"nonsense " * 100, "bad")
-    with pytest.raises(TraceError, match="cannot be read as a trace"), open_trace(bad, native):
+    with pytest.raises(TraceError, match="is not a trace"), open_trace(bad, native):
         pass
