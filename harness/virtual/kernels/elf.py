@@ -1,4 +1,4 @@
-"""What a kernel module says of itself: its .modinfo words and its GNU build id."""
+"""Metadata of kernel modules: .modinfo and the GNU build id."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.device.notes import gnu_build_id
 
 @dataclass(frozen=True)
 class ModuleInfo:
-    """The .modinfo of a module: ``name``, ``depends`` (names as in modinfo), ``release``
-    (first word of vermagic), ``parameters`` (names), ``build_id`` (hex, or None without a note)."""
+    """The .modinfo of a module: ``name``, ``depends`` (module names), ``release`` (first word of vermagic)
+    and ``parameters`` (names); ``build_id`` in hex, None without a note."""
 
     name: str
     depends: tuple[str, ...]
@@ -24,7 +24,7 @@ class ModuleInfo:
 
 
 def canonical(name: str) -> str:
-    """The kernel's spelling of a module name: a dash in a file name is an underscore."""
+    """The kernel's spelling of a module name: dashes of the file name become underscores."""
     return name.replace("-", "_")
 
 
@@ -55,7 +55,7 @@ def sections(image: bytes, what: str, *names: str) -> dict[str, bytes]:
 
 
 def parse_module(image: bytes, what: str) -> ModuleInfo:
-    """Read the bytes of a ``.ko``; UsageError if it is no kernel module."""
+    """Parse the bytes of a ``.ko``; ``what`` names it. UsageError if it is not a kernel module."""
     found = sections(image, what, ".modinfo", ".note.gnu.build-id")
     if ".modinfo" not in found:
         raise UsageError(
@@ -65,7 +65,7 @@ def parse_module(image: bytes, what: str) -> ModuleInfo:
     parameters: set[str] = set()
     for entry in found[".modinfo"].split(b"\0"):
         key, _, value = entry.decode("utf-8", "replace").partition("=")
-        if key == "parmtype" or key == "parm":
+        if key in ("parmtype", "parm"):
             parameters.add(value.partition(":")[0])
         elif key:
             words.setdefault(key, value)
@@ -79,5 +79,5 @@ def parse_module(image: bytes, what: str) -> ModuleInfo:
 
 
 def read_module(path: Path) -> ModuleInfo:
-    """`parse_module` of a file."""
+    """`parse_module` of a file. UsageError, or OSError if it cannot be read."""
     return parse_module(path.read_bytes(), str(path))
