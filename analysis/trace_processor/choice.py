@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
-from analysis.trace_processor.native_pin import download_native, native_here
+from analysis.trace_processor.native_pin import download_native, installed_native
 from foundation.errors import HostError, TraceError, UsageError
 from foundation.files import known_sha256_of
 
@@ -85,7 +85,7 @@ def find_engine(choice: EngineChoice, trace_bytes: int) -> EngineFile:
     if choice.path is not None:
         return _explicit(choice.path)
     if choice.kind in ("auto", "native"):
-        native = native_here()
+        native = installed_native()
         if native is not None:
             return EngineFile("native", native, known_sha256_of(native))
     if choice.kind in ("auto", "wasm"):

@@ -20,8 +20,8 @@ _ANSWER_S: Final = 600.0
 class NativeProcess:
     """One child process, killed by `close`. HostError if it does not start or does not answer.
 
-    Perfetto's client could start it as well, but waits a whole second before it asks again whether
-    the process listens, and has no deadline for an answer.
+    Perfetto's client can start one as well, but polls only once a second whether it listens, and
+    waits for an answer without a deadline.
     """
 
     def __init__(self, program: Path) -> None:

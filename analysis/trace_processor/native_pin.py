@@ -44,7 +44,7 @@ def pin() -> Pin | None:
     return None
 
 
-def native_here() -> Path | None:
+def installed_native() -> Path | None:
     """The pinned binary in the suite's or the perfetto package's cache; None if it is in neither.
 
     HostError if a file of that name has another hash.

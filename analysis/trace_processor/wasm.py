@@ -145,7 +145,7 @@ class WasmInstance:
             "clock_time_get": self._clock_time_get,
             "emscripten_get_heap_max": lambda: self._signed(self._heap_max),
             "emscripten_resize_heap": self._resize_heap,
-            "emscripten_err": lambda text: self._note(self._c_string(text)),
+            "emscripten_err": lambda text: self._log_line(self._c_string(text)),
             "__assert_fail": self._assert_fail,
             "_abort_js": self._abort,
             "fd_write": self._fd_write,
@@ -167,7 +167,7 @@ class WasmInstance:
         bits = 8 * self._word
         return value - (1 << bits) if value >> (bits - 1) else value
 
-    def _note(self, text: bytes) -> None:
+    def _log_line(self, text: bytes) -> None:
         self._log += text + b"\n"
         del self._log[:-4096]
 
@@ -182,7 +182,7 @@ class WasmInstance:
         raise _AbortedItself
 
     def _assert_fail(self, condition: int, file: int, line: int, function: int) -> None:
-        self._note(b"assertion failed: " + self._c_string(condition))
+        self._log_line(b"assertion failed: " + self._c_string(condition))
         raise _AbortedItself
 
     def _resize_heap(self, size: int) -> int:
@@ -195,7 +195,7 @@ class WasmInstance:
                 with contextlib.suppress(wasmtime.WasmtimeError):
                     self._memory.grow(self._store, -(-(goal - current) // _PAGE))
                     return 1
-        self._note(b"out of memory")
+        self._log_line(b"out of memory")
         return 0
 
     def _clock_time_get(self, clock: int, precision: int, out: int) -> int:

@@ -1,6 +1,6 @@
 """GNU build ids in ELF notes, as /sys/kernel/notes, /sys/module/*/notes and ELF sections hold them.
 
-pyelftools reads notes only of a whole ELF file, and takes a note that is cut short.
+pyelftools needs an ELF file around them, and accepts truncated notes.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _require_builtin(tree: ModuleTree, name: str, chain: Sequence[str]) -> None:
         # A module's depends= lists modules only, never built-in ones.
         raise UsageError(
             f"{tree.folder} lacks {name}.ko, which {chain[-1]} needs",
-            next_step="give the whole module folder",
+            next_step="give the complete module folder",
         )
     if tree.builtin is None or name in tree.builtin:
         return

@@ -94,11 +94,11 @@ def test_a_request_larger_than_the_buffer_is_refused() -> None:
 def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
     trace: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Asked(Exception):
+    class StopRequested(Exception):
         pass
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise Asked
+        raise StopRequested
 
     armed: list[bool] = []
     ended: list[bool] = []
@@ -116,7 +116,7 @@ def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
     try:
         with open_trace(trace, EngineChoice(kind="wasm")) as session:
             armed.append(True)
-            with pytest.raises(Asked):
+            with pytest.raises(StopRequested):
                 session.rows("SELECT 1")
             assert ended
             assert session.rows("SELECT 2") == [(2,)]
