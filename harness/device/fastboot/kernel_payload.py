@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import bz2
 import contextlib
 import io
@@ -128,12 +129,31 @@ def _unlz4_legacy(data: bytes) -> bytes:
         block = data[at + 4 : at + 4 + size]
         if not 0 < size <= _LZ4_LEGACY_BLOCK * 2 or len(block) < size:
             break
-        try:
-            out += codec.decompress(block, decompressed_size=_LZ4_LEGACY_BLOCK, asbytes=True)
-        except (OSError, pa.ArrowException):
+        content = _unlz4(codec, block)
+        if not content:
             break
+        out += content
         at += 4 + size
     return bytes(out)
+
+
+def _unlz4(codec: pa.Codec, block: bytes) -> bytes:
+    """One block; empty if it is damaged.
+
+    pyarrow does not report the size of the content, and leaves the rest of its buffer uninitialised:
+    there may be another kernel in it. The content's size is the smallest buffer that it fits into.
+    """
+
+    def unpack(size: int) -> bytes:
+        try:
+            return bytes(codec.decompress(block, decompressed_size=size, asbytes=True))
+        except (OSError, pa.ArrowException):
+            return b""
+
+    if not unpack(_LZ4_LEGACY_BLOCK - 1):
+        return unpack(_LZ4_LEGACY_BLOCK)
+    fits = bisect.bisect_left(range(1, _LZ4_LEGACY_BLOCK), True, key=lambda size: bool(unpack(size)))
+    return unpack(fits + 1)
 
 
 def _stream(codec: str) -> Callable[[bytes], bytes]:
