@@ -1,41 +1,44 @@
-"""What a kernel image says of itself: release, version and build id, through its compression."""
+"""Release, version and build id of a kernel image, compressed or not."""
 
 from __future__ import annotations
 
+import bisect
 import bz2
+import contextlib
+import io
 import lzma
 import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 import pyarrow as pa
 
-from harness.device.notes import build_id
+from harness.device.notes import gnu_build_id
 
-#: No kernel image is larger, unpacked.
+#: Upper bound for an unpacked kernel image.
 UNPACKED_MAX: Final = 256 << 20
 
 _LZ4_LEGACY: Final = b"\x02\x21\x4c\x18"
 _LZ4_LEGACY_BLOCK: Final = 8 << 20
 
 # linux_banner of init/version.c (version-timestamp.c since 6.1): "Linux version RELEASE (USER@HOST)
-# (COMPILER) VERSION\n". The compiler's own text holds parentheses, the version begins with #.
+# (COMPILER) VERSION\n". The compiler's text contains parentheses, the version starts with #.
 _BANNER: Final = re.compile(rb"Linux version ([\x21-\x7e]+) \([^\n\0]*?\) (#[^\n\0]+)\n")
 _NUMBERED: Final = re.compile(r"#\d")
-#: Header of the note that holds the build id, of whatever length.
+#: Header of the note with the build id, of any length.
 _NOTE: Final = re.compile(rb"\x04\0\0\0[\x08-\x20]\0\0\0\x03\0\0\0GNU\0")
-_ELF64: Final = b"\x7fELF\x02\x01\x01"
-_ELF32: Final = b"\x7fELF\x01\x01\x01"
+_ELF: Final = b"\x7fELF"
+_ELF_HEADER_BYTES: Final = 64
 
 
 @dataclass(frozen=True)
 class KernelFingerprint:
     """``release`` is ``uname -r``, ``version`` ``uname -v``, ``build_id`` that of /sys/kernel/notes.
 
-    None is what is not known.
+    Unknown ones are None.
     """
 
     release: str | None = None
@@ -43,16 +46,12 @@ class KernelFingerprint:
     build_id: str | None = None
 
     def differs_from(self, other: KernelFingerprint) -> bool:
-        """Whether something that both say is not the same."""
-        pairs = (
-            (self.release, other.release),
-            (self.version, other.version),
-            (self.build_id, other.build_id),
-        )
+        """Whether a value that both know differs."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
         return any(one is not None and two is not None and one != two for one, two in pairs)
 
     def stated(self, release: str | None) -> KernelFingerprint:
-        """The same with the release that the user states, which comes before what was found."""
+        """The same with the release that the user states, which overrides the one in the image."""
         return self if release is None else replace(self, release=release)
 
     def __str__(self) -> str:
@@ -61,16 +60,16 @@ class KernelFingerprint:
 
 
 def fingerprint_of(payload: bytes) -> KernelFingerprint:
-    """What the kernel in ``payload`` (Image, zImage; gzip, lz4, xz, lzma, bzip2, zstd) says of itself.
+    """Fingerprint of the kernel in ``payload``: Image or zImage; gzip, lz4, xz, lzma, bzip2 or zstd.
 
-    Nothing is invented: what is not found is None.
+    What is missing or ambiguous is None.
     """
     for image in _unpacked(payload):
         banners = {
             (release.decode(), version.decode("ascii", "replace"))
             for release, version in _BANNER.findall(image)
         }
-        # Since 6.1 (init/version.c) a weak copy without the number of the build is in the image as well.
+        # Since 6.1 (init/version.c) the image also contains a weak copy without the build number.
         numbered = {banner for banner in banners if _NUMBERED.match(banner[1])} or banners
         if banners:
             releases = {release for release, _ in numbered}
@@ -79,18 +78,18 @@ def fingerprint_of(payload: bytes) -> KernelFingerprint:
     return KernelFingerprint()
 
 
-def _only(found: set[str]) -> str | None:
-    return found.pop() if len(found) == 1 else None
+def _only(values: set[str]) -> str | None:
+    return values.pop() if len(values) == 1 else None
 
 
 def _unpacked(payload: bytes) -> Iterator[bytes]:
-    """``payload`` as it is, and what it unpacks to; a device tree may follow the stream."""
+    """``payload`` itself, then what it unpacks to; a device tree may follow the stream."""
     yield payload
     for magic, unpack in _UNPACKERS:
         if payload.startswith(magic):
             yield unpack(payload)
             return
-    # A zImage of 32 bits, and an EFI zboot image, carry the stream further inside.
+    # A 32-bit zImage and an EFI zboot image contain the stream at a later offset.
     for magic, unpack in _INNER:
         at = payload.find(magic, 1)
         while 0 <= at < min(len(payload), 1 << 20):
@@ -121,7 +120,7 @@ def _to_its_end(decompress: Callable[[bytes, int], bytes], data: bytes, damage: 
 
 
 def _unlz4_legacy(data: bytes) -> bytes:
-    """Blocks of 8 MiB, each after its size. Source: lz4_Frame_format.md, "Legacy frame"."""
+    """Unpack blocks of 8 MiB, each preceded by its size. Source: lz4_Frame_format.md, "Legacy frame"."""
     codec = pa.Codec("lz4_raw")
     out = bytearray()
     at = len(_LZ4_LEGACY)
@@ -130,12 +129,31 @@ def _unlz4_legacy(data: bytes) -> bytes:
         block = data[at + 4 : at + 4 + size]
         if not 0 < size <= _LZ4_LEGACY_BLOCK * 2 or len(block) < size:
             break
-        try:
-            out += codec.decompress(block, decompressed_size=_LZ4_LEGACY_BLOCK, asbytes=True)
-        except (OSError, pa.ArrowException):
+        content = _unlz4(codec, block)
+        if not content:
             break
+        out += content
         at += 4 + size
     return bytes(out)
+
+
+def _unlz4(codec: pa.Codec, block: bytes) -> bytes:
+    """One block; empty if it is damaged.
+
+    pyarrow does not report the size of the content, and leaves the rest of its buffer uninitialised:
+    there may be another kernel in it. The content's size is the smallest buffer that it fits into.
+    """
+
+    def unpack(size: int) -> bytes:
+        try:
+            return bytes(codec.decompress(block, decompressed_size=size, asbytes=True))
+        except (OSError, pa.ArrowException):
+            return b""
+
+    if not unpack(_LZ4_LEGACY_BLOCK - 1):
+        return unpack(_LZ4_LEGACY_BLOCK)
+    fits = bisect.bisect_left(range(1, _LZ4_LEGACY_BLOCK), True, key=lambda size: bool(unpack(size)))
+    return unpack(fits + 1)
 
 
 def _stream(codec: str) -> Callable[[bytes], bytes]:
@@ -146,7 +164,7 @@ def _stream(codec: str) -> Callable[[bytes], bytes]:
                 while len(out) < UNPACKED_MAX and (part := stream.read(1 << 20)):
                     out += part
         except (OSError, pa.ArrowException):
-            # What follows the stream is no part of it.
+            # Data that follows the stream is not part of it.
             return bytes(out)
         return bytes(out)
 
@@ -168,26 +186,25 @@ _INNER: Final = tuple(
 
 
 def _kernel_build_id(image: bytes) -> str | None:
-    """The build id of the kernel itself: not one of the vDSOs, which are whole ELF files inside it."""
-    inside = list(_elf_extents(image))
-    found = []
+    """The build id of the kernel itself, not of the vDSOs, which are whole ELF files inside it."""
+    embedded = list(_elf_extents(image))
+    build_ids = set()
     for match in _NOTE.finditer(image):
         at = match.start()
-        if at % 4 == 0 and not any(begin <= at < end for begin, end in inside):
-            note = build_id(image[at : at + 64])
-            if note is not None:
-                found.append(note)
-    return found[0] if len(set(found)) == 1 else None
+        if at % 4 == 0 and not any(start <= at < end for start, end in embedded):
+            build_ids.add(gnu_build_id(image[at : at + 64]) or "")
+    return _only(build_ids - {""})
 
 
 def _elf_extents(image: bytes) -> Iterator[tuple[int, int]]:
-    """Begin and end of each ELF file inside ``image``, by its section headers, which come last."""
-    for magic, layout, at_of in ((_ELF64, "<Q", (40, 58)), (_ELF32, "<I", (32, 46))):
-        at = image.find(magic)
-        while at >= 0:
-            if at + 64 <= len(image):
-                (sections_at,) = struct.unpack_from(layout, image, at + at_of[0])
-                size, count = struct.unpack_from("<HH", image, at + at_of[1])
-                if sections_at < 1 << 20:
-                    yield at, at + sections_at + size * count
-            at = image.find(magic, at + 1)
+    """Start and end of each ELF file inside ``image``, by its section headers, which come last."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    at = image.find(_ELF)
+    while at >= 0:
+        with contextlib.suppress(ELFError):
+            header = ELFFile(io.BytesIO(image[at : at + _ELF_HEADER_BYTES])).header
+            if header.e_shoff < 1 << 20:
+                yield at, at + header.e_shoff + header.e_shentsize * header.e_shnum
+        at = image.find(_ELF, at + 1)
