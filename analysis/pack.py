@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.judging.pipeline import judge
 from foundation.contract.records import CAMPAIGN_FILE
-from foundation.contract.results import (
-    DISTRIBUTIONS_FILE,
-    METRICS_FILE,
-    TIMELINES_FILE,
-    load,
-)
+from foundation.contract.results import DISTRIBUTIONS_FILE, METRICS_FILE, TIMELINES_FILE, load
 from foundation.errors import HostError, UsageError
 
 if TYPE_CHECKING:

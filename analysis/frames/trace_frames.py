@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.frames.columns import (
-    AWAKE,
-    COUNTERS,
-    FIGURES,
-    QUEUE,
-    STALLS,
-    SWITCHES,
-    THREADS,
-)
+from analysis.frames.columns import AWAKE, COUNTERS, FIGURES, QUEUE, STALLS, SWITCHES, THREADS
 from analysis.judging.columns import Columns
 
 if TYPE_CHECKING:

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from analysis.judging import metric_table
 from analysis.judging.metric_table import Measured
-from foundation.contract.results import (
-    METRICS_FILE,
-    Block,
-    Campaign,
-    Repetition,
-)
+from foundation.contract.results import METRICS_FILE, Block, Campaign, Repetition
 from foundation.errors import TraceError, UsageError
 
 if TYPE_CHECKING:

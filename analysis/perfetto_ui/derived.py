@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
-from analysis.perfetto_ui.packets import (
-    CounterTrack,
-    Slice,
-    SliceTrack,
-    Track,
-)
+from analysis.perfetto_ui.packets import CounterTrack, Slice, SliceTrack, Track
 from analysis.trace.recording import real, whole
 
 if TYPE_CHECKING:

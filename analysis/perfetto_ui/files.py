@@ -50,10 +50,7 @@ def ui_folder() -> Path:
 
 def hook_script() -> bytes:
     """JavaScript that makes the modules of `analysis.sql` known to the UI's query page."""
-    package = {
-        "name": PACKAGE,
-        "modules": [{"name": name, "sql": sql} for name, sql in modules().items()],
-    }
+    package = {"name": PACKAGE, "modules": [{"name": name, "sql": sql} for name, sql in modules().items()]}
     return (_HOOK % json.dumps([package])).encode()
 
 

@@ -10,15 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from analysis.perfetto_ui.derived import (
-    DIRECT,
-    PHASES,
-    SWITCHES,
-    WAITING,
-    Derived,
-    Kind,
-    Moment,
-)
+from analysis.perfetto_ui.derived import DIRECT, PHASES, SWITCHES, WAITING, Derived, Kind, Moment
 from analysis.perfetto_ui.server import TRACE_PREFIX, UI_PREFIX, Page
 
 _HERE: Final = Path(__file__).parent
@@ -102,11 +94,7 @@ def _widened(moments: Mapping[Kind, Moment], every: Sequence[Mapping[Kind, Momen
 
 
 def _span(moment: Moment) -> dict[str, Any]:
-    return {
-        "start_s": moment.ts / 1e9,
-        "end_s": (moment.ts + moment.dur) / 1e9,
-        "label": moment.label,
-    }
+    return {"start_s": moment.ts / 1e9, "end_s": (moment.ts + moment.dur) / 1e9, "label": moment.label}
 
 
 def deep_link(shown: Shown, moment: Moment, origin: str) -> str:

@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from analysis.perfetto_ui.files import (
-    HOOK_PATH,
-    hook_script,
-    index_page,
-    ui_folder,
-)
+from analysis.perfetto_ui.files import HOOK_PATH, hook_script, index_page, ui_folder
 from foundation.errors import HostError
 from foundation.loopback import LoopbackHandler
 from foundation.ports import LOOPBACK, TRACE_PROCESSOR_PORT

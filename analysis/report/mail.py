@@ -8,14 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from analysis.judging.judgement import Judgement, VerdictRow
-from analysis.judging.wording import (
-    floor_text,
-    lower_level,
-    p_text,
-    short,
-    short_change,
-    short_interval,
-)
+from analysis.judging.wording import floor_text, lower_level, p_text, short, short_change, short_interval
 from analysis.report.answers import answers, question
 from analysis.report.medians import Medians, one_sided, side_by_side
 from analysis.report.terminal import companions
