@@ -1,4 +1,4 @@
-"""Tracks of our own as Perfetto packets, to be appended to a copy of a trace."""
+"""The added tracks as Perfetto packets, to append to a copy of a trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import CounterDescriptor,
 
 from foundation.contract.packets import TrackEvents, framed
 
-#: Far above the sequences of Perfetto's service, and none of the capture's.
+#: Far above the sequence ids of Perfetto's service, and not used by the capture.
 _SEQUENCE: Final = 0x5EC20001
 #: Fixed, so that the same trace gives the same bytes.
 _UUID_BASE: Final = 0x5EC2_0000_0000_0000
@@ -19,7 +19,7 @@ _UUID_BASE: Final = 0x5EC2_0000_0000_0000
 
 @dataclass(frozen=True)
 class Slice:
-    """Something that lasts. ``ts`` and ``dur`` in ns of the trace's clock."""
+    """A named span; ``ts`` and ``dur`` in ns of the trace's clock. ``facts`` are its arguments."""
 
     ts: int
     dur: int
@@ -29,7 +29,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SliceTrack:
-    """Slices under one name; those that overlap are drawn below each other."""
+    """Slices under one name; slices that overlap are drawn below each other."""
 
     name: str
     slices: Sequence[Slice]
@@ -48,7 +48,7 @@ Track = SliceTrack | CounterTrack
 
 
 def packets_of(group: str, tracks: Sequence[Track]) -> bytes:
-    """All tracks below one named ``group``, in the order given. The same input gives the same bytes."""
+    """All tracks below one named ``group``, in the given order. The same input gives the same bytes."""
     encoder = _Encoder()
     root = encoder.descriptor(group, parent=None, rank=0)
     for rank, track in enumerate(tracks):
@@ -65,7 +65,7 @@ def packets_of(group: str, tracks: Sequence[Track]) -> bytes:
 
 
 def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
-    """Slices on as few lanes as do not overlap: begin and end of one track must nest."""
+    """Slices on as few lanes as possible without overlap: the slices of one track must nest."""
     lanes: list[list[Slice]] = []
     free: list[tuple[int, int]] = []
     for one in sorted(slices, key=lambda part: (part.ts, part.dur)):
@@ -106,6 +106,6 @@ class _Encoder:
         self._events.append(self._make.value(uuid, ts, float(value)))
 
     def content(self) -> bytes:
-        # Stable: the end of a slice stays before the begin of the next one on its lane.
+        # Stable: the end of a slice stays before the start of the next one on its lane.
         self._events.sort(key=lambda packet: packet.timestamp)
         return b"".join(framed(packet.SerializeToString()) for packet in self._descriptors + self._events)

@@ -1,4 +1,4 @@
-"""The answer in a sentence: what a reader must know before any table."""
+"""The answer in one sentence per scenario, shown before any table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from analysis.judging.judgement import Judgement, VerdictRow
 _CONDITION: Final = {
     "idle": "With CPU time to spare (idle)",
     "busy": "With every CPU kept busy (busy)",
-    "rt-busy": "With every CPU taken by real-time threads 80 % of the time (rt-busy)",
+    "rt-busy": "With real-time threads on every CPU 80 % of the time (rt-busy)",
 }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One scenario of one comparison in words. ``tone`` is better, worse, mixed, same or open."""
+    """One scenario of one comparison in words; ``tone`` is better, worse, mixed, same or open."""
 
     scenario: str
     variant: str
@@ -27,7 +27,7 @@ class Answer:
 
 
 def question(judgement: Judgement) -> str:
-    """What the campaign asks; an A/A variant is no part of it unless there is no other."""
+    """The question of the campaign; it names an A/A variant only if there are no others."""
     campaign = judgement.campaign
     asked = [variant for variant in campaign.variants[1:] if not same_kernel(campaign, variant)]
     names = [variant.name for variant in asked or campaign.variants[1:]]
@@ -38,7 +38,7 @@ def question(judgement: Judgement) -> str:
 
 
 def answers(judgement: Judgement) -> tuple[Answer, ...]:
-    """An answer for each scenario of each comparison, from the primaries alone; A/A comes last."""
+    """One answer per scenario of each comparison, from the primaries alone; A/A comes last."""
     campaign = judgement.campaign
     return tuple(
         _answer(judgement, scenario, variant.name)
@@ -59,18 +59,16 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
             ("improves", better),
             ("worsens", worse),
             ("changes", changed),
-            ("makes no difference that matters to", same),
+            ("makes no practical difference to", same),
         )
         if found
     ]
     if undecided:
-        # One obstacle often stands before all of them; it is said once.
+        # The metrics often share one reason; give it once.
         reasons = {row.decision.reason for row in undecided}
         why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
         parts.append(f"is undecided on {_listed(undecided)}{why}")
-    name = (
-        f"{variant} (the same kernel again)" if any(row.question.same_kernel for row in rows) else variant
-    )
+    name = f"{variant} (the same kernel)" if any(row.question.same_kernel for row in rows) else variant
     what = f"{name} {'; '.join(parts)}" if parts else "nothing was measured"
     sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
     return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)

@@ -16,7 +16,7 @@ _RIGHT: Final = (False, False, True, True, False, True, False)
 
 
 def verdict_table(judgement: Judgement) -> str:
-    """The verdicts of a campaign as text; what failed comes first. Writes nothing."""
+    """The verdicts of a campaign as text, failures first. Writes nothing."""
     campaign = judgement.campaign
     parts: list[str] = []
     for failure in judgement.kernel_failures:
@@ -28,7 +28,7 @@ def verdict_table(judgement: Judgement) -> str:
         parts.append(_comparison(rows, variant.name, campaign.baseline.name))
     if judgement.voids:
         parts.append(_wrapped(f"void: {'; '.join(_void_lines(judgement))}"))
-    notes = ["p in brackets: exploratory, not adjusted, never gates."]
+    notes = ["p in parentheses: exploratory, not adjusted, never decides."]
     if judgement.traced:
         notes.append(judgement.traced)
     if campaign.emulated:
@@ -50,13 +50,13 @@ def _comparison(rows: list[VerdictRow], variant: str, baseline: str) -> str:
 
 
 def companions(rows: list[VerdictRow], where: Literal["terminal", "mail"]) -> list[VerdictRow]:
-    """Rows that are no primaries, whose metrics are shown there and known, in the order of `Shown`."""
-    chosen = [
+    """Exploratory rows with a value whose metric is shown in ``where``, in the order of `Shown`."""
+    shown = [
         row
         for row in rows
         if not row.primary and row.compared is not None and getattr(row.question.metric.shown, where)
     ]
-    return sorted(chosen, key=lambda row: row.question.metric.shown.order)
+    return sorted(shown, key=lambda row: row.question.metric.shown.order)
 
 
 def _cells(row: VerdictRow) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def test_a_figure_that_is_missing_says_why(pages: Mapping[str, Path]) -> None:
     assert "move metrics.parquet away and judge it again" in text["one-pair"]
     assert 'id="comparison-1-course"' not in text["one-pair"]
     assert "No pair of this comparison is valid" in text["empty"]
-    assert "Not drawn: Warm app switch. There was none in any valid repetition." in text["many-metrics"]
+    assert "Not drawn: Warm app switch. None occurred in any valid repetition." in text["many-metrics"]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_asked_pair_is_taken(results: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"pair": 9}, "no pair 9 .* -> --pair is one of 0, 1, 2, 3"),
+        ({"pair": 9}, "no pair 9 .* -> --pair must be one of 0, 1, 2, 3"),
         ({"scenario": "hot"}, "no scenario 'hot'.*idle, busy"),
         ({"variant": "baseline"}, "no variant 'baseline'.*patched, other"),
         ({"scenario": "busy", "slowest": "stall"}, "no direct reclaim"),
@@ -87,7 +87,7 @@ def test_what_is_not_there_is_refused(results: Path, words: Mapping[str, object]
 def test_a_copy_without_traces_says_so(results: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     shutil.copytree(results, packed, ignore=shutil.ignore_patterns("trace.perfetto-trace"))
-    with pytest.raises(UsageError, match="a packed copy has none"):
+    with pytest.raises(UsageError, match="a packed copy has no traces"):
         choose(load(packed))
 
 
