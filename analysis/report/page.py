@@ -163,7 +163,7 @@ def _threshold(row: VerdictRow) -> str:
 def _detectable(row: VerdictRow) -> str:
     """The smallest change that these pairs detect with 80 % power, as text."""
     if row.detectable is None:
-        return "none of any size" if row.pairs else "unknown without a valid pair"
+        return "none with so few pairs" if row.pairs else "unknown without a valid pair"
     if row.scale == "ratio":
         return f"{row.detectable * 100:.1f} %"
     return f"{number(row.detectable)} {row.question.metric.unit}"
