@@ -236,19 +236,14 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
+    from analysis.perfetto_ui.choose import Selection
     from analysis.perfetto_ui.command import save, serve, view_of
 
     engine = _engine(options)
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port} is out of range", next_step="give one from 1 to 65535")
-    view = view_of(
-        options.what,
-        scenario=options.scenario,
-        variant=options.variant,
-        pair=options.pair,
-        slowest=options.slowest,
-        engine=engine,
-    )
+    selection = Selection(options.scenario, options.variant, options.pair, options.slowest)
+    view = view_of(options.what, selection, engine)
     if options.save is not None:
         for file in save(view, options.save, engine):
             print(file)

@@ -24,6 +24,16 @@ _METRICS: Final[dict[Slowest, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which pair to show. None: any scenario, the first variant, any pair, no particular moment."""
+
+    scenario: str | None = None
+    variant: str | None = None
+    pair: int | None = None
+    slowest: Slowest | None = None
+
+
+@dataclass(frozen=True)
 class Side:
     """One repetition of one variant; its trace file exists."""
 
@@ -45,22 +55,14 @@ class Chosen:
     sides: tuple[Side, Side]
 
 
-def choose(
-    campaign: Campaign,
-    *,
-    scenario: str | None = None,
-    variant: str | None = None,
-    pair: int | None = None,
-    slowest: Slowest | None = None,
-    engine: EngineChoice | None = None,
-) -> Chosen:
+def choose(campaign: Campaign, selection: Selection, engine: EngineChoice | None = None) -> Chosen:
     """The requested pair, or of several the one with the slowest moment, or the first.
 
-    ``scenario`` None: any; ``variant`` None: the first one compared with the baseline. The slowest
-    moment comes from metrics.parquet; a trace that is not in it is evaluated. UsageError if there
-    is no matching pair with both traces, or no such moment in any.
+    The slowest moment comes from metrics.parquet; a trace that is not in it is evaluated by
+    ``engine``. UsageError if there is no matching pair with both traces, or no such moment in any.
     """
-    variant = variant or campaign.variants[1].name
+    scenario, pair, slowest = selection.scenario, selection.pair, selection.slowest
+    variant = selection.variant or campaign.variants[1].name
     if variant not in [one.name for one in campaign.variants[1:]]:
         raise UsageError(
             f"{campaign.root} has no variant {variant!r} to compare with {campaign.baseline.name}",
@@ -74,7 +76,17 @@ def choose(
     pairs = [one for one in _candidates(campaign, variant) if scenario in (None, one.scenario)]
     matching = [one for one in pairs if pair in (None, one.pair)]
     if not matching:
-        raise _no_pair(campaign, variant, scenario, pair, sorted({one.pair for one in pairs}))
+        where = "with both traces" + (f" in scenario {scenario}" if scenario else "")
+        if pairs:
+            numbers = ", ".join(map(str, sorted({one.pair for one in pairs})))
+            raise UsageError(
+                f"{campaign.root} has no pair {pair} {where}",
+                next_step=f"--pair must be one of {numbers}",
+            )
+        raise UsageError(
+            f"{campaign.root} has no pair of {campaign.baseline.name} and {variant} {where}",
+            next_step="a packed copy has no traces: give the folder that the campaign wrote",
+        )
     if slowest is None or len(matching) == 1:
         return matching[0]
     kept = metric_table.read(campaign.root / METRICS_FILE)
@@ -95,15 +107,15 @@ def _candidates(campaign: Campaign, variant: str) -> list[Chosen]:
     candidates: list[Chosen] = []
     for scenario, pair in dict.fromkeys((place.scenario, place.pair) for place in campaign.schedule):
         both = [blocks.get((scenario, pair, name)) for name in names]
-        sides = [_sides(block) for block in both if block is not None]
+        sides = [
+            {one.index: Side(block, one) for one in block.repetitions if one.trace_path.is_file()}
+            for block in both
+            if block is not None
+        ]
         if len(sides) == 2:
             for index in sorted(sides[0].keys() & sides[1].keys()):
                 candidates.append(Chosen(scenario, pair, (sides[0][index], sides[1][index])))
     return candidates
-
-
-def _sides(block: Block) -> dict[int, Side]:
-    return {one.index: Side(block, one) for one in block.repetitions if one.trace_path.is_file()}
 
 
 def _ms(
@@ -122,19 +134,3 @@ def _ms(
             return None
         values = [evaluated.figures[name].value for name in names]
     return max((value for value in values if value is not None), default=None)
-
-
-def _no_pair(
-    campaign: Campaign, variant: str, scenario: str | None, pair: int | None, pairs: Sequence[int]
-) -> UsageError:
-    """The error; ``pairs`` are the ones with both traces."""
-    where = f" in scenario {scenario}" if scenario else ""
-    if pairs:
-        return UsageError(
-            f"{campaign.root} has no pair {pair} with both traces{where}",
-            next_step=f"--pair must be one of {', '.join(map(str, pairs))}",
-        )
-    return UsageError(
-        f"{campaign.root} has no pair of {campaign.baseline.name} and {variant} with both traces{where}",
-        next_step="a packed copy has no traces: give the folder that the campaign wrote",
-    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.perfetto_ui.choose import Slowest, choose
+from analysis.perfetto_ui.choose import Selection, choose
 from analysis.perfetto_ui.derived import Kind
 from analysis.perfetto_ui.page import Shown, pages
 from analysis.perfetto_ui.server import UiServer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
 
 _MAX_TRACES: Final = 2
+_FIRST_PAIR: Final = Selection()
 
 
 @dataclass(frozen=True)
@@ -44,30 +45,22 @@ class View:
 
 
 def view_of(
-    what: Sequence[Path],
-    *,
-    scenario: str | None = None,
-    variant: str | None = None,
-    pair: int | None = None,
-    slowest: Slowest | None = None,
-    engine: EngineChoice | None = None,
+    what: Sequence[Path], selection: Selection = _FIRST_PAIR, engine: EngineChoice | None = None
 ) -> View:
     """A pair of a results folder, or one or two trace files.
 
-    Options as `choose`. UsageError for other paths, for a choice among trace files, and as `choose`;
-    ResultsError as `foundation.contract.results.load`.
+    UsageError for other paths, for a selection with trace files, and as `choose`; ResultsError as
+    `foundation.contract.results.load`.
     """
-    moment: Kind = slowest or "repetition"
+    moment: Kind = selection.slowest or "repetition"
     if len(what) == 1 and (what[0].is_dir() or not what[0].exists()):
         campaign = load(what[0])
-        chosen = choose(
-            campaign, scenario=scenario, variant=variant, pair=pair, slowest=slowest, engine=engine
-        )
+        chosen = choose(campaign, selection, engine)
         sources = [
             Source(side.block.place.variant, side.name, side.repetition.trace_path) for side in chosen.sides
         ]
         return View(f"{campaign.name}, {chosen.scenario}, pair {chosen.pair}", tuple(sources), moment)
-    if scenario is not None or variant is not None or pair is not None:
+    if replace(selection, slowest=None) != _FIRST_PAIR:
         raise UsageError(
             "--scenario, --variant and --pair need a results folder", next_step="leave them out"
         )

@@ -49,19 +49,35 @@ Track = SliceTrack | CounterTrack
 
 def packets_of(group: str, tracks: Sequence[Track]) -> bytes:
     """All tracks below one named ``group``, in the given order. The same input gives the same bytes."""
-    encoder = _Encoder()
-    root = encoder.descriptor(group, parent=None, rank=0)
+    make = TrackEvents(_SEQUENCE, _UUID_BASE)
+    root = make.track(group)
+    root.track_descriptor.sibling_order_rank = 0
+    root.track_descriptor.child_ordering = TrackDescriptor.EXPLICIT
+    descriptors: list[Any] = [root]
+    events: list[Any] = []
+
+    def described(track: Track, rank: int) -> int:
+        packet = make.track(track.name)
+        packet.track_descriptor.parent_uuid = root.track_descriptor.uuid
+        packet.track_descriptor.sibling_order_rank = rank
+        if isinstance(track, CounterTrack):
+            packet.track_descriptor.counter.unit = CounterDescriptor.UNIT_UNSPECIFIED
+            packet.track_descriptor.counter.unit_name = track.unit
+        descriptors.append(packet)
+        return int(packet.track_descriptor.uuid)
+
     for rank, track in enumerate(tracks):
         if isinstance(track, SliceTrack):
             for lane in _lanes(track.slices):
-                uuid = encoder.descriptor(track.name, parent=root, rank=rank)
+                uuid = described(track, rank)
                 for one in lane:
-                    encoder.slice(uuid, one)
+                    events += make.slice(uuid, one.name, one.ts, one.ts + one.dur, one.facts)
         else:
-            uuid = encoder.descriptor(track.name, parent=root, rank=rank, unit=track.unit)
-            for ts, value in track.points:
-                encoder.value(uuid, ts, value)
-    return encoder.content()
+            uuid = described(track, rank)
+            events += [make.value(uuid, ts, float(value)) for ts, value in track.points]
+    # Stable: the end of a slice stays before the start of the next one on its lane.
+    events.sort(key=lambda packet: packet.timestamp)
+    return b"".join(framed(packet.SerializeToString()) for packet in descriptors + events)
 
 
 def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
@@ -77,35 +93,3 @@ def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
         lanes[lane].append(one)
         heapq.heappush(free, (one.ts + one.dur, lane))
     return lanes
-
-
-class _Encoder:
-    def __init__(self) -> None:
-        self._make = TrackEvents(_SEQUENCE, _UUID_BASE)
-        self._descriptors: list[Any] = []
-        self._events: list[Any] = []
-
-    def descriptor(self, name: str, *, parent: int | None, rank: int, unit: str | None = None) -> int:
-        packet = self._make.track(name)
-        track = packet.track_descriptor
-        track.sibling_order_rank = rank
-        if parent is None:
-            track.child_ordering = TrackDescriptor.EXPLICIT
-        else:
-            track.parent_uuid = parent
-        if unit is not None:
-            track.counter.unit = CounterDescriptor.UNIT_UNSPECIFIED
-            track.counter.unit_name = unit
-        self._descriptors.append(packet)
-        return int(track.uuid)
-
-    def slice(self, uuid: int, one: Slice) -> None:
-        self._events += self._make.slice(uuid, one.name, one.ts, one.ts + one.dur, one.facts)
-
-    def value(self, uuid: int, ts: int, value: float) -> None:
-        self._events.append(self._make.value(uuid, ts, float(value)))
-
-    def content(self) -> bytes:
-        # Stable: the end of a slice stays before the start of the next one on its lane.
-        self._events.sort(key=lambda packet: packet.timestamp)
-        return b"".join(framed(packet.SerializeToString()) for packet in self._descriptors + self._events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,12 @@ _CONDITION: Final = {
     "idle": "With CPU time to spare (idle)",
     "busy": "With every CPU kept busy (busy)",
     "rt-busy": "With real-time threads on every CPU 80 % of the time (rt-busy)",
+}
+_VERBS: Final = {
+    "IMPROVED": "improves",
+    "REGRESSED": "worsens",
+    "CHANGED": "changes",
+    "SAME": "makes no practical difference to",
 }
 
 
@@ -51,18 +57,12 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
     rows = [
         row for row in judgement.rows if row.primary and row.scenario == scenario and row.variant == variant
     ]
-    better, worse = _with(rows, "IMPROVED"), _with(rows, "REGRESSED")
-    changed, same, undecided = _with(rows, "CHANGED"), _with(rows, "SAME"), _with(rows, "UNDECIDED")
     parts = [
-        f"{verb} {_listed(found)}"
-        for verb, found in (
-            ("improves", better),
-            ("worsens", worse),
-            ("changes", changed),
-            ("makes no practical difference to", same),
-        )
-        if found
+        f"{verb} {_listed(own)}"
+        for verdict, verb in _VERBS.items()
+        if (own := [row for row in rows if row.verdict == verdict])
     ]
+    undecided = [row for row in rows if row.verdict == "UNDECIDED"]
     if undecided:
         # The metrics often share one reason; give it once.
         reasons = {row.decision.reason for row in undecided}
@@ -71,11 +71,7 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
     name = f"{variant} (the same kernel)" if any(row.question.same_kernel for row in rows) else variant
     what = f"{name} {'; '.join(parts)}" if parts else "nothing was measured"
     sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
-    return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
-
-
-def _with(rows: Sequence[VerdictRow], verdict: str) -> list[VerdictRow]:
-    return [row for row in rows if row.verdict == verdict]
+    return Answer(scenario, variant, _tone({row.verdict for row in rows}), sentence)
 
 
 def _listed(rows: Sequence[VerdictRow]) -> str:
@@ -86,13 +82,8 @@ def _listed(rows: Sequence[VerdictRow]) -> str:
     return ", ".join(texts)
 
 
-def _tone(
-    better: list[VerdictRow], worse: list[VerdictRow], changed: list[VerdictRow], same: list[VerdictRow]
-) -> str:
-    if better and worse:
+def _tone(verdicts: Set[str]) -> str:
+    if {"IMPROVED", "REGRESSED"} <= verdicts:
         return "mixed"
-    if worse:
-        return "worse"
-    if better:
-        return "better"
-    return "same" if same or changed else "open"
+    tones = {"REGRESSED": "worse", "IMPROVED": "better", "SAME": "same", "CHANGED": "same"}
+    return next((tone for verdict, tone in tones.items() if verdict in verdicts), "open")

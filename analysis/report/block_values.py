@@ -192,14 +192,14 @@ def _parts(judgement: Judgement, figures: BlockFigures) -> dict[str, float]:
         return None if metric is None else figures.value(metric).value
 
     metrics = judgement.metrics.values()
-    known = {one.shown.cpu_of: figures.value(one).value for one in metrics if one.shown.cpu_of}
-    kswapd = known.pop("kswapd", None)
+    parts = {one.shown.cpu_of: figures.value(one).value for one in metrics if one.shown.cpu_of}
+    kswapd = parts.pop("kswapd", None)
     compressed, share = value("t2_compress_ms"), value("t2_in_kswapd_share")
-    known[KSWAPD] = kswapd
+    parts[KSWAPD] = kswapd
     if kswapd is not None and compressed is not None and share is not None:
-        known[KSWAPD_COMPRESS] = min(compressed * share, kswapd)
-        known[KSWAPD_SCAN] = kswapd - min(compressed * share, kswapd)
-    return {part: cpu_ms for part, cpu_ms in known.items() if cpu_ms is not None}
+        parts[KSWAPD_COMPRESS] = min(compressed * share, kswapd)
+        parts[KSWAPD_SCAN] = kswapd - min(compressed * share, kswapd)
+    return {part: cpu_ms for part, cpu_ms in parts.items() if cpu_ms is not None}
 
 
 def cpu_split(parts: pd.DataFrame) -> go.Figure | None:

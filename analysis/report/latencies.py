@@ -82,12 +82,12 @@ def latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> p
     """
     rows: list[tuple[Any, ...]] = []
     for pair, side, one in valid_repetitions(judgement, scenario, variant):
-        for found in one.measured.detail.distributions if one.measured.detail else ():
-            if found.name == name:
+        for events in one.measured.detail.distributions if one.measured.detail else ():
+            if events.name == name:
                 place = (side.block.place.variant, side.block.name, side.block.index, pair.number)
                 rows += [
                     (*place, one.repetition.index, float(value), int(count))
-                    for value, count in zip(found.values, found.counts, strict=True)
+                    for value, count in zip(events.values, events.counts, strict=True)
                 ]
     return pd.DataFrame(rows, columns=pd.Index(_LATENCIES)).astype({"value": "float64", "count": "int64"})
 

@@ -55,20 +55,17 @@ def _method(judgement: Judgement) -> list[str]:
     level = "intervals" if lower else "95 % interval"
     repetitions = "repetition" if campaign.reps == 1 else "repetitions"
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
+    voids = [void.kind for void in judgement.voids]
     lines = [
         f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} {repetitions}; one value per metric.",
         f"- {campaign.pairs} pairs of adjacent blocks per scenario, balanced; seed {campaign.seed}.",
         f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",
         f"- Exact sign-flip test, Holm's method over {len(campaign.primaries)} primaries (marked *).",
-        f"- {_voids(judgement)}; void rules never look at a metric.",
+        f"- Void: {voids.count('repetition')} repetitions, {voids.count('pair')} pairs;"
+        " void rules never look at a metric.",
     ]
     return [textwrap.shorten(line, WIDTH, placeholder=" ..") for line in lines]
-
-
-def _voids(judgement: Judgement) -> str:
-    kinds = [void.kind for void in judgement.voids]
-    return f"Void: {kinds.count('repetition')} repetitions, {kinds.count('pair')} pairs"
 
 
 def _figures(judgement: Judgement, scenario: str, variant: str) -> str:

@@ -5,18 +5,17 @@ Each function takes frames of `analysis.frames` and returns a plotly figure.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERDICTS
+from analysis.judging.wording import percent
+from analysis.report.effects import forest
+from analysis.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 _STATES: Final = {"HOT": GREEN, "WARM": PURPLE, "COLD": ORANGE}
-#: Ratios labelled as relative changes; the far ones on a wide axis.
-_NEAR: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0)
-_FAR: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-_WIDE: Final = 5.0
 
 
 def switch_times(switches: pd.DataFrame) -> go.Figure:
@@ -82,7 +81,7 @@ def queue_depth(queue: pd.DataFrame) -> go.Figure:
 
 
 def across(verdicts: pd.DataFrame) -> go.Figure:
-    """Relative changes with their intervals, a line for each row with an interval.
+    """Relative changes with their intervals and thresholds, a line for each row with an interval.
 
     ``verdicts`` as `analysis.frames.verdicts`, of one campaign or of several (`together`).
     """
@@ -90,37 +89,8 @@ def across(verdicts: pd.DataFrame) -> go.Figure:
     parts = [name for name in ("campaign", "scenario", "variant", "metric") if name in rows.columns]
     several = [name for name in parts if name == "metric" or rows[name].nunique() > 1]
     labels = rows[several].agg(", ".join, axis="columns") if len(rows) else pd.Series(dtype=str)
-    figure = go.Figure()
-    for verdict, (colour, symbol) in VERDICTS.items():
-        own = rows[rows["verdict"] == verdict]
-        if own.empty:
-            continue
-        figure.add_scatter(
-            x=own["ratio"],
-            y=labels[own.index],
-            mode="markers",
-            name=verdict,
-            marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": own["ci_high"] - own["ratio"],
-                "arrayminus": own["ratio"] - own["ci_low"],
-                "thickness": 1.5,
-            },
-        )
-    figure.add_vline(x=1, line_width=1, line_color=GREY)
-    wide = len(rows) > 0 and rows["ci_high"].max() / rows["ci_low"].min() > _WIDE
-    ticks = _FAR if wide else _NEAR
-    figure.update_xaxes(
-        type="log",
-        title_text="change against the baseline, with its interval",
-        tickvals=ticks,
-        ticktext=["no change" if tick == 1 else f"{(tick - 1) * 100:+,.0f} %" for tick in ticks],
-        tickangle=0,
-    )
-    figure.update_yaxes(categoryorder="array", categoryarray=list(labels)[::-1], automargin=True)
-    return _styled(figure, "Effects", 140 + 26 * len(rows))
+    changes = [f"{percent(ratio)} %" for ratio in rows["ratio"]]
+    return forest(rows.assign(label=labels, change=changes, floor=math.nan)) or go.Figure()
 
 
 def _styled(figure: go.Figure, title: str, height: int) -> go.Figure:

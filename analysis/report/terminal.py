@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 from typing import Final, Literal
 
 from analysis.judging.judgement import Judgement, VerdictRow
@@ -27,7 +26,8 @@ def verdict_table(judgement: Judgement) -> str:
         rows = [row for row in judgement.rows if row.variant == variant.name]
         parts.append(_comparison(rows, variant.name, campaign.baseline.name))
     if judgement.voids:
-        parts.append(_wrapped(f"void: {'; '.join(_void_lines(judgement))}"))
+        voids = (f"{one.what} ({', '.join(one.reasons)})" for one in judgement.voids if one.kind != "pair")
+        parts.append(_wrapped(f"void: {'; '.join(voids)}"))
     notes = ["p in parentheses: exploratory, not adjusted, never decides."]
     if judgement.traced:
         notes.append(judgement.traced)
@@ -72,12 +72,6 @@ def _cells(row: VerdictRow) -> tuple[str, ...]:
         p,
         row.verdict,
     )
-
-
-def _void_lines(judgement: Judgement) -> Iterable[str]:
-    for void in judgement.voids:
-        if void.kind != "pair":
-            yield f"{void.what} ({', '.join(void.reasons)})"
 
 
 def _wrapped(text: str) -> str:

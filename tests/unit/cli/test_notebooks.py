@@ -1,4 +1,4 @@
-"""The notebooks: without outputs in the repository, run from top to bottom, and bad input in one line."""
+"""Notebooks have no outputs in the repository, run from top to bottom, and report bad input in one line."""
 
 from __future__ import annotations
 

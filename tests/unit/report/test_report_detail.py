@@ -1,4 +1,4 @@
-"""Latencies and timelines of the page: which events, which pair, and why one is missing."""
+"""Latencies and timelines of the page: which events and pair, and the reason for a missing one."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_figures_of_a_comparison(tmp_path: Path) -> None:
     assert set(course.frame["series"]) == set(SERIES)
     titles = " ".join(str(one.text) for one in course.figure.layout.annotations)
     assert "compression thread on a CPU</b> [% of a CPU]   <i>baseline: no compression thread" in titles
-    # All lanes stand on one time axis.
+    # All lanes share one time axis.
     assert {trace.xaxis for trace in course.figure.data} == {"x"}
     assert len({trace.yaxis for trace in course.figure.data}) == len(SERIES)
 

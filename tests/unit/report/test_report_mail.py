@@ -1,4 +1,4 @@
-"""The finding as plain text."""
+"""The result as plain text for a mailing list."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_two_pairs_have_no_interval_of_95_percent(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
-def test_figures_of_one_side_only_are_told_as_medians(tmp_path: Path) -> None:
+def test_metrics_of_one_kernel_only_are_medians(tmp_path: Path) -> None:
     judgement = judge(campaign(tmp_path / "r").save())
     text = mail_text(judgement)
     assert "Queue and compression thread of patched" in text
@@ -136,7 +136,7 @@ def test_what_was_recorded_on_request_stands_side_by_side(tmp_path: Path) -> Non
     assert len(idle) == len(busy) == 4
 
 
-def test_what_is_wrong_is_said_before_any_figure(tmp_path: Path) -> None:
+def test_what_is_wrong_comes_before_any_figure(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r").fill(model, until=6)
     folder.block(folder.blocks[6], [], outcome="kernel_failure", failure="KernelCrash: oops " + "x " * 90)
     text = mail_text(judge(folder.save()))

@@ -1,4 +1,4 @@
-"""The page: it asks for nothing, it is well formed, and it says what the figures say."""
+"""The page loads nothing, is well formed, and agrees with the judgement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VOID_ELEMENTS = {"meta", "br", "link", "img", "input", "hr", "path"}
 
 
 class Page(HTMLParser):
-    """Elements, ids, texts outside of scripts, and whatever an element would load."""
+    """Elements, ids, text outside scripts, and everything that an element would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
