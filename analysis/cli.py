@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -196,19 +197,8 @@ def _metrics(options: argparse.Namespace) -> int:
         else:
             _print_table(trace, values)
     if options.json:
-        print(json.dumps([_as_json(value) for value in computed], indent=1, allow_nan=False))
+        print(json.dumps([asdict(value) for value in computed], indent=1, allow_nan=False, default=str))
     return _FAILED if failed else _OK
-
-
-def _as_json(value: MetricValue) -> dict[str, object]:
-    return {
-        "trace": str(value.trace),
-        "metric": value.metric,
-        "value": value.value,
-        "unit": value.unit,
-        "reason": value.reason,
-        "engine": value.engine,
-    }
 
 
 def _print_table(trace: Path, values: list[MetricValue]) -> None:
