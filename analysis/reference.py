@@ -1,4 +1,4 @@
-"""The reference of all metrics as Markdown, made from their definitions."""
+"""The reference of all metrics as Markdown, generated from their definitions."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from foundation.contract.metric import Metric
 
 _HEAD: Final = """# Metrics
 
-Made from the definitions in `analysis/metrics/` by `python -m analysis reference`. All figures are of
-one repetition: of its measured window, or of the whole trace where another recorder made it. A figure
-that cannot be known is empty, with the reason beside it; it is never 0.
+Generated from the definitions in `analysis/metrics/` by `python -m analysis reference`. Each value
+covers one repetition: its measured window, or the whole trace if another recorder made it. An unknown
+value is empty and has a reason; it is never 0.
 
 **threshold**: a smaller change, as a share of the baseline, does not matter to a user or a reviewer.
-**compared as**: ratio where both sides are above 0, difference where one of them is 0 by design.
-**(primary)**: judged with Holm's correction in app switching; the others are exploratory.
-**(with --trace-...)**: needs events of every page or fault, which cost CPU time, so it is recorded only
-with that option.
+**compared as**: a ratio if both sides are above 0, a difference if one of them can be 0.
+**(primary)**: judged with Holm's correction in app switching; all others are exploratory.
+**(with --trace-...)**: needs events of every page or fault, which cost CPU time; recorded only with that
+option.
 """
 
 
 def reference(metrics: Mapping[str, Metric]) -> str:
-    """A page with a table for each family, in the order of reports."""
+    """A page with a section for each family, in the order of reports."""
     families: dict[str, list[Metric]] = {}
     for metric in metrics.values():
         families.setdefault(metric.family, []).append(metric)
     parts = [_HEAD]
-    for family, found in families.items():
-        parts.append(f"## {family[0].upper()}{family[1:]}\n")
-        for metric in found:
-            parts.append(_entry(metric))
+    for family, members in families.items():
+        parts += [f"## {family[0].upper()}{family[1:]}\n", *map(_entry, members)]
     return "\n".join(parts)
 
 
@@ -50,17 +48,12 @@ def _entry(metric: Metric) -> str:
         *(["schedstat of the threads"] if needs.schedstat else []),
         *(["app switches"] if needs.switches else []),
     ]
-    reduced = "median" if metric.reduce == "median" else "mean"
     return (
         f"### {metric.name}\n\n"
-        f"{_sentence(metric.definition)}\n\n"
+        f"{metric.definition[0].upper()}{metric.definition[1:]}.\n\n"
         f"- unit: {metric.unit}; {better[metric.direction]}{marks}\n"
         f"- threshold {metric.threshold:.0%}, compared as {metric.scale},"
-        f" {reduced} of a block's repetitions\n"
+        f" {metric.reduce} of a block's repetitions\n"
         f"- source: {metric.source}\n"
-        f"- needs: {', '.join(wanted) or 'nothing but a trace'}\n"
+        f"- needs: {', '.join(wanted) or 'only a trace'}\n"
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."

@@ -1,4 +1,4 @@
-"""Results and traces as tidy data frames, for notebooks and for other people's tools."""
+"""Results and traces as tidy data frames, for notebooks and other tools."""
 
 from analysis.frames.campaign_frames import (
     blocks,

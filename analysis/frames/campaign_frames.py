@@ -1,4 +1,4 @@
-"""A judged campaign as frames: one row for each repetition, block, pair, verdict."""
+"""A judged campaign as frames: a row for each repetition, block, pair or verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def repetitions(judgement: Judgement) -> pd.DataFrame:
     """metrics.parquet: a row for each repetition and metric, columns of `METRICS`.
 
-    ResultsError if the file is gone or is not what `judge` wrote.
+    ResultsError if the file is missing or was not written by `judge`.
     """
     return _read(judgement.campaign.root / METRICS_FILE, METRICS)
 
@@ -33,31 +33,31 @@ def repetitions(judgement: Judgement) -> pd.DataFrame:
 def distributions(judgement: Judgement) -> pd.DataFrame:
     """distributions.parquet: single latencies of each repetition, columns of `DISTRIBUTIONS`.
 
-    ResultsError as `repetitions`; a folder judged without its traces may never have had the file.
+    ResultsError as `repetitions`; a folder judged without its traces may not have the file.
     """
     return _read(judgement.campaign.root / DISTRIBUTIONS_FILE, DISTRIBUTIONS)
 
 
 def timelines(judgement: Judgement) -> pd.DataFrame:
-    """timelines.parquet: the course of each repetition, columns of `TIMELINES`; as `distributions`."""
+    """timelines.parquet: values over time of each repetition, columns of `TIMELINES`; errors as above."""
     return _read(judgement.campaign.root / TIMELINES_FILE, TIMELINES)
 
 
 def _read(path: Path, columns: Columns) -> pd.DataFrame:
-    again = "move metrics.parquet away, and judge the folder again with its traces"
+    next_step = "move metrics.parquet away, and judge the folder again with its traces"
     try:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise ResultsError(f"{path} cannot be read", next_step=again) from error
+        raise ResultsError(f"{path} cannot be read", next_step=next_step) from error
     if list(frame.columns) != list(columns):
-        raise ResultsError(f"{path} has another layout", next_step=again)
+        raise ResultsError(f"{path} has another layout", next_step=next_step)
     return frame
 
 
 def verdicts(judgement: Judgement, only: Sequence[VerdictRow] | None = None) -> pd.DataFrame:
-    """A row for each scenario, metric and variant: columns of `VERDICTS`, ``with_voids`` unfolded.
+    """A row for each scenario, metric and variant: columns of `VERDICTS`, ``with_voids`` flattened.
 
-    ``only`` are the rows wanted; None: all of them.
+    ``only``: these rows; None: all of them.
     """
     rows: list[dict[str, Any]] = []
     for row in judgement.rows if only is None else only:
@@ -69,7 +69,7 @@ def verdicts(judgement: Judgement, only: Sequence[VerdictRow] | None = None) -> 
     return _frame(rows, [*plain, *(f"with_voids_{name}" for name in WITH_VOIDS)])
 
 
-#: Text and flags that the numbers of a row imply are left out of the table of all verdicts.
+#: The table of all verdicts omits text and flags that follow from the numbers of a row.
 _CSV: Final = (
     *("scenario", "metric", "baseline", "variant", "verdict", "primary", "unit", "scale"),
     *("ratio", "ci_low", "ci_high", "ci_level", "difference", "difference_ci_low", "difference_ci_high"),
@@ -78,7 +78,7 @@ _CSV: Final = (
 
 
 def verdicts_csv(campaigns: Mapping[str, Judgement]) -> str:
-    """The verdict rows of several campaigns as one CSV table; numbers with six significant digits."""
+    """The verdicts of several campaigns as one CSV table; numbers have six significant digits."""
     frame = together({name: verdicts(judgement) for name, judgement in campaigns.items()})
     text: str = frame[["campaign", *_CSV]].to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return text
@@ -115,15 +115,14 @@ def pairs(
     metrics: Sequence[str] | None = None,
     comparisons: Sequence[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
-    """A row for each comparison, metric and pair: columns of `PAIRS`. None: all of them.
+    """A row for each comparison, metric and pair: columns of `PAIRS`.
 
-    ``comparisons`` are (scenario, variant). Values of a valid pair are those that the verdict was
-    computed from.
+    ``metrics`` and ``comparisons`` (scenario, variant) select; None: all of them. The verdict is
+    computed from the values of the valid pairs.
     """
-    wanted = [judgement.metrics[name] for name in (metrics or judgement.metrics)]
     rows: list[dict[str, Any]] = []
     for scenario, variant in comparisons or judgement.pairs:
-        for metric in wanted:
+        for metric in (judgement.metrics[name] for name in metrics or judgement.metrics):
             head = {"scenario": scenario, "variant": variant, "metric": metric.name, "unit": metric.unit}
             rows += [head | _pair(pair, metric) for pair in judgement.pairs[scenario, variant]]
     return _typed(rows, PAIRS)
@@ -154,14 +153,14 @@ def _pair(pair: Pair, metric: Metric) -> dict[str, Any]:
 
 
 def together(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames of several campaigns as one, with the campaign's name as the first column ``campaign``."""
+    """Frames of several campaigns as one; the first column ``campaign`` has the campaign's name."""
     named = [frame.assign(campaign=name) for name, frame in frames.items()]
-    whole = pd.concat(named, ignore_index=True)
-    return whole[["campaign", *(column for column in whole.columns if column != "campaign")]]
+    joined = pd.concat(named, ignore_index=True)
+    return joined[["campaign", *joined.columns.drop("campaign")]]
 
 
 def _typed(rows: Sequence[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
-    """A frame of these columns; what may be unknown stays a number (NaN), never an object."""
+    """A frame of these columns; numbers that may be unknown are float64 (NaN), never objects."""
     frame = _frame(rows, list(columns))
     numbers = [name for name, column in columns.items() if column.type.startswith("number")]
     return frame.astype(dict.fromkeys(numbers, "float64"))

@@ -1,4 +1,4 @@
-"""Every column of the frames that are not a file of the results folder; see `analysis.judging.columns`."""
+"""The columns of frames that are not files of a results folder; see `analysis.judging.columns`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ BLOCKS: Final = columns(
     scenario=("text", "CPU condition"),
     variant=("text", "kernel under test"),
     pair=("whole", "pair of the block"),
-    outcome=("text", "valid, void or kernel_failure, as it was recorded"),
-    counts=("truth", "valid, and with a valid repetition left after its traces were read"),
+    outcome=("text", "valid, void or kernel_failure, as recorded"),
+    counts=("truth", "whether it is valid, and has a valid repetition after its traces were checked"),
     reasons=("list of texts", "why it does not count"),
-    failure=("text?", "first line of what the kernel under test said when it failed"),
-    started_utc=("time", "begin of the block"),
-    boot_id=("text", "the kernel's own id of this boot"),
+    failure=("text?", "first line of the failure of the kernel under test"),
+    started_utc=("time", "start of the block"),
+    boot_id=("text", "boot id of the kernel"),
     release=("text?", "kernel release of this boot"),
-    repetitions=("whole", "repetitions that were recorded"),
-    valid_repetitions=("whole", "of those, the ones that count"),
+    repetitions=("whole", "repetitions recorded"),
+    valid_repetitions=("whole", "repetitions that count"),
 )
 
 #: Frame of `analysis.frames.pairs`.
 PAIRS: Final = columns(
     scenario=("text", "CPU condition"),
-    variant=("text", "variant that is compared with the baseline"),
+    variant=("text", "variant compared with the baseline"),
     metric=("text", "name of the metric"),
     unit=("text", "unit of the metric"),
     pair=("whole", "number of the pair"),
@@ -37,58 +37,58 @@ PAIRS: Final = columns(
     variant_block=("text?", "folder of the variant's block"),
     baseline_index=("number?", "place of the baseline's block in the schedule"),
     variant_index=("number?", "place of the variant's block in the schedule"),
-    baseline_value=("number?", "the baseline block's one value; of void pairs with void repetitions"),
-    variant_value=("number?", "the variant block's one value"),
+    baseline_value=("number?", "value of the baseline's block; in void pairs it includes void repetitions"),
+    variant_value=("number?", "value of the variant's block"),
     difference=("number?", "variant - baseline"),
-    ratio=("number?", "variant / baseline; empty where the baseline is 0"),
-    reason=("text?", "why a value is not known, or why the pair is void"),
+    ratio=("number?", "variant / baseline; empty if the baseline is 0"),
+    reason=("text?", "why a value is unknown, or why the pair is void"),
 )
 
 #: Frame of `analysis.frames.figures`.
 FIGURES: Final = columns(
     metric=("text", "name of the metric"),
-    value=("number?", "the figure of the whole trace or of its measured window"),
+    value=("number?", "value over the measured window, or the whole trace"),
     unit=("text", "unit of `value`"),
-    reason=("text?", "why there is no value; beside a value, a caution"),
+    reason=("text?", "why there is no value; with a value, a caution"),
 )
 
 #: Frames of `analysis.frames.TraceFrames`.
 THREADS: Final = columns(
-    utid=("whole", "number of the thread in this trace"),
-    tid=("whole", "number of the thread on the device"),
+    utid=("whole", "the trace processor's id of the thread"),
+    tid=("whole", "thread id on the device"),
     comm=("text", "name of the thread"),
     role=("text?", "reclaim, compression, vendor_reclaim or writeback"),
     cpu_ms=("number", "time on a CPU in the measured window"),
-    runnable_ms=("number", "time runnable, but not on a CPU, in the measured window"),
+    runnable_ms=("number", "run delay (runnable, but not on a CPU) in the measured window"),
 )
 SWITCHES: Final = columns(
-    start_s=("number", "begin, from the begin of the measured window"),
+    start_s=("number", "start, from the start of the measured window"),
     index=("whole", "place in the workload, from 0"),
-    package=("text", "app that was brought to the front"),
+    package=("text", "app brought to the front"),
     launch_state=("text?", "HOT, WARM or COLD"),
-    total_time_ms=("number?", "launch time as `am start -W` says it"),
-    command_ms=("number", "until the launch command came back"),
+    total_time_ms=("number?", "launch time reported by `am start -W`"),
+    command_ms=("number", "run time of the launch command"),
     killed_since_last=("truth", "whether the app had died since it was last in front"),
 )
 STALLS: Final = columns(
-    start_s=("number", "begin, from the begin of the measured window"),
-    dur_ms=("number?", "length; empty where the end was not recorded"),
-    comm=("text", "thread that reclaims for itself"),
-    tid=("whole", "its number on the device"),
-    role=("text?", "its role in reclaim; figures leave reclaim and compression out"),
+    start_s=("number", "start, from the start of the measured window"),
+    dur_ms=("number?", "duration; empty if the end was not recorded"),
+    comm=("text", "thread in direct reclaim"),
+    tid=("whole", "its thread id on the device"),
+    role=("text?", "its role in reclaim; metrics exclude reclaim and compression"),
 )
 AWAKE: Final = columns(
-    start_s=("number", "begin, from the begin of the measured window"),
-    dur_ms=("number", "until kswapd's next word: wake again, or sleep"),
+    start_s=("number", "start, from the start of the measured window"),
+    dur_ms=("number", "until kswapd reports a further wakeup, or sleeps"),
     comm=("text", "the kswapd thread"),
 )
 QUEUE: Final = columns(
-    start_s=("number", "from here on, from the begin of the measured window"),
-    waiting=("whole", "pages offered whose compression has not begun"),
-    in_flight=("whole", "pages offered that are not stored yet"),
+    start_s=("number", "start of this depth, from the start of the measured window"),
+    waiting=("whole", "pages queued whose compression has not started"),
+    in_flight=("whole", "pages queued or in compression"),
 )
 COUNTERS: Final = columns(
-    start_s=("number", "when it was read, from the begin of the measured window"),
+    start_s=("number", "time of the reading, from the start of the measured window"),
     name=("text", "counter, such as `vmstat.pswpout`"),
     value=("number", "its value since boot"),
 )

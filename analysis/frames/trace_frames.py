@@ -1,4 +1,4 @@
-"""One trace as frames, from the SQL package. Times are relative to the measured window's begin."""
+"""One trace as frames, from the SQL package. Times are relative to the start of the measured window."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.frames.columns import (
-    AWAKE,
-    COUNTERS,
-    FIGURES,
-    QUEUE,
-    STALLS,
-    SWITCHES,
-    THREADS,
-)
+from analysis.frames.columns import AWAKE, COUNTERS, FIGURES, QUEUE, STALLS, SWITCHES, THREADS
 from analysis.judging.columns import Columns
 
 if TYPE_CHECKING:
@@ -28,18 +20,18 @@ _INCLUDE: str = "INCLUDE PERFETTO MODULE reclaim.{module}; INCLUDE PERFETTO MODU
 
 
 class TraceFrames:
-    """Frames of a loaded trace. Each is empty where its events were not recorded."""
+    """Frames of a loaded trace; a frame is empty if its events were not recorded."""
 
     def __init__(self, session: TraceSession) -> None:
         self.session = session
 
     @property
     def window_s(self) -> float:
-        """Length of the measured window."""
+        """Length of the measured window in s."""
         return float(self._query("window", "SELECT dur / 1e9 AS s FROM reclaim_window")["s"].iloc[0])
 
     def threads(self) -> pd.DataFrame:
-        """Threads with a role in reclaim and their time: columns of `THREADS`."""
+        """Threads with a role in reclaim and their CPU time: columns of `THREADS`."""
         return self._frame(
             THREADS,
             "cpu",
@@ -50,7 +42,7 @@ class TraceFrames:
         )
 
     def switches(self) -> pd.DataFrame:
-        """App switches that begin in the window: columns of `SWITCHES`."""
+        """App switches that start in the window: columns of `SWITCHES`."""
         return self._frame(
             SWITCHES,
             "switches",
@@ -69,7 +61,7 @@ class TraceFrames:
         )
 
     def awake(self) -> pd.DataFrame:
-        """When kswapd was awake, in the whole trace: columns of `AWAKE`."""
+        """Times that kswapd was awake in the whole trace: columns of `AWAKE`."""
         return self._frame(
             AWAKE,
             "kswapd",
@@ -84,12 +76,12 @@ class TraceFrames:
         )
 
     def counters(self, names: Sequence[str]) -> pd.DataFrame:
-        """Every value of these counters in the whole trace: columns of `COUNTERS`."""
-        wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "NULL"
+        """All values of these counters in the whole trace: columns of `COUNTERS`."""
+        quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "NULL"
         return self._frame(
             COUNTERS,
             "counters",
-            f"SELECT {_START}, name, value FROM reclaim_counter WHERE name IN ({wanted}) ORDER BY name, ts",
+            f"SELECT {_START}, name, value FROM reclaim_counter WHERE name IN ({quoted}) ORDER BY name, ts",
         )
 
     def _query(self, module: str, sql: str) -> pd.DataFrame:
@@ -103,7 +95,7 @@ class TraceFrames:
 
 
 def figures(trace: Path, engine: EngineChoice | None = None) -> pd.DataFrame:
-    """Every metric of a trace: columns of `FIGURES`. TraceError for a trace that is not whole."""
+    """All metrics of a trace: columns of `FIGURES`. TraceError for an incomplete trace."""
     from analysis.metrics import metric_named
     from analysis.metrics.evaluation import evaluate
 
@@ -116,7 +108,7 @@ def figures(trace: Path, engine: EngineChoice | None = None) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def open_frames(trace: Path, engine: EngineChoice | None = None) -> Iterator[TraceFrames]:
-    """Load a trace for its frames. TraceError or HostError as `analysis.trace_processor.open_trace`."""
+    """Load a trace for its frames. Errors as `analysis.trace_processor.open_trace`."""
     from analysis.trace_processor import open_trace
 
     with open_trace(trace, engine) as session:

@@ -1,1 +1,1 @@
-"""Notebooks on one trace, one campaign, several campaigns: thin, the logic is in `analysis`."""
+"""Notebooks on a trace, a campaign or several campaigns; their logic is in `analysis`."""

@@ -1,4 +1,4 @@
-"""``python -m analysis notebook``: a notebook on these results, opened in Jupyter or run on the spot."""
+"""``python -m analysis notebook``: a notebook on results or a trace, opened in Jupyter or run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _SUFFIXES: Final = (".ipynb", ".md")
 def make(what: Sequence[Path], into: Path | None, *, execute: bool) -> Path:
     """Write the notebook for ``what``, with its outputs if ``execute``. Returns the file.
 
-    ``into`` None: ``<notebook>.ipynb`` here. UsageError if it exists, or for another suffix.
+    ``into`` None: ``<notebook>.ipynb`` in the current folder. UsageError if it exists or has another
+    suffix; errors as `notebook_for`, `run` and `write`.
     """
     name, parameters = notebook_for(what)
     target = into or Path(f"{name}.ipynb")
     if target.suffix not in _SUFFIXES:
         raise UsageError(f"{target} is neither .ipynb nor .md", next_step="name a file with one of these")
     if target.suffix == ".md" and not execute:
-        raise UsageError("a page needs the outputs", next_step="add --run")
+        raise UsageError("a Markdown page needs the outputs", next_step="add --run")
     if target.exists():
-        raise UsageError(f"{target} exists already", next_step="give --into FILE, or move it away")
+        raise UsageError(f"{target} already exists", next_step="give --into FILE, or move it away")
     book = filled(name, parameters)
     if execute:
         run(book)
@@ -36,11 +37,13 @@ def make(what: Sequence[Path], into: Path | None, *, execute: bool) -> Path:
     return target
 
 
-def open_in_jupyter(file: Path, say: Progress) -> int:
-    """Start Jupyter on ``file`` and wait for its end; ``say`` what to do where there is none."""
+def open_in_jupyter(file: Path, progress: Progress) -> int:
+    """Run Jupyter on ``file`` and return its exit status; without Jupyter, explain how to open it."""
     for module in ("jupyterlab", "notebook"):
         if importlib.util.find_spec(module) is not None:
             return subprocess.run([sys.executable, "-m", module, str(file)], check=False).returncode
-    say(f"{file} ({NOTEBOOKS.get(file.stem, 'a notebook')})")
-    say("Jupyter is not installed here: pip install jupyterlab, or open the file in an editor that can")
+    progress(f"{file} ({NOTEBOOKS.get(file.stem, 'a notebook')})")
+    progress(
+        "Jupyter is not installed: pip install jupyterlab, or open the file in an editor for notebooks"
+    )
     return 0

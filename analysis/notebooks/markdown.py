@@ -1,4 +1,4 @@
-"""A notebook that has run, as Markdown: small enough to stand in a repository."""
+"""An executed notebook as Markdown, small enough for a repository."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _PLOTLY: Final = "application/vnd.plotly.v1+json"
 
 
 def as_markdown(book: Any, into: Path) -> str:
-    """Text, code and what it printed. A figure becomes a link to ``<name>-<number>.png`` beside ``into``.
+    """Text, code and output. A figure becomes a link to ``<name>-<number>.png`` next to ``into``.
 
-    The pictures themselves are not made here.
+    Does not write the pictures.
     """
     parts: list[str] = []
     figures = 0

@@ -1,4 +1,4 @@
-"""A notebook filled with its parameters, run, and written as a notebook or as Markdown."""
+"""Fills a notebook with its parameters, runs it, and writes it as a notebook or as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROOT: Final = _HERE.parents[1]
 _CELL_S: Final = 900
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
-#: What a notebook takes, by its name.
+#: Each notebook and its argument.
 NOTEBOOKS: Final = {
     "trace": "one trace",
     "campaign": "one results folder",
@@ -26,14 +26,16 @@ PARAMETERS_TAG: Final = "parameters"
 
 
 def notebook_for(what: Sequence[Path]) -> tuple[str, dict[str, object]]:
-    """Name of the notebook for these paths, and its parameters. UsageError for what fits none."""
+    """Name of the notebook for these paths, and its parameters. UsageError if none fits."""
     for path in what:
         if not path.exists():
             raise UsageError(f"{path} does not exist", next_step="give a results folder, or a trace")
     if len(what) == 1 and what[0].is_file():
         return "trace", {"trace": str(what[0].resolve())}
     if not all(path.is_dir() for path in what):
-        raise UsageError("several paths, not all of them folders", next_step="give one trace, or folders")
+        raise UsageError(
+            "several paths, not all of them folders", next_step="give one trace, or results folders"
+        )
     folders = [str(path.resolve()) for path in what]
     if len(folders) == 1:
         return "campaign", {"results": folders[0]}
@@ -41,7 +43,7 @@ def notebook_for(what: Sequence[Path]) -> tuple[str, dict[str, object]]:
 
 
 def filled(name: str, parameters: Mapping[str, object]) -> Any:
-    """The notebook of that name, with a cell of ``parameters`` behind its own."""
+    """The notebook of that name, with a cell of ``parameters`` after its own parameters."""
     nbformat = _module("nbformat")
     book = nbformat.read(_HERE / f"{name}.ipynb", as_version=4)
     place = next(
@@ -55,14 +57,15 @@ def filled(name: str, parameters: Mapping[str, object]) -> Any:
 
 
 def run(book: Any) -> None:
-    """Run a notebook from top to bottom; its outputs are in it then.
+    """Run a notebook from top to bottom and store the outputs in it.
 
-    HostError without nbclient or a kernel; UsageError with the last line of what a cell said.
+    HostError without nbclient or a Jupyter kernel, or if a cell takes too long; UsageError with the
+    first line of a cell's error.
     """
     client = _module("nbclient")
     jupyter = _module("jupyter_client")
     with tempfile.TemporaryDirectory(prefix="reclaim-suite-notebook-") as folder:
-        # Sockets in a folder of our own: over TCP others on this machine could listen in.
+        # Unix sockets in a private folder: over TCP, other users of this machine could connect.
         config = _module("traitlets.config").Config(
             {"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}}
         )
@@ -73,16 +76,16 @@ def run(book: Any) -> None:
         try:
             runner.execute()
         except jupyter.kernelspec.NoSuchKernel as error:
-            raise HostError(f"there is no kernel: {error}", next_step="install requirements.txt") from error
+            raise HostError(f"no Jupyter kernel: {error}", next_step="install requirements.txt") from error
         except client.exceptions.CellTimeoutError as error:
-            raise HostError(f"a cell did not end within {_CELL_S} s") from error
+            raise HostError(f"a cell did not finish within {_CELL_S} s") from error
         except client.exceptions.CellExecutionError as error:
-            said = _COLOUR.sub("", error.evalue).strip().splitlines()
-            raise UsageError(f"{error.ename}: {said[0] if said else 'no message'}") from error
+            lines = _COLOUR.sub("", error.evalue).strip().splitlines()
+            raise UsageError(f"{error.ename}: {lines[0] if lines else 'no message'}") from error
 
 
 def write(book: Any, into: Path) -> None:
-    """Write a notebook: as Markdown for a name that ends in ``.md``. HostError if it cannot be written."""
+    """Write a notebook, as Markdown if ``into`` ends in ``.md``. HostError if it cannot be written."""
     if into.suffix == ".md":
         from analysis.notebooks.markdown import as_markdown
 
@@ -97,5 +100,7 @@ def write(book: Any, into: Path) -> None:
 
 def _module(name: str) -> Any:
     if importlib.util.find_spec(name) is None:
-        raise HostError(f"notebooks need {name}, which is not here", next_step="install requirements.txt")
+        raise HostError(
+            f"notebooks need {name}, which is not installed", next_step="install requirements.txt"
+        )
     return importlib.import_module(name)

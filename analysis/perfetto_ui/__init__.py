@@ -1,1 +1,1 @@
-"""Perfetto's own UI on this machine: the traces of a pair, at one moment, with reclaim's tracks added."""
+"""Perfetto's own UI on this machine: the traces of a pair at one moment, with tracks of reclaim added."""

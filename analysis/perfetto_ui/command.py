@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.perfetto_ui.choose import Slowest, choose
+from analysis.perfetto_ui.choose import Selection, choose
 from analysis.perfetto_ui.derived import Kind
 from analysis.perfetto_ui.page import Shown, pages
 from analysis.perfetto_ui.server import UiServer
@@ -22,12 +22,13 @@ from foundation.signals import sigterm_as_interrupt
 if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
 
-_AT_MOST: Final = 2
+_MAX_TRACES: Final = 2
+_FIRST_PAIR: Final = Selection()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A trace to show: the name of its variant, where it stands, and the file."""
+    """A trace to show: its variant or folder as a label, its full name, and the file."""
 
     label: str
     name: str
@@ -36,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class View:
-    """What to show, and where to begin."""
+    """What to show, and the moment to open at."""
 
     title: str
     sources: tuple[Source, ...]
@@ -44,30 +45,26 @@ class View:
 
 
 def view_of(
-    what: Sequence[Path],
-    *,
-    scenario: str | None = None,
-    variant: str | None = None,
-    pair: int | None = None,
-    slowest: Slowest | None = None,
-    engine: EngineChoice | None = None,
+    what: Sequence[Path], selection: Selection = _FIRST_PAIR, engine: EngineChoice | None = None
 ) -> View:
-    """A pair of a results folder, or one or two trace files. UsageError for anything else."""
-    moment: Kind = slowest or "repetition"
+    """A pair of a results folder, or one or two trace files.
+
+    UsageError for other paths, for a selection with trace files, and as `choose`; ResultsError as
+    `foundation.contract.results.load`.
+    """
+    moment: Kind = selection.slowest or "repetition"
     if len(what) == 1 and (what[0].is_dir() or not what[0].exists()):
         campaign = load(what[0])
-        chosen = choose(
-            campaign, scenario=scenario, variant=variant, pair=pair, slowest=slowest, engine=engine
-        )
+        chosen = choose(campaign, selection, engine)
         sources = [
             Source(side.block.place.variant, side.name, side.repetition.trace_path) for side in chosen.sides
         ]
         return View(f"{campaign.name}, {chosen.scenario}, pair {chosen.pair}", tuple(sources), moment)
-    if scenario is not None or variant is not None or pair is not None:
+    if replace(selection, slowest=None) != _FIRST_PAIR:
         raise UsageError(
-            "--scenario, --variant and --pair choose in a results folder", next_step="leave them out"
+            "--scenario, --variant and --pair need a results folder", next_step="leave them out"
         )
-    if len(what) > _AT_MOST:
+    if len(what) > _MAX_TRACES:
         raise UsageError(f"{len(what)} traces were given", next_step="give one, or two to compare")
     if any(path.is_dir() for path in what):
         raise UsageError(
@@ -81,7 +78,10 @@ def view_of(
 
 
 def save(view: View, folder: Path, engine: EngineChoice | None = None) -> list[Path]:
-    """Write the traces with their added tracks into ``folder``, for a UI elsewhere. Returns the files."""
+    """Write the traces with their added tracks into ``folder``, for a UI elsewhere.
+
+    Returns the files. HostError if they cannot be written, TraceError for a trace that cannot be read.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -98,15 +98,15 @@ def serve(
     port: int = 0,
     browser: bool = True,
     engine: EngineChoice | None = None,
-    say: Progress = print,
+    progress: Progress = print,
 ) -> None:
-    """Show ``view`` until its page is closed; ``say`` is told the address first.
+    """Serve ``view`` until its page is closed; the first line to ``progress`` has the address.
 
-    Copies of the traces are kept in a temporary folder meanwhile. HostError if nothing can be
-    served, TraceError for a trace that cannot be read, KeyboardInterrupt at Ctrl-C and SIGTERM.
+    Keeps copies of the traces in a temporary folder while it runs. HostError if it cannot listen,
+    TraceError for a trace that cannot be read, KeyboardInterrupt on Ctrl-C and SIGTERM.
     """
     with (
-        # The copies are large and must not stay.
+        # The copies are large and must be removed.
         sigterm_as_interrupt(),
         tempfile.TemporaryDirectory(prefix="reclaim-suite-ui-") as folder,
     ):
@@ -119,15 +119,15 @@ def serve(
             shown.append(Shown(source.label, source.name, name, derived))
         server = UiServer(files, port)
         server.pages.update(pages(view.title, shown, view.moment, server.origin))
-        say(f"{view.title}: {server.origin}/")
+        progress(f"{view.title}: {server.origin}/")
         if browser and not webbrowser.open(f"{server.origin}/"):
-            say("no browser was found here: open the address in one")
+            progress("no browser found: open the address in one")
         server.serve_until_idle()
-    say("the page was closed" if server.read else "nobody opened the page")
+    progress("the page was closed" if server.read else "the page was not opened in time")
 
 
 def _file_name(number: int, source: Source) -> str:
-    """Safe in an address, and telling: the UI shows it as the trace's title."""
+    """Safe in a URL, and readable, as the UI shows it as the trace's title."""
     words = f"{number}-{source.label}-{Path(source.name).name}"
     return "".join(
         char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in words

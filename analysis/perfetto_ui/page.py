@@ -1,4 +1,4 @@
-"""The page around the UI: which traces it shows, and the moments that it can go to."""
+"""The page around the UI: the traces it shows, and the moments it can go to."""
 
 from __future__ import annotations
 
@@ -10,33 +10,25 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from analysis.perfetto_ui.derived import (
-    DIRECT,
-    PHASES,
-    SWITCHES,
-    WAITING,
-    Derived,
-    Kind,
-    Moment,
-)
+from analysis.perfetto_ui.derived import DIRECT, PHASES, SWITCHES, WAITING, Derived, Kind, Moment
 from analysis.perfetto_ui.server import TRACE_PREFIX, UI_PREFIX, Page
 
 _HERE: Final = Path(__file__).parent
-_WORDS: Final[dict[Kind, str]] = {
+_LABELS: Final[dict[Kind, str]] = {
     "repetition": "whole repetition",
     "switch": "slowest switch",
     "stall": "longest direct reclaim",
 }
-#: Of the derived tracks; pinned ones take height from the rest.
+#: The derived tracks that are pinned; each takes height from the rest.
 _PINNED: Final = (SWITCHES, PHASES, DIRECT, WAITING)
-#: Share of a moment's length that is shown on either side of it, and the least of that in ns.
+#: Margin on either side of a moment: a share of its length, and at least so many ns.
 _AROUND: Final = 0.3
 _AROUND_NS: Final = 20_000_000
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One trace on the page. ``label`` is the variant, ``name`` says which repetition it is."""
+    """One trace on the page. ``label`` is the variant, ``name`` the repetition."""
 
     label: str
     name: str
@@ -45,24 +37,26 @@ class Shown:
 
 
 def pages(title: str, shown: Sequence[Shown], moment: Kind, origin: str) -> dict[str, Page]:
-    """The page and what it needs, by path. ``moment`` is where it opens, ``origin`` the server's."""
+    """The page and its files, by path.
+
+    ``moment`` is where it opens (the whole repetition if there is no such moment); ``origin`` is the
+    server's scheme, host and port.
+    """
     moments = moments_of([one.derived for one in shown])
-    if not any(moment in found for found in moments):
+    if not any(moment in own for own in moments):
         moment = "repetition"
     view = {
         "title": title,
         "moment": moment,
-        "moments": {
-            kind: words for kind, words in _WORDS.items() if any(kind in found for found in moments)
-        },
+        "moments": {kind: label for kind, label in _LABELS.items() if any(kind in own for own in moments)},
         "sides": [
             {
                 "label": one.label,
                 "name": one.name,
-                "url": deep_link(one, found.get(moment, found["repetition"]), origin),
-                "moments": {kind: _span(place) for kind, place in found.items()},
+                "url": deep_link(one, own.get(moment, own["repetition"]), origin),
+                "moments": {kind: _span(place) for kind, place in own.items()},
             }
-            for one, found in zip(shown, moments, strict=True)
+            for one, own in zip(shown, moments, strict=True)
         ],
     }
     return {
@@ -73,23 +67,23 @@ def pages(title: str, shown: Sequence[Shown], moment: Kind, origin: str) -> dict
 
 
 def moments_of(sides: Sequence[Derived]) -> list[dict[Kind, Moment]]:
-    """The moments of each side. A switch is the same one on all sides: the slowest of any.
+    """The moments of each side. The switch is the same one on all sides: the slowest of any.
 
-    Spans of one kind have the same length on all sides, so that a second is as wide in each.
+    Spans of one kind have the same length on all sides, so that all show the same scale.
     """
-    found: list[dict[Kind, Moment]] = [{"repetition": side.window} for side in sides]
+    every: list[dict[Kind, Moment]] = [{"repetition": side.window} for side in sides]
     slowest = max(
         (switch for side in sides if (switch := side.slowest_switch) is not None),
         key=lambda switch: switch.ms or 0.0,
         default=None,
     )
-    for side, moments in zip(sides, found, strict=True):
+    for side, moments in zip(sides, every, strict=True):
         switch = side.switch(slowest.index) if slowest is not None else None
         if switch is not None:
             moments["switch"] = Moment("switch", switch.ts, switch.dur, switch.label)
         if side.stall is not None:
             moments["stall"] = side.stall
-    return [_widened(moments, found) for moments in found]
+    return [_widened(moments, every) for moments in every]
 
 
 def _widened(moments: Mapping[Kind, Moment], every: Sequence[Mapping[Kind, Moment]]) -> dict[Kind, Moment]:
@@ -102,17 +96,13 @@ def _widened(moments: Mapping[Kind, Moment], every: Sequence[Mapping[Kind, Momen
 
 
 def _span(moment: Moment) -> dict[str, Any]:
-    return {
-        "start_s": moment.ts / 1e9,
-        "end_s": (moment.ts + moment.dur) / 1e9,
-        "label": moment.label,
-    }
+    return {"start_s": moment.ts / 1e9, "end_s": (moment.ts + moment.dur) / 1e9, "label": moment.label}
 
 
 def deep_link(shown: Shown, moment: Moment, origin: str) -> str:
-    """The UI's address that loads the trace, pins what matters, and looks at the moment.
+    """The UI's address that loads the trace, pins the tracks of reclaim, and shows the moment.
 
-    The UI ignores a span that reaches out of the trace, so it is cut at the repetition's edges.
+    The UI ignores a span that exceeds the trace, so it is cut at the edges of the repetition.
     """
     window = shown.derived.window
     start = max(moment.ts, window.ts)

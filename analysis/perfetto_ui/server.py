@@ -1,4 +1,4 @@
-"""Serves the UI and the traces on loopback, to this machine's browser and nobody else's page."""
+"""Serves the UI and the traces on loopback, to our own page only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from analysis.perfetto_ui.files import (
-    HOOK_PATH,
-    hook_script,
-    index_page,
-    ui_folder,
-)
+from analysis.perfetto_ui.files import HOOK_PATH, hook_script, index_page, ui_folder
 from foundation.errors import HostError
 from foundation.loopback import LoopbackHandler
 from foundation.ports import LOOPBACK, TRACE_PROCESSOR_PORT
@@ -30,7 +25,7 @@ _PAGE_POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 )
 
-#: Not those of the system, which may say anything.
+#: Content types; the system's own table may be wrong.
 _KINDS: Final = {
     ".css": "text/css",
     ".html": "text/html; charset=utf-8",
@@ -41,33 +36,40 @@ _KINDS: Final = {
     ".woff2": "font/woff2",
 }
 
-#: A browser that is to come, or that shows nothing yet.
+#: How long to wait until the browser has fetched all traces.
 FIRST_S: Final = 900.0
-#: Between two signs of life of an open page: those of a tab in the background come once a minute.
+#: Longest silence of an open page; a tab in the background reports once a minute.
 IDLE_S: Final = 150.0
-#: After the page said that it closes; a reload is sooner.
+#: How long to wait after the page was closed; a reload comes sooner.
 _CLOSED_S: Final = 5.0
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer that is made beforehand; ``policy`` is its Content-Security-Policy."""
+    """A prepared response; ``policy`` is its Content-Security-Policy."""
 
     content: bytes
     kind: str
     policy: str = _PAGE_POLICY
 
 
+def _reserved_port() -> HostError:
+    return HostError(
+        f"port {TRACE_PROCESSOR_PORT} is reserved for trace processors", next_step="give another --port"
+    )
+
+
 class UiServer(ThreadingHTTPServer):
-    """Serves ``traces`` by file name, ``pages`` by path, and the UI. HostError if it cannot listen."""
+    """Serves ``traces`` by file name, ``pages`` by path, and the UI.
+
+    HostError if it cannot listen, or for the port of trace processors.
+    """
 
     daemon_threads = True
 
     def __init__(self, traces: Mapping[str, Path], port: int = 0) -> None:
         if port == TRACE_PROCESSOR_PORT:
-            raise HostError(
-                f"port {TRACE_PROCESSOR_PORT} belongs to trace processors", next_step="take another --port"
-            )
+            raise _reserved_port()
         self.ui = ui_folder()
         index, self.ui_policy = index_page(self.ui)
         self.pages: dict[str, Page] = {
@@ -82,13 +84,11 @@ class UiServer(ThreadingHTTPServer):
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise HostError(
-                f"cannot listen on {LOOPBACK}:{port}: {error.strerror}", next_step="take another --port"
+                f"cannot listen on {LOOPBACK}:{port}: {error.strerror}", next_step="give another --port"
             ) from error
         if self.server_port == TRACE_PROCESSOR_PORT:
             self.server_close()
-            raise HostError(
-                f"port {TRACE_PROCESSOR_PORT} belongs to trace processors", next_step="take another --port"
-            )
+            raise _reserved_port()
 
     @property
     def origin(self) -> str:
@@ -97,24 +97,24 @@ class UiServer(ThreadingHTTPServer):
 
     @property
     def read(self) -> bool:
-        """Whether every trace was fetched."""
+        """Whether all traces were fetched."""
         with self._lock:
             return not self._unread
 
     def sign_of_life(self, *, trace: str | None = None, closing: bool = False) -> None:
-        """A request came; it moves the time at which the server is no longer wanted."""
+        """Note a request, which postpones the end of `serve_until_idle`."""
         with self._lock:
             self._unread.discard(trace or "")
             wait = FIRST_S if self._unread else _CLOSED_S if closing else IDLE_S
             self._until = time.monotonic() + wait
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of an answer is no error."""
+        """Ignore a browser that disconnects during a response."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
     def serve_until_idle(self) -> None:
-        """Serve until the page is closed, or nothing was asked for a while. Ctrl-C passes through."""
+        """Serve until the page is closed or idle for too long. KeyboardInterrupt on Ctrl-C."""
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
         try:
@@ -165,12 +165,12 @@ class _Handler(LoopbackHandler):
     def _is_ours(self) -> bool:
         """Whether the request comes from the address bar or from our own page.
 
-        Sec-Fetch-Site stops a page of another site that embeds what is served here.
+        Sec-Fetch-Site keeps out pages of other sites that embed what is served here.
         """
         return self.is_local() and self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
 
     def _of_ui(self, name: str) -> Path | None:
-        """A file inside the UI's folder; None for everything else."""
+        """A file inside the UI's folder; None for any other path."""
         path = (self.server.ui / name).resolve()
         return path if path.is_relative_to(self.server.ui.resolve()) else None
 
@@ -180,7 +180,7 @@ class _Handler(LoopbackHandler):
             return
         kind = _KINDS.get(path.suffix, "application/octet-stream")
         with path.open("rb") as file:
-            # The UI's worker compiles the engine: it needs what its page may do.
+            # The UI's worker compiles WebAssembly, so it needs the policy of its page.
             self._head(HTTPStatus.OK, path.stat().st_size, kind, self.server.ui_policy)
             shutil.copyfileobj(file, self.wfile)
 

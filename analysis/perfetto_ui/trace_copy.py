@@ -1,4 +1,4 @@
-"""A copy of a trace with tracks of our own behind it, as the UI can read it."""
+"""Copies a trace and appends the tracks of reclaim, in a form that the UI can read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from analysis.trace_processor import EngineChoice
 
 _GZIP: Final = b"\x1f\x8b"
-#: The marks that are left out are smaller than this.
+#: The marks that are dropped are smaller than this.
 _MARK_BYTES: Final = 64
 
 
 def copy_with_tracks(trace: Path, into: Path, engine: EngineChoice | None = None) -> Derived:
-    """Write ``trace`` with the tracks of `derive` to ``into``; returns what was derived.
+    """Write ``trace`` with the tracks of `derive` to ``into``; returns the result of `derive`.
 
-    A systrace cannot carry packets: it is copied as it is. TraceError for a trace that cannot be
+    A systrace cannot hold packets and is copied unchanged. TraceError for a trace that cannot be
     read, HostError if the copy cannot be written.
     """
     from analysis.trace_processor import open_trace
@@ -49,8 +49,8 @@ def copy_with_tracks(trace: Path, into: Path, engine: EngineChoice | None = None
 def _unwindowed(content: bytes) -> bytes:
     """The trace without the recorder's marks that a buffer was read.
 
-    At such a mark the UI sorts and closes what came before it, and then drops what comes later
-    with an earlier time, such as our tracks. Without marks it sorts the trace as a whole.
+    At each mark the UI sorts and finishes the packets so far, and then drops later packets with
+    earlier timestamps, such as the added tracks. Without marks it sorts the whole trace.
     """
     kept: list[bytes] = []
     position, start, size = 0, 0, len(content)

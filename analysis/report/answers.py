@@ -1,8 +1,8 @@
-"""The answer in a sentence: what a reader must know before any table."""
+"""The answer in one sentence per scenario, shown before any table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +12,19 @@ from analysis.judging.judgement import Judgement, VerdictRow
 _CONDITION: Final = {
     "idle": "With CPU time to spare (idle)",
     "busy": "With every CPU kept busy (busy)",
-    "rt-busy": "With every CPU taken by real-time threads 80 % of the time (rt-busy)",
+    "rt-busy": "With real-time threads on every CPU 80 % of the time (rt-busy)",
+}
+_VERBS: Final = {
+    "IMPROVED": "improves",
+    "REGRESSED": "worsens",
+    "CHANGED": "changes",
+    "SAME": "makes no practical difference to",
 }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One scenario of one comparison in words. ``tone`` is better, worse, mixed, same or open."""
+    """One scenario of one comparison in words; ``tone`` is better, worse, mixed, same or open."""
 
     scenario: str
     variant: str
@@ -27,7 +33,7 @@ class Answer:
 
 
 def question(judgement: Judgement) -> str:
-    """What the campaign asks; an A/A variant is no part of it unless there is no other."""
+    """The question of the campaign; it names an A/A variant only if there are no others."""
     campaign = judgement.campaign
     asked = [variant for variant in campaign.variants[1:] if not same_kernel(campaign, variant)]
     names = [variant.name for variant in asked or campaign.variants[1:]]
@@ -38,7 +44,7 @@ def question(judgement: Judgement) -> str:
 
 
 def answers(judgement: Judgement) -> tuple[Answer, ...]:
-    """An answer for each scenario of each comparison, from the primaries alone; A/A comes last."""
+    """One answer per scenario of each comparison, from the primaries alone; A/A comes last."""
     campaign = judgement.campaign
     return tuple(
         _answer(judgement, scenario, variant.name)
@@ -51,33 +57,21 @@ def _answer(judgement: Judgement, scenario: str, variant: str) -> Answer:
     rows = [
         row for row in judgement.rows if row.primary and row.scenario == scenario and row.variant == variant
     ]
-    better, worse = _with(rows, "IMPROVED"), _with(rows, "REGRESSED")
-    changed, same, undecided = _with(rows, "CHANGED"), _with(rows, "SAME"), _with(rows, "UNDECIDED")
     parts = [
-        f"{verb} {_listed(found)}"
-        for verb, found in (
-            ("improves", better),
-            ("worsens", worse),
-            ("changes", changed),
-            ("makes no difference that matters to", same),
-        )
-        if found
+        f"{verb} {_listed(own)}"
+        for verdict, verb in _VERBS.items()
+        if (own := [row for row in rows if row.verdict == verdict])
     ]
+    undecided = [row for row in rows if row.verdict == "UNDECIDED"]
     if undecided:
-        # One obstacle often stands before all of them; it is said once.
+        # The metrics often share one reason; give it once.
         reasons = {row.decision.reason for row in undecided}
         why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
         parts.append(f"is undecided on {_listed(undecided)}{why}")
-    name = (
-        f"{variant} (the same kernel again)" if any(row.question.same_kernel for row in rows) else variant
-    )
+    name = f"{variant} (the same kernel)" if any(row.question.same_kernel for row in rows) else variant
     what = f"{name} {'; '.join(parts)}" if parts else "nothing was measured"
     sentence = f"{_CONDITION.get(scenario, scenario)}, {what}."
-    return Answer(scenario, variant, _tone(better, worse, changed, same), sentence)
-
-
-def _with(rows: Sequence[VerdictRow], verdict: str) -> list[VerdictRow]:
-    return [row for row in rows if row.verdict == verdict]
+    return Answer(scenario, variant, _tone({row.verdict for row in rows}), sentence)
 
 
 def _listed(rows: Sequence[VerdictRow]) -> str:
@@ -88,13 +82,8 @@ def _listed(rows: Sequence[VerdictRow]) -> str:
     return ", ".join(texts)
 
 
-def _tone(
-    better: list[VerdictRow], worse: list[VerdictRow], changed: list[VerdictRow], same: list[VerdictRow]
-) -> str:
-    if better and worse:
+def _tone(verdicts: Set[str]) -> str:
+    if {"IMPROVED", "REGRESSED"} <= verdicts:
         return "mixed"
-    if worse:
-        return "worse"
-    if better:
-        return "better"
-    return "same" if same or changed else "open"
+    tones = {"REGRESSED": "worse", "IMPROVED": "better", "SAME": "same", "CHANGED": "same"}
+    return next((tone for verdict, tone in tones.items() if verdict in verdicts), "open")

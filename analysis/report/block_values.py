@@ -1,4 +1,4 @@
-"""What single blocks came to: the pairs of one metric, and who spent reclaim's CPU time."""
+"""Values of single blocks: the pairs of a metric, and who spent reclaim's CPU time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from analysis.judging.wording import number
 from analysis.report.page_figure import PageFigure, figure_id
 from analysis.report.style import BLUE, GREY, GRID, ORANGE, styled
 
-#: Who spends reclaim's CPU time; the parts do not overlap. Either the first one or the next two.
-KSWAPD: Final = "kswapd: scan, and what it compresses itself"
-#: As `Shown.cpu_of` names it.
-_KSWAPD: Final = "kswapd"
+#: kswapd's part of reclaim's CPU time: either the first one, or the next two.
+KSWAPD: Final = "kswapd: scan and its own compression"
 KSWAPD_SCAN: Final = "kswapd: scan"
 KSWAPD_COMPRESS: Final = "kswapd: compress"
-_MOST_TICKS: Final = 8
+_MAX_TICKS: Final = 8
 _YELLOW, _SKY = "#a07800", "#2a7ab8"
 _PART_COLOURS: Final = {
     KSWAPD: _SKY,
@@ -37,7 +35,7 @@ CPU_PARTS: Final = tuple(_PART_COLOURS)
 def pair_figures(
     judgement: Judgement, prefix: str, scenario: str, variant: str
 ) -> tuple[tuple[str, tuple[PageFigure, ...]], ...]:
-    """A figure for every metric that a pair knows: the primaries under "", then by family."""
+    """A figure for every metric with values: the primaries under "", then by family."""
     groups: dict[str, list[PageFigure]] = {}
     primaries = judgement.campaign.primaries
     every = frames.pairs(judgement, comparisons=[(scenario, variant)]).groupby("metric", sort=False)
@@ -47,7 +45,7 @@ def pair_figures(
         if figure is None:
             continue
         row = judgement.row(scenario, name, variant)
-        made = PageFigure(
+        drawn = PageFigure(
             id=figure_id(prefix, "pairs", name),
             title=f"{name} [{metric.unit}]",
             alt=_pairs_alt(frame, judgement.campaign.baseline.name, variant, scenario),
@@ -56,8 +54,8 @@ def pair_figures(
             note=f"{row.verdict} {row.change_text()}",
             wide=False,
         )
-        groups.setdefault("" if name in primaries else metric.family, []).append(made)
-    return tuple((family, tuple(found)) for family, found in groups.items())
+        groups.setdefault("" if name in primaries else metric.family, []).append(drawn)
+    return tuple((family, tuple(figures)) for family, figures in groups.items())
 
 
 def _pairs_alt(frame: pd.DataFrame, baseline: str, variant: str, scenario: str) -> str:
@@ -73,10 +71,10 @@ def _pairs_alt(frame: pd.DataFrame, baseline: str, variant: str, scenario: str) 
 
 
 def paired(pairs: pd.DataFrame, baseline: str) -> go.Figure | None:
-    """Both blocks of each pair of one metric in the order in which they ran, joined by a line.
+    """Both blocks of each pair of one metric in run order, joined by a line.
 
-    ``pairs`` as `frames.pairs`, of one comparison and metric. A void pair's line is dotted.
-    Pairs with a kernel failure and values that are not known are left out; None without any.
+    ``pairs`` as `frames.pairs`, of one comparison and metric. The line of a void pair is dotted.
+    Pairs with a kernel failure and unknown values are omitted; None if nothing is left.
     """
     rows = pairs[pairs["state"].isin(["valid", "void"])]
     known = rows[rows["baseline_value"].notna() | rows["variant_value"].notna()]
@@ -111,8 +109,8 @@ def paired(pairs: pd.DataFrame, baseline: str) -> go.Figure | None:
             hoverinfo="text",
         )
     places = known[["baseline_index", "variant_index"]].stack()
-    # Few blocks would be given ticks between them.
-    step = {"dtick": 1} if places.max() - places.min() < _MOST_TICKS else {"nticks": _MOST_TICKS}
+    # With few blocks plotly would put ticks between them.
+    step = {"dtick": 1} if places.max() - places.min() < _MAX_TICKS else {"nticks": _MAX_TICKS}
     figure.update_xaxes(title_text="block, in run order", title_standoff=4, tickformat="d", **step)
     figure.update_yaxes(rangemode="tozero", nticks=6)
     return styled(figure, height=250)
@@ -139,7 +137,7 @@ def _pair_hover(row: pd.Series, side: str) -> str:
 
 
 def cpu_figure(judgement: Judgement) -> PageFigure | None:
-    """Who spent reclaim's CPU time; None where no valid block knows it."""
+    """Who spent reclaim's CPU time; None if no valid block knows it."""
     parts = cpu_parts(judgement)
     figure = cpu_split(parts)
     if figure is None:
@@ -151,7 +149,7 @@ def cpu_figure(judgement: Judgement) -> PageFigure | None:
     words = "; ".join(f"{bar} {number(value)} ms" for bar, value in totals.items())
     return PageFigure(
         id="cpu-split",
-        title="CPU time of reclaim in a repetition, mean over valid blocks",
+        title="CPU time of reclaim per repetition, mean over valid blocks",
         alt=f"Sums: {words}",
         figure=figure,
         frame=parts,
@@ -159,11 +157,11 @@ def cpu_figure(judgement: Judgement) -> PageFigure | None:
 
 
 def cpu_parts(judgement: Judgement) -> pd.DataFrame:
-    """CPU time of reclaim by who spent it, ms a repetition: mean over the valid blocks.
+    """CPU time of reclaim by who spent it, in ms per repetition: means over the valid blocks.
 
-    A row for each scenario, variant and part of `CPU_PARTS` that some block spent time in, with
-    the columns scenario, variant, part, cpu_ms (NaN where no valid block knows it) and blocks.
-    kswapd's time is split where its calls of zram were recorded in every valid block.
+    A row for each scenario, variant and part of `CPU_PARTS` that any block spent time in. Columns:
+    scenario, variant, part, cpu_ms (NaN if no valid block knows it) and blocks (their number).
+    kswapd's time is split if its calls into zram were recorded in every valid block.
     """
     campaign = judgement.campaign
     blocks = [
@@ -187,33 +185,33 @@ def cpu_parts(judgement: Judgement) -> pd.DataFrame:
 
 
 def _parts(judgement: Judgement, figures: BlockFigures) -> dict[str, float]:
-    """The parts that a block knows, ms."""
+    """The parts known of a block, in ms."""
 
     def value(name: str) -> float | None:
         metric = judgement.metrics.get(name)
         return None if metric is None else figures.value(metric).value
 
     metrics = judgement.metrics.values()
-    known = {one.shown.cpu_of: figures.value(one).value for one in metrics if one.shown.cpu_of}
-    kswapd = known.pop(_KSWAPD, None)
+    parts = {one.shown.cpu_of: figures.value(one).value for one in metrics if one.shown.cpu_of}
+    kswapd = parts.pop("kswapd", None)
     compressed, share = value("t2_compress_ms"), value("t2_in_kswapd_share")
-    known[KSWAPD] = kswapd
+    parts[KSWAPD] = kswapd
     if kswapd is not None and compressed is not None and share is not None:
-        known[KSWAPD_COMPRESS] = min(compressed * share, kswapd)
-        known[KSWAPD_SCAN] = kswapd - min(compressed * share, kswapd)
-    return {part: found for part, found in known.items() if found is not None}
+        parts[KSWAPD_COMPRESS] = min(compressed * share, kswapd)
+        parts[KSWAPD_SCAN] = kswapd - min(compressed * share, kswapd)
+    return {part: cpu_ms for part, cpu_ms in parts.items() if cpu_ms is not None}
 
 
 def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
-    """CPU time of reclaim, a bar for each scenario and variant, stacked by who spent it.
+    """CPU time of reclaim: a bar for each scenario and variant, stacked by who spent it.
 
-    ``parts`` as `cpu_parts`. None if nothing is known.
+    ``parts`` as `cpu_parts`. None if all values are unknown.
     """
     known = parts[parts["cpu_ms"].notna()]
     if known.empty:
         return None
     figure = go.Figure()
-    # A number stands in its part where it fits.
+    # Write a value into its part of the bar if it fits.
     smallest = known.groupby(["scenario", "variant"])["cpu_ms"].sum().max() * 0.03
     for part, rows in known.groupby("part", sort=False):
         figure.add_bar(
@@ -236,7 +234,7 @@ def cpu_split(parts: pd.DataFrame) -> go.Figure | None:
             hoverinfo="text",
         )
     bars = len(known[["scenario", "variant"]].drop_duplicates())
-    figure.update_xaxes(title_text="CPU time in a repetition [ms]", title_standoff=6)
+    figure.update_xaxes(title_text="CPU time per repetition [ms]", title_standoff=6)
     figure.update_yaxes(autorange="reversed", automargin=True, dividerwidth=1, dividercolor=GRID)
     styled(figure, height=110 + 44 * bars)
     figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")

@@ -1,4 +1,4 @@
-"""The course of one typical pair: which one, its timelines, and their figure."""
+"""Timelines of one typical pair: how it is chosen, its values, and their figure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analysis.report.details import NO_PAIR, Absent, valid_repetitions, why_no_d
 from analysis.report.page_figure import PageFigure, figure_id
 from analysis.report.style import GREY, sides, styled
 
-#: Titles of the lanes of a timeline, in their order.
+#: Titles of the lanes of a timeline, in order.
 LANES: Final = {
     "kswapd_cpu_share": "kswapd on a CPU",
     "compression_cpu_share": "compression thread on a CPU",
@@ -26,10 +26,10 @@ LANES: Final = {
     "psi_memory_some_share": "memory pressure (PSI some)",
     "direct_reclaim_tasks": "stalled in direct reclaim",
 }
-#: Levels, which are polled; a queue can be known from its events as well, and then in many steps.
+#: Polled levels. The queue may also come from its events, and then has many more points.
 _LEVELS: Final = ("free_memory_mb", "queue_pages")
 _FEW: Final = 100
-#: Of a lane, and of that its title and what is free below it.
+#: Height of a lane, and within it of the title and of the gap below.
 _LANE_PX, _TITLE_PX, _GAP_PX = 100, 22, 8
 _COURSE: Final = ("variant", "block", "rep", "series", "unit", "t_s", "value", "reason")
 
@@ -37,15 +37,15 @@ _COURSE: Final = ("variant", "block", "rep", "series", "unit", "t_s", "value", "
 def course_figure(judgement: Judgement, prefix: str, scenario: str, variant: str) -> PageFigure | Absent:
     """Timelines of both sides of one typical pair."""
     title = f"One pair in {scenario}: {variant} against {judgement.campaign.baseline.name}"
-    found = typical(judgement, scenario, variant)
-    if isinstance(found, str):
-        return Absent(title, found)
-    series = course(found)
+    chosen = typical(judgement, scenario, variant)
+    if isinstance(chosen, str):
+        return Absent(title, chosen)
+    series = course(chosen)
     figure = timelines(series, judgement.campaign.baseline.name)
     if figure is None:
-        return Absent(title, "Nothing that is drawn here was recorded.")
+        return Absent(title, "None of these quantities was recorded.")
     blocks = " and ".join(
-        f"{one.block.name}/rep-{one.repetition.index}" for one in (found.baseline, found.variant)
+        f"{one.block.name}/rep-{one.repetition.index}" for one in (chosen.baseline, chosen.variant)
     )
     return PageFigure(
         id=figure_id(prefix, "course"),
@@ -53,7 +53,7 @@ def course_figure(judgement: Judgement, prefix: str, scenario: str, variant: str
         alt=f"{blocks}. Means over the repetition: {_means_text(series)}",
         figure=figure,
         frame=series.drop(columns=["block", "rep"]),
-        note=f"{blocks}: {found.words}.",
+        note=f"{blocks}: {chosen.words}.",
     )
 
 
@@ -75,7 +75,7 @@ def _means_text(course: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Typical:
-    """The pair whose effect is nearest to the comparison's, and how it was chosen, in words."""
+    """The pair whose change is nearest to the estimate, and in words how it was chosen."""
 
     pair: Pair
     baseline: RepetitionFigures
@@ -84,11 +84,11 @@ class Typical:
 
 
 def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
-    """The pair that a timeline is drawn of, or why there is none.
+    """The pair whose timelines are drawn, or why there is none.
 
-    Of the valid pairs with a timeline on both sides, the one whose change in the first primary
-    metric is nearest to the estimate over all pairs; the lower number of two. Of its blocks the
-    first valid repetition.
+    Of the valid pairs with timelines of both variants, the one whose change in the first primary
+    metric is nearest to the estimate over all pairs; the lower number if two are equally near. Each
+    of its blocks is represented by its first valid repetition.
     """
     pairs = [pair for pair in judgement.pairs[scenario, variant] if pair.state == "valid"]
     if not pairs:
@@ -113,27 +113,27 @@ def typical(judgement: Judgement, scenario: str, variant: str) -> Typical | str:
 
     pair, first, second = min(drawn, key=lambda one: (distance(one[0]), one[0].number))
     if math.isinf(distance(pair)):
-        shown = "not known"
+        shown = "unknown"
     elif estimate.scale == "ratio":
         shown = f"{(changes[pair.number] - 1) * 100:+,.1f} %"
     else:
         shown = f"{number(changes[pair.number], sign=True)} {row.question.metric.unit}"
     words = (
-        f"pair {pair.number}: of {len(pairs)} valid pairs its change"
-        f" in {name} ({shown}) is nearest to the estimate over all ({row.change_text()})"
+        f"pair {pair.number}, of {len(pairs)} valid pairs the one whose change in {name} ({shown})"
+        f" is nearest to the estimate over all pairs ({row.change_text()})"
     )
     return Typical(pair, first, second, words)
 
 
-def course(found: Typical) -> pd.DataFrame:
+def course(chosen: Typical) -> pd.DataFrame:
     """Timelines of a typical pair, a row for each value.
 
-    Columns: variant, block, rep, series (as `detail.names.SERIES`), unit, t_s (from the begin of
-    the measured window), value (as timelines.parquet has it) and reason. A series that is not known is
+    Columns: variant, block, rep, series (as in `distributions.names.SERIES`), unit, t_s (from the
+    start of the measured window), value (as in timelines.parquet) and reason. An unknown series is
     one row with a reason and no value.
     """
     rows: list[tuple[Any, ...]] = []
-    for one in (found.baseline, found.variant):
+    for one in (chosen.baseline, chosen.variant):
         head = (one.block.place.variant, one.block.name, one.repetition.index)
         for series in one.measured.detail.series if one.measured.detail else ():
             place = (*head, series.name, series.unit)
@@ -156,10 +156,10 @@ def _first(figures: BlockFigures) -> RepetitionFigures | None:
 
 
 def timelines(course: pd.DataFrame, baseline: str) -> go.Figure | None:
-    """The course of both repetitions of a pair, a lane for each quantity, on one time axis.
+    """Timelines of both repetitions of a pair, a lane for each quantity, on one time axis.
 
-    ``course`` as the function of that name. A lane that a variant does not have says why. None if
-    nothing is known.
+    ``course`` is the result of the function of that name. The title of a lane gives the reason if a
+    variant has no values in it. None if all values are unknown.
     """
     known = course[course["value"].notna()]
     if known.empty:
@@ -201,7 +201,7 @@ def timelines(course: pd.DataFrame, baseline: str) -> go.Figure | None:
     figure.update_xaxes(
         range=[0, float(known["t_s"].max())],
         anchor=f"y{last}",
-        title_text="s from the begin of the repetition",
+        title_text="time in the repetition [s]",
         title_standoff=4,
     )
     styled(figure, height=90 + height)
@@ -216,7 +216,7 @@ def timelines(course: pd.DataFrame, baseline: str) -> go.Figure | None:
 def _add_lane(
     figure: go.Figure, name: str, rows: pd.DataFrame, axis: str, variants: list[tuple[str, str, str]]
 ) -> list[str]:
-    """Draw one quantity of both variants; returns why it is missing for a variant."""
+    """Draw one quantity of both variants; returns the reasons of variants without it."""
     missing = []
     unit = rows["unit"].iloc[0]
     named = {trace.name for trace in figure.data}
@@ -229,7 +229,7 @@ def _add_lane(
         figure.add_scatter(
             x=shown["t_s"].round(3),
             y=shown["value"],
-            # One time axis under all lanes: the pointer reads all of them at once.
+            # All lanes share one time axis, so that the pointer reads all of them at once.
             xaxis="x",
             yaxis=f"y{axis}",
             **_drawn_as(name, len(shown), colour),
@@ -242,7 +242,7 @@ def _add_lane(
 
 
 def _drawn_as(name: str, points: int, colour: str) -> dict[str, Any]:
-    """Steps; what was polled a few times is a level at each point, and unknown between them."""
+    """Steps; a level polled a few times is drawn as points, as it is unknown between them."""
     if name in _LEVELS and points < _FEW:
         return {
             "mode": "lines+markers",

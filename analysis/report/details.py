@@ -1,4 +1,4 @@
-"""Which repetitions single events are shown of, and why there are none."""
+"""Which repetitions provide single events, and why there may be none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from analysis.judging.judgement import Judgement
 from analysis.judging.pairing import BlockFigures, Pair, RepetitionFigures
 
 NOT_KEPT: Final = (
-    "Single events are computed from traces, and are kept beside metrics.parquet when that is done."
-    " Neither the traces nor such a table are in this folder."
+    "Single events are computed from traces; this folder has neither the traces nor the events: judge the"
+    " original folder."
 )
 NOT_READ: Final = (
-    "The figures of this folder are kept from an earlier judgement, without single events: move"
+    "The metrics of this folder are kept from an earlier judgement, without single events: move"
     " metrics.parquet away and judge it again."
 )
 NO_PAIR: Final = "No pair of this comparison is valid."
@@ -21,14 +21,14 @@ NO_PAIR: Final = "No pair of this comparison is valid."
 
 @dataclass(frozen=True)
 class Absent:
-    """Figures that cannot be drawn, and why; ``title`` names them."""
+    """Figures that cannot be drawn (``title`` names them), and why."""
 
     title: str
     why: str
 
 
 def why_no_detail(repetitions: list[RepetitionFigures]) -> str:
-    """Why no repetition has single events: its trace is gone, or they were not asked for."""
+    """Why no repetition has single events: its trace is gone, or they were not computed."""
     here = any(one.repetition.trace_path.is_file() for one in repetitions)
     return NOT_READ if here else NOT_KEPT
 

@@ -1,4 +1,4 @@
-"""Effects of one comparison: the frame, the two forests, and their words."""
+"""Effects of one comparison: their frame, the two forest plots, and their text."""
 
 from __future__ import annotations
 
@@ -14,25 +14,10 @@ from analysis.judging.judgement import Judgement, VerdictRow
 from analysis.report.page_figure import PageFigure, figure_id
 from analysis.report.style import GREY, PURPLE, VERDICTS, styled
 
+_EFFECTS: Final = ("ratio", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high")
 _FOREST_COLUMNS: Final = (
-    "metric",
-    "unit",
-    "verdict",
-    "primary",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "difference",
-    "difference_ci_low",
-    "difference_ci_high",
-    "threshold",
-    "threshold_value",
-    "floor",
-    "p",
-    "p_holm",
-    "pairs",
-    "baseline_median",
-    "variant_median",
+    *("metric", "unit", "verdict", "primary", *_EFFECTS, "threshold", "threshold_value", "floor"),
+    *("p", "p_holm", "pairs", "baseline_median", "variant_median"),
 )
 _BAND: Final = "rgba(128,128,128,0.22)"
 #: Ratios that are labelled, as relative changes: near where the axis is short, far where it is long.
@@ -40,20 +25,16 @@ _NEAR: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
 _MIDDLE: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _FAR: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _NEAR_SPAN, _MIDDLE_SPAN = 3.0, 20.0
-#: A forest's axis goes no further; what lies beyond is named at its edge.
+#: Limit of a forest's axis as a ratio; an estimate beyond it is written at the edge.
 _WIDEST: Final = 50.0
-#: Nor does it go further than this for the end of an interval alone: one wild metric would crush the rest.
+#: Limit of the axis for the end of an interval alone: one wild metric would squeeze all others.
 _FAR_END: Final = 4.0
-_NUMBERS: Final = (
-    *("ratio", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high"),
-    *("threshold_value", "floor"),
-)
 #: Multiples of the practical threshold that are labelled.
 _MULTIPLES: Final = (-1000, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 1000)
 
 
 def forests(judgement: Judgement, prefix: str, scenario: str, variant: str) -> tuple[PageFigure, ...]:
-    """Relative changes, then those of metrics that can be 0; without what has nothing to show."""
+    """Forest plots of relative changes and of metrics that can be 0; empty figures are omitted."""
     frame = effects(judgement, scenario, variant)
     ratios = frame["ratio"].gt(0)
     drawn = (
@@ -90,16 +71,16 @@ def _forest_alt(rows: pd.DataFrame) -> str:
 def effects(judgement: Judgement, scenario: str, variant: str) -> pd.DataFrame:
     """A row for each metric of one comparison, in the order of the verdicts.
 
-    Columns: those of `frames.verdicts` but cautions and ``with_voids``, then ``change`` (the effect as
-    text) and ``floor``: what two boots of one kernel typically differ by, on the row's scale (a
-    ratio above 1, or a difference in ``unit``), NaN without an A/A comparison.
+    Columns: those of `frames.verdicts` except cautions and ``with_voids``, then ``change`` (the effect
+    as text) and ``floor``: the typical difference between two boots of one kernel on the row's scale
+    (a ratio above 1, or a difference in ``unit``), NaN without an A/A comparison.
     """
     rows = [row for row in judgement.rows if (row.scenario, row.variant) == (scenario, variant)]
     left_out = ["cautions", *(f"with_voids_{name}" for name in WITH_VOIDS)]
     frame = frames.verdicts(judgement, rows).drop(columns=left_out)
     return frame.assign(
         change=[row.change_text() for row in rows], floor=[_floor(judgement, row) for row in rows]
-    ).astype(dict.fromkeys(_NUMBERS, "float64"))
+    ).astype(dict.fromkeys((*_EFFECTS, "threshold_value", "floor"), "float64"))
 
 
 def _floor(judgement: Judgement, row: VerdictRow) -> float:
@@ -112,9 +93,9 @@ def _floor(judgement: Judgement, row: VerdictRow) -> float:
 def forest(frame: pd.DataFrame) -> go.Figure | None:
     """Relative changes of one comparison with 95 % intervals; None if no metric has one.
 
-    ``frame`` as `effects`, with an optional column ``label`` in place of the metric's
-    name. Bands show the practical thresholds, violet bars what two boots of one kernel differ by.
-    An estimate without an interval (few pairs) is a mark alone.
+    ``frame`` as `effects`, with an optional column ``label`` to show instead of the metric's name.
+    Bands show the practical thresholds, violet bars the noise floor. An estimate without an interval
+    (too few pairs) is drawn as a mark only.
     """
     rows = frame[frame["ratio"].gt(0)]
     if rows.empty:
@@ -143,7 +124,7 @@ def forest(frame: pd.DataFrame) -> go.Figure | None:
 
 
 def _reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """Ends of a forest's axis: all estimates, and of the intervals what is not far off."""
+    """Ends of a forest's axis: all estimates, and interval ends unless they are far away."""
 
     def known(*names: str) -> list[float]:
         return [edge for edge in rows[list(names)].to_numpy().ravel() if edge > 0 and math.isfinite(edge)]
@@ -154,13 +135,12 @@ def _reach(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def forest_of_differences(frame: pd.DataFrame) -> go.Figure | None:
-    """Changes of the metrics that can be 0, in multiples of the practical threshold; None without one.
+    """Changes of metrics that can be 0, in multiples of the practical threshold; None without any.
 
-    ``frame`` as `effects`. The axis is the inverse hyperbolic sine: straight near 0,
-    logarithmic further out.
+    ``frame`` as `effects`. The axis is an inverse hyperbolic sine: linear near 0, logarithmic
+    further out.
     """
-    chosen = frame["ratio"].isna() & frame["difference"].notna() & frame["threshold_value"].gt(0)
-    rows = frame[chosen]
+    rows = frame[frame["ratio"].isna() & frame["difference"].notna() & frame["threshold_value"].gt(0)]
     if rows.empty:
         return None
     unit = rows["threshold_value"]
@@ -204,16 +184,16 @@ def _forest(
     floor: Side,
     limits: tuple[float, float],
 ) -> go.Figure:
-    """Marks, intervals, bands and bars of noise at the places given, a line for each row."""
+    """Marks, intervals, bands and noise bars at the given places, a line for each row."""
     places = pd.Series(range(len(rows)), index=rows.index)
     figure = go.Figure()
     _add_bands(figure, places, band, limits)
     if floor[1].notna().any():
         _add_floors(figure, places, floor, limits)
     for verdict in VERDICTS:
-        chosen = rows.index[(rows["verdict"] == verdict) & middle.between(*limits)]
-        if len(chosen):
-            _add_marks(figure, verdict, rows.loc[chosen], places[chosen], middle[chosen], ends)
+        inside = rows.index[(rows["verdict"] == verdict) & middle.between(*limits)]
+        if len(inside):
+            _add_marks(figure, verdict, rows.loc[inside], places[inside], middle[inside], ends)
     for index in rows.index[~middle.between(*limits)]:
         right = middle[index] > limits[1]
         figure.add_annotation(
@@ -237,7 +217,7 @@ def _forest(
 
 
 def _add_bands(figure: go.Figure, places: pd.Series, band: Side, limits: tuple[float, float]) -> None:
-    """What is too small to matter."""
+    """Draw the practical thresholds."""
     for left, right, place in zip(*band, places, strict=True):
         figure.add_shape(
             type="rect",
@@ -259,7 +239,7 @@ def _add_bands(figure: go.Figure, places: pd.Series, band: Side, limits: tuple[f
 
 
 def _add_floors(figure: go.Figure, places: pd.Series, floor: Side, limits: tuple[float, float]) -> None:
-    """What two boots of one kernel differ by."""
+    """Draw the noise floor."""
     x: list[float | None] = []
     y: list[float | None] = []
     for left, right, place in zip(*floor, places, strict=True):
@@ -280,7 +260,7 @@ def _add_floors(figure: go.Figure, places: pd.Series, floor: Side, limits: tuple
 def _add_marks(
     figure: go.Figure, verdict: str, rows: pd.DataFrame, places: pd.Series, middle: pd.Series, ends: Side
 ) -> None:
-    """Estimates with one verdict, and their intervals."""
+    """Draw the estimates with one verdict, and their intervals."""
     colour, symbol = VERDICTS[verdict]
     below, above = ends[0][rows.index], ends[1][rows.index]
     figure.add_scatter(

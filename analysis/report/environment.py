@@ -1,4 +1,4 @@
-"""What the kernels and devices of a campaign have in common, and where the variants differ."""
+"""What the kernels and devices of a campaign have in common, and how the variants differ."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from foundation.contract.results import Block, Campaign
 
-#: New at each boot, or a count that runs: no property of a variant.
+#: New at each boot, or a running count: not properties of a variant.
 _PER_BOOT: Final = frozenset({"boot_id", "live_count"})
 _SHOWN_VALUES: Final = 3
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One property; ``values`` is a text for each variant in the order of the campaign.
+    """One property; ``values`` has a text for each variant in the order of the campaign.
 
-    ``differs``: the variants do not have the same values. ``unsteady``: one variant alone
-    had several over its blocks.
+    ``differs``: the variants do not have the same values. ``unsteady``: a variant has several values
+    over its blocks.
     """
 
     name: str
@@ -34,30 +34,23 @@ def facts(campaign: Campaign) -> tuple[Fact, ...]:
     for block in campaign.blocks:
         for name, value in _of(block):
             seen.setdefault(name, {}).setdefault(block.place.variant, set()).add(value)
-    found = [_suppressed(campaign)] if campaign.suppressed else []
+    text = ", ".join(campaign.suppressed)
+    suppressed = Fact("preconditions suppressed", (text,) * len(names), differs=False, unsteady=False)
+    # First, for every variant: the device was not in the state that the profile asks for.
+    properties = [suppressed] if text else []
+    measured = len({block.place.variant for block in campaign.blocks})
     for name, by_variant in sorted(seen.items()):
         sets = [by_variant.get(variant, set()) for variant in names]
         known = [values for values in sets if values]
-        found.append(
+        properties.append(
             Fact(
                 name=name,
                 values=tuple(_text(values) for values in sets),
-                differs=any(values != known[0] for values in known) or len(known) < _measured(campaign),
+                differs=any(values != known[0] for values in known) or len(known) < measured,
                 unsteady=any(len(values) > 1 for values in sets),
             )
         )
-    return tuple(found)
-
-
-def _suppressed(campaign: Campaign) -> Fact:
-    """First, and said of every variant: what was measured is not what the profile asks for."""
-    text = ", ".join(campaign.suppressed)
-    return Fact("preconditions suppressed", (text,) * len(campaign.variants), differs=False, unsteady=False)
-
-
-def _measured(campaign: Campaign) -> int:
-    """How many variants have a block at all."""
-    return len({block.place.variant for block in campaign.blocks})
+    return tuple(properties)
 
 
 def _of(block: Block) -> Iterator[tuple[str, str]]:
@@ -87,7 +80,7 @@ def _flat(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _text(values: set[str]) -> str:
     if not values:
-        return "not known"
+        return "unknown"
     ordered = sorted(values)
     more = f" (and {len(ordered) - _SHOWN_VALUES} more)" if len(ordered) > _SHOWN_VALUES else ""
     return " | ".join(ordered[:_SHOWN_VALUES]) + more

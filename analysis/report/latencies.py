@@ -1,4 +1,4 @@
-"""Single events: direct reclaims and app switches of a comparison, and their distributions."""
+"""Distributions of single events: the direct reclaims and app switches of a comparison."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from analysis.report.page_figure import PageFigure, figure_id
 from analysis.report.style import sides, styled
 
 _TITLES: Final = {
-    DIRECT_RECLAIM: "Length of each direct reclaim",
+    DIRECT_RECLAIM: "Duration of each direct reclaim",
     **{name: f"{launch_class.capitalize()} app switch" for launch_class, name in SWITCHES.items()},
 }
 _LATENCIES: Final = ("variant", "block", "index", "pair", "rep", "value", "count")
 _STEPS: Final = 400
 _BLOCK_STEPS: Final = 40
 _QUANTILES: Final = (0.5, 0.95, 0.99)
-#: Ends of decades that are labelled on an axis of ms.
+#: Values that may be labelled on an axis in ms.
 _TICKS: Final = tuple(base * 10.0**power for power in range(-4, 6) for base in (1, 2, 5))
 _MOST_TICKS: Final = 9
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What there is, and what is missing."""
+    """The figures of a comparison, and those that cannot be drawn."""
 
     figures: tuple[PageFigure, ...]
     absent: tuple[Absent, ...]
@@ -74,30 +74,30 @@ def _quantiles_text(events: pd.DataFrame, variants: tuple[str, str]) -> str:
 
 
 def latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> pd.DataFrame:
-    """Events of the valid repetitions of a comparison's valid pairs; ``name`` as `detail.distributions`.
+    """Events of the valid repetitions of a comparison's valid pairs.
 
-    Columns: variant, block, index (place of the block in the schedule), pair, rep, value (ms)
-    and count: how many events are above the value before it and up to this one. Ascending in a
-    repetition. Empty without events.
+    ``name`` is one of `distributions.names`. Columns: variant, block, index (of the block in the
+    schedule), pair, rep, value (ms) and count (events above the previous value, up to this one).
+    Values ascend within a repetition. Empty without events.
     """
     rows: list[tuple[Any, ...]] = []
     for pair, side, one in valid_repetitions(judgement, scenario, variant):
-        for found in one.measured.detail.distributions if one.measured.detail else ():
-            if found.name == name:
+        for events in one.measured.detail.distributions if one.measured.detail else ():
+            if events.name == name:
                 place = (side.block.place.variant, side.block.name, side.block.index, pair.number)
                 rows += [
                     (*place, one.repetition.index, float(value), int(count))
-                    for value, count in zip(found.values, found.counts, strict=True)
+                    for value, count in zip(events.values, events.counts, strict=True)
                 ]
     return pd.DataFrame(rows, columns=pd.Index(_LATENCIES)).astype({"value": "float64", "count": "int64"})
 
 
 def cumulative(events: pd.DataFrame) -> pd.DataFrame:
-    """The cumulative distribution of each variant, and of each of its blocks; ``events`` as `latencies`.
+    """The cumulative distribution of each variant and of each of its blocks; ``events`` as `latencies`.
 
-    Columns: variant, block (None: all of them together), value, share (of the events up to this
-    value) and events (how many there are). At most `_STEPS` rows a variant and `_BLOCK_STEPS` a
-    block, the largest event always among them.
+    Columns: variant, block (None: all blocks together), value, share (of the events up to this
+    value) and events (their number). At most `_STEPS` rows per variant and about `_BLOCK_STEPS` per
+    block, always including the largest event.
     """
     parts = []
     for variant, rows in events.groupby("variant", sort=False):
@@ -113,13 +113,13 @@ def cumulative(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _steps(events: pd.DataFrame, most: int) -> pd.DataFrame:
-    """value, share, events; of more than ``most`` values some of the smaller ones."""
+    """value, share, events; above ``most`` values, the smaller ones are thinned out."""
     ordered = events.sort_values("value", kind="stable")
     total = int(ordered["count"].sum())
     steps = pd.DataFrame({"value": ordered["value"], "share": ordered["count"].cumsum() / total})
     steps = steps.drop_duplicates("value", keep="last").assign(events=total)
     if len(steps) > most:
-        # The tail is what such a figure is looked at for.
+        # The tail is the interesting part.
         tail = most // 4
         stride = math.ceil((len(steps) - tail) / (most - tail))
         steps = pd.concat([steps.iloc[:-tail:stride], steps.iloc[-tail:]])
@@ -127,23 +127,23 @@ def _steps(events: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def why_no_latencies(judgement: Judgement, scenario: str, variant: str, name: str) -> str:
-    """Why `latencies` is empty: never recorded, not kept, or nothing happened."""
-    found = [one for _, _, one in valid_repetitions(judgement, scenario, variant)]
-    if not found:
+    """Why `latencies` is empty: the events were not recorded, not kept, or none occurred."""
+    repetitions = [one for _, _, one in valid_repetitions(judgement, scenario, variant)]
+    if not repetitions:
         return NO_PAIR
-    details = [one.measured.detail for one in found if one.measured.detail is not None]
+    details = [one.measured.detail for one in repetitions if one.measured.detail is not None]
     if not details:
-        return why_no_detail(found)
+        return why_no_detail(repetitions)
     reasons = {one.reason for detail in details for one in detail.distributions if one.name == name}
-    told = sorted(reason for reason in reasons if reason)
-    return f"{told[0][0].upper()}{told[0][1:]}." if told else "There was none in any valid repetition."
+    reason = min(filter(None, reasons), default="none occurred in any valid repetition")
+    return f"{reason[0].upper()}{reason[1:]}."
 
 
 def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
     """Cumulative distributions of both variants; thin lines are single blocks. None without events.
 
-    ``events`` as `latencies`, of one comparison. The axis is logarithmic; what is
-    not above 0 stands at its left end.
+    ``events`` as `latencies`, of one comparison. The axis is logarithmic; values of 0 are drawn at
+    its left end.
     """
     if events.empty:
         return None
@@ -196,7 +196,7 @@ def cdf(events: pd.DataFrame, baseline: str) -> go.Figure | None:
 
 
 def quantiles(events: pd.DataFrame) -> dict[str, tuple[float, ...]]:
-    """p50, p95 and p99 of each variant: the smallest kept event that so many are not above."""
+    """p50, p95 and p99 of each variant: the smallest kept value with that share of events up to it."""
     return {
         str(variant): tuple(
             float(

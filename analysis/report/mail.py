@@ -1,4 +1,4 @@
-"""A finding as plain text of 72 columns, to be pasted into a mail to a mailing list."""
+"""The result of a campaign as plain text of 72 columns, to paste into a mail to a list."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from itertools import groupby
 from typing import Final
 
 from analysis.judging.judgement import Judgement, VerdictRow
-from analysis.judging.wording import (
-    floor_text,
-    lower_level,
-    p_text,
-    short,
-    short_change,
-    short_interval,
-)
+from analysis.judging.wording import floor_text, lower_level, p_text, short, short_change, short_interval
 from analysis.report.answers import answers, question
 from analysis.report.medians import Medians, one_sided, side_by_side
 from analysis.report.terminal import companions
 
 WIDTH: Final = 72
 
-#: Of a table of medians; more go into another table below it.
-_COLUMNS: Final = 4
+#: Most columns of a table of medians; the rest go into another table below it.
+_MAX_COLUMNS: Final = 4
 
 
 def mail_text(judgement: Judgement) -> str:
-    """The finding: answer, method in six lines, figures, what they cannot tell, how to recompute.
+    """Answer, method in six lines, results, their limits, and how to recompute them.
 
     At most 72 columns and ASCII only, as mailing lists want it. Writes nothing.
     """
@@ -40,15 +33,14 @@ def mail_text(judgement: Judgement) -> str:
             parts.append(_figures(judgement, scenario, variant.name))
     parts += _medians(judgement)
     parts.append(_filled(_limits(judgement)))
-    parts.append("Recompute, with the results folder:\n  python -m analysis report RESULTS")
+    parts.append("To recompute from the results folder:\n  python -m analysis report RESULTS")
     return "\n\n".join(parts)
 
 
 def _warnings(judgement: Judgement) -> Iterable[str]:
-    if not judgement.campaign.complete:
-        yield (
-            f"UNFINISHED: {len(judgement.campaign.blocks)} of {len(judgement.campaign.schedule)} blocks."
-        )
+    campaign = judgement.campaign
+    if not campaign.complete:
+        yield f"UNFINISHED: {len(campaign.blocks)} of {len(campaign.schedule)} blocks are done."
     for failure in judgement.kernel_failures:
         yield f"KERNEL FAILURE in {failure.block}: {failure.text}"
     for row in judgement.false_alarms:
@@ -56,33 +48,31 @@ def _warnings(judgement: Judgement) -> Iterable[str]:
 
 
 def _method(judgement: Judgement) -> list[str]:
-    """Six lines; each must fit."""
+    """Six lines, cut at the width."""
     campaign = judgement.campaign
-    floor = "; noise as A/A" if judgement.noise_floor else ""
+    floor = "; A/A: noise" if judgement.noise_floor else ""
     lower = any(lower_level(row.change) for row in judgement.rows if row.primary)
     level = "intervals" if lower else "95 % interval"
+    repetitions = "repetition" if campaign.reps == 1 else "repetitions"
     where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
+    voids = [void.kind for void in judgement.voids]
     lines = [
         f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",
-        f"- Block: one boot, warm-up, {campaign.reps} measured repetition(s), one value.",
-        f"- {campaign.pairs} pairs of adjacent blocks a scenario, balanced order, seed {campaign.seed}.",
+        f"- Block: one boot, warm-up, {campaign.reps} {repetitions}; one value per metric.",
+        f"- {campaign.pairs} pairs of adjacent blocks per scenario, balanced; seed {campaign.seed}.",
         f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",
-        f"- Exact sign-flip test, Holm over {len(campaign.primaries)} primaries (marked *).",
-        f"- {_voids(judgement)}; void rules never look at a metric.",
+        f"- Exact sign-flip test, Holm's method over {len(campaign.primaries)} primaries (marked *).",
+        f"- Void: {voids.count('repetition')} repetitions, {voids.count('pair')} pairs;"
+        " void rules never look at a metric.",
     ]
     return [textwrap.shorten(line, WIDTH, placeholder=" ..") for line in lines]
-
-
-def _voids(judgement: Judgement) -> str:
-    kinds = [void.kind for void in judgement.voids]
-    return f"Void: {kinds.count('repetition')} repetitions, {kinds.count('pair')} pairs"
 
 
 def _figures(judgement: Judgement, scenario: str, variant: str) -> str:
     campaign = judgement.campaign
     rows = [row for row in judgement.rows if (row.scenario, row.variant) == (scenario, variant)]
     shown = [row for row in rows if row.primary]
-    # Of the compression thread only where the baseline has one as well.
+    # Metrics of the compression thread only if the baseline has one too.
     shown += [
         row
         for row in companions(rows, "mail")
@@ -113,17 +103,17 @@ def _row(judgement: Judgement, row: VerdictRow) -> list[str]:
 
 
 def _medians(judgement: Judgement) -> list[str]:
-    """Tables of what is not compared; as many columns as have room."""
+    """Tables of metrics that are not compared, with as many columns as fit."""
     parts = []
     for title, rows, width in (
-        ("Queue and thread of {}", one_sided(judgement), 12),
+        ("Queue and compression thread of {}", one_sided(judgement), 12),
         ("{}", side_by_side(judgement), 9),
     ):
         for table, group in groupby(rows, lambda row: row.table):
             lines = list(group)
             names = list(lines[0].medians)
-            for first in range(0, len(names), _COLUMNS):
-                shown = names[first : first + _COLUMNS]
+            for first in range(0, len(names), _MAX_COLUMNS):
+                shown = names[first : first + _MAX_COLUMNS]
                 parts.append(_table(title.format(table), lines, shown, width))
     return parts
 
@@ -143,18 +133,18 @@ def _table(title: str, rows: list[Medians], columns: list[str], width: int) -> s
 
 
 def _limits(judgement: Judgement) -> str:
-    exploratory = "Rows without a star are exploratory: not adjusted for their number."
+    exploratory = "Rows without * are exploratory: their p is not adjusted."
     if judgement.traced:
         exploratory += f" {judgement.traced}"
     if not judgement.campaign.emulated:
         return exploratory
     return (
-        f"{exploratory} The device was emulated: directions and ratios mean something, absolute times"
-        " do not, and caches, frequencies, energy and heat are not in it."
+        f"{exploratory} The device was emulated: directions and ratios are meaningful, absolute times"
+        " are not; caches, CPU frequencies, energy and heat are not modelled."
     )
 
 
 def _filled(text: str) -> str:
-    """Wrapped; a figure and its sign of per cent stay together."""
+    """Wrapped; a number stays together with its percent sign."""
     joined = text.replace(" %", "%")
     return textwrap.fill(joined, WIDTH, break_on_hyphens=False, break_long_words=False)

@@ -7,7 +7,7 @@
   function specOf(figure) {
     if (!specs.has(figure)) {
       var spec = JSON.parse(figure.querySelector("script").textContent);
-      // A finger scrolls the page; only a mouse draws the part to look at closely.
+      // Touch scrolls the page; only a mouse selects an area to zoom into.
       if (!spec.layout.dragmode || !matchMedia("(pointer: fine)").matches) spec.layout.dragmode = false;
       spec.table.rows = unfolded(spec.table.runs);
       specs.set(figure, spec);
@@ -15,7 +15,7 @@
     return specs.get(figure);
   }
 
-  // Columns of [value, how often it follows itself, ...] as rows.
+  // Run-length encoded columns ([value, count, ...]) as rows.
   function unfolded(columns) {
     var rows = [];
     columns.forEach(function (runs, place) {
@@ -69,7 +69,7 @@
   function csvCell(value) {
     if (value === null) return "";
     var text = String(value);
-    // A cell that begins like a formula is text to a spreadsheet only with a mark before it.
+    // A spreadsheet takes a cell that starts like a formula as text only after an apostrophe.
     if (typeof value === "string" && /^[=+@-]/.test(text) && isNaN(Number(text))) text = "'" + text;
     return /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
@@ -108,7 +108,7 @@
     box.className = "scroll data";
     var rows = content.rows.slice(0, MOST_ROWS);
     made.createCaption().textContent = title + (rows.length < content.rows.length
-      ? ": the first " + rows.length + " of " + content.rows.length + " rows; all of them are in the CSV" : "");
+      ? ": first " + rows.length + " of " + content.rows.length + " rows; the CSV has all of them" : "");
     var head = made.createTHead().insertRow();
     content.columns.forEach(function (name) { cell("th", name, head); });
     var body = made.createTBody();
@@ -135,14 +135,14 @@
     }
   });
 
-  // What scrolls sideways must be reached by the keyboard, and only that.
+  // Make exactly the boxes that scroll horizontally reachable by keyboard.
   function reachable() {
     document.querySelectorAll(".scroll, pre").forEach(function (box) {
       if (box.scrollWidth > box.clientWidth) {
         box.tabIndex = 0;
         box.setAttribute("role", "region");
         var caption = box.querySelector("caption");
-        box.setAttribute("aria-label", (caption ? caption.textContent : "text") + " (scrolls sideways)");
+        box.setAttribute("aria-label", (caption ? caption.textContent : "text") + " (scrolls horizontally)");
       } else {
         box.removeAttribute("tabindex");
         box.removeAttribute("role");
@@ -154,7 +154,7 @@
   window.addEventListener("resize", reachable);
   document.addEventListener("toggle", reachable, true);
 
-  // A link or an address may lead into a closed part.
+  // Open the closed parts around the target of a link.
   function unfold() {
     var target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (var part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
@@ -162,7 +162,7 @@
   window.addEventListener("hashchange", unfold);
   unfold();
 
-  // Paper: tables are opened, figures drawn at the width of a page; pictures in closed parts stay closed.
+  // Printing: open the tables and draw figures at page width; closed groups of figures stay closed.
   var opened = [];
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details:not([open]):not(.pictures)").forEach(function (part) {

@@ -33,7 +33,7 @@ _HERE: Final = Path(__file__).parent
 def write(results: Path) -> Path:
     """Judge a results folder from its files, write report.html into it, and return its path.
 
-    Figures of unchanged traces are used again. Errors as `analysis.judging.pipeline.judge`.
+    Metrics of unchanged traces are reused. Errors as `analysis.judging.pipeline.judge`.
     """
     path = results / REPORT_FILE
     write_text(path, render(judge(results)))
@@ -41,7 +41,7 @@ def write(results: Path) -> Path:
 
 
 def render(judgement: Judgement) -> str:
-    """The page as text: every style, script and figure is in it, and it asks for nothing else."""
+    """The page as text; it contains every style, script and figure, and loads nothing."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -61,7 +61,7 @@ def render(judgement: Judgement) -> str:
 class Section:
     """One scenario of one comparison: its rows and its figures.
 
-    ``paired`` holds the primaries' figures under an empty name, then those of each family.
+    ``paired`` has the figures of the primaries under an empty name, then those of each family.
     """
 
     id: str
@@ -78,10 +78,10 @@ class Section:
 
 
 def _context(judgement: Judgement) -> dict[str, Any]:
-    """Everything the template names."""
+    """All names in the template."""
     campaign = judgement.campaign
     properties = facts(campaign)
-    # The question first; an A/A comparison is looked at after it.
+    # The question comes first, an A/A comparison after it.
     compared = sorted(campaign.variants[1:], key=lambda variant: same_kernel(campaign, variant))
     return {
         "campaign": campaign,
@@ -132,7 +132,7 @@ def _section(judgement: Judgement, id: str, scenario: str, variant: str) -> Sect
         baseline=judgement.campaign.baseline.name,
         state=_state(rows),
         primaries=tuple(row for row in rows if row.primary),
-        families=tuple((family, tuple(found)) for family, found in families.items()),
+        families=tuple((family, tuple(own)) for family, own in families.items()),
         forests=forests(judgement, id, scenario, variant),
         paired=pair_figures(judgement, id, scenario, variant),
         latencies=latency_figures(judgement, id, scenario, variant),
@@ -153,7 +153,7 @@ def _state(rows: Sequence[VerdictRow]) -> str:
 
 
 def _threshold(row: VerdictRow) -> str:
-    """The change that is too small to matter."""
+    """The practical threshold as text."""
     metric = row.question.metric
     if row.compared is None or row.scale == "ratio":
         return f"{metric.threshold:.0%}".replace("%", " %")
@@ -161,16 +161,16 @@ def _threshold(row: VerdictRow) -> str:
 
 
 def _detectable(row: VerdictRow) -> str:
-    """The smallest change that this many pairs would call one, 8 times of 10."""
+    """The smallest change that these pairs detect with 80 % power, as text."""
     if row.detectable is None:
-        return "none, however large" if row.pairs else "not known without a valid pair"
+        return "none with so few pairs" if row.pairs else "unknown without a valid pair"
     if row.scale == "ratio":
         return f"{row.detectable * 100:.1f} %"
     return f"{number(row.detectable)} {row.question.metric.unit}"
 
 
 def _with_voids(row: VerdictRow) -> str:
-    """The same comparison with void pairs taken in; empty where there is none to take in."""
+    """The same comparison with void pairs included, as text; empty if there are none."""
     other = row.with_voids
     if other is None or other.effect.pairs == row.pairs:
         return ""
@@ -184,13 +184,13 @@ def _p(value: float | None) -> str:
 
 def _repetition(figures: RepetitionFigures) -> dict[str, Any]:
     repetition = figures.repetition
-    begin, end = repetition.window_ns
+    start, end = repetition.window_ns
     return {
         "block": figures.block.name,
         "pair": figures.block.place.pair,
         "index": repetition.index,
         "state": "void" if figures.void_reasons else "valid",
-        "window_s": f"{(end - begin) / 1e9:.1f}",
+        "window_s": f"{(end - start) / 1e9:.1f}",
         "other": _share(repetition.host.get("other_cpu_share")),
         "steal": _share(repetition.host.get("steal_share")),
         "switches": repetition.switches,
@@ -203,20 +203,20 @@ def _repetition(figures: RepetitionFigures) -> dict[str, Any]:
 
 
 def _share(value: object) -> str:
-    return f"{value * 100:.1f} %" if isinstance(value, (int, float)) else "not known"
+    return f"{value * 100:.1f} %" if isinstance(value, (int, float)) else "unknown"
 
 
 def _gates(judgement: Judgement) -> list[tuple[str, int, int]]:
-    """Name, passed, made."""
-    made: dict[str, list[bool]] = {}
+    """Name, blocks that passed, and blocks with this check."""
+    passed: dict[str, list[bool]] = {}
     for block in judgement.campaign.blocks:
         for gate in block.gates:
-            made.setdefault(gate.name, []).append(gate.ok)
-    return [(name, sum(results), len(results)) for name, results in made.items()]
+            passed.setdefault(gate.name, []).append(gate.ok)
+    return [(name, sum(results), len(results)) for name, results in passed.items()]
 
 
 def _kernels(judgement: Judgement) -> list[tuple[str, str, str, str]]:
-    """Variant, what was asked for, releases seen, compression threads seen."""
+    """Variant, its spec, and the kernel releases and compression threads seen."""
     rows = []
     for variant in judgement.campaign.variants:
         identities = [

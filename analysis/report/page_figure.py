@@ -1,4 +1,4 @@
-"""A figure as a part of the page: drawn when it is seen, with its data beside it."""
+"""A figure as a part of the page: drawn when it scrolls into view, with its data as CSV and table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 
 @dataclass(frozen=True)
 class PageFigure:
-    """What the template needs of one figure.
+    """One figure for the template.
 
-    ``alt`` says in words what it shows; ``frame`` is offered as CSV and as a table.
+    ``alt`` describes its content in words; ``frame`` is offered as CSV and as a table.
     """
 
     id: str
@@ -28,14 +28,14 @@ class PageFigure:
     wide: bool = True
 
     def __html__(self) -> str:
-        """The ``<figure>`` element; it needs plotly.js and page.js, which the page holds once."""
+        """The ``<figure>`` element; it needs plotly.js and page.js, which the page contains once."""
         height = int(self.figure.layout.height or 300)
         title = escape(self.title)
         note = f'<span class="note">{escape(self.note)}</span>' if self.note else ""
         tools = "".join(
-            f'<button type="button" data-do="{what}" aria-label="{escape(label)}: {title}"{state}>'
-            f"{short}</button>"
-            for what, short, label, state in (
+            f'<button type="button" data-do="{what}" aria-label="{escape(description)}: {title}"{state}>'
+            f"{label}</button>"
+            for what, label, description, state in (
                 ("table", "Table", "Show the numbers as a table", ' aria-expanded="false"'),
                 ("csv", "CSV", "Download the data as CSV", ""),
                 ("svg", "SVG", "Download the picture as SVG", ""),
@@ -60,18 +60,18 @@ class PageFigure:
 
 
 def script_json(content: object) -> str:
-    """JSON that may stand inside a script element: no text of a device can close it."""
+    """JSON for the inside of a script element: no text from a device can close the element."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def figure_id(*parts: str) -> str:
-    """An id of these parts that is a name of a file as well."""
+    """An id made of these parts that is also a valid file name."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")
 
 
 def _rounded(content: Any) -> Any:
-    """Numbers with the digits that a figure can show: a third of the bytes."""
+    """Numbers cut to the digits that a figure can show; this saves two thirds of the bytes."""
     if isinstance(content, float):
         return float(f"{content:.6g}")
     if isinstance(content, list):
@@ -82,14 +82,14 @@ def _rounded(content: Any) -> Any:
 
 
 def _runs(values: list[Any]) -> list[Any]:
-    """A column as values, and how often each follows itself: [a, 3, b, 1]. page.js unfolds it."""
-    found: list[Any] = []
+    """A column, run-length encoded as [a, 3, b, 1]; page.js decodes it."""
+    runs: list[Any] = []
     for value in values:
-        if found and found[-2] == value and type(found[-2]) is type(value):
-            found[-1] += 1
+        if runs and runs[-2] == value and type(runs[-2]) is type(value):
+            runs[-1] += 1
         else:
-            found += [value, 1]
-    return found
+            runs += [value, 1]
+    return runs
 
 
 def _cell(value: Any) -> Any:

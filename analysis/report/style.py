@@ -1,7 +1,7 @@
-"""Colours of marks, and what all figures have in common.
+"""Colours of marks, and the common style of all figures.
 
-Figures carry no colours of a page but those of their marks, so that the page (light, dark, print)
-and a notebook show the same figure.
+Figures set the colours of their marks only, so that the same figure fits a light, dark or printed page
+and a notebook.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, Final
 import pandas as pd
 import plotly.graph_objects as go
 
-#: After Okabe and Ito: told apart with every common colour vision, by shape as well, and 3:1
-#: against a white and a dark page.
+#: After Okabe and Ito: distinguishable with colour vision deficiencies, and with a contrast of 3:1 on
+#: white and dark pages. Verdicts differ in shape too.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#3d85c6", "#d55e00", "#009e73", "#b5659a", "#808080"
 GRID: Final = "rgba(128,128,128,0.25)"
 VERDICTS: Final = {
@@ -25,7 +25,7 @@ VERDICTS: Final = {
 
 
 def styled(figure: go.Figure, *, height: int) -> go.Figure:
-    """What all figures have in common; the height in CSS pixels."""
+    """Apply the common style to ``figure`` and return it; ``height`` in CSS pixels."""
     plain: dict[str, Any] = {"gridcolor": GRID, "zeroline": False, "linecolor": GREY}
     figure.update_xaxes(**plain)
     figure.update_yaxes(**plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 from typing import Final, Literal
 
 from analysis.judging.judgement import Judgement, VerdictRow
@@ -16,7 +15,7 @@ _RIGHT: Final = (False, False, True, True, False, True, False)
 
 
 def verdict_table(judgement: Judgement) -> str:
-    """The verdicts of a campaign as text; what failed comes first. Writes nothing."""
+    """The verdicts of a campaign as text, failures first. Writes nothing."""
     campaign = judgement.campaign
     parts: list[str] = []
     for failure in judgement.kernel_failures:
@@ -27,8 +26,9 @@ def verdict_table(judgement: Judgement) -> str:
         rows = [row for row in judgement.rows if row.variant == variant.name]
         parts.append(_comparison(rows, variant.name, campaign.baseline.name))
     if judgement.voids:
-        parts.append(_wrapped(f"void: {'; '.join(_void_lines(judgement))}"))
-    notes = ["p in brackets: exploratory, not adjusted, never gates."]
+        voids = (f"{one.what} ({', '.join(one.reasons)})" for one in judgement.voids if one.kind != "pair")
+        parts.append(_wrapped(f"void: {'; '.join(voids)}"))
+    notes = ["p in parentheses: exploratory, not adjusted, never decides."]
     if judgement.traced:
         notes.append(judgement.traced)
     if campaign.emulated:
@@ -50,13 +50,13 @@ def _comparison(rows: list[VerdictRow], variant: str, baseline: str) -> str:
 
 
 def companions(rows: list[VerdictRow], where: Literal["terminal", "mail"]) -> list[VerdictRow]:
-    """Rows that are no primaries, whose metrics are shown there and known, in the order of `Shown`."""
-    chosen = [
+    """Exploratory rows with a value whose metric is shown in ``where``, in the order of `Shown`."""
+    shown = [
         row
         for row in rows
         if not row.primary and row.compared is not None and getattr(row.question.metric.shown, where)
     ]
-    return sorted(chosen, key=lambda row: row.question.metric.shown.order)
+    return sorted(shown, key=lambda row: row.question.metric.shown.order)
 
 
 def _cells(row: VerdictRow) -> tuple[str, ...]:
@@ -72,12 +72,6 @@ def _cells(row: VerdictRow) -> tuple[str, ...]:
         p,
         row.verdict,
     )
-
-
-def _void_lines(judgement: Judgement) -> Iterable[str]:
-    for void in judgement.voids:
-        if void.kind != "pair":
-            yield f"{void.what} ({', '.join(void.reasons)})"
 
 
 def _wrapped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Perfetto's own UI with the traces of a pair: loaded, pinned, at the moment, and nothing from outside."""
+"""Perfetto's own UI with the traces of a pair: loaded, pinned, at the right moment, without other hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report in a browser: quiet, alone, usable by keyboard and screen reader, and printable."""
+"""The report in a browser: no errors or requests, usable by keyboard and screen reader, printable."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
 
 AGAIN = {"name": "again", "kind": "stock", "options": {}, "spec": "again=stock"}
 KINDS = ("empty", "one-pair", "many-metrics", "sixteen-devices")
-#: Figures within a screen of the top; a page that draws more than these draws what nobody sees.
+#: Figures within a screen of the top; a page that draws more draws what is not visible.
 _NEAR_THE_TOP = 8
-#: A busy machine without a graphics card has taken more than the 30 s that are usual to draw two frames.
+#: Drawing two frames has taken longer than the default 30 s on a busy machine without a GPU.
 _WAIT_MS = 180_000
 
 
@@ -74,7 +74,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 @contextmanager
 def opened(browser: Browser, path: Path, **context: Any) -> Iterator[Page]:
-    """The page; at the end nothing was logged and nothing was asked for but the file."""
+    """The page; at the end nothing was logged, and only the file itself was requested."""
     wrong: list[str] = []
     asked: list[str] = []
     made = browser.new_context(**{"viewport": {"width": 1200, "height": 1000}, **context})
@@ -93,7 +93,7 @@ def opened(browser: Browser, path: Path, **context: Any) -> Iterator[Page]:
 
 
 def faults(page: Page) -> list[str]:
-    """What axe-core calls serious or critical."""
+    """Faults that axe-core rates serious or critical."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -170,7 +170,7 @@ def test_a_figure_that_is_missing_says_why(pages: Mapping[str, Path]) -> None:
     assert "move metrics.parquet away and judge it again" in text["one-pair"]
     assert 'id="comparison-1-course"' not in text["one-pair"]
     assert "No pair of this comparison is valid" in text["empty"]
-    assert "Not drawn: Warm app switch. There was none in any valid repetition." in text["many-metrics"]
+    assert "Not drawn: Warm app switch. None occurred in any valid repetition." in text["many-metrics"]
 
 
 @pytest.mark.parametrize(

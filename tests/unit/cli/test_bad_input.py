@@ -1,4 +1,4 @@
-"""Every entrance with bad input: one clear line, not zero, no stack trace, and nothing made."""
+"""Every command with bad input: one clear line, a non-zero status, no stack trace, no files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebooks: without outputs in the repository, run from top to bottom, and bad input in one line."""
+"""Notebooks have no outputs in the repository, run from top to bottom, and report bad input in one line."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_nothing_is_overwritten_and_paths_must_fit(tmp_path: Path) -> None:
     file.write_bytes(b"x")
     into = tmp_path / "there.ipynb"
     into.write_text("mine")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         make([file], into, execute=False)
     assert into.read_text() == "mine"
     with pytest.raises(UsageError, match="add --run"):

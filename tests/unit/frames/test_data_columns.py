@@ -1,4 +1,4 @@
-"""What is said of each column is true of the files and the frames; and the snippets of the page run."""
+"""Documented columns match the files and the frames, and the snippets of the page run."""
 
 from __future__ import annotations
 

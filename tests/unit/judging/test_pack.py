@@ -30,7 +30,7 @@ def test_the_copy_has_no_trace_and_the_same_verdicts(tmp_path: Path) -> None:
 def test_an_existing_folder_is_not_written_into(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r").fill(model).save()
     (tmp_path / "small").mkdir()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         pack(folder, tmp_path / "small")
 
 

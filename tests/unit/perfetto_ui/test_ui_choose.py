@@ -1,4 +1,4 @@
-"""Which pair is opened: asked for, slowest by its figures, or refused in one line."""
+"""Which pair is opened: the requested one, the slowest, or an error in one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.perfetto_ui.choose import choose
+from analysis.perfetto_ui.choose import Selection, choose
 from analysis.perfetto_ui.command import view_of
 from foundation.contract.results import load
 from foundation.errors import UsageError
@@ -50,21 +50,21 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_slowest_moment_decides(results: Path) -> None:
     campaign = load(results)
-    chosen = choose(campaign, slowest="switch")
+    chosen = choose(campaign, Selection(slowest="switch"))
     assert (chosen.scenario, chosen.pair) == ("idle", 1)
-    chosen = choose(campaign, slowest="switch", scenario="busy")
+    chosen = choose(campaign, Selection(slowest="switch", scenario="busy"))
     assert (chosen.pair, [side.repetition.index for side in chosen.sides]) == (2, [1, 1])
     assert [side.block.place.variant for side in chosen.sides] == ["baseline", "patched"]
-    chosen = choose(campaign, slowest="stall", variant="other")
+    chosen = choose(campaign, Selection(slowest="stall", variant="other"))
     assert (chosen.scenario, chosen.pair) == ("idle", 3)
     assert [side.block.place.variant for side in chosen.sides] == ["baseline", "other"]
 
 
 def test_the_asked_pair_is_taken(results: Path) -> None:
-    chosen = choose(load(results), scenario="busy", pair=3)
+    chosen = choose(load(results), Selection(scenario="busy", pair=3))
     assert (chosen.scenario, chosen.pair) == ("busy", 3)
     assert all(side.block.place.pair == 3 for side in chosen.sides)
-    view = view_of([results], scenario="busy", pair=3)
+    view = view_of([results], Selection(scenario="busy", pair=3))
     assert view.title == "synthetic, busy, pair 3"
     assert [source.label for source in view.sources] == ["baseline", "patched"]
     assert view.moment == "repetition"
@@ -73,7 +73,7 @@ def test_the_asked_pair_is_taken(results: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"pair": 9}, "no pair 9 .* -> --pair is one of 0, 1, 2, 3"),
+        ({"pair": 9}, "no pair 9 .* -> --pair must be one of 0, 1, 2, 3"),
         ({"scenario": "hot"}, "no scenario 'hot'.*idle, busy"),
         ({"variant": "baseline"}, "no variant 'baseline'.*patched, other"),
         ({"scenario": "busy", "slowest": "stall"}, "no direct reclaim"),
@@ -81,14 +81,14 @@ def test_the_asked_pair_is_taken(results: Path) -> None:
 )
 def test_what_is_not_there_is_refused(results: Path, words: Mapping[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        choose(load(results), **words)  # type: ignore[arg-type]
+        choose(load(results), Selection(**words))  # type: ignore[arg-type]
 
 
 def test_a_copy_without_traces_says_so(results: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     shutil.copytree(results, packed, ignore=shutil.ignore_patterns("trace.perfetto-trace"))
-    with pytest.raises(UsageError, match="a packed copy has none"):
-        choose(load(packed))
+    with pytest.raises(UsageError, match="a packed copy has no traces"):
+        choose(load(packed), Selection())
 
 
 def test_traces_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -99,6 +99,6 @@ def test_traces_are_shown_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give one, or two"):
         view_of(files)
     with pytest.raises(UsageError, match="leave them out"):
-        view_of(files[:1], pair=1)
+        view_of(files[:1], Selection(pair=1))
     with pytest.raises(UsageError, match="folder among"):
         view_of([files[0], tmp_path])

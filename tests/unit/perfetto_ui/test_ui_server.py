@@ -190,7 +190,7 @@ def test_an_interrupted_server_leaves_no_copies(number: signal.Signals, tmp_path
 def test_a_port_that_is_taken_is_one_line(server: UiServer) -> None:
     with pytest.raises(HostError, match="cannot listen on"):
         UiServer({}, server.server_port)
-    with pytest.raises(HostError, match="belongs to trace processors"):
+    with pytest.raises(HostError, match="reserved for trace processors"):
         UiServer({}, 9001)
 
 

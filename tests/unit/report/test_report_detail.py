@@ -1,4 +1,4 @@
-"""Latencies and timelines of the page: which events, which pair, and why one is missing."""
+"""Latencies and timelines of the page: which events and pair, and the reason for a missing one."""
 
 from __future__ import annotations
 
@@ -101,18 +101,18 @@ def test_the_figures_of_a_comparison(tmp_path: Path) -> None:
     judgement = judged(folder_of(tmp_path))
     drawn = latency_figures(judgement, "c", "idle", "patched")
     assert [one.title for one in drawn.figures] == [
-        "Length of each direct reclaim [ms]",
+        "Duration of each direct reclaim [ms]",
         "Hot app switch [ms]",
         "Cold app switch [ms]",
     ]
-    assert drawn.absent == (Absent("Warm app switch", "There was none in any valid repetition."),)
+    assert drawn.absent == (Absent("Warm app switch", "None occurred in any valid repetition."),)
     assert drawn.figures[0].note.startswith("p50 / p95 / p99: baseline 2.")
     course = course_figure(judgement, "c", "idle", "patched")
     assert isinstance(course, PageFigure)
     assert set(course.frame["series"]) == set(SERIES)
     titles = " ".join(str(one.text) for one in course.figure.layout.annotations)
     assert "compression thread on a CPU</b> [% of a CPU]   <i>baseline: no compression thread" in titles
-    # All lanes stand on one time axis.
+    # All lanes share one time axis.
     assert {trace.xaxis for trace in course.figure.data} == {"x"}
     assert len({trace.yaxis for trace in course.figure.data}) == len(SERIES)
 
@@ -129,7 +129,7 @@ def test_what_is_missing_says_why(tmp_path: Path) -> None:
     assert absent[0].why == "The trace does not record mm_vmscan_direct_reclaim_begin."
     course = course_figure(recorded, "c", "idle", "patched")
     assert isinstance(course, Absent)
-    assert course.why == "Nothing that is drawn here was recorded."
+    assert course.why == "None of these quantities was recorded."
 
 
 def test_a_folder_of_before_says_how_to_get_the_figures(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_folder_of_before_says_how_to_get_the_figures(tmp_path: Path) -> None:
     for trace in folder.root.rglob("*.perfetto-trace"):
         trace.unlink()
     (absent,) = latency_figures(judged(folder), "c", "idle", "patched").absent
-    assert "Neither the traces nor such a table" in absent.why
+    assert "neither the traces nor the events" in absent.why
     assert absent.why in write(folder.root).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The finding as plain text."""
+"""The result as plain text for a mailing list."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_answer_comes_first_and_the_method_has_six_lines(tmp_path: Path) -> 
     assert question == "What does patched change against baseline in app switching?"
     answers = [" ".join(part.split()) for part in rest[:4]]
     assert any("patched improves kswapd CPU time" in answer for answer in answers)
-    assert any("same (the same kernel again) makes no difference" in answer for answer in answers)
+    assert any("same (the same kernel) makes no practical difference" in answer for answer in answers)
     method = next(part for part in rest if part.startswith("Method"))
     assert len(method.splitlines()) == 1 + 6
     assert "emulated" in method
@@ -88,11 +88,11 @@ def test_two_pairs_have_no_interval_of_95_percent(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
-def test_figures_of_one_side_only_are_told_as_medians(tmp_path: Path) -> None:
+def test_metrics_of_one_kernel_only_are_medians(tmp_path: Path) -> None:
     judgement = judge(campaign(tmp_path / "r").save())
     text = mail_text(judgement)
-    assert "Queue and thread of patched" in text
-    assert "Queue and thread of same" not in text
+    assert "Queue and compression thread of patched" in text
+    assert "Queue and compression thread of same" not in text
     line = next(line for line in text.splitlines() if "queue_wait_p99_us" in line)
     assert line.split()[-2:] == ["1234", "-"]
     assert 'id="queue"' in render(judgement)
@@ -101,7 +101,7 @@ def test_figures_of_one_side_only_are_told_as_medians(tmp_path: Path) -> None:
 
 def test_a_campaign_without_a_thread_has_no_such_part(tmp_path: Path) -> None:
     judgement = judge(ResultsFolder(tmp_path / "r").fill(model).save())
-    assert "Queue and thread" not in mail_text(judgement)
+    assert "Queue and compression thread" not in mail_text(judgement)
     assert "was traced" not in mail_text(judgement)
     assert 'id="queue"' not in render(judgement)
 
@@ -136,7 +136,7 @@ def test_what_was_recorded_on_request_stands_side_by_side(tmp_path: Path) -> Non
     assert len(idle) == len(busy) == 4
 
 
-def test_what_is_wrong_is_said_before_any_figure(tmp_path: Path) -> None:
+def test_what_is_wrong_comes_before_any_figure(tmp_path: Path) -> None:
     folder = ResultsFolder(tmp_path / "r").fill(model, until=6)
     folder.block(folder.blocks[6], [], outcome="kernel_failure", failure="KernelCrash: oops " + "x " * 90)
     text = mail_text(judge(folder.save()))

@@ -1,4 +1,4 @@
-"""The page: it asks for nothing, it is well formed, and it says what the figures say."""
+"""The page loads nothing, is well formed, and agrees with the judgement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VOID_ELEMENTS = {"meta", "br", "link", "img", "input", "hr", "path"}
 
 
 class Page(HTMLParser):
-    """Elements, ids, texts outside of scripts, and whatever an element would load."""
+    """Elements, ids, text outside scripts, and everything that an element would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -97,7 +97,7 @@ def test_the_question_and_the_answer_come_first(tmp_path: Path) -> None:
     idle, busy = answers(judgement)
     assert idle.sentence.startswith("With CPU time to spare (idle), patched improves kswapd CPU time -33")
     assert "; worsens allocation stalls +99" in idle.sentence
-    assert "makes no difference that matters to reclaim CPU per page" in idle.sentence
+    assert "makes no practical difference to reclaim CPU per page" in idle.sentence
     assert (idle.tone, busy.scenario) == ("mixed", "busy")
     _, page = page_of(folder)
     words = checked(page).words
@@ -194,7 +194,7 @@ def test_differences_of_the_environment_are_found(tmp_path: Path) -> None:
     assert "read back 60" in found["pin vm.swappiness"].values[1]
     assert not found["kernel release"].differs
     assert not any("boot id" in name for name in found)
-    assert "not the same in all blocks of a variant" in page_of(folder)[1].words
+    assert "varies between blocks of one variant" in page_of(folder)[1].words
 
 
 def test_every_verdict_of_the_rows_is_on_the_page(tmp_path: Path) -> None:
