@@ -13,7 +13,7 @@ from analysis.perfetto_ui.packets import (
     SliceTrack,
     Track,
 )
-from analysis.trace.recording import real, whole
+from analysis.trace.recording import as_float, as_int
 
 if TYPE_CHECKING:
     from analysis.trace_processor import TraceSession
@@ -87,7 +87,7 @@ class Derived:
 def derive(session: TraceSession) -> Derived:
     """Everything of one loaded trace. Tracks whose events were not recorded are left out."""
     ((begin, length),) = _rows(session, "window", "SELECT ts, dur FROM reclaim_window")
-    window = Moment("repetition", whole(begin), whole(length), "the whole repetition")
+    window = Moment("repetition", as_int(begin), as_int(length), "the whole repetition")
     named = _rows(session, "threads", "SELECT comm, tid, role FROM reclaim_thread WHERE role IS NOT NULL")
     switches = _switches(session)
     stalls = _stalls(session)
@@ -124,7 +124,12 @@ def _switches(session: TraceSession) -> list[Switch]:
     )
     return [
         Switch(
-            whole(index), whole(ts), whole(dur), str(package), str(state), None if ms is None else real(ms)
+            as_int(index),
+            as_int(ts),
+            as_int(dur),
+            str(package),
+            str(state),
+            None if ms is None else as_float(ms),
         )
         for index, ts, dur, package, state, ms in _rows(session, "switches", query)
     ]
@@ -137,7 +142,7 @@ def _stalls(session: TraceSession) -> list[Slice]:
         f" WHERE d.dur >= 0 AND COALESCE(d.role, '') NOT IN {_NO_APP} ORDER BY d.ts"
     )
     return [
-        Slice(whole(ts), whole(dur), f"{comm!s} {tid!s}")
+        Slice(as_int(ts), as_int(dur), f"{comm!s} {tid!s}")
         for ts, dur, comm, tid in _rows(session, "direct", query)
     ]
 
@@ -160,7 +165,7 @@ def _awake(session: TraceSession) -> dict[str, list[Slice]]:
     found: dict[str, list[Slice]] = {}
     for comm, ts, dur in _rows(session, "kswapd", query):
         stays = found.setdefault(str(comm), [])
-        begin, end = whole(ts), whole(ts) + whole(dur)
+        begin, end = as_int(ts), as_int(ts) + as_int(dur)
         if stays and stays[-1].ts + stays[-1].dur == begin:
             begin = stays.pop().ts
         stays.append(Slice(begin, end - begin, "awake"))
@@ -192,7 +197,7 @@ def _phases(awake: Sequence[Slice], direct: Sequence[Slice]) -> list[Slice]:
 
 def _queue(session: TraceSession) -> list[Track]:
     rows = [
-        (whole(ts), real(waiting), real(flight))
+        (as_int(ts), as_float(waiting), as_float(flight))
         for ts, waiting, flight in _rows(
             session, "queue", "SELECT ts, waiting, in_flight FROM reclaim_queue_depth ORDER BY ts"
         )
@@ -216,7 +221,7 @@ def _rates(session: TraceSession) -> list[Track]:
     tracks: list[Track] = []
     for name, key in ((SWAP_OUT, "pswpout"), (SWAP_IN, "pswpin")):
         samples = [
-            (whole(ts), real(value))
+            (as_int(ts), as_float(value))
             for ts, value in _rows(
                 session,
                 "counters",
