@@ -12,7 +12,7 @@ _HEAD: Final = """# Metrics
 
 Made from the definitions in `analysis/metrics/` by `python -m analysis reference`. All figures are of
 one repetition: of its measured window, or of the whole trace where another recorder made it. A figure
-that cannot be known is empty, with the reason beside it; it is never 0.
+that cannot be known is empty, with the reason next to it; it is never 0.
 
 **threshold**: a smaller change, as a share of the baseline, does not matter to a user or a reviewer.
 **compared as**: ratio where both sides are above 0, difference where one of them is 0 by design.
