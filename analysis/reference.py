@@ -63,4 +63,6 @@ def _entry(metric: Metric) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """With a capital, unless it starts with an identifier."""
+    head = text.partition(" ")[0]
+    return f"{text if '_' in head else text[0].upper() + text[1:]}."

@@ -42,8 +42,8 @@ METRICS: Final = (
             unit="ms",
             direction="lower",
             definition=f"{words} launch time of switches in the window with launch state"
-            f" {launch_class.upper()}, from {minimum} switches up; linear interpolation between order"
-            " statistics",
+            f" {launch_class.upper()}; linear interpolation between order statistics, needs at least"
+            f" {minimum}",
             threshold=0.05 if part == "p50" else 0.10,
             reduce="median",
             shown=_SHOWN.get((launch_class, part), TABLE_ONLY),

@@ -54,8 +54,8 @@ METRICS: Final = (
     _metric(
         "queue_wait_p99_us",
         "us",
-        definition="99th percentile of the time from queuing a page to the start of its compression, from"
-        " 100 pages up",
+        definition="99th percentile of the time from queuing a page to the start of its compression;"
+        " needs at least 100 pages",
         reduce="median",
         shown=_in_mail(310),
     ),
@@ -79,7 +79,7 @@ METRICS: Final = (
     _metric(
         "queue_fallback_share",
         "share",
-        definition="share of pages that a full queue refused, so that kswapd compressed them itself",
+        definition="share of offered pages that a full queue refused, so that kswapd compressed them",
         shown=_in_mail(320),
     ),
     _metric(
@@ -123,8 +123,8 @@ METRICS: Final = (
     _metric(
         "queue_refaulted_waiting_pages",
         "pages",
-        definition="of queue_refaulted_pages, those found mapped at the start of their compression: it"
-        " could have been cancelled",
+        definition="of queue_refaulted_pages, those found mapped when their compression started: it could"
+        " have been cancelled",
     ),
     _metric("queue_write_errors", "pages", definition="pages that zram failed to store"),
 )

@@ -38,8 +38,7 @@ METRICS: Final = (
     _metric(
         "compression_wakeups_per_page",
         "wake-ups/page",
-        definition="compression_wakeups / pages that went through the queue (pswpout, if the queue has no"
-        " tracepoints)",
+        definition="compression_wakeups / queue_pages (/ pswpout if the queue has no tracepoints)",
         needs=_WAKE | Needs(vmstat=frozenset({"pswpout"})),
         shown=Shown(360, mail=True, one_sided=True),
     ),
@@ -53,8 +52,8 @@ METRICS: Final = (
     _metric(
         "compression_wake_to_run_p99_us",
         "us",
-        definition="99th percentile of the time from the wake-up of a compression thread until it runs,"
-        " from 100 wake-ups up",
+        definition="99th percentile of the time from the wake-up of a compression thread until it runs;"
+        " needs at least 100 wake-ups",
         reduce="median",
         shown=Shown(370, mail=True, one_sided=True),
     ),

@@ -30,8 +30,9 @@ _metric = partial(
 _latency = partial(_metric, unit="ms", reduce="median")
 _OF_LATENCY: Final = (
     "direct reclaims that start in the window, not cut at its end, without those of threads of role"
-    " compression; linear interpolation between order statistics"
+    " compression"
 )
+_INTERPOLATED: Final = "linear interpolation between order statistics, needs at least"
 
 METRICS: Final = (
     _metric(
@@ -58,16 +59,17 @@ METRICS: Final = (
         count=True,
         shown=Shown(40, mail=True),
     ),
-    _latency("direct_reclaim_p50_ms", definition=f"median length of {_OF_LATENCY}, from 2 up"),
+    _latency("direct_reclaim_p50_ms", definition=f"median length of {_OF_LATENCY}; {_INTERPOLATED} 2"),
     _latency(
-        "direct_reclaim_p95_ms", definition=f"95th percentile of the length of {_OF_LATENCY}, from 20 up"
+        "direct_reclaim_p95_ms",
+        definition=f"95th percentile of the length of {_OF_LATENCY}; {_INTERPOLATED} 20",
     ),
     _latency(
         "direct_reclaim_p99_ms",
-        definition=f"99th percentile of the length of {_OF_LATENCY}, from 100 up",
+        definition=f"99th percentile of the length of {_OF_LATENCY}; {_INTERPOLATED} 100",
         shown=Shown(50, mail=True),
     ),
-    _latency("direct_reclaim_max_ms", definition=f"longest of the {_OF_LATENCY}, from 1 up"),
+    _latency("direct_reclaim_max_ms", definition=f"longest of the {_OF_LATENCY}"),
     _metric(
         "compression_direct_reclaim_count",
         "reclaims",

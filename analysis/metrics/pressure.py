@@ -19,8 +19,10 @@ LINES: Final = {
 
 _MEANING: Final = {
     "some": "time in which some task stalled on",
-    "full": "time in which all non-idle tasks stalled on at once",
+    "full": "time in which all non-idle tasks stalled at once on",
 }
+
+_RESOURCE: Final = {"memory": "memory", "cpu": "the CPU"}
 
 _SHOWN: Final = {
     "psi_memory_some_ms": Shown(60, terminal=True, mail=True),
@@ -33,7 +35,8 @@ METRICS: Final = tuple(
         unit="ms",
         direction="lower",
         family="pressure",
-        definition=f"{_MEANING[line]} {resource}: total= at the end of the window minus at its start",
+        definition=f"{_MEANING[line]} {_RESOURCE[resource]}: total= at the end of the window minus at its"
+        " start",
         source="/proc/pressure (Documentation/accounting/psi.rst)",
         needs=Needs(psi=frozenset({f"{resource}.{line}"})),
         threshold=0.10,

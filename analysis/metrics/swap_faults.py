@@ -80,23 +80,23 @@ METRICS: Final = (
     ),
     _time(
         "fault_read_p50_us",
-        definition="median time of an ordinary swap-in, probes included",
+        definition="median time of ordinary swap-ins, probes included",
         source=f"{_CALLS}do_swap_page",
         scale="ratio",
         shown=_in_terminal(230),
     ),
     _time(
         "fault_read_p99_us",
-        definition="99th percentile of the time of an ordinary swap-in, probes included, from 100 up",
+        definition="99th percentile of the time of ordinary swap-ins, probes included; needs at least 100",
         source=f"{_CALLS}do_swap_page",
         scale="ratio",
     ),
     _count("fault_unfinished_count", definition=_UNFINISHED, count=True, shown=_in_terminal(240)),
-    _metric("fault_unfinished_share", "share", definition=f"share of {_UNFINISHED} in fault_count"),
+    _metric("fault_unfinished_share", "share", definition="fault_unfinished_count / fault_count"),
     _time("fault_unfinished_p50_us", definition=f"median time of {_UNFINISHED}", shown=_in_terminal(260)),
     _time(
         "fault_unfinished_p99_us",
-        definition=f"99th percentile of the time of {_UNFINISHED}, from 100 up",
+        definition=f"99th percentile of the time of {_UNFINISHED}; needs at least 100",
     ),
     _time("fault_unfinished_max_us", definition=f"longest time of {_UNFINISHED}"),
     _count(

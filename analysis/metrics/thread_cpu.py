@@ -76,7 +76,7 @@ METRICS: Final = (
     _metric(
         "kswapd_awake_ms",
         definition="time from mm_vmscan_kswapd_wake to mm_vmscan_kswapd_sleep in the window, summed over"
-        " nodes; exceeds its CPU time if it waits, is preempted, or naps (up to 0.1 s) before it sleeps",
+        " nodes; exceeds kswapd_cpu_ms if kswapd waits, is preempted, or naps (up to 0.1 s) before sleep",
         source="mm_vmscan_kswapd_wake, mm_vmscan_kswapd_sleep (include/trace/events/vmscan.h)",
         needs=Needs(
             ftrace_events=frozenset({"vmscan/mm_vmscan_kswapd_wake", "vmscan/mm_vmscan_kswapd_sleep"})
