@@ -50,10 +50,16 @@ def _entry(metric: Metric) -> str:
     ]
     return (
         f"### {metric.name}\n\n"
-        f"{metric.definition[0].upper()}{metric.definition[1:]}.\n\n"
+        f"{_sentence(metric.definition)}\n\n"
         f"- unit: {metric.unit}; {better[metric.direction]}{marks}\n"
         f"- threshold {metric.threshold:.0%}, compared as {metric.scale},"
         f" {metric.reduce} of a block's repetitions\n"
         f"- source: {metric.source}\n"
         f"- needs: {', '.join(wanted) or 'only a trace'}\n"
     )
+
+
+def _sentence(text: str) -> str:
+    """With a capital, unless it starts with an identifier."""
+    head = text.partition(" ")[0]
+    return f"{text if '_' in head else text[0].upper() + text[1:]}."

@@ -1,8 +1,8 @@
 """Simulated campaigns through the suite's own statistics: how often is a verdict wrong?
 
-Run with ``python -m benchmarks.soundness``; docs/statistics.md holds a measured table. Each
-campaign is drawn with the real schedule, judged by the real rule, and its truth is known.
-Beside the suite's own way some ways that it does not go, on the same data.
+Run with ``python -m benchmarks.soundness``; docs/statistics.md has a measured table. Each campaign
+uses the real schedule and the real rule, and its true effect is known. For comparison, some methods
+that the suite does not use are applied to the same data.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 
 def normal(draw: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Standard normal."""
     return draw.normal(size=shape)
 
 
@@ -41,14 +42,14 @@ def skewed(draw: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 
 
 def heavy(draw: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Student's t with 2 degrees of freedom: no variance at all."""
+    """Student's t with 2 degrees of freedom: infinite variance."""
     result: Floats = draw.standard_t(2, size=shape)
     return result
 
 
 @dataclass(frozen=True)
 class World:
-    """How blocks come about. Spreads are of the log of a value; ``drift`` is a block's share."""
+    """How block values arise. Spreads, ``drift`` (a block) and ``jump`` are of the log of a value."""
 
     name: str
     pairs: int = 8
@@ -66,7 +67,7 @@ class World:
 
 @dataclass
 class Tally:
-    """What came out over all campaigns of a world; the metrics of a campaign are counted together."""
+    """Counts over all campaigns of a world; the metrics of a campaign are counted together."""
 
     campaigns: int = 0
     below_alpha: int = 0
@@ -77,6 +78,7 @@ class Tally:
 
     @property
     def metrics(self) -> int:
+        """Metrics judged in all campaigns."""
         return self.campaigns * METRICS
 
 
@@ -87,13 +89,13 @@ def blocks_of(world: World, draw: np.random.Generator) -> tuple[Floats, list[tup
     if world.in_order:
         places = [(n, "a") for n in range(world.pairs)] + [(n, "b") for n in range(world.pairs)]
     count = len(places)
-    # Half of a boot's luck is common to its metrics: the primaries are not independent.
+    # Half of a boot's variation is common to its metrics: the primaries are not independent.
     own = world.noise(draw, (count, METRICS, 1))
     common = world.noise(draw, (count, 1, 1))
     boot = world.boot_spread * (own + common) / math.sqrt(2)
     logs = boot + world.rep_spread * world.noise(draw, (count, METRICS, world.reps))
     logs += world.drift * np.arange(count)[:, None, None]
-    # A state that changes once for good: a battery that is full, a room that warms up.
+    # A state that changes once and permanently: a full battery, a warmer room.
     logs += world.jump * (np.arange(count) >= draw.integers(count))[:, None, None]
     logs += math.log(1.5) * (draw.random(count) < world.spikes)[:, None, None]
     variant = np.array([name == "b" for _, name in places])
@@ -107,20 +109,20 @@ def blocks_of(world: World, draw: np.random.Generator) -> tuple[Floats, list[tup
 
 def effects_of(values: Floats, pairs: Sequence[tuple[int, int]]) -> list[tuple[Effect, float]]:
     """Effect and threshold of each metric, by the suite's own functions."""
-    found = []
+    effects = []
     for metric in range(METRICS):
         means = values[:, metric, :].mean(axis=1)
         sides = [PairValue(n, float(means[a]), float(means[b])) for n, (a, b) in enumerate(pairs)]
         scale = working_scale("ratio", sides)
-        found.append((effect_of(sides, scale), practical_threshold(THRESHOLD, scale, sides)))
-    return found
+        effects.append((effect_of(sides, scale), practical_threshold(THRESHOLD, scale, sides)))
+    return effects
 
 
-def judged(found: Sequence[tuple[Effect, float]]) -> tuple[list[Word], list[float]]:
+def judged(effects: Sequence[tuple[Effect, float]]) -> tuple[list[Word], list[float]]:
     """Verdicts of a campaign's primaries, and their p by Holm."""
-    adjusted = holm.adjust({str(n): effect.p for n, (effect, _) in enumerate(found)})
+    adjusted = holm.adjust({str(n): effect.p for n, (effect, _) in enumerate(effects)})
     p = [value if value is not None else 1.0 for value in adjusted.values()]
-    count = found[0][0].pairs
+    count = effects[0][0].pairs
     words = [
         decide(
             effect,
@@ -131,13 +133,13 @@ def judged(found: Sequence[tuple[Effect, float]]) -> tuple[list[Word], list[floa
             alpha=ALPHA,
             tests=METRICS,
         ).word
-        for n, (effect, threshold) in enumerate(found)
+        for n, (effect, threshold) in enumerate(effects)
     ]
     return words, p
 
 
 def true_words(world: World) -> set[Word]:
-    """Verdicts that are not wrong in a world."""
+    """Verdicts that are right in a world."""
     size = abs(math.log(world.effect))
     right: set[Word] = {"UNDECIDED"}
     if size < math.log1p(THRESHOLD) - 1e-12:
@@ -154,12 +156,12 @@ def simulate(world: World, campaigns: int, seed: int) -> Tally:
     for number in range(campaigns):
         draw = np.random.default_rng((seed, number))
         values, pairs = blocks_of(world, draw)
-        found = effects_of(values, pairs)
-        words, p = judged(found)
-        tally.below_alpha += sum(effect.p < ALPHA for effect, _ in found)
+        effects = effects_of(values, pairs)
+        words, p = judged(effects)
+        tally.below_alpha += sum(effect.p < ALPHA for effect, _ in effects)
         tally.family += any(value < ALPHA for value in p)
         tally.wrong_campaigns += any(word not in right for word in words)
-        for word, (effect, _) in zip(words, found, strict=True):
+        for word, (effect, _) in zip(words, effects, strict=True):
             tally.words[word] = tally.words.get(word, 0) + 1
             truth = math.log(world.effect) if effect.scale == "ratio" else 0.0
             tally.covered += effect.wide is not None and effect.wide.low <= truth <= effect.wide.high
@@ -167,7 +169,7 @@ def simulate(world: World, campaigns: int, seed: int) -> Tally:
 
 
 def repetitions_as_n(world: World, campaigns: int, seed: int) -> float:
-    """Share of p < 0.05 if every repetition counts as one of n in an unpaired t test."""
+    """Share of p < 0.05 if every repetition counts towards n in an unpaired t test."""
     hits = 0
     for number in range(campaigns):
         values, pairs = blocks_of(world, np.random.default_rng((seed, number)))
@@ -192,7 +194,7 @@ def bootstrap_coverage(world: World, campaigns: int, seed: int) -> float:
 
 
 def peeking(world: World, campaigns: int, seed: int) -> tuple[float, float]:
-    """Share of campaigns with a p by Holm < 0.05: at the planned end, and at any look on the way."""
+    """Share of campaigns with p by Holm < 0.05: at the planned end, and at any earlier look or the end."""
     at_end = on_the_way = 0
     first = pairs_for_p(ALPHA, METRICS)
     for number in range(campaigns):
@@ -249,10 +251,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def percent(share: float) -> str:
+    """A share in % with one decimal."""
     return f"{share * 100:.1f} %"
 
 
 def no_effect_row(world: World, campaigns: int, seed: int) -> list[str]:
+    """Row of the table of worlds without an effect."""
     tally = simulate(world, campaigns, seed)
     return [
         world.name,
@@ -264,6 +268,7 @@ def no_effect_row(world: World, campaigns: int, seed: int) -> list[str]:
 
 
 def effect_row(world: World, campaigns: int, seed: int) -> list[str]:
+    """Row of the table of worlds with an effect."""
     tally = simulate(world, campaigns, seed)
     words: tuple[Word, ...] = ("IMPROVED", "REGRESSED", "SAME", "UNDECIDED")
     shares = [percent(tally.words.get(word, 0) / tally.metrics) for word in words]
@@ -271,7 +276,7 @@ def effect_row(world: World, campaigns: int, seed: int) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables; nothing is written."""
+    """Print the tables; writes no file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soundness", description=__doc__)
     parser.add_argument("--campaigns", type=int, default=2000, help="campaigns a row")
     parser.add_argument("--seed", type=int, default=1)
@@ -294,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def others(count: int, seed: int) -> Iterator[tuple[str, str]]:
-    """What the suite does not do, on the same worlds."""
+    """Methods that the suite does not use, on the same worlds."""
     boots = replace(CALM, boot_spread=0.10, rep_spread=0.005, reps=5)
     yield "repetitions as n (5 a boot), t test: p < 0.05", percent(repetitions_as_n(boots, count, seed))
     for pairs in (6, 8):

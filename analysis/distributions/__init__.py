@@ -1,4 +1,4 @@
-"""What a trace holds beyond one figure a metric: single latencies, and the course of a repetition."""
+"""What a trace holds beyond one figure for each metric: single latencies, and the course over time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Detail", "Distribution", "Series", "detail_of"]
 def detail_of(recording: Recording) -> Detail:
     """Distributions and timelines of one loaded trace, over its measured window.
 
-    What the trace does not hold is there with a reason. TraceError as `Recording.window`.
+    Anything missing from the trace is there with a reason. TraceError as of `Recording.window`.
     """
     from analysis.distributions.distributions import distributions
     from analysis.distributions.timelines import timelines

@@ -1,4 +1,4 @@
--- Values of one counter of the suite up to the window's end. The name is one of our own conventions.
+-- Values of one counter of the suite up to the end of the window.
 SELECT c.ts, c.value
 FROM counter AS c
 JOIN track AS t ON c.track_id = t.id

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from analysis.distributions.names import DIRECT_RECLAIM, SWITCHES
-from analysis.distributions.records import Distribution, no_distribution
-from analysis.trace.recording import Recording, real, sql_list
+from analysis.distributions.records import Distribution, Numbers, no_distribution
+from analysis.trace.recording import NO_SWITCHES, Recording
 from foundation.contract import conventions
 
-#: Up to so many events each is kept; of more, ranks at even steps and the largest ones.
+#: Up to this many events all are kept; of more, evenly spaced ranks and the largest ones.
 _EXACT: Final = 500
 _EVEN: Final = 400
 _LARGEST: Final = 100
 _DIGITS: Final = 5
-
-_DIRECT_SQL: Final = (Path(__file__).parent / "direct_reclaim_lengths.sql").read_text(encoding="utf-8")
 
 
 def distributions(recording: Recording) -> tuple[Distribution, ...]:
@@ -27,7 +24,7 @@ def distributions(recording: Recording) -> tuple[Distribution, ...]:
     return (_direct_reclaim(recording), *_switches(recording))
 
 
-def stepped(name: str, unit: str, values: Sequence[float]) -> Distribution:
+def stepped(name: str, unit: str, values: Sequence[float] | Numbers) -> Distribution:
     """A distribution of these events. The share of events up to a kept value is exact."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     total = len(ordered)
@@ -41,30 +38,20 @@ def stepped(name: str, unit: str, values: Sequence[float]) -> Distribution:
 
 
 def _direct_reclaim(recording: Recording) -> Distribution:
-    if not recording.event_recorded("mm_vmscan_direct_reclaim_begin"):
-        why = "the trace does not record mm_vmscan_direct_reclaim_begin"
+    why = recording.event_missing("mm_vmscan_direct_reclaim_begin")
+    if why is not None:
         return no_distribution(DIRECT_RECLAIM, "ms", why)
-    window = recording.window
-    own = sql_list([thread.utid for thread in recording.with_role("compression")])
-    query = _DIRECT_SQL.format(own=own, begin=window.begin, end=window.end)
-    lengths = [real(dur) / 1e6 for (dur,) in recording.session.rows(query)]
+    lengths = recording.query_ints(__file__, "direct_reclaim_lengths", 1)[:, 0] / 1e6
     return stepped(DIRECT_RECLAIM, "ms", lengths)
 
 
 def _switches(recording: Recording) -> list[Distribution]:
-    window = recording.window
-    slices = [
-        args
-        for ts, _, track, _, args in recording.suite_slices
-        if track == conventions.SWITCH_TRACK and args is not None and window.begin <= ts < window.end
-    ]
-    if not slices:
-        why = "the trace holds no app switches in the window"
-        return [no_distribution(name, "ms", why) for name in SWITCHES.values()]
-    found: dict[str, list[float]] = {launch_class: [] for launch_class in SWITCHES}
-    for facts in recording.annotations(slices).values():
-        launch_class = str(facts.get(conventions.SWITCH_LAUNCH_STATE, "")).lower()
-        latency = facts.get(conventions.SWITCH_TOTAL_TIME_MS)
-        if launch_class in found and isinstance(latency, int | float):
-            found[launch_class].append(float(latency))
-    return [stepped(SWITCHES[launch_class], "ms", values) for launch_class, values in found.items()]
+    if not recording.switches:
+        return [no_distribution(name, "ms", NO_SWITCHES) for name in SWITCHES.values()]
+    latencies: dict[str, list[float]] = {launch_class: [] for launch_class in SWITCHES}
+    for switch in recording.switches:
+        launch_class = str(switch.get(conventions.SWITCH_LAUNCH_STATE, "")).lower()
+        latency = switch.get(conventions.SWITCH_TOTAL_TIME_MS)
+        if launch_class in latencies and isinstance(latency, int | float):
+            latencies[launch_class].append(float(latency))
+    return [stepped(SWITCHES[launch_class], "ms", values) for launch_class, values in latencies.items()]

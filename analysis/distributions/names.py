@@ -1,4 +1,4 @@
-"""Names of the distributions and series, with their units: no trace is needed to know them."""
+"""Names and units of the distributions and series; importing them needs no trace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SWITCHES: Final = {
     "cold": "switch_latency_cold_ms",
 }
 
-#: Series -> unit, in the order of reports.
+#: Series -> unit, in report order.
 SERIES: Final = {
     "kswapd_cpu_share": "% of a CPU",
     "compression_cpu_share": "% of a CPU",

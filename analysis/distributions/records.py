@@ -15,11 +15,11 @@ _NONE = np.zeros(0)
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """Sizes of the events of one kind that begin in the window.
+    """Sizes of the events of one kind that start in the window.
 
-    ``values`` ascend; ``counts`` says for how many events each stands: those above the value
-    before it, up to and with this one. ``reason`` is given where nothing could be recorded,
-    and then there are no values; no values without a reason means that no event happened.
+    ``values`` ascend; ``counts`` is the number of events that each stands for: those above the
+    previous value, up to and including this one. With a ``reason`` nothing could be recorded and
+    there are no values; no values without a reason means that no event happened.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Distribution:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The course of one quantity. ``times_s`` ascend, relative to the begin of the window.
+    """The course of one quantity. ``times_s`` ascend, relative to the start of the window.
 
-    Each value holds from its time to the next one. ``reason``: why there is none.
+    Each value holds until the next time. ``reason``: why there are no values.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Detail:
-    """All of one repetition, in the order of reports."""
+    """All distributions and series of one repetition, in report order."""
 
     distributions: tuple[Distribution, ...]
     series: tuple[Series, ...]
 
 
 def no_distribution(name: str, unit: str, reason: str) -> Distribution:
-    """A distribution that is not known, and why."""
+    """A distribution that is unknown, and why."""
     return Distribution(name, unit, _NONE, np.zeros(0, np.int64), reason)
 
 
 def no_series(name: str, unit: str, reason: str) -> Series:
-    """A course that is not known, and why."""
+    """A series that is unknown, and why."""
     return Series(name, unit, _NONE, _NONE, reason)

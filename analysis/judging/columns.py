@@ -1,4 +1,4 @@
-"""Every column of the files that a judgement writes, with its type and what it means."""
+"""Every column of the files that a judgement writes, with its type and meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Column:
-    """``type`` is text, whole, number, truth, list of texts, time or record; with ``?`` it may be empty."""
+    """``type``: text, whole, number, truth, list of texts, time or record; with ``?`` it may be empty."""
 
     type: str
     text: str
@@ -35,16 +35,16 @@ def columns(**described: tuple[str, str]) -> Columns:
 
 
 def schema(described: Columns) -> pa.Schema:
-    """The layout of a Parquet file of these columns."""
+    """The Parquet schema of these columns."""
     return pa.schema([(name, _ARROW[column.type.removesuffix("?")]) for name, column in described.items()])
 
 
-#: Where a repetition stands in the campaign.
+#: Place of a repetition in the campaign.
 _PLACE: Final = {
     "block": ("text", "folder of the block, such as `003-patched-idle`"),
     "index": ("whole", "place of the block in the schedule, from 0"),
     "scenario": ("text", "CPU condition: `idle`, `busy` or `rt-busy`"),
-    "variant": ("text", "kernel under test, by the name that the plan gives it"),
+    "variant": ("text", "kernel under test, by its name in the plan"),
     "pair": ("whole", "pair of the block, unique within a scenario; the unit of inference"),
     "rep": ("whole", "repetition in the block, from 0"),
 }
@@ -53,12 +53,12 @@ _PLACE: Final = {
 METRICS: Final = columns(
     **_PLACE,
     metric=("text", "name of the metric; docs/metrics.md defines each"),
-    value=("number?", "the figure, in `unit`; empty where it cannot be known, never 0 for that"),
+    value=("number?", "the figure, in `unit`; empty, never 0, if it cannot be known"),
     unit=("text", "unit of `value`"),
-    reason=("text?", "why there is no value; beside a value, a caution"),
+    reason=("text?", "why there is no value; with a value, a caution"),
     rep_valid=("truth", "whether the repetition counts; void ones stay in the table"),
-    trace_reasons=("list of texts", "what is wrong with the trace; empty for a whole one"),
-    trace_sha256=("text", "SHA-256 of the trace that was read; empty where none was"),
+    trace_reasons=("list of texts", "reasons why the trace is not whole; empty if it is"),
+    trace_sha256=("text", "SHA-256 of the trace that was read; empty if none was"),
     engine=("text", "trace processor and its version"),
     engine_sha256=("text", "SHA-256 of the trace processor"),
     definitions=("text", "SHA-256 over the sources that define the metrics"),
@@ -68,14 +68,14 @@ METRICS: Final = columns(
 VERDICTS: Final = columns(
     scenario=("text", "CPU condition"),
     metric=("text", "name of the metric"),
-    baseline=("text", "name of the first variant, which the others are compared with"),
-    variant=("text", "name of the variant that is compared"),
+    baseline=("text", "name of the baseline, the first variant"),
+    variant=("text", "name of the variant that is compared with the baseline"),
     verdict=(
         "text",
         "IMPROVED, REGRESSED, CHANGED (a metric without a better direction), SAME or UNDECIDED",
     ),
-    reason=("text", "why this verdict, in words"),
-    primary=("truth", "fixed beforehand as a primary metric: judged with Holm's correction"),
+    reason=("text", "reason of the verdict"),
+    primary=("truth", "named beforehand as a primary metric: judged with Holm's correction"),
     exploratory=("truth", "never gates: too few pairs, or not a primary metric of a full campaign"),
     unit=("text", "unit of the metric"),
     direction=("text", "which way is better: lower, higher, or none"),
@@ -84,10 +84,10 @@ VERDICTS: Final = columns(
     ratio=("number?", "variant / baseline: Hodges-Lehmann estimate over pairs; empty on scale difference"),
     ci_low=("number?", "lower end of the interval of `ratio`"),
     ci_high=("number?", "upper end of the interval of `ratio`"),
-    ci_level=("number?", "exact level of the interval, at least 0.95 where the pairs allow it"),
-    equivalence_low=("number?", "lower end of the interval that SAME is judged by"),
-    equivalence_high=("number?", "upper end of the interval that SAME is judged by"),
-    equivalence_level=("number?", "exact level of that interval, at least 0.90 where the pairs allow it"),
+    ci_level=("number?", "exact level of the interval, at least 0.95 if there are enough pairs"),
+    equivalence_low=("number?", "lower end of the interval that decides SAME"),
+    equivalence_high=("number?", "upper end of the interval that decides SAME"),
+    equivalence_level=("number?", "exact level of that interval, at least 0.90 if there are enough pairs"),
     difference=("number?", "variant - baseline in `unit`: Hodges-Lehmann estimate over pairs"),
     difference_ci_low=("number?", "lower end of the interval of `difference`"),
     difference_ci_high=("number?", "upper end of the interval of `difference`"),
@@ -95,28 +95,28 @@ VERDICTS: Final = columns(
     p_holm=("number?", "the same, adjusted over the primaries of a scenario; empty for others"),
     threshold=("number", "practical threshold as a share of the baseline"),
     threshold_value=("number?", "the bound that was used: a ratio, or a difference in `unit`"),
-    pairs=("whole", "pairs that count and know the metric"),
-    planned=("whole", "pairs of the plan"),
-    finished=("whole", "pairs with both blocks at their end"),
-    voids=("whole", "pairs that broke a rule fixed beforehand"),
+    pairs=("whole", "valid pairs with a value of the metric"),
+    planned=("whole", "planned pairs"),
+    finished=("whole", "pairs of which both blocks have ended"),
+    voids=("whole", "pairs that are void by a rule fixed beforehand"),
     kernel_failures=("whole", "pairs in which a kernel under test failed"),
-    missing=("whole", "valid pairs in which the metric is not known"),
-    pairs_needed=("whole?", "for UNDECIDED: pairs with which this effect would be decided"),
+    missing=("whole", "valid pairs in which the metric is unknown"),
+    pairs_needed=("whole?", "for UNDECIDED: pairs that would decide this effect"),
     detectable=(
         "number?",
-        "smallest change (ratio - 1, or a difference) that is found in 80 % of such campaigns",
+        "smallest change (ratio - 1, or a difference) that 80 % of such campaigns would detect",
     ),
     spread=("number?", "standard deviation of the pair differences (log ratios on scale ratio)"),
-    baseline_median=("number?", "median of the baseline's blocks, in `unit`"),
-    variant_median=("number?", "median of the variant's blocks, in `unit`"),
+    baseline_median=("number?", "median of the block values of the baseline, in `unit`"),
+    variant_median=("number?", "median of the block values of the variant, in `unit`"),
     same_kernel=("truth", "an A/A comparison: one kernel under two names"),
-    cautions=("list of texts", "what a reader must know before trusting the row"),
-    with_voids=("record", "the same comparison with void pairs taken in; its fields are below"),
+    cautions=("list of texts", "what to know before trusting the row"),
+    with_voids=("record", "the same comparison including void pairs; its fields are below"),
 )
 
 #: The record `with_voids` of a verdict; in frames its fields are columns ``with_voids_<field>``.
 WITH_VOIDS: Final = columns(
-    pairs=("whole", "pairs taken in"),
+    pairs=("whole", "pairs included"),
     ratio=("number?", "as `ratio` above"),
     ci_low=("number?", "lower end of its interval"),
     ci_high=("number?", "upper end of its interval"),
@@ -126,23 +126,26 @@ WITH_VOIDS: Final = columns(
     p=("number?", "as `p` above"),
 )
 
-#: distributions.parquet: a row for each kept event of each repetition, or one that says why none is.
+#: distributions.parquet: a row for each kept event of each repetition, or one with the reason for none.
 DISTRIBUTIONS: Final = columns(
     **_PLACE,
     distribution=(
         "text",
-        "`direct_reclaim_ms`: every direct reclaim that begins in the window and ends in the trace,"
-        " without the compression thread's own; `switch_latency_hot_ms`, `_warm_`, `_cold_`: each app"
-        " switch of that class, as the launch command timed it",
+        "`direct_reclaim_ms`: every direct reclaim that starts in the window and ends in the trace,"
+        " without those of compression threads; `switch_latency_hot_ms`, `_warm_`, `_cold_`: each app"
+        " switch of that class, by the launch time of `am start -W`",
     ),
     unit=("text", "unit of `value`"),
     value=("number?", "length of an event; ascending within a repetition; empty if there was none"),
     count=(
         "whole?",
-        "events that this row stands for: above the value before it, up to this one. 1 each up to 500"
-        " events; of more, 400 even ranks and the 100 largest are kept",
+        "events that this row stands for: above the previous value, up to this one. 1 each for up to"
+        " 500 events; of more, 400 evenly spaced ranks and the 100 largest are kept",
     ),
-    reason=("text?", "why nothing could be recorded; empty beside an empty value: no such event happened"),
+    reason=(
+        "text?",
+        "why nothing was recorded; if empty as well as the value, no such event happened",
+    ),
     rep_valid=("truth", "whether the repetition counts"),
     trace_sha256=("text", "SHA-256 of the trace that was read"),
 )
@@ -152,19 +155,19 @@ TIMELINES: Final = columns(
     **_PLACE,
     series=(
         "text",
-        "`kswapd_cpu_share`, `compression_cpu_share`: time on a CPU, all such threads together;"
-        " `queue_pages`: pages offered and not yet compressed; `free_memory_mb`: MemFree;"
+        "`kswapd_cpu_share`, `compression_cpu_share`: CPU time of all such threads;"
+        " `queue_pages`: pages queued and not yet compressed; `free_memory_mb`: MemFree;"
         " `psi_memory_some_share`: share of time in which some task stalled on memory;"
         " `direct_reclaim_tasks`: tasks in direct reclaim at once",
     ),
     unit=("text", "unit of `value`"),
-    t_s=("number?", "from here on, from the begin of the measured window"),
+    t_s=("number?", "start of the step, from the start of the measured window"),
     value=(
         "number?",
-        "where it comes from events, the mean from here to the next row (at most 400 a window); of"
-        " `psi_memory_some_share` too, between two readings; else the reading of a counter at this time",
+        "from events: the mean from here to the next row (at most 400 a window), for"
+        " `psi_memory_some_share` between two readings; else a counter's reading at this time",
     ),
-    reason=("text?", "why the quantity is not known; the row then has no value"),
+    reason=("text?", "why the quantity is unknown; the row then has no value"),
     rep_valid=("truth", "whether the repetition counts"),
     trace_sha256=("text", "SHA-256 of the trace that was read"),
 )

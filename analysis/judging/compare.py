@@ -23,11 +23,12 @@ def compare(
     metrics: Mapping[str, Metric],
 ) -> tuple[VerdictRow, ...]:
     """Rows by scenario, variant and metric, primaries first. ``pairs`` is by (scenario, variant)."""
-    rows: list[VerdictRow] = []
-    for scenario in campaign.scenarios:
-        for variant in campaign.variants[1:]:
-            rows += _comparison(campaign, scenario, variant, pairs[scenario, variant.name], metrics)
-    return tuple(rows)
+    return tuple(
+        row
+        for scenario in campaign.scenarios
+        for variant in campaign.variants[1:]
+        for row in _comparison(campaign, scenario, variant, pairs[scenario, variant.name], metrics)
+    )
 
 
 def same_kernel(campaign: Campaign, variant: VariantRecord) -> bool:
@@ -42,17 +43,15 @@ def noise_floors(
     metrics: Mapping[str, Metric],
 ) -> tuple[NoiseFloor, ...]:
     """The noise floor of every metric of every A/A comparison; empty if there is none."""
-    floors = []
-    for scenario in campaign.scenarios:
-        for variant in campaign.variants[1:]:
-            if not same_kernel(campaign, variant):
-                continue
-            for metric in metrics.values():
-                values, _ = pair_values(pairs[scenario, variant.name], metric)
-                floor = noise_floor(scenario, metric.name, variant.name, metric.scale, values)
-                if floor is not None:
-                    floors.append(floor)
-    return tuple(floors)
+    floors = (
+        noise_floor(scenario, metric.name, variant.name, metric.scale, values)
+        for scenario in campaign.scenarios
+        for variant in campaign.variants[1:]
+        if same_kernel(campaign, variant)
+        for metric in metrics.values()
+        for values, _ in (pair_values(pairs[scenario, variant.name], metric),)
+    )
+    return tuple(floor for floor in floors if floor is not None)
 
 
 def _comparison(
@@ -64,8 +63,8 @@ def _comparison(
 ) -> list[VerdictRow]:
     primaries = [name for name in campaign.primaries if name in metrics]
     names = (*primaries, *(name for name in metrics if name not in primaries))
-    found = {name: pair_values(pairs, metrics[name]) for name in names}
-    compared = {name: _compared(metrics[name], values) for name, (values, _) in found.items()}
+    values = {name: pair_values(pairs, metrics[name]) for name in names}
+    compared = {name: _compared(metrics[name], known) for name, (known, _) in values.items()}
     plain = {name: one.effect.p if (one := compared[name]) else None for name in primaries}
     adjusted = holm.adjust(plain)
     rows = []
@@ -78,7 +77,7 @@ def _comparison(
             primary=name in primaries,
             same_kernel=same_kernel(campaign, variant),
         )
-        rows.append(_row(campaign, question, pairs, compared[name], found[name][1], adjusted.get(name)))
+        rows.append(_row(campaign, question, pairs, compared[name], values[name][1], adjusted.get(name)))
     return rows
 
 
@@ -128,30 +127,30 @@ def _row(
 
 
 def _detectable(compared: Compared | None, alpha: float, tests: int) -> float | None:
-    """The smallest effect that so many pairs would find, as a relative change or a difference."""
+    """The smallest effect that this many pairs would detect, as a relative change or a difference."""
     if compared is None or compared.effect.spread is None:
         return None
     effect = compared.effect
-    found = detectable_effect(
+    detectable = detectable_effect(
         spread=compared.effect.spread,
         threshold=compared.threshold,
         alpha=alpha,
         tests=tests,
         pairs=effect.pairs,
     )
-    if found is None:
+    if detectable is None:
         return None
-    return effect.shown(found) - 1.0 if effect.scale == "ratio" else found
+    return effect.shown(detectable) - 1.0 if effect.scale == "ratio" else detectable
 
 
 def _cautions(pairs: Sequence[Pair], metric: Metric, missing: Sequence[str]) -> tuple[str, ...]:
-    """What the metrics say beside their values, and why some have none; each text once."""
-    found = dict.fromkeys(missing)
-    for pair in pairs:
-        if pair.state != "valid":
-            continue
-        for side in (pair.baseline, pair.variant):
-            figure = side.value(metric) if side else None
-            if figure is not None and figure.value is not None and figure.reason:
-                found.setdefault(figure.reason)
-    return tuple(found)
+    """Why values are missing, and the cautions of those that are not; each text once."""
+    figures = (
+        side.value(metric)
+        for pair in pairs
+        if pair.state == "valid"
+        for side in (pair.baseline, pair.variant)
+        if side is not None
+    )
+    cautions = (figure.reason for figure in figures if figure.value is not None and figure.reason)
+    return tuple(dict.fromkeys((*missing, *cautions)))

@@ -1,4 +1,4 @@
-"""The running estimate of a campaign's primary metrics, while it runs. Never a verdict."""
+"""Estimates of a campaign's primary metrics while it runs. Never a verdict."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from analysis.judging.pairing import Pair, pair_values
 from analysis.judging.pipeline import figures_of
 from analysis.judging.wording import short_value
-from analysis.stats.effect import PairValue, working_scale
+from analysis.stats.effect import differences, working_scale
 from analysis.stats.estimate import hodges_lehmann
 from foundation.comparison import Scale
 from foundation.contract.metric import Metric
@@ -27,8 +25,8 @@ class Interim:
     """One primary metric of one scenario after ``pairs`` of ``planned`` pairs.
 
     ``change`` is the Hodges-Lehmann estimate, and ``low`` and ``high`` the smallest and largest
-    of the single pairs (no interval: it covers nothing): ratios variant / baseline, or on the
-    scale ``difference`` in ``unit``. All three are None before the first valid pair.
+    of the single pairs (not a confidence interval): ratios variant / baseline, or on the scale
+    ``difference`` in ``unit``. All three are None before the first valid pair.
     """
 
     scenario: str
@@ -44,14 +42,14 @@ class Interim:
     high: float | None
 
     def change_text(self) -> str:
-        """Such as ``-28.1%``, or ``+12.0 ms``; ``-`` where nothing is known yet."""
+        """The estimate, such as ``-28.1%`` or ``+12.0 ms``; ``-`` before the first valid pair."""
         if self.change is None:
             return "-"
         unit = f" {self.unit}" if self.scale == "difference" and self.unit != "1" else ""
         return short_value(self.change, self.scale) + unit
 
     def range_text(self) -> str:
-        """The pairs' own changes, from smallest to largest; empty for fewer than two."""
+        """The range of the single pairs; empty for fewer than two."""
         if self.low is None or self.high is None or self.pairs < 2:
             return ""
         return f"{short_value(self.low, self.scale)} to {short_value(self.high, self.scale)}"
@@ -62,21 +60,21 @@ def interim(
 ) -> tuple[Interim, ...]:
     """Estimates of all primaries over the valid pairs on disk, in the order of the verdicts.
 
-    Reads the traces that are new, and keeps their figures in metrics.parquet for the judgement;
-    writes no verdict. ResultsError for a damaged folder, HostError without an engine.
+    Reads the new traces, and stores their figures in metrics.parquet for the judgement; writes no
+    verdict. ResultsError for a damaged folder, HostError without an engine.
     """
-    found = figures_of(results, engine, progress=progress)
+    measured = figures_of(results, engine, progress=progress)
     return tuple(
-        _one(scenario, found.campaign.baseline.name, variant, found.metrics[name], pairs)
-        for (scenario, variant), pairs in found.pairs.items()
-        for name in found.campaign.primaries
+        _one(scenario, measured.campaign.baseline.name, variant, measured.metrics[name], pairs)
+        for (scenario, variant), pairs in measured.pairs.items()
+        for name in measured.campaign.primaries
     )
 
 
 def _one(scenario: str, baseline: str, variant: str, metric: Metric, pairs: tuple[Pair, ...]) -> Interim:
     values, _ = pair_values(pairs, metric)
     scale = working_scale(metric.scale, values)
-    changes = [_change(value, scale) for value in values]
+    changes = differences(values, scale)
     shown = math.exp if scale == "ratio" else float
     return Interim(
         scenario=scenario,
@@ -87,13 +85,7 @@ def _one(scenario: str, baseline: str, variant: str, metric: Metric, pairs: tupl
         pairs=len(values),
         planned=len(pairs),
         scale=scale,
-        change=shown(hodges_lehmann(np.array(changes))) if changes else None,
-        low=shown(min(changes)) if changes else None,
-        high=shown(max(changes)) if changes else None,
+        change=shown(hodges_lehmann(changes)) if values else None,
+        low=shown(changes.min()) if values else None,
+        high=shown(changes.max()) if values else None,
     )
-
-
-def _change(value: PairValue, scale: Scale) -> float:
-    if scale == "ratio":
-        return math.log(value.variant) - math.log(value.baseline)
-    return value.variant - value.baseline

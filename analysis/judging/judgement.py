@@ -1,4 +1,4 @@
-"""What a campaign came to: verdict rows, void parts, kernel failures."""
+"""The result of a campaign: verdict rows, void parts, kernel failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from foundation.contract.needs import Request
 from foundation.contract.results import Campaign
 from foundation.errors import UsageError
 
-#: Said wherever the figures of such a campaign are.
+#: Shown wherever the figures of such a campaign are shown.
 TRACED: Final[Mapping[Request, str]] = {
     "queue": "Each page's way through the queue was traced: that costs CPU on the kernels with a"
     " compression thread and none on the others. Judge CPU time by a campaign without it.",
@@ -33,7 +33,7 @@ TRACED: Final[Mapping[Request, str]] = {
 class Question:
     """One metric of one scenario, ``variant`` against ``baseline``.
 
-    ``primary``: fixed beforehand as one that decides. ``same_kernel``: an A/A comparison.
+    ``primary``: named beforehand as a metric that decides. ``same_kernel``: an A/A comparison.
     """
 
     scenario: str
@@ -46,9 +46,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """The pairs that know the metric: their effect on the working scale, and always as a difference.
+    """The effect over the pairs with a value: on the working scale, and always as a difference.
 
-    ``threshold`` is the practical threshold on the scale of ``effect``; the medians are of the
+    ``threshold`` is the practical threshold on the scale of ``effect``; the medians are those of the
     block values, in the metric's unit.
     """
 
@@ -63,10 +63,10 @@ class Compared:
 class VerdictRow:
     """A question and its answer.
 
-    ``compared`` is None without a pair that knows the metric; ``with_voids`` is the same with every
-    void pair and repetition that has a value taken in. ``p_holm`` belongs to primaries.
-    ``detectable`` is the smallest change (ratio - 1, or a difference) that this many pairs with this
-    spread call a change in 80 % of campaigns. ``exploratory`` rows never gate.
+    ``compared`` is None without a pair that has a value; ``with_voids`` is the same including every
+    void pair and repetition with a value. Only primaries have ``p_holm``. ``detectable`` is the
+    smallest change (ratio - 1, or a difference) that 80 % of campaigns with this many pairs and this
+    spread would detect. ``exploratory`` rows never gate.
     """
 
     question: Question
@@ -95,7 +95,7 @@ class VerdictRow:
 
     @property
     def primary(self) -> bool:
-        """Whether the metric was fixed beforehand as one that decides."""
+        """Whether the metric was named beforehand as one that decides."""
         return self.question.primary
 
     @property
@@ -105,7 +105,7 @@ class VerdictRow:
 
     @property
     def pairs(self) -> int:
-        """Pairs that count and know the metric."""
+        """Valid pairs with a value of the metric."""
         return self.compared.effect.pairs if self.compared else 0
 
     @property
@@ -120,7 +120,7 @@ class VerdictRow:
 
     @property
     def scale(self) -> Scale:
-        """The working scale: the metric's own, or ``difference`` where a value is not above 0."""
+        """The working scale: the metric's own, or ``difference`` if a value is not above 0."""
         return self.compared.effect.scale if self.compared else self.question.metric.scale
 
     @property
@@ -146,7 +146,7 @@ class VerdictRow:
         )
 
     def alarm(self) -> str:
-        """What a difference between one kernel and itself means."""
+        """The alarm for a difference between a kernel and itself."""
         return (
             f"{self.metric}, {self.scenario}: {self.variant} is the same kernel as {self.question.baseline}"
             f" and came out {self.verdict}. Trust no verdict of this set-up."
@@ -176,10 +176,10 @@ class Void:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A campaign judged. ``pairs`` and ``blocks`` are what the rows were computed from.
+    """A judged campaign. The rows were computed from ``pairs`` and ``blocks``.
 
-    ``definitions`` are the hashes of the metric definitions behind the figures, with a blank
-    between: several, or another than this suite's, where traces are gone and older figures stand.
+    ``definitions`` are the hashes of the metric definitions behind the figures, separated by blanks:
+    several, or not this suite's, if traces are gone and older figures were kept.
     """
 
     campaign: Campaign
@@ -194,7 +194,7 @@ class Judgement:
     definitions: str
 
     def row(self, scenario: str, metric: str, variant: str) -> VerdictRow:
-        """The row of one question. UsageError if the campaign does not ask it."""
+        """The row of one question. UsageError if the campaign has no such row."""
         for row in self.rows:
             if (row.scenario, row.metric, row.variant) == (scenario, metric, variant):
                 return row
@@ -204,10 +204,10 @@ class Judgement:
         )
 
     def floor(self, row: VerdictRow) -> NoiseFloor | None:
-        """What two boots of one kernel differ by in the metric and on the scale of a row.
+        """The noise floor for the metric and the scale of a row: how much two boots of one kernel differ.
 
-        None where the campaign has no A/A comparison of it. A smaller effect lies within what the
-        same kernel shows against itself.
+        None if the campaign has no A/A comparison of it. A smaller effect is within the difference of a
+        kernel from itself.
         """
         wanted = (row.scenario, row.metric, row.change.scale if row.change else "difference")
         floors = (one for one in self.noise_floor if (one.scenario, one.metric, one.scale) == wanted)
@@ -215,7 +215,7 @@ class Judgement:
 
     @property
     def false_alarms(self) -> tuple[VerdictRow, ...]:
-        """Primaries in which one kernel under two names came out different: the set-up is not sound."""
+        """Primaries in which one kernel under two names differs: the set-up is not sound."""
         return tuple(
             row
             for row in self.rows
@@ -224,11 +224,11 @@ class Judgement:
 
     @property
     def traced(self) -> str:
-        """What to say of the CPU time that recording itself cost; empty where it was little."""
+        """A warning about the CPU time that recording itself cost; empty if it was small."""
         requests = {metric.request for metric in self.metrics.values()}
         return " ".join(text for request, text in TRACED.items() if request in requests)
 
     @property
     def failed(self) -> bool:
-        """Whether the campaign as a whole failed: a kernel broke, or an A/A comparison differs."""
+        """Whether the campaign as a whole failed: a kernel failed, or an A/A comparison differs."""
         return bool(self.kernel_failures or self.false_alarms)

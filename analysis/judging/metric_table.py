@@ -1,10 +1,10 @@
-"""metrics.parquet: a row for each repetition and metric, and when a row may be used again."""
+"""metrics.parquet: a row for each repetition and metric."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from analysis.trace.figure import Figure
 from foundation.files import replacing
 
 _ROOT: Final = Path(__file__).parents[2]
-#: What decides a figure besides the trace and the engine.
+#: What decides a figure apart from the trace and the engine.
 _DEFINING: Final = (
     "analysis/metrics",
     "analysis/distributions",
@@ -38,9 +38,9 @@ _SCHEMA: Final = schema(METRICS)
 class Measured:
     """All figures of one trace, what is wrong with it, and what made them.
 
-    ``trace_sha256`` is of the file that was read; ``engine_sha256`` of the trace processor
-    that was chosen; both are empty where no trace was read. ``detail`` is kept in files of
-    its own, and is None for figures that were kept without it.
+    ``trace_sha256`` is the hash of the file that was read, ``engine_sha256`` that of the trace processor
+    that was chosen; both are empty if no trace was read. ``detail`` is stored in files of its own, and
+    is None for figures that were stored without it.
     """
 
     figures: Mapping[str, Figure]
@@ -51,10 +51,14 @@ class Measured:
     definitions: str
     detail: Detail | None = None
 
+    def has(self, metrics: Iterable[str]) -> bool:
+        """Whether there is a figure, known or unknown, of each of these metrics."""
+        return all(name in self.figures for name in metrics)
+
 
 @dataclass(frozen=True)
 class RowKey:
-    """Where a repetition stands in the campaign; the index columns of the table."""
+    """Place of a repetition in the campaign; the index columns of the table."""
 
     block: str
     index: int
@@ -66,7 +70,7 @@ class RowKey:
 
 @functools.cache
 def definitions_hash() -> str:
-    """SHA-256 over the sources that define the metrics: other definitions, other figures."""
+    """SHA-256 over the sources that define the metrics: if it differs, figures may differ."""
     digest = hashlib.sha256()
     for name in _DEFINING:
         path = _ROOT / name
@@ -79,9 +83,9 @@ def definitions_hash() -> str:
 
 
 def read(path: Path) -> dict[str, Measured]:
-    """What an earlier judgement computed, by the hash of the trace.
+    """Figures of an earlier judgement, by the hash of the trace.
 
-    Empty for a missing or damaged file, or one of another layout: it can all be computed again.
+    Empty for a missing or damaged file, or one of another layout: all of it can be recomputed.
     """
     try:
         table = pq.read_table(path)
@@ -90,32 +94,20 @@ def read(path: Path) -> dict[str, Measured]:
     if not table.schema.equals(_SCHEMA):
         return {}
     figures: dict[str, dict[str, Figure]] = {}
-    made: dict[str, dict[str, object]] = {}
+    stored: dict[str, Measured] = {}
     for row in table.to_pylist():
         digest = row["trace_sha256"]
         if not digest or (row["value"] is None and not row["reason"]):
             continue
-        figures.setdefault(digest, {})[row["metric"]] = Figure(row["value"], row["reason"])
-        made[digest] = row
-    return {
-        digest: Measured(
-            figures=found,
-            trace_reasons=tuple(made[digest]["trace_reasons"] or ()),  # type: ignore[arg-type]
-            trace_sha256=digest,
-            engine=str(made[digest]["engine"]),
-            engine_sha256=str(made[digest]["engine_sha256"]),
-            definitions=str(made[digest]["definitions"]),
-        )
-        for digest, found in figures.items()
-    }
+        of_trace = figures.setdefault(digest, {})
+        of_trace[row["metric"]] = Figure(row["value"], row["reason"])
+        provenance = (row["engine"], row["engine_sha256"], row["definitions"])
+        stored[digest] = Measured(of_trace, tuple(row["trace_reasons"] or ()), digest, *provenance)
+    return stored
 
 
-def write(
-    path: Path,
-    measured: Iterable[tuple[RowKey, bool, Measured]],
-    units: Mapping[str, str],
-) -> None:
-    """Replace the table at once. ``units`` is by metric, and gives their order."""
+def write(path: Path, measured: Iterable[tuple[RowKey, bool, Measured]], units: Mapping[str, str]) -> None:
+    """Replace the table atomically. ``units`` is by metric and in the order of the rows. OSError."""
     rows: list[dict[str, object]] = []
     for key, valid, one in measured:
         for metric, unit in units.items():
@@ -137,22 +129,3 @@ def write(
             )
     with replacing(path) as partial:
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), partial)
-
-
-def usable(
-    measured: Measured | None,
-    metrics: Sequence[str],
-    *,
-    engine_sha256: str | None,
-    definitions: str | None,
-) -> bool:
-    """Whether stored figures answer the question: all metrics, the same definitions and engine.
-
-    ``engine_sha256`` or ``definitions`` None: the caller does not mind which made them.
-    """
-    return (
-        measured is not None
-        and definitions in (None, measured.definitions)
-        and engine_sha256 in (None, measured.engine_sha256)
-        and all(name in measured.figures for name in metrics)
-    )

@@ -19,7 +19,7 @@ PairState = Literal["valid", "void", "kernel_failure", "unfinished"]
 
 @dataclass(frozen=True)
 class RepetitionFigures:
-    """A repetition with what was measured from its trace."""
+    """A repetition with the figures of its trace."""
 
     block: Block
     repetition: Repetition
@@ -27,7 +27,7 @@ class RepetitionFigures:
 
     @property
     def void_reasons(self) -> tuple[str, ...]:
-        """Why this repetition does not count: recorded when it ran, or found in its trace."""
+        """Why this repetition is void, when it ran or because of its trace; empty if it is valid."""
         recorded = self.repetition.void_reasons
         if not self.repetition.valid and not recorded:
             recorded = ("void when it was recorded",)
@@ -43,18 +43,19 @@ class BlockFigures:
 
     @property
     def void_reasons(self) -> tuple[str, ...]:
-        """Why the block does not count; empty for a valid one. A kernel failure is not a void."""
+        """Why the block is void; empty if it is not. A block with a kernel failure is not void."""
         if self.block.outcome == "void":
             return self.block.void_reasons or ("void when it was recorded",)
         if self.block.outcome == "valid" and all(rep.void_reasons for rep in self.repetitions):
-            found = dict.fromkeys(
-                reason for rep in self.repetitions for reason in rep.measured.trace_reasons
-            )
-            return ("no valid repetition is left", *found)
+            reasons = (reason for rep in self.repetitions for reason in rep.measured.trace_reasons)
+            return ("no valid repetition is left", *dict.fromkeys(reasons))
         return ()
 
     def value(self, metric: Metric, *, with_voids: bool = False) -> Figure:
-        """The block's one value: mean or median (by the metric) over its repetitions that have one."""
+        """The value of the block: mean or median (``metric.reduce``) of its valid repetitions.
+
+        ``with_voids`` includes void ones. Unknown if no repetition has a value.
+        """
         taken = [rep for rep in self.repetitions if with_voids or not rep.void_reasons]
         figures = [rep.measured.figures.get(metric.name, unknown("not computed")) for rep in taken]
         known = [figure.value for figure in figures if figure.value is not None]
@@ -66,7 +67,7 @@ class BlockFigures:
 
 @dataclass(frozen=True)
 class Pair:
-    """One pair of a comparison: a block of the baseline and one of the variant, if they are finished."""
+    """One pair of a comparison: the block of the baseline and that of the variant, None until finished."""
 
     number: int
     state: PairState
@@ -75,7 +76,7 @@ class Pair:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it is void, naming the block."""
+        """Why the pair is void, each reason with its block."""
         return tuple(
             f"{figures.block.name}: {reason}"
             for figures in (self.baseline, self.variant)
@@ -87,7 +88,7 @@ class Pair:
 def pairs_of(
     campaign: Campaign, blocks: Mapping[int, BlockFigures], scenario: str, variant: str
 ) -> tuple[Pair, ...]:
-    """All planned pairs of one comparison, in order. ``blocks`` are the finished ones by index."""
+    """All planned pairs of one comparison, in order. ``blocks`` holds the finished ones by index."""
     places: dict[int, dict[str, int]] = {}
     for place in campaign.schedule:
         if place.scenario == scenario:
@@ -115,7 +116,10 @@ def _state(first: BlockFigures | None, second: BlockFigures | None) -> PairState
 def pair_values(
     pairs: Sequence[Pair], metric: Metric, *, with_voids: bool = False
 ) -> tuple[list[PairValue], list[str]]:
-    """Values of the pairs that count and know the metric, and a reason for each that does not know it."""
+    """Values of the valid pairs, and a reason for each valid pair without one.
+
+    ``with_voids`` includes void pairs and repetitions.
+    """
     wanted = ("valid", "void") if with_voids else ("valid",)
     values: list[PairValue] = []
     missing: list[str] = []
@@ -132,7 +136,7 @@ def pair_values(
 
 
 def situation_of(pairs: Sequence[Pair], missing: Sequence[str]) -> Situation:
-    """Counts of a comparison; a pair with a kernel failure is finished, its plan is at its end."""
+    """Counts of a comparison; a pair with a kernel failure counts as finished."""
     states = [pair.state for pair in pairs]
     return Situation(
         planned=len(pairs),

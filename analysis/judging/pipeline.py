@@ -1,4 +1,4 @@
-"""A results folder judged: figures, pairs, verdicts. A pure function of the folder and the engine."""
+"""Judging a results folder: figures, pairs, verdicts. A pure function of the folder and the engine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from analysis.judging.compare import compare, noise_floors
 from analysis.judging.judgement import Judgement, KernelFailure, Void
 from analysis.judging.measuring import Measuring
 from analysis.judging.metric_table import Measured, RowKey, definitions_hash
-from analysis.judging.pairing import (
-    BlockFigures,
-    Pair,
-    RepetitionFigures,
-    pairs_of,
-)
+from analysis.judging.pairing import BlockFigures, Pair, RepetitionFigures, pairs_of
 from analysis.judging.records import judgement_content, verdicts_content
 from analysis.metrics import all_metrics
 from foundation.contract.metric import Metric
@@ -42,7 +37,7 @@ __all__ = ["CampaignFigures", "Judgement", "figures_of", "judge"]
 
 @dataclass(frozen=True)
 class CampaignFigures:
-    """The figures of what is finished: by block index, and paired by (scenario, variant)."""
+    """Figures of the finished blocks by index, and pairs by (scenario, variant)."""
 
     campaign: Campaign
     metrics: dict[str, Metric]
@@ -53,7 +48,7 @@ class CampaignFigures:
 def figures_of(
     results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> CampaignFigures:
-    """Read what is finished of a campaign, and write metrics.parquet; errors as of `judge`."""
+    """Measure the finished blocks of a campaign, and write metrics.parquet; errors as of `judge`."""
     campaign = load(results)
     metrics = _metrics_of(campaign)
     blocks = _measure(campaign, metrics, engine, progress or (lambda _: None))
@@ -68,20 +63,18 @@ def figures_of(
 def judge(
     results: Path, engine: EngineChoice | None = None, *, progress: Progress | None = None
 ) -> Judgement:
-    """Judge what is finished of a campaign; write its figures and verdicts.
+    """Judge the finished blocks of a campaign; write its figures and verdicts.
 
-    Written are metrics.parquet, verdicts.json and judgement.json, and of traces that could be
-    read distributions.parquet and timelines.parquet. Figures of traces that have not changed
-    are used again; with ``engine`` None whichever engine made them, else only that engine's.
-    ``progress`` is told of each trace that is read. The same folder and engine give the same
-    bytes. ResultsError for a folder that is none or is damaged, HostError without an engine or
-    where the files cannot be written.
+    Writes metrics.parquet, verdicts.json and judgement.json, and for readable traces
+    distributions.parquet and timelines.parquet. Figures of unchanged traces are reused: of any engine
+    if ``engine`` is None, else only of that one. ``progress`` is called for each trace that is read.
+    The same folder and engine give the same bytes. ResultsError for a folder that is damaged or not a
+    results folder, HostError without an engine or if a file cannot be written.
     """
-    found = figures_of(results, engine, progress=progress)
-    campaign, metrics, blocks, pairs = found.campaign, found.metrics, found.blocks, found.pairs
-    engines = {one.measured.engine for figures in blocks.values() for one in figures.repetitions}
+    measured = figures_of(results, engine, progress=progress)
+    campaign, metrics, blocks, pairs = measured.campaign, measured.metrics, measured.blocks, measured.pairs
     made_by = {
-        one.measured.definitions
+        (one.measured.engine, one.measured.definitions)
         for figures in blocks.values()
         for one in figures.repetitions
         if one.measured.engine
@@ -95,8 +88,8 @@ def judge(
         pairs=pairs,
         blocks=blocks,
         metrics=metrics,
-        engines=tuple(sorted(engine for engine in engines if engine)),
-        definitions=" ".join(sorted(made_by)) or definitions_hash(),
+        engines=tuple(sorted({engine_used for engine_used, _ in made_by})),
+        definitions=" ".join(sorted({definitions for _, definitions in made_by})) or definitions_hash(),
     )
     _write_json(results / VERDICTS_FILE, verdicts_content(judgement))
     _write_json(results / JUDGEMENT_FILE, judgement_content(judgement))
@@ -108,7 +101,7 @@ def _write_json(path: Path, content: object) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file at once: a reader sees the old or the new one. HostError if it cannot be written."""
+    """Replace a file atomically. HostError if it cannot be written."""
     try:
         write_whole(path, text)
     except OSError as error:
@@ -118,10 +111,10 @@ def write_text(path: Path, text: str) -> None:
 def _metrics_of(campaign: Campaign) -> dict[str, Metric]:
     known = all_metrics()
     wanted = dict.fromkeys((*campaign.primaries, *campaign.metrics))
-    strange = [name for name in wanted if name not in known]
-    if strange:
+    undefined = [name for name in wanted if name not in known]
+    if undefined:
         raise ResultsError(
-            f"{campaign.root} asks for metrics that this suite does not know: {', '.join(strange)}",
+            f"{campaign.root} names metrics that this suite does not define: {', '.join(undefined)}",
             next_step=f"judge it with suite version {campaign.suite_version}",
         )
     return {name: known[name] for name in wanted}
@@ -147,12 +140,12 @@ def _measure(
                 progress(f"reading trace {number} of {len(todo)}: {block.name}/rep-{repetition.index}")
             done.append((block, repetition, measuring.measure(repetition)))
     finally:
-        # Also after Ctrl-C: what was computed need not be computed again.
+        # Even after Ctrl-C, so that finished figures need not be computed again.
         _write_table(path, done, metrics)
-    found: dict[int, list[RepetitionFigures]] = {block.index: [] for block in campaign.blocks}
+    figures: dict[int, list[RepetitionFigures]] = {block.index: [] for block in campaign.blocks}
     for block, repetition, measured in done:
-        found[block.index].append(RepetitionFigures(block, repetition, measured))
-    return {block.index: BlockFigures(block, tuple(found[block.index])) for block in campaign.blocks}
+        figures[block.index].append(RepetitionFigures(block, repetition, measured))
+    return {block.index: BlockFigures(block, tuple(figures[block.index])) for block in campaign.blocks}
 
 
 def _write_table(
@@ -193,22 +186,16 @@ def _voids(
     blocks: dict[int, BlockFigures],
     pairs: dict[tuple[str, str], tuple[Pair, ...]],
 ) -> tuple[Void, ...]:
-    found: list[Void] = []
+    voids: list[Void] = []
     for figures in blocks.values():
-        place = figures.block.place
-        for repetition in figures.repetitions:
-            if repetition.void_reasons:
-                what = f"{figures.block.name}/rep-{repetition.repetition.index}"
-                found.append(
-                    Void("repetition", what, place.scenario, place.variant, repetition.void_reasons)
-                )
-        if figures.void_reasons:
-            found.append(
-                Void("block", figures.block.name, place.scenario, place.variant, figures.void_reasons)
-            )
-    for (scenario, variant), several in pairs.items():
-        for pair in several:
+        place, block = figures.block.place, figures.block.name
+        for one in figures.repetitions:
+            what = f"{block}/rep-{one.repetition.index}"
+            voids.append(Void("repetition", what, place.scenario, place.variant, one.void_reasons))
+        voids.append(Void("block", block, place.scenario, place.variant, figures.void_reasons))
+    for (scenario, variant), of_comparison in pairs.items():
+        for pair in of_comparison:
             if pair.state == "void":
-                name = f"pair {pair.number} of {scenario}, {campaign.baseline.name} and {variant}"
-                found.append(Void("pair", name, scenario, variant, pair.reasons))
-    return tuple(found)
+                what = f"pair {pair.number} of {scenario}, {campaign.baseline.name} and {variant}"
+                voids.append(Void("pair", what, scenario, variant, pair.reasons))
+    return tuple(void for void in voids if void.reasons)

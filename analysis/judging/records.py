@@ -10,7 +10,7 @@ from typing import Any, Final
 from analysis.judging.judgement import Compared, Judgement, VerdictRow
 from foundation.contract.records import SCHEMA_VERSION
 
-#: Significant digits in the files: more than any figure carries, fewer than rounding touches.
+#: Significant digits in the files: more than a figure carries, fewer than rounding errors reach.
 _DIGITS: Final = 12
 
 
@@ -45,7 +45,7 @@ def judgement_content(judgement: Judgement) -> dict[str, Any]:
 
 
 def verdict_record(row: VerdictRow) -> dict[str, Any]:
-    """One row of verdicts.json, in the order of `columns.VERDICTS`, which says what each value is."""
+    """One row of verdicts.json, in the order of `columns.VERDICTS`, which describes each value."""
     question, situation, compared = row.question, row.situation, row.compared
     effect = compared.effect if compared else None
     equivalence = effect.equivalence if effect else None
@@ -110,7 +110,7 @@ def _difference(compared: Compared | None) -> dict[str, float | None]:
 
 
 def _rounded(content: Any) -> Any:
-    """Floats cut to `_DIGITS`, not-finite ones to None: JSON has no word for them."""
+    """Floats rounded to `_DIGITS`; those that are not finite, which JSON cannot hold, as None."""
     if isinstance(content, float):
         return float(f"{content:.{_DIGITS}g}") if math.isfinite(content) else None
     if isinstance(content, Mapping):

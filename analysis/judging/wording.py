@@ -1,7 +1,7 @@
-"""How figures are written: effects with their intervals, p, the noise floor, aligned tables.
+"""Text forms of figures: effects with their intervals, p, the noise floor, aligned tables.
 
-The page has room and writes ``-28.1 % [-30.2, -26.0]`` and units; the terminal and the mail write at
-most seven characters a figure.
+The page has room for ``-28.1 % [-30.2, -26.0]`` and units; the terminal and the mail use at most
+seven characters for a figure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from foundation.comparison import Scale
 
 
 def number(value: float, *, sign: bool = False) -> str:
-    """A figure with three or four digits that mean something, never in powers of ten."""
+    """A figure with three or four significant digits, never in powers of ten."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -23,7 +23,7 @@ def number(value: float, *, sign: bool = False) -> str:
 
 
 def short(value: float | None, *, sign: bool = False) -> str:
-    """At most seven characters, by k, M, G or T where needed; ``-`` for None."""
+    """At most seven characters, with k, M, G or T if needed; ``-`` for None."""
     if value is None:
         return "-"
     plus = "+" if sign and value > 0 else ""
@@ -38,7 +38,7 @@ def short(value: float | None, *, sign: bool = False) -> str:
 
 
 def percent(ratio: float) -> str:
-    """A ratio as a relative change in %, without the sign of the unit."""
+    """A ratio as a relative change in %, without the percent sign."""
     change = round((ratio - 1.0) * 100.0, 1)
     return f"{change:+,.1f}" if change else "0.0"
 
@@ -58,7 +58,7 @@ def change_text(change: Change | None, unit: str) -> str:
 
 
 def lower_level(change: Change | None) -> str:
-    """What the interval is where the pairs are too few for one of 95 %; else empty."""
+    """The level of the interval if there are too few pairs for 95 %; else empty."""
     if change is None or change.level is None or change.level >= LEVEL:
         return ""
     return f"{100 * change.level:.3g} % interval"
@@ -111,7 +111,7 @@ def aligned(
 ) -> list[str]:
     """Lines of a table; columns marked in ``right`` are aligned to the right.
 
-    Where the lines are longer than ``width``, the gap narrows and then column ``gives`` is cut.
+    If lines are longer than ``width``, the gap narrows and then column ``gives`` is cut.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     flush = (*right, *(False for _ in widths[len(right) :]))

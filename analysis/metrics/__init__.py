@@ -1,4 +1,4 @@
-"""Metrics: what one trace says in figures, each with its definition, its needs and its source."""
+"""Metrics: the figures of one trace, each with its definition, its needs and its source."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def compute(
     *,
     lossy: bool = False,
 ) -> list[MetricValue]:
-    """Figures of one trace in the order of ``names`` (None: every metric), as a command prints them.
+    """Figures of one trace in the order of ``names`` (None: all metrics), as a command prints them.
 
-    A trace in a results folder must be the one that was recorded. Errors and ``lossy`` as
+    A trace in a results folder must be the one that was recorded. Errors and ``lossy`` as of
     `analysis.metrics.evaluation.evaluate`.
     """
-    # Here, so that the registry costs no import of an engine.
+    # A late import, so that the registry does not import a trace processor.
     from analysis.metrics.evaluation import evaluate
 
-    found = evaluate(trace, names, engine, against=changed_since_recorded(trace), lossy=lossy)
+    evaluated = evaluate(trace, names, engine, against=changed_since_recorded(trace), lossy=lossy)
     return [
-        MetricValue(trace, name, figure.value, metric_named(name).unit, figure.reason, found.engine)
-        for name, figure in found.figures.items()
+        MetricValue(trace, name, figure.value, metric_named(name).unit, figure.reason, evaluated.engine)
+        for name, figure in evaluated.figures.items()
     ]

@@ -1,145 +1,138 @@
-"""The queue in front of the compression thread: how long, how deep, how often full, ever stuck.
+"""The queue of the compression thread: how long pages wait, how deep it gets, whether it stalls.
 
-Known where the kernel has the tracepoints kcompressd_queue and kcompressd_done, as the suite's
-own implementations have, and where they were asked for: two events a page cost CPU.
-A page is in flight from its offer until it is stored: it is then still in memory although
-kswapd has unmapped it.
+Needs the tracepoints kcompressd_queue and kcompressd_done of the suite's own compression threads,
+recorded on request only: two events for each page cost CPU time. A page is in flight from the
+time it is queued until it is stored: kswapd has unmapped it, but its memory is not free yet.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.trace.figure import Figure, percentile, unknown
-from analysis.trace.recording import (
-    Recording,
-    Window,
-    sql_of,
-    whole,
-)
-from foundation.comparison import Direction
-from foundation.contract.metric import Metric, Reduce, Shown
+from analysis.trace.figure import Figure, all_unknown, percentile, unknown
+from analysis.trace.recording import NO_PAGE_SIZE, Nanoseconds, Recording, Window
+from foundation.contract.metric import Metric, Shown
 from foundation.contract.needs import Needs
 
-_NEEDS: Final = Needs(
-    ftrace_events=frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"})
+_metric = partial(
+    Metric,
+    direction="lower",
+    family="compression queue",
+    source="kcompressd_queue, kcompressd_done (tracepoints of the suite's compression threads)",
+    needs=Needs(
+        ftrace_events=frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"})
+    ),
+    threshold=0.10,
+    scale="difference",
+    request="queue",
+    shown=Shown(one_sided=True),
 )
-_SOURCE: Final = "kcompressd_queue, kcompressd_done (tracepoints of the suite's compression threads)"
-
-Nanoseconds = npt.NDArray[np.int64]
 
 
-def _metric(
-    name: str,
-    unit: str,
-    definition: str,
-    direction: Direction = "lower",
-    *,
-    reduce: Reduce = "mean",
-    mail: int = 0,
-) -> Metric:
-    """``mail`` is the order in the mail; 0: not there."""
-    return Metric(
-        name=name,
-        unit=unit,
-        direction=direction,
-        family="compression queue",
-        definition=definition,
-        source=_SOURCE,
-        needs=_NEEDS,
-        threshold=0.10,
-        reduce=reduce,
-        scale="difference",
-        request="queue",
-        shown=Shown(mail, mail=mail > 0, one_sided=True),
-    )
+def _in_mail(order: int) -> Shown:
+    return Shown(order, mail=True, one_sided=True)
 
 
 METRICS: Final = (
-    _metric("queue_pages", "pages", "pages that the thread was done with in the window", "none"),
+    _metric(
+        "queue_pages",
+        "pages",
+        direction="none",
+        definition="pages that the compression thread finished in the window",
+    ),
     _metric(
         "queue_wait_p50_us",
         "us",
-        "median time from a page's offer to the begin of its compression",
+        definition="median time from queuing a page to the start of its compression",
         reduce="median",
-        mail=300,
+        shown=_in_mail(300),
     ),
     _metric(
         "queue_wait_p99_us",
         "us",
-        "99th percentile of the time from offer to begin of compression, known from 100 pages on",
+        definition="99th percentile of the time from queuing a page to the start of its compression;"
+        " needs at least 100 pages",
         reduce="median",
-        mail=310,
+        shown=_in_mail(310),
     ),
     _metric(
         "queue_wait_max_us",
         "us",
-        "longest time from a page's offer to the begin of its compression",
+        definition="longest time from queuing a page to the start of its compression",
         reduce="median",
     ),
-    _metric("queue_compress_us_per_page", "us/page", "mean time from begin to end of a compression"),
     _metric(
-        "queue_depth_max_pages", "pages", "most pages waiting just after an accepted offer", reduce="median"
+        "queue_compress_us_per_page",
+        "us/page",
+        definition="mean time from the start of a page's compression to its completion",
+    ),
+    _metric(
+        "queue_depth_max_pages",
+        "pages",
+        definition="most pages in the queue right after one was queued",
+        reduce="median",
     ),
     _metric(
         "queue_fallback_share",
         "share",
-        "offers refused because the queue was full, of all offers: kswapd then compresses itself",
-        mail=320,
+        definition="share of offered pages that a full queue refused, so that kswapd compressed them",
+        shown=_in_mail(320),
     ),
     _metric(
         "queue_inflight_mean_pages",
         "pages",
-        "pages between offer and end of compression, mean over the window's time",
-        mail=330,
+        definition="pages queued or being compressed, averaged over the time of the window",
+        shown=_in_mail(330),
     ),
     _metric(
         "queue_inflight_max_kb",
         "KiB",
-        "most memory held at one time by pages between offer and end of compression",
+        definition="most memory held at one time by pages queued or being compressed",
         reduce="median",
     ),
     _metric(
         "queue_stall_max_ms",
         "ms",
-        "longest span in which at least one page was in flight and none was finished",
+        definition="longest time without a completion while at least one page was in flight",
         reduce="median",
-        mail=340,
+        shown=_in_mail(340),
     ),
     _metric(
         "queue_same_filled_share",
         "share",
-        "pages filled with one repeated word, of all pages that the thread was done with",
-        "none",
+        direction="none",
+        definition="share of same-filled pages among the pages that the thread finished",
     ),
     _metric(
         "queue_same_filled_trip_us",
         "us",
-        "mean time from offer to end of a same-filled page, whose storing needs no compression",
-        mail=350,
+        definition="mean time from queuing a same-filled page to its completion, although zram does not"
+        " compress it",
+        shown=_in_mail(350),
     ),
     _metric(
         "queue_refaulted_pages",
         "pages",
-        "pages mapped again by the time they were stored (a lower bound: one that was unmapped again is"
-        " not seen)",
+        definition="pages found mapped again at their completion (a lower bound: a page that was unmapped"
+        " again before is not seen)",
     ),
     _metric(
         "queue_refaulted_waiting_pages",
         "pages",
-        "of those, pages mapped before their compression began: it could have been cancelled",
+        definition="of queue_refaulted_pages, those found mapped when their compression started: it could"
+        " have been cancelled",
     ),
-    _metric("queue_write_errors", "pages", "pages that could not be stored"),
+    _metric("queue_write_errors", "pages", definition="pages that zram failed to store"),
 )
 
 
 @dataclass(frozen=True)
 class Done:
-    """Finished pages by the end of their compression; arrays of one length, times in ns."""
+    """Finished pages in the order of their completion; arrays of equal length, times in ns."""
 
     end: Nanoseconds
     wait: Nanoseconds
@@ -147,19 +140,16 @@ class Done:
 
     @property
     def offer(self) -> Nanoseconds:
+        """When each page was queued, ns."""
         return self.end - self.compress - self.wait
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; all unknown where the kernel has no such tracepoints."""
-    if not (recording.event_recorded("kcompressd_queue") and recording.event_recorded("kcompressd_done")):
-        why = unknown("the trace does not record kcompressd_queue and kcompressd_done")
-        return {metric.name: why for metric in METRICS}
-    cells = [
-        [0 if cell is None else whole(cell) for cell in row]
-        for row in recording.session.rows(sql_of(__file__, "compression_queue"))
-    ]
-    table = np.array(cells, dtype=np.int64).reshape(-1, 10)
+    """Figures of `METRICS`; all unknown if the trace lacks these tracepoints."""
+    why = recording.event_missing("kcompressd_queue", "kcompressd_done")
+    if why is not None:
+        return all_unknown(METRICS, why)
+    table = recording.query_ints(__file__, "compression_queue", 10)
     window = recording.window
     inside = (table[:, 0] >= window.begin) & (table[:, 0] < window.end)
     is_done = table[:, 1] == 1
@@ -177,7 +167,7 @@ def _offers(offers: Nanoseconds) -> dict[str, Figure]:
     if not len(offers):
         return {
             "queue_depth_max_pages": Figure(0.0),
-            "queue_fallback_share": unknown("no page was offered to the queue in the window"),
+            "queue_fallback_share": unknown("no page was queued in the window"),
         }
     accepted = offers[:, 3] != 0
     return {
@@ -223,16 +213,14 @@ def _in_flight(done: Done, window: Window, page_size: int | None) -> dict[str, F
     return {
         "queue_inflight_mean_pages": Figure(float(np.sum(end - begin)) / (window.end - window.begin)),
         "queue_inflight_max_kb": (
-            unknown("the trace does not say the page size")
-            if page_size is None
-            else Figure(peak * page_size / 1024)
+            unknown(NO_PAGE_SIZE) if page_size is None else Figure(peak * page_size / 1024)
         ),
         "queue_stall_max_ms": Figure(longest_stall(done.offer, done.end, window) / 1e6),
     }
 
 
 def _peak(begin: Nanoseconds, end: Nanoseconds) -> int:
-    """Most intervals open at one time; one that ends where another begins is not open with it."""
+    """Most intervals open at one time; one that ends where another starts does not overlap it."""
     times = np.concatenate([begin, end])
     steps = np.concatenate([np.ones(len(begin), np.int64), -np.ones(len(end), np.int64)])
     order = np.lexsort((steps, times))
@@ -242,8 +230,8 @@ def _peak(begin: Nanoseconds, end: Nanoseconds) -> int:
 def longest_stall(offer: Nanoseconds, end: Nanoseconds, window: Window) -> float:
     """Longest time in ns without a completion while a page was in flight, cut at the window's edges.
 
-    ``offer`` and ``end`` are of the same pages. The wait for a completion begins at the
-    completion before it, or at the first offer of a page that is still in flight if that is later.
+    ``offer`` and ``end`` are of the same pages. The wait for a completion starts at the completion
+    before it, or when the oldest page still in flight was queued, if that is later.
     """
     if not len(end):
         return 0.0

@@ -1,4 +1,4 @@
--- Offers to the queue of the compression thread and pages that it is done with, in the whole trace.
+-- Offers to the queue of the compression thread and pages that it finished, in the whole trace.
 INCLUDE PERFETTO MODULE reclaim.queue;
 
 SELECT

@@ -1,4 +1,4 @@
--- CPU time of threads while they are inside a direct reclaim, in the window.
+-- CPU time of threads inside direct reclaim in the window, ns.
 INCLUDE PERFETTO MODULE reclaim.direct;
 
 DROP TABLE IF EXISTS reclaim_and_cpu;

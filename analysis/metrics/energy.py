@@ -1,56 +1,44 @@
-"""Energy of the measured window, from power rails that the phone measures itself."""
+"""Energy of the measured window, from the power rails that the phone measures itself."""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from analysis.trace.figure import Figure, ratio, unknown
-from analysis.trace.recording import (
-    Recording,
-    real,
-    sql_of,
-    whole,
-)
+from analysis.trace.recording import NO_SWITCHES, Recording, as_float, as_int
 from foundation.contract import conventions as names
 from foundation.contract.metric import Metric
 from foundation.contract.needs import Needs
 
 _NEEDS: Final = Needs(power_rails=True)
-_SOURCE: Final = (
-    "android.power of Perfetto (protos/perfetto/trace/power/power_rails.proto: energy since boot in uWs);"
-    " rails of hardware/interfaces/power/stats"
-)
 _UJ_IN_MJ: Final = 1e3
 
+_metric = partial(
+    Metric,
+    unit="mJ",
+    direction="lower",
+    family="energy",
+    source="android.power of Perfetto (protos/perfetto/trace/power/power_rails.proto: energy since boot in"
+    " uWs); rails of hardware/interfaces/power/stats",
+    needs=_NEEDS,
+)
+
 METRICS: Final = (
-    Metric(
-        name="energy_mj",
-        unit="mJ",
-        direction="lower",
-        family="energy",
-        definition="energy of all power rails together: value at the window's end minus at its begin, each"
+    _metric(
+        "energy_mj",
+        definition="energy of all power rails: value at the end of the window minus at its start, each"
         " interpolated between the two measurements around it",
-        source=_SOURCE,
-        needs=_NEEDS,
     ),
-    Metric(
-        name="energy_cpu_mj",
-        unit="mJ",
-        direction="lower",
-        family="energy",
-        definition="as energy_mj, of the rails of CPU clusters (those with cpu in their name)",
-        source=_SOURCE,
-        needs=_NEEDS,
+    _metric(
+        "energy_cpu_mj",
+        definition="energy_mj of the rails of CPU clusters only (those with cpu in their name)",
     ),
-    Metric(
-        name="energy_mj_per_round",
-        unit="mJ",
-        direction="lower",
-        family="energy",
+    _metric(
+        "energy_mj_per_round",
         definition="energy_mj / rounds over the profile's apps in the window",
-        source=_SOURCE,
         needs=_NEEDS | Needs(switches=True),
     ),
 )
@@ -60,7 +48,7 @@ Series = tuple[list[int], list[float]]
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; unknown on phones that cannot measure their rails, which most cannot."""
+    """Figures of `METRICS`; unknown on the many phones that cannot measure their rails."""
     rails = _rails(recording)
     everything = _sum(recording, rails)
     cpu = {name: series for name, series in rails.items() if "cpu" in name.lower()}
@@ -68,33 +56,27 @@ def compute(recording: Recording) -> dict[str, Figure]:
         "energy_mj": everything,
         "energy_cpu_mj": _sum(recording, cpu)
         if cpu or not rails
-        else unknown(f"no rail is named after the CPU; there are {', '.join(sorted(rails)[:5])}"),
+        else unknown(f"no rail has cpu in its name; the rails are {', '.join(sorted(rails)[:5])}"),
         "energy_mj_per_round": ratio(
-            everything, _rounds(recording), zero="the window holds no whole round over the apps"
+            everything, _rounds(recording), zero="the window holds no complete round over the apps"
         ),
     }
 
 
 def _rails(recording: Recording) -> Mapping[str, Series]:
-    """Series by the rail's name, with its track's number where two have one name."""
-    rails: dict[int, Series] = {}
-    known: dict[int, str] = {}
-    for track, name, ts, value in recording.session.rows(sql_of(__file__, "power_rails")):
-        number = whole(track)
-        known[number] = str(name)
-        times, energies = rails.setdefault(number, ([], []))
-        times.append(whole(ts))
-        energies.append(real(value))
-    several = len(set(known.values())) < len(known)
-    return {
-        f"{known[number]} #{number}" if several else known[number]: series
-        for number, series in rails.items()
-    }
+    """Series by the name of the rail, followed by its track id if two rails share a name."""
+    rails: dict[tuple[int, str], Series] = {}
+    for track, name, ts, value in recording.query(__file__, "power_rails"):
+        times, energies = rails.setdefault((as_int(track), str(name)), ([], []))
+        times.append(as_int(ts))
+        energies.append(as_float(value))
+    ambiguous = len({name for _, name in rails}) < len(rails)
+    return {f"{name} #{track}" if ambiguous else name: series for (track, name), series in rails.items()}
 
 
 def _sum(recording: Recording, rails: Mapping[str, Series]) -> Figure:
     if not rails:
-        return unknown("the trace holds no power rails: this phone does not measure them, or nobody asked")
+        return unknown("the trace holds no power rails: the phone has none, or they were not recorded")
     window = recording.window
     total_uj = 0.0
     for name, series in sorted(rails.items()):
@@ -108,7 +90,7 @@ def _sum(recording: Recording, rails: Mapping[str, Series]) -> Figure:
 
 
 def _at(series: Series, t_ns: int) -> float | None:
-    """The energy at ``t_ns``, linear between two measurements; None outside of them."""
+    """The energy at ``t_ns``, interpolated between two measurements; None outside of them."""
     times, energies = series
     after = bisect.bisect_left(times, t_ns)
     if after < len(times) and times[after] == t_ns:
@@ -122,16 +104,9 @@ def _at(series: Series, t_ns: int) -> float | None:
 
 def _rounds(recording: Recording) -> Figure:
     """Rounds whose switches the window holds."""
-    sets = [
-        args
-        for ts, _, track, _, args in recording.suite_slices
-        if track == names.SWITCH_TRACK
-        and args is not None
-        and recording.window.begin <= ts < recording.window.end
-    ]
-    if not sets:
-        return unknown("there are no app switches in the window")
-    rounds = {facts.get(names.SWITCH_ROUND) for facts in recording.annotations(sets).values()}
+    if not recording.switches:
+        return unknown(NO_SWITCHES)
+    rounds = {switch.get(names.SWITCH_ROUND) for switch in recording.switches}
     if None in rounds:
-        return unknown("the switches do not say which round they are of")
+        return unknown("the switches are not marked with their round")
     return Figure(float(len(rounds)))

@@ -1,4 +1,4 @@
-"""One trace to its figures."""
+"""From one trace to its figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foundation.errors import TraceError
 
 @dataclass(frozen=True)
 class TraceFigures:
-    """Figures by metric, in the order asked for; kind and version of the trace processor."""
+    """Figures by metric, in the order of the request; kind and version of the trace processor."""
 
     figures: dict[str, Figure]
     engine: str
@@ -25,25 +25,26 @@ class TraceFigures:
 
 def evaluate(
     trace: Path,
-    wanted: Iterable[str] | None = None,
+    names: Iterable[str] | None = None,
     engine: EngineChoice | None = None,
     *,
     against: Sequence[str] = (),
     lossy: bool = False,
-    watch: Callable[[Recording], None] | None = None,
+    on_loaded: Callable[[Recording], None] | None = None,
 ) -> TraceFigures:
-    """A figure for each wanted metric (None: every one).
+    """A figure for each of the metrics ``names`` (None: all).
 
-    ``against`` is what the caller already knows against the trace. TraceError if there is
-    anything, if the trace cannot be read or is not whole, or if it has no thread of role reclaim
-    where one is asked for; UsageError for an unknown name; HostError without an engine. With
-    ``lossy`` a trace that is not whole is read all the same, and every figure carries the reasons
-    as a caution. ``watch`` is called once with the loaded trace, for what is not one figure.
+    ``against`` holds reasons of the caller not to trust the trace. TraceError if there is one, if the
+    trace cannot be read or is not whole, or if a metric needs a thread of role reclaim and it has
+    none; UsageError for an unknown name; HostError without an engine. With ``lossy`` a trace that is
+    not whole is read anyway, and every figure carries the reasons as a caution. ``on_loaded`` is
+    called once with the loaded trace, for results that are not one figure.
     """
-    names = list(dict.fromkeys(all_metrics() if wanted is None else map(_known, wanted)))
+    wanted = list(dict.fromkeys(all_metrics() if names is None else names))
+    needed = {metric_named(name) for name in wanted}
     facts = read_facts(trace)
     if facts.damage and not lossy:
-        # Before the engine sees it: a damaged trace can take it minutes.
+        # Before the engine reads it, which can take minutes on a damaged trace.
         raise _not_whole(trace, facts.damage)
     with open_trace(trace, engine) as session:
         recording = Recording(session, facts)
@@ -52,25 +53,21 @@ def evaluate(
             raise _not_whole(trace, reasons)
         figures: dict[str, Figure] = {}
         for family, compute in FAMILIES:
-            if any(metric.name in names for metric in family):
+            if not needed.isdisjoint(family):
                 figures |= recording.figures(compute)
-        if watch is not None:
-            watch(recording)
+        if on_loaded is not None:
+            on_loaded(recording)
     caution = f"the trace is not whole: {'; '.join(reasons)}" if reasons else None
     return TraceFigures(
-        {name: Figure(figures[name].value, _joined(figures[name].reason, caution)) for name in names},
+        {name: Figure(figures[name].value, _joined(figures[name].reason, caution)) for name in wanted},
         str(session.engine),
     )
-
-
-def _known(name: str) -> str:
-    return metric_named(name).name
 
 
 def _not_whole(trace: Path, reasons: Sequence[str]) -> TraceError:
     return TraceError(
         f"{trace}: the trace is not whole: {'; '.join(reasons)}",
-        next_step="record it again, or give --lossy to see what it holds",
+        next_step="record it again, or give --lossy to see what it contains",
     )
 
 

@@ -1,4 +1,4 @@
--- Times that kswapd stood still because a compression thread took its CPU, begun in the window.
+-- How long kswapd waits after each preemption by a compression thread in the window, ns.
 INCLUDE PERFETTO MODULE reclaim.kswapd;
 
 SELECT MIN(IIF(dur < 0, {trace_end}, ts + dur), {end}) - ts AS ns

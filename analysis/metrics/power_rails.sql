@@ -1,4 +1,4 @@
--- Energy of each rail since boot, in uWs (uJ), at the instants at which the hardware measured it.
+-- Energy of each rail since boot, in uWs (uJ), at the times when the hardware measured it.
 SELECT track.id, track.name, counter.ts, counter.value
 FROM counter
 JOIN track ON track.id = counter.track_id

@@ -1,4 +1,4 @@
-"""Pressure stall information: time lost waiting for memory or CPU."""
+"""Pressure stall information (PSI): time lost to waiting for memory or CPU."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ LINES: Final = {
 }
 
 _MEANING: Final = {
-    "some": "time in which at least one task was stalled on",
-    "full": "time in which all non-idle tasks were stalled on",
+    "some": "time in which some task stalled on",
+    "full": "time in which all non-idle tasks stalled at once on",
 }
+
+_RESOURCE: Final = {"memory": "memory", "cpu": "the CPU"}
 
 _SHOWN: Final = {
     "psi_memory_some_ms": Shown(60, terminal=True, mail=True),
@@ -33,7 +35,8 @@ METRICS: Final = tuple(
         unit="ms",
         direction="lower",
         family="pressure",
-        definition=f"{_MEANING[line]} {resource}: total= at the window's end minus at its begin",
+        definition=f"{_MEANING[line]} {_RESOURCE[resource]}: total= at the end of the window minus at its"
+        " start",
         source="/proc/pressure (Documentation/accounting/psi.rst)",
         needs=Needs(psi=frozenset({f"{resource}.{line}"})),
         threshold=0.10,
@@ -45,7 +48,7 @@ METRICS: Final = tuple(
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; unknown where the kernel has no PSI."""
+    """Figures of `METRICS`; unknown if the kernel has no PSI."""
     return {name: _stalled(recording, *line) for name, line in LINES.items()}
 
 

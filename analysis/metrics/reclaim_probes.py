@@ -1,4 +1,4 @@
-"""The functions of the kernel that a reclaim cycle is timed by (mm/vmscan.c and what it calls)."""
+"""The kernel functions that time a reclaim cycle (mm/vmscan.c and what it calls)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 from foundation.contract.conventions import PROBE_COST
 from foundation.contract.needs import Needs, Probe
 
-#: One reclaim cycle of kswapd: from its wake-up until the watermarks hold, or it gives up.
+#: One reclaim cycle of kswapd: from its wake-up until the watermarks are met or it gives up.
 CYCLE: Final = Probe("balance_pgdat", ("balance_pgdat",))
 
-#: One batch of up to 64 isolated pages of one list. ``mapping`` is that of its first page
-#: (struct page: flags, lru, mapping, on all 64-bit kernels); bit 0 says anonymous.
+#: One batch of up to 64 isolated pages of one LRU list. ``mapping`` is that of its first page
+#: (struct page: flags, lru, mapping, on all 64-bit kernels); bit 0 marks an anonymous page.
 BATCH: Final = Probe(
     "shrink_folio_list",
     ("shrink_folio_list", "shrink_page_list"),
     arguments=("mapping=+16(+0($arg1)):x64",),
 )
-#: Takes a batch off its list: of the classic LRU, of the multi-generational one.
+#: Isolates a batch from its list: classic LRU, MGLRU.
 ISOLATE: Final = (
     Probe("isolate_lru_folios", ("isolate_lru_folios", "isolate_lru_pages")),
     Probe("isolate_folios", ("isolate_folios", "isolate_pages")),
@@ -28,8 +28,8 @@ AGE: Final = Probe("shrink_active_list", ("shrink_active_list",), arguments=("lr
 #: The four steps of swapping one page out.
 ADD: Final = Probe("add_to_swap", ("add_to_swap",))
 UNMAP: Final = Probe("try_to_unmap", ("try_to_unmap",))
-#: Where TLB flushes of other CPUs are gathered (x86; not arm64 in 6.1, which flushes as it unmaps):
-#: before a dirty page is written, and at the end of a batch.
+#: Batched TLB flushes on other CPUs (x86; arm64 in 6.1 flushes as it unmaps): before a dirty page is
+#: written, and at the end of a batch.
 FLUSH: Final = (
     Probe("try_to_unmap_flush_dirty", ("try_to_unmap_flush_dirty",)),
     Probe("try_to_unmap_flush", ("try_to_unmap_flush",)),
@@ -37,9 +37,9 @@ FLUSH: Final = (
 WRITE: Final = Probe("swap_writepage", ("swap_writepage", "swap_writeout"), arguments=("page=$arg1:x64",))
 CLEAR: Final = Probe("remove_mapping", ("__remove_mapping",))
 
-#: zram stores one page: looks for one repeated word, compresses, allocates, copies. Whoever of
-#: kswapd and a compression thread does it, and in every kernel.
-#: ``page`` is the first word of its struct bio_vec, or an argument of its own.
+#: zram stores one page: checks whether it is same-filled, compresses, allocates, copies. Called by
+#: kswapd or a compression thread, in every kernel. ``page`` is the first word of its struct bio_vec,
+#: or an argument of its own.
 STORE: Final = Probe(
     "zram_store",
     ("zram_bvec_rw", "zram_write_page", "zram_bvec_write", "__zram_bvec_write"),

@@ -1,4 +1,4 @@
-"""All CPU time that reclaim costs, and what one swapped-out page costs."""
+"""All CPU time spent on reclaim, and its cost for each page swapped out."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from typing import Final
 
 from analysis.metrics import direct_reclaim, thread_cpu
 from analysis.trace.figure import Figure, ratio
-from analysis.trace.recording import (
-    Recording,
-    sql_list,
-    sql_of,
-    whole,
-)
+from analysis.trace.recording import Recording, as_int
 from foundation.contract import conventions as names
 from foundation.contract.metric import Metric, Shown
 from foundation.contract.needs import Needs
 
-#: The parts of the sum, and whether one that is unknown makes the sum unknown.
+#: Part of the sum -> whether the sum is unknown without it.
 _SUM: Final = {
     "kswapd_cpu_ms": True,
     "compression_cpu_ms": True,
     "direct_reclaim_cpu_ms": True,
-    # Most devices have none, and a trace of another recorder cannot prove that.
+    # Most devices have no such thread, and a trace of another recorder cannot prove it.
     "vendor_reclaim_cpu_ms": False,
 }
 
@@ -36,7 +31,7 @@ METRICS: Final = (
         direction="lower",
         family="reclaim CPU",
         definition="kswapd_cpu_ms + compression_cpu_ms + vendor_reclaim_cpu_ms + direct_reclaim_cpu_ms:"
-        " a thread of its own moves CPU time, it does not remove it",
+        " a compression thread moves CPU time, it does not remove it",
         source="sum of the parts",
         needs=_PARTS,
         shown=Shown(20, terminal=True, mail=True),
@@ -46,7 +41,7 @@ METRICS: Final = (
         unit="us/page",
         direction="lower",
         family="reclaim CPU",
-        definition="reclaim_cpu_ms for each page swapped out in the window (pswpout)",
+        definition="reclaim_cpu_ms / pages swapped out in the window (pswpout)",
         source="sum of the parts; pswpout of /proc/vmstat",
         needs=_PARTS | Needs(vmstat=frozenset({"pswpout"})),
         plain="reclaim CPU per page swapped out, compression included",
@@ -59,7 +54,7 @@ def compute(recording: Recording) -> dict[str, Figure]:
     parts = recording.figures(thread_cpu.compute) | recording.figures(direct_reclaim.compute)
     total = _total(parts)
     if total.value is not None:
-        total = Figure(total.value, _unseen(recording))
+        total = total.cautioned(_unseen(recording))
     per_page = ratio(
         total,
         recording.delta(names.vmstat("pswpout")),
@@ -81,26 +76,22 @@ def _total(parts: dict[str, Figure]) -> Figure:
 
 
 def _unseen(recording: Recording) -> str | None:
-    """A caution if pages were swapped out while nothing that we know of was at work.
+    """A caution if pages were swapped out while no known thread was at work.
 
-    A compression by workqueue shows only as kworker threads, which do other work as well.
+    Compression on a workqueue appears only as kworker threads, which do other work as well.
     """
     workers = recording.with_role("reclaim", "compression", "vendor_reclaim")
-    ((unseen, swapped),) = recording.session.rows(
-        sql_of(
-            __file__,
-            "unseen_swap_out",
-            utids=sql_list([thread.utid for thread in workers]),
-            begin=recording.window.begin,
-            end=recording.window.end,
-            counter_type="global_counter_track_event" if recording.window.of_suite else "vmstat",
-            counter_name=names.vmstat("pswpout") if recording.window.of_suite else "pswpout",
-        )
+    ((unseen, swapped),) = recording.query(
+        __file__,
+        "unseen_swap_out",
+        utids=[thread.utid for thread in workers],
+        counter_type="global_counter_track_event" if recording.window.of_suite else "vmstat",
+        counter_name=names.vmstat("pswpout") if recording.window.of_suite else "pswpout",
     )
-    pages = whole(unseen or 0)
+    pages = as_int(unseen or 0)
     if not pages:
         return None
     return (
-        f"{pages} of {whole(swapped or 0)} pages were swapped out while no thread with a role ran and"
-        " nobody was in direct reclaim: a kworker may compress, and its CPU is not in this sum"
+        f"{pages} of {as_int(swapped or 0)} pages were swapped out while no thread with a role ran and"
+        " no thread was in direct reclaim: a kworker may compress, and its CPU time is not in this sum"
     )

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from analysis.trace.figure import Figure
     from analysis.trace.recording import Recording
 
-#: Fixed before the first block of any campaign.
+#: The metrics that decide, fixed before the first block of any campaign.
 PRIMARIES: Final = ("kswapd_cpu_ms", "reclaim_cpu_us_per_page", "allocstall")
 
-#: Definitions, and the function that computes all of them from one recording.
+#: Definitions of each family, and the function that computes them all from one recording.
 FAMILIES: Final[tuple[tuple[tuple[Metric, ...], Callable[[Recording], dict[str, Figure]]], ...]] = tuple(
     (family.METRICS, family.compute)
     for family in (
@@ -55,17 +55,17 @@ _ALL: Final = {metric.name: metric for metrics, _ in FAMILIES for metric in metr
 
 
 def catalogue() -> Catalogue:
-    """All of them as data, for a side that knows metrics only by what they need."""
+    """All metrics as data, for the side that knows only what they need recorded."""
     return Catalogue(all_metrics(), PRIMARIES)
 
 
 def light_metrics() -> dict[str, Metric]:
-    """Every metric whose recording costs all kernels the same; what a campaign records by default."""
+    """What a campaign records by default: every metric whose recording costs all kernels the same."""
     return requested_metrics(())
 
 
 def requested_metrics(requests: Collection[Request]) -> dict[str, Metric]:
-    """`light_metrics` and those that are recorded on these requests."""
+    """`light_metrics`, and the metrics that these requests add."""
     return {name: metric for name, metric in _ALL.items() if metric.request in (None, *requests)}
 
 
@@ -75,7 +75,7 @@ def all_metrics() -> dict[str, Metric]:
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of that name. UsageError with the nearest name for one that does not exist."""
+    """The metric of that name. UsageError, with the nearest name, if there is none."""
     metric = _ALL.get(name)
     if metric is None:
         near = nearest(name, _ALL)

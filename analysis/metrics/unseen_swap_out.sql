@@ -1,6 +1,6 @@
--- Pages swapped out between two samples of pswpout in which no thread of the given ones ran
--- and no direct reclaim was open. Threads stay on a CPU for less than a second at a time,
--- so an interval that reaches into a span begins at most that long before it.
+-- Pages swapped out between two samples of pswpout in which none of the given threads ran and no
+-- direct reclaim was in progress. A thread stays on a CPU for less than a second at a time, so an
+-- interval that reaches into such a span starts at most that long before it.
 WITH samples AS (
   SELECT
     c.ts,

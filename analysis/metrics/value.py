@@ -14,9 +14,9 @@ from foundation.files import known_sha256_of
 class MetricValue:
     """A metric of one trace.
 
-    ``value`` is None where it cannot be known, and ``reason`` then says why. A ``reason``
-    beside a value is a caution: what the reader must know before trusting it. ``engine`` is
-    kind and version of the trace processor that answered.
+    ``value`` is None if it cannot be known, for the ``reason`` given. With a value, ``reason`` is a
+    caution: what the reader must know before trusting it. ``engine`` is kind and version of the
+    trace processor that computed it.
     """
 
     trace: Path
@@ -28,15 +28,16 @@ class MetricValue:
 
 
 def changed_since_recorded(trace: Path) -> tuple[str, ...]:
-    """What the record beside a trace of a results folder says against it; empty: nothing, or no record.
+    """Reasons not to trust a trace of a results folder, from the record next to it.
 
-    A flipped bit in a timestamp or a counter is a valid trace: nothing but the hash shows it.
+    Empty if the hashes agree or there is no record. A flipped bit in a timestamp or a counter leaves a
+    valid trace: only the hash shows it.
     """
     record = trace.with_name(REPETITION_FILE)
     try:
         recorded = json.loads(record.read_text(encoding="utf-8"))["trace"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
-        # Not in a results folder; a damaged record is found where the folder is read.
+        # Not in a results folder; reading the folder reports a damaged record.
         return ()
     if not trace.is_file() or known_sha256_of(trace) == recorded:
         return ()

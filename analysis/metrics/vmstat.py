@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from analysis.trace.figure import Figure, ratio, unknown
+from analysis.trace.figure import Figure, ratio, total, unknown
 from analysis.trace.recording import Recording
-from foundation.comparison import Direction, Scale
+from foundation.comparison import Direction
 from foundation.contract import conventions as names
-from foundation.contract.metric import TABLE_ONLY, Metric, Shown
+from foundation.contract.metric import Metric, Shown
 from foundation.contract.needs import Needs
 
-_SOURCE: Final = "/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
-_FAMILY: Final = "vmstat"
-
-#: One counter a zone; kernels before 4.10 have the plain name. All that exist are summed.
+#: One counter for each zone; kernels before 4.10 have the plain name. All that exist are summed.
 ALLOCSTALL_KEYS: Final = (
     "allocstall",
     "allocstall_dma",
@@ -26,41 +24,34 @@ ALLOCSTALL_KEYS: Final = (
 )
 
 
-def _delta(
-    name: str,
-    unit: str,
-    direction: Direction,
-    meaning: str,
-    *,
-    threshold: float = 0.05,
-    scale: Scale = "ratio",
-    shown: Shown = TABLE_ONLY,
-) -> Metric:
-    return Metric(
-        name=name,
-        unit=unit,
+_metric = partial(
+    Metric, family="vmstat", source="/proc/vmstat (mm/vmstat.c, include/linux/vm_event_item.h)"
+)
+
+
+def _delta(name: str, unit: str, direction: Direction, meaning: str, **options: Any) -> Metric:
+    """The difference of the counter ``name``; ``options`` are further fields of the metric."""
+    return _metric(
+        name,
+        unit,
         direction=direction,
-        family=_FAMILY,
-        definition=f"{meaning}: {name} at the window's end minus at its begin",
-        source=_SOURCE,
+        definition=f"{meaning}: {name} at the end of the window minus at its start",
         needs=Needs(vmstat=frozenset({name})),
-        threshold=threshold,
-        scale=scale,
         count=True,
-        shown=shown,
+        **options,
     )
 
 
 #: Metrics that are the plain difference of the counter of the same name.
 DELTAS: Final = (
-    _delta("pgscan_kswapd", "pages", "none", "pages that kswapd scanned"),
-    _delta("pgscan_direct", "pages", "lower", "pages that direct reclaim scanned", threshold=0.10),
-    _delta("pgsteal_kswapd", "pages", "none", "pages that kswapd reclaimed"),
+    _delta("pgscan_kswapd", "pages", "none", "pages scanned by kswapd"),
+    _delta("pgscan_direct", "pages", "lower", "pages scanned by direct reclaim", threshold=0.10),
+    _delta("pgsteal_kswapd", "pages", "none", "pages reclaimed by kswapd"),
     _delta(
         "pgsteal_direct",
         "pages",
         "lower",
-        "pages that direct reclaim reclaimed",
+        "pages reclaimed by direct reclaim",
         threshold=0.10,
         shown=Shown(110, mail=True),
     ),
@@ -72,33 +63,25 @@ DELTAS: Final = (
         "pgrotated",
         "pages",
         "none",
-        "pages moved to the tail of the inactive list after writeback",
+        "pages rotated to the tail of the inactive list when their writeback ended",
         scale="difference",
         shown=Shown(120, mail=True),
     ),
-    _delta("workingset_refault_anon", "pages", "lower", "anonymous pages that came back after eviction"),
-    _delta("workingset_refault_file", "pages", "lower", "file pages that came back after eviction"),
+    _delta("workingset_refault_anon", "pages", "lower", "refaults of anonymous pages"),
+    _delta("workingset_refault_file", "pages", "lower", "refaults of file pages"),
     _delta("pswpin", "pages", "none", "pages swapped in"),
     _delta("pswpout", "pages", "none", "pages swapped out", shown=Shown(90, mail=True)),
     _delta("pgmajfault", "faults", "lower", "major faults"),
-    _delta(
-        "oom_kill",
-        "kills",
-        "lower",
-        "processes killed by the kernel for lack of memory",
-        scale="difference",
-    ),
+    _delta("oom_kill", "kills", "lower", "processes killed by the OOM killer", scale="difference"),
 )
 
 METRICS: Final = (
-    Metric(
-        name="allocstall",
-        unit="stalls",
+    _metric(
+        "allocstall",
+        "stalls",
         direction="lower",
-        family=_FAMILY,
-        definition="allocations that had to reclaim themselves: sum of allocstall_* of all zones, at the"
-        " window's end minus at its begin",
-        source=_SOURCE,
+        definition="entries into direct reclaim: sum of allocstall_* over all zones, at the end of the"
+        " window minus at its start",
         needs=Needs(vmstat=frozenset(ALLOCSTALL_KEYS)),
         threshold=0.10,
         count=True,
@@ -106,39 +89,33 @@ METRICS: Final = (
         plain="allocation stalls",
     ),
     *DELTAS,
-    Metric(
-        name="pgsteal_anon_per_s",
-        unit="pages/s",
+    _metric(
+        "pgsteal_anon_per_s",
+        "pages/s",
         direction="none",
-        family=_FAMILY,
-        definition="pgsteal_anon for each second of the window",
-        source=_SOURCE,
+        definition="pgsteal_anon / seconds of the window",
         needs=Needs(vmstat=frozenset({"pgsteal_anon"})),
         plain="anonymous pages reclaimed a second",
         shown=Shown(100, mail=True),
     ),
-    Metric(
-        name="reclaim_efficiency",
-        unit="1",
+    _metric(
+        "reclaim_efficiency",
+        "1",
         direction="higher",
-        family=_FAMILY,
         definition="(pgsteal_kswapd + pgsteal_direct) / (pgscan_kswapd + pgscan_direct): the share of"
-        " scanned pages that was reclaimed; pages under writeback are scanned again",
-        source=_SOURCE,
+        " scanned pages that were reclaimed; a page under writeback is scanned again",
         needs=Needs(
             vmstat=frozenset({"pgsteal_kswapd", "pgsteal_direct", "pgscan_kswapd", "pgscan_direct"})
         ),
         shown=Shown(130, mail=True),
     ),
-    Metric(
-        name="compression_queue_estimate_pages",
-        unit="pages",
+    _metric(
+        "compression_queue_estimate_pages",
+        "pages",
         direction="none",
-        family=_FAMILY,
-        definition="nr_vmscan_write - pswpout over the window: by how many pages the queue between the"
-        " two grew, where the first counts when queued and the second when compressed. File pageout"
-        " counts in the first as well, and a queue below swap_writepage() (in zram) does not show",
-        source=_SOURCE,
+        definition="nr_vmscan_write - pswpout over the window: growth of the queue between the two, if the"
+        " first counts at queuing and the second at compression. Writeback of file pages counts in the"
+        " first as well, and a queue below swap_writepage() (in zram) does not show",
         needs=Needs(vmstat=frozenset({"nr_vmscan_write", "pswpout"})),
         scale="difference",
         count=True,
@@ -147,8 +124,9 @@ METRICS: Final = (
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; a counter that the kernel or the trace lacks is unknown."""
+    """Figures of `METRICS`; unknown for a counter that the kernel or the trace lacks."""
     anon = recording.delta(names.vmstat("pgsteal_anon"))
+    queued, written = (recording.delta(names.vmstat(key)) for key in ("nr_vmscan_write", "pswpout"))
     return {
         "allocstall": _allocstall(recording),
         **{metric.name: recording.delta(names.vmstat(metric.name)) for metric in DELTAS},
@@ -158,7 +136,9 @@ def compute(recording: Recording) -> dict[str, Figure]:
             _sum(recording, "pgscan_kswapd", "pgscan_direct"),
             zero="no page was scanned in the window",
         ),
-        "compression_queue_estimate_pages": _queue(recording),
+        "compression_queue_estimate_pages": written
+        if written.value is None
+        else total((queued, Figure(-written.value))),
     }
 
 
@@ -166,36 +146,18 @@ def _allocstall(recording: Recording) -> Figure:
     present = [names.vmstat(key) for key in ALLOCSTALL_KEYS if names.vmstat(key) in recording.counters]
     if not present:
         return unknown("no allocstall counter is in the trace")
-    return _added([recording.delta(counter) for counter in present])
+    return total(recording.delta(counter) for counter in present)
 
 
 def _sum(recording: Recording, *keys: str) -> Figure:
-    return _added([recording.delta(names.vmstat(key)) for key in keys])
-
-
-def _added(parts: list[Figure]) -> Figure:
-    total = 0.0
-    for part in parts:
-        if part.value is None:
-            return part
-        total += part.value
-    return Figure(total)
-
-
-def _queue(recording: Recording) -> Figure:
-    queued = recording.delta(names.vmstat("nr_vmscan_write"))
-    written = recording.delta(names.vmstat("pswpout"))
-    for part in (queued, written):
-        if part.value is None:
-            return part
-    return Figure((queued.value or 0.0) - (written.value or 0.0))
+    return total(recording.delta(names.vmstat(key)) for key in keys)
 
 
 def _seconds(recording: Recording) -> Figure:
-    """Seconds between the two readings that a difference is made of."""
-    found = recording.counters.get(names.vmstat("pgsteal_anon"))
-    if found is None:
+    """Seconds between the two readings of pgsteal_anon."""
+    counter = recording.counters.get(names.vmstat("pgsteal_anon"))
+    if counter is None:
         return unknown("vmstat.pgsteal_anon is not in the trace")
     if recording.window.of_suite:
         return Figure(recording.window.seconds)
-    return Figure((found.last_ns - found.first_ns) / 1e9)
+    return Figure((counter.last_ns - counter.first_ns) / 1e9)

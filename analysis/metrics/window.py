@@ -14,8 +14,8 @@ METRICS: Final = (
         unit="s",
         direction="none",
         family="window",
-        definition="length of the measured window: of the repetition, or of the whole trace where the"
-        " suite did not record it",
+        definition="length of the measured window: the repetition, or the whole trace if another recorder"
+        " made it",
         source="the suite's repetition slice",
     ),
 )

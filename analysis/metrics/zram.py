@@ -1,59 +1,56 @@
-"""What zram holds at the end of the window: how well it compresses, how much needs no compressing."""
+"""What zram holds at the end of the window: compression ratio and same-filled pages."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from analysis.trace.figure import Figure, ratio, unknown
-from analysis.trace.recording import Recording
+from analysis.trace.recording import NO_PAGE_SIZE, Recording
 from foundation.contract import conventions as names
 from foundation.contract.metric import Metric
 from foundation.contract.needs import Needs
 
-_NEEDS: Final = Needs(zram=True)
-_SOURCE: Final = "mm_stat (Documentation/admin-guide/blockdev/zram.rst)"
+_metric = partial(
+    Metric,
+    unit="1",
+    direction="none",
+    family="zram",
+    source="mm_stat (Documentation/admin-guide/blockdev/zram.rst)",
+    needs=Needs(zram=True),
+)
 
 METRICS: Final = (
-    Metric(
-        name="zram_compression_ratio",
-        unit="1",
-        direction="none",
-        family="zram",
-        definition="orig_data_size / compr_data_size of all disks at the window's end (same-filled pages"
-        " count in the first and not in the second)",
-        source=_SOURCE,
-        needs=_NEEDS,
+    _metric(
+        "zram_compression_ratio",
+        definition="orig_data_size / compr_data_size over all disks at the end of the window (same-filled"
+        " pages count in the first and not in the second)",
     ),
-    Metric(
-        name="zram_same_filled_share",
-        unit="1",
-        direction="none",
-        family="zram",
-        definition="same_pages / stored pages of all disks at the window's end: pages filled with one"
-        " word, which are never compressed",
-        source=_SOURCE,
-        needs=_NEEDS,
+    _metric(
+        "zram_same_filled_share",
+        definition="same_pages / stored pages over all disks at the end of the window: pages that repeat"
+        " one word, of which zram stores the word only",
         scale="difference",
     ),
 )
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; unknown where no zram disk was polled or nothing is stored."""
+    """Figures of `METRICS`; unknown if no zram disk was polled or nothing is stored."""
     stored = _at_end(recording, "orig_data_size")
     compressed = _at_end(recording, "compr_data_size")
     same = _at_end(recording, "same_pages")
     page_size = recording.page_size
     return {
         "zram_compression_ratio": ratio(stored, compressed, zero="zram holds no compressed page"),
-        "zram_same_filled_share": unknown("the trace does not say the page size")
+        "zram_same_filled_share": unknown(NO_PAGE_SIZE)
         if page_size is None
         else ratio(same, stored, factor=page_size, zero="zram is empty"),
     }
 
 
 def _at_end(recording: Recording, field: str) -> Figure:
-    """Sum over all disks of a field of mm_stat at the window's end."""
+    """Sum of a field of mm_stat over all disks at the end of the window."""
     suffix = names.zram_mm_stat("", field)
     values = [
         counter.last

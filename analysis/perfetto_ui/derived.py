@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 from analysis.perfetto_ui.packets import CounterTrack, Slice, SliceTrack, Track
-from analysis.trace.recording import real, whole
+from analysis.trace.recording import as_float, as_int
 
 if TYPE_CHECKING:
     from analysis.trace_processor import TraceSession
@@ -86,7 +86,7 @@ def _slowest(switches: Sequence[Switch]) -> Switch | None:
 def derive(session: TraceSession) -> Derived:
     """The tracks and moments of a loaded trace. Tracks without recorded events are omitted."""
     ((start, length),) = _rows(session, "window", "SELECT ts, dur FROM reclaim_window")
-    window = Moment("repetition", whole(start), whole(length), "the whole repetition")
+    window = Moment("repetition", as_int(start), as_int(length), "the whole repetition")
     threads = _rows(session, "threads", "SELECT comm, tid, role FROM reclaim_thread WHERE role IS NOT NULL")
     switches = _switches(session)
     stalls = _stalls(session)
@@ -123,7 +123,12 @@ def _switches(session: TraceSession) -> list[Switch]:
     )
     return [
         Switch(
-            whole(index), whole(ts), whole(dur), str(package), str(state), None if ms is None else real(ms)
+            as_int(index),
+            as_int(ts),
+            as_int(dur),
+            str(package),
+            str(state),
+            None if ms is None else as_float(ms),
         )
         for index, ts, dur, package, state, ms in _rows(session, "switches", query)
     ]
@@ -136,7 +141,7 @@ def _stalls(session: TraceSession) -> list[Slice]:
         f" WHERE d.dur >= 0 AND COALESCE(d.role, '') NOT IN {_NOT_APP_ROLES} ORDER BY d.ts"
     )
     return [
-        Slice(whole(ts), whole(dur), f"{comm!s} {tid!s}")
+        Slice(as_int(ts), as_int(dur), f"{comm!s} {tid!s}")
         for ts, dur, comm, tid in _rows(session, "direct", query)
     ]
 
@@ -159,7 +164,7 @@ def _awake(session: TraceSession) -> dict[str, list[Slice]]:
     by_thread: dict[str, list[Slice]] = {}
     for comm, ts, dur in _rows(session, "kswapd", query):
         spans = by_thread.setdefault(str(comm), [])
-        start, end = whole(ts), whole(ts) + whole(dur)
+        start, end = as_int(ts), as_int(ts) + as_int(dur)
         if spans and spans[-1].ts + spans[-1].dur == start:
             start = spans.pop().ts
         spans.append(Slice(start, end - start, "awake"))
@@ -191,7 +196,7 @@ def _phases(awake: Sequence[Slice], direct: Sequence[Slice]) -> list[Slice]:
 
 def _queue(session: TraceSession) -> list[Track]:
     rows = [
-        (whole(ts), real(waiting), real(flight))
+        (as_int(ts), as_float(waiting), as_float(flight))
         for ts, waiting, flight in _rows(
             session, "queue", "SELECT ts, waiting, in_flight FROM reclaim_queue_depth ORDER BY ts"
         )
@@ -215,7 +220,7 @@ def _rates(session: TraceSession) -> list[Track]:
     tracks: list[Track] = []
     for name, key in ((SWAP_OUT, "pswpout"), (SWAP_IN, "pswpin")):
         samples = [
-            (whole(ts), real(value))
+            (as_int(ts), as_float(value))
             for ts, value in _rows(
                 session,
                 "counters",

@@ -1,8 +1,8 @@
-"""The suite's PerfettoSQL package: what reclaim is in a trace, as tables for any trace processor.
+"""The suite's PerfettoSQL package: reclaim in a trace, as tables for any trace processor.
 
 ``INCLUDE PERFETTO MODULE reclaim.kswapd`` works in every trace that `analysis.trace_processor` opens, in
-the offline Perfetto UI (`analysis.perfetto_ui`), and in a trace_processor_shell that was given the folder
-(``--add-sql-package analysis/sql/reclaim``). The columns are listed in docs/sql.md.
+the offline Perfetto UI (`analysis.perfetto_ui`), and in a trace_processor_shell started with
+``--add-sql-package analysis/sql/reclaim``. docs/sql.md lists the columns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FOLDER: Final = Path(__file__).parent / PACKAGE
 
 @functools.cache
 def modules() -> Mapping[str, str]:
-    """SQL text of each module by its name, such as ``reclaim.kswapd``; in the order of names."""
+    """SQL text of each module by its name, such as ``reclaim.kswapd``, sorted by name."""
     return MappingProxyType(
         {
             f"{PACKAGE}.{path.stem}": path.read_text(encoding="utf-8")

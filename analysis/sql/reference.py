@@ -12,7 +12,7 @@ from analysis.sql import PACKAGE, modules
 _HEAD: Final = f"""# PerfettoSQL: the package `{PACKAGE}`
 
 Made from the modules in `analysis/sql/{PACKAGE}/` by `python -m analysis reference sql`. The metrics of
-the suite stand on these tables, so a query of yours and a figure of the report mean the same.
+the suite are computed from these tables, so your query and a figure of the report mean the same.
 Times are in ns of the trace's clock (CLOCK_BOOTTIME in traces of the suite).
 
 ```sql
@@ -25,12 +25,12 @@ GROUP BY comm
 ORDER BY longest_ms DESC;
 ```
 
-| where | how the package gets there |
+| where | how to load the package |
 |---|---|
-| `python -m analysis open`, the UI's query page | it is there |
-| Python, `analysis.trace_processor.open_trace(PATH)` | it is there |
-| Python, Perfetto's client, `analysis.trace_processor.client.OfflineTraceProcessor(PATH)` | it is there |
-| a trace_processor_shell of your own | `--add-sql-package analysis/sql/{PACKAGE}` |
+| `python -m analysis open`, the UI's query page | already loaded |
+| Python, `analysis.trace_processor.open_trace(PATH)` | already loaded |
+| Python, Perfetto's client, `analysis.trace_processor.client.OfflineTraceProcessor(PATH)` | already loaded |
+| your own trace_processor_shell | `--add-sql-package analysis/sql/{PACKAGE}` |
 """
 
 _MODULE_COMMENT: Final = re.compile(r"\A((?:--.*\n)+)\n")
@@ -72,7 +72,7 @@ class Module:
 
 
 def described() -> tuple[Module, ...]:
-    """Every module. ValueError for one that is not written in the order that this file reads."""
+    """Every module. ValueError for one without the comments that this page is made from."""
     return tuple(_module(name, sql) for name, sql in modules().items())
 
 
@@ -89,7 +89,7 @@ def _module(name: str, sql: str) -> Module:
     head = _MODULE_COMMENT.match(sql)
     objects = tuple(_object(match.groupdict()) for match in _OBJECT.finditer(sql))
     if head is None or len(objects) != sql.count("CREATE PERFETTO "):
-        raise ValueError(f"module {name} has an object or a head without its comments")
+        raise ValueError(f"module {name}: the head or an object has no comment")
     return Module(name, _text(head[1]), objects)
 
 

@@ -13,7 +13,7 @@ _TEXT: Final = """\
 -- Role of a thread by its comm: reclaim (kswapd), compression (kcompressd and its ports),
 -- vendor_reclaim, writeback, or NULL.
 CREATE PERFETTO FUNCTION reclaim_role_of(
-  -- Name of the thread as the kernel cuts it, at 15 characters.
+  -- Name of the thread, truncated to 15 characters by the kernel.
   comm STRING
 )
 -- The role, or NULL for a thread without one.
@@ -30,7 +30,7 @@ SELECT
 def roles_sql() -> str:
     """The text of ``analysis/sql/reclaim/roles.sql``.
 
-    The file itself is complete, so that a trace_processor_shell takes the folder as it is.
+    The file is checked in, so that a trace_processor_shell can load the folder as it is.
     """
     cases = [f"    WHEN $comm REGEXP '{pattern}' THEN '{role}'" for role, pattern in PATTERNS.items()]
     return _TEXT.format(cases="\n".join(cases))

@@ -28,9 +28,9 @@ class PairValue:
 
 @dataclass(frozen=True)
 class Change:
-    """An effect as a reader knows it: the ratio variant / baseline, or the difference in the unit.
+    """An effect as reports show it: the ratio variant / baseline, or the difference in the unit.
 
-    ``low`` and ``high`` are the ends of its interval of exact ``level``; all None for one pair.
+    ``low`` and ``high`` are the ends of its interval, ``level`` is its exact level; None for one pair.
     """
 
     scale: Scale
@@ -44,8 +44,8 @@ class Change:
 class Effect:
     """Estimate, intervals and p on the working scale (natural log of the ratio, or difference).
 
-    ``wide`` is the 95 % interval and ``narrow`` the 90 % one of two one-sided tests; both
-    are None for one pair. ``spread`` is the standard deviation of the pair differences.
+    ``wide`` is the 95 % interval, ``narrow`` the 90 % interval of two one-sided tests; both are None
+    for one pair. ``spread`` is the standard deviation of the pair differences.
     """
 
     scale: Scale
@@ -57,7 +57,7 @@ class Effect:
     spread: float | None
 
     def shown(self, value: float) -> float:
-        """A value of the working scale as a reader knows it: a ratio, or a difference."""
+        """A value of the working scale as reports show it: a ratio, or a difference."""
         return math.exp(value) if self.scale == "ratio" else value
 
     @property
@@ -80,24 +80,28 @@ class Effect:
 
 
 def working_scale(wanted: Scale, values: Sequence[PairValue]) -> Scale:
-    """``difference`` where the metric asks for it or any value is 0 or below, else ``ratio``."""
+    """``difference`` if the metric asks for it or any value is 0 or below, else ``ratio``."""
     if wanted == "ratio" and all(value.baseline > 0 and value.variant > 0 for value in values):
         return "ratio"
     return "difference"
 
 
+def differences(values: Sequence[PairValue], scale: Scale) -> Floats:
+    """Pair differences on the working scale, shape (pairs,). ValueError for a ratio of values <= 0."""
+    sides = np.array([(value.baseline, value.variant) for value in values], dtype=np.float64).reshape(-1, 2)
+    if scale == "ratio":
+        if np.any(sides <= 0):
+            raise ValueError("a log ratio needs values above 0")
+        sides = np.log(sides)
+    result: Floats = sides[:, 1] - sides[:, 0]
+    return result
+
+
 def effect_of(values: Sequence[PairValue], scale: Scale) -> Effect:
     """The effect over at least one pair. ValueError for none, or a ratio of values not above 0."""
-    baseline = np.array([value.baseline for value in values], dtype=np.float64)
-    variant = np.array([value.variant for value in values], dtype=np.float64)
-    if scale == "ratio":
-        if np.any(baseline <= 0) or np.any(variant <= 0):
-            raise ValueError("a log ratio needs values above 0")
-        differences: Floats = np.log(variant) - np.log(baseline)
-    else:
-        differences = variant - baseline
-    flips = SignFlips(differences)
-    estimate = hodges_lehmann(differences)
+    of_pairs = differences(values, scale)
+    flips = SignFlips(of_pairs)
+    estimate = hodges_lehmann(of_pairs)
     return Effect(
         scale=scale,
         pairs=flips.pairs,
@@ -105,12 +109,12 @@ def effect_of(values: Sequence[PairValue], scale: Scale) -> Effect:
         wide=_holding(flips.interval(LEVEL), estimate),
         narrow=_holding(flips.interval(EQUIVALENCE_LEVEL), estimate),
         p=flips.p_value(),
-        spread=float(np.std(differences, ddof=1)) if flips.pairs > 1 else None,
+        spread=float(np.std(of_pairs, ddof=1)) if flips.pairs > 1 else None,
     )
 
 
 def _holding(interval: Interval | None, estimate: float) -> Interval | None:
-    """The interval, widened where the estimate (another statistic) lies outside it."""
+    """The interval, widened if the estimate (another statistic) lies outside it."""
     if interval is None:
         return None
     return Interval(min(interval.low, estimate), max(interval.high, estimate), interval.level)
@@ -119,8 +123,8 @@ def _holding(interval: Interval | None, estimate: float) -> Interval | None:
 def practical_threshold(relative: float, scale: Scale, values: Sequence[PairValue]) -> float:
     """The metric's relative threshold on the working scale.
 
-    For ratios log(1 + t), to both sides alike, so that swapping the variants swaps the
-    verdict; for differences the share of the baseline's median.
+    For ratios log(1 + t) in both directions, so that swapping the variants swaps the verdict; for
+    differences that share of the baseline's median.
     """
     if scale == "ratio":
         return math.log1p(relative)

@@ -10,8 +10,8 @@ from analysis.stats.signflip import Floats
 def hodges_lehmann(differences: Floats) -> float:
     """Median of the Walsh averages (d_i + d_j) / 2 for i <= j, in the unit of the differences.
 
-    One outlying pair moves it little (breakdown point 0.29), and on normal differences it
-    needs 5 % more pairs than the mean does (J. L. Hodges, E. L. Lehmann, 1963).
+    Robust against an outlying pair (breakdown point 0.29); on normal differences it needs 5 % more
+    pairs than the mean (J. L. Hodges, E. L. Lehmann, 1963). ValueError without a difference.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or values.size == 0:

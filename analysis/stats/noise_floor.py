@@ -1,22 +1,22 @@
-"""The noise floor: what one kernel under two names shows."""
+"""The noise floor: how much one kernel under two names differs from itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from analysis.stats.effect import PairValue, effect_of, working_scale
+from analysis.stats.effect import PairValue, differences, effect_of, working_scale
 from foundation.comparison import Scale
 
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """One metric of an A/A comparison, on the scale named (log ratio, or difference in the unit).
+    """One metric of an A/A comparison on ``scale`` (log ratio, or difference in the unit).
 
-    ``typical`` is the median size of a pair difference, ``spread`` their standard
-    deviation, ``bias`` the estimated effect, with ``low`` and ``high`` its 95 % interval;
-    it must hold 0. An effect of another campaign smaller than ``typical`` is inside what
-    two boots of the same kernel differ by.
+    ``typical`` is the median absolute pair difference, ``spread`` their standard deviation, ``bias``
+    the estimated effect, ``low`` and ``high`` its 95 % interval, which must contain 0. An effect of
+    another campaign below ``typical`` is no larger than the difference of two boots of one kernel.
     """
 
     scenario: str
@@ -40,16 +40,13 @@ def noise_floor(
         return None
     scale = working_scale(wanted, values)
     effect = effect_of(values, scale)
-    sizes = sorted(abs(effect_of([value], scale).estimate) for value in values)
-    middle = len(sizes) // 2
-    typical = sizes[middle] if len(sizes) % 2 else (sizes[middle - 1] + sizes[middle]) / 2
     return NoiseFloor(
         scenario=scenario,
         metric=metric,
         variant=variant,
         scale=scale,
         pairs=effect.pairs,
-        typical=typical,
+        typical=median(abs(difference) for difference in differences(values, scale).tolist()),
         spread=effect.spread,
         bias=effect.estimate,
         low=effect.wide.low if effect.wide else None,

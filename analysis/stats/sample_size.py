@@ -1,12 +1,13 @@
-"""How many pairs a decision takes, and how large an effect a number of pairs can decide.
+"""How many pairs a decision needs, and how large an effect a number of pairs can detect.
 
-Planning figures, not tests: they take the pair differences as normal with the observed
-spread, and use Student's t where the test itself is exact. The relative efficiency of the
+Planning figures, not tests: they assume normal pair differences with the observed spread, and
+use Student's t where the test itself is exact. The relative efficiency of the
 sign-flip test on the sum is 1 against t on normal differences.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import cache
 from typing import Final
@@ -16,25 +17,22 @@ from scipy.stats import t as student
 
 from analysis.stats.signflip import Floats
 
-#: Below this many valid pairs nothing is decided: at 5 the smallest p is 0.0625.
+#: Fewer valid pairs decide nothing: with 5 the smallest p is 0.0625.
 MIN_PAIRS: Final = 6
-#: The chance of a decision that the planning figures aim at.
+#: Probability of a decision that the planning figures aim at.
 POWER: Final = 0.80
-#: Beyond this many pairs a campaign is not a plan any more.
+#: More pairs than this are not a plan.
 MAX_PAIRS: Final = 1000
 
 
 def smallest_p(pairs: int) -> float:
-    """The p below which no data can bring the exact two-sided test (2 / 2^n)."""
+    """The smallest p that the exact two-sided test can reach (2 / 2^n)."""
     return min(1.0, 2.0 / 2.0**pairs)
 
 
 def pairs_for_p(alpha: float, tests: int) -> int:
     """Fewest pairs with which the smallest of ``tests`` p values can pass Holm at ``alpha``."""
-    pairs = MIN_PAIRS
-    while smallest_p(pairs) * tests >= alpha:
-        pairs += 1
-    return pairs
+    return next(n for n in itertools.count(MIN_PAIRS) if smallest_p(n) * tests < alpha)
 
 
 @cache
@@ -46,7 +44,7 @@ def _standard_errors(tail: float) -> Floats:
 
 
 def pairs_for_distance(distance: float, spread: float, tail: float) -> int | None:
-    """Fewest pairs that tell ``distance`` from 0 with probability `POWER`.
+    """Fewest pairs that distinguish ``distance`` from 0 with probability `POWER`.
 
     ``spread`` is the standard deviation of the pair differences in the unit of ``distance``,
     ``tail`` the one-sided level of the test. None beyond `MAX_PAIRS`.
@@ -63,9 +61,9 @@ def pairs_needed(
 ) -> int | None:
     """Pairs of a new campaign that would decide, if effect and spread are as observed.
 
-    All on the working scale. An effect beyond the threshold must be told from the
-    threshold at ``alpha``, and from 0 at ``alpha / tests``; one inside it must have its
-    90 % interval inside. Never fewer than ``have + 1``. None beyond `MAX_PAIRS`.
+    All on the working scale. An effect beyond the threshold must be distinguished from the threshold
+    at ``alpha``, and from 0 at ``alpha / tests``; one inside it must have its 90 % interval inside.
+    At least ``have + 1``. None beyond `MAX_PAIRS`.
     """
     size = abs(effect)
     if size > threshold:
@@ -76,9 +74,8 @@ def pairs_needed(
         ]
     else:
         wanted = [pairs_for_distance(threshold - size, spread, alpha), MIN_PAIRS]
-    if any(number is None for number in wanted):
-        return None
-    return max(have + 1, *(number for number in wanted if number is not None))
+    known = [number for number in wanted if number is not None]
+    return max(have + 1, *known) if len(known) == len(wanted) else None
 
 
 def detectable_effect(
@@ -86,7 +83,7 @@ def detectable_effect(
 ) -> float | None:
     """Smallest effect that ``pairs`` would call a change with probability `POWER`.
 
-    On the working scale. None where no effect, however large, can reach ``alpha``.
+    On the working scale. None if no effect, however large, can reach ``alpha``.
     """
     if pairs < pairs_for_p(alpha, tests) or pairs > MAX_PAIRS:
         return None

@@ -1,10 +1,10 @@
 """The exact sign-flip test over pairs, and the interval that inverts it.
 
 Under the null hypothesis that the pair differences are symmetric about a value, the sign
-of each (difference - value) is arbitrary: a randomised order inside the pairs makes it so.
+of each (difference - value) is arbitrary, because the order within pairs is randomised.
 The statistic is the sum. Flipping the signs of a subset A makes the sum at least as large
-as observed exactly if mean(A) <= value, so that counting subset means answers the test for
-every value at once, and its inversion is a pair of order statistics of the subset means
+as observed if and only if mean(A) <= value. Counting subset means therefore answers the test
+for every value at once, and its inversion is a pair of order statistics of the subset means
 (J. A. Hartigan, Using subsample values as typical values, JASA 64, 1969).
 """
 
@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Up to this many pairs all 2^n assignments of signs are counted.
+#: Up to this many pairs all 2^n sign assignments are counted.
 EXACT_MAX_PAIRS: Final = 16
-#: Beyond it, this many random assignments are drawn; p is (b + 1) / (m + 1).
+#: With more, this many random assignments are drawn; p is (b + 1) / (m + 1).
 SAMPLED_ASSIGNMENTS: Final = 49_999
 SAMPLING_SEED: Final = 20_250_430
 
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval; ``level`` is the exact one that the number of pairs allows."""
+    """A confidence interval; ``level`` is its exact level, which depends on the number of pairs."""
 
     low: float
     high: float
@@ -35,10 +35,10 @@ class Interval:
 
 
 class SignFlips:
-    """All (or, beyond 16, many) assignments of signs to ``differences``.
+    """All sign assignments of ``differences``; a random sample of them beyond `EXACT_MAX_PAIRS`.
 
-    ``total`` is the number of assignments counted, an assignment and its mirror image as
-    one: no p value is below ``1 / total``.
+    ``total`` is the number of assignments counted, an assignment and its mirror image as one: no p
+    value is below ``1 / total``. ValueError for no difference, or one that is not finite.
     """
 
     def __init__(self, differences: Floats) -> None:
@@ -60,7 +60,7 @@ class SignFlips:
         self._means = np.sort(-means if mirrored else means)
 
     def p_value(self, hypothesis: float = 0.0) -> float:
-        """Two-sided p of "the differences are symmetric about ``hypothesis``"."""
+        """Two-sided p of the hypothesis that the differences are symmetric about this value."""
         slack = 1e-12 * max(self._scale, abs(hypothesis))
         below = int(np.searchsorted(self._means, hypothesis + slack, side="right"))
         above = self._means.size - int(np.searchsorted(self._means, hypothesis - slack, side="left"))
@@ -70,23 +70,22 @@ class SignFlips:
     def interval(self, level: float) -> Interval | None:
         """All hypotheses with p > 1 - level, as a closed interval.
 
-        Where the pairs are too few for ``level``, the widest interval that they allow (their
-        range), with its own lower level. None for one pair.
+        With too few pairs for ``level`` it is the widest interval that they allow (their range), with
+        its own lower level. None for one pair.
         """
         if self.pairs < 2:
             return None
-        rank = int(np.floor((1.0 - level) * self.total * (1 + 1e-12)))
-        rank = max(1, rank)
+        rank = max(1, int(np.floor((1.0 - level) * self.total * (1 + 1e-12))))
         position = max(0, rank - 1 - self._unflipped)
         low, high = self._means[position], self._means[self._means.size - 1 - position]
         return Interval(float(low), float(high), 1.0 - rank / self.total)
 
 
 def _canonical(values: Floats) -> tuple[Floats, bool]:
-    """The values in an order that neither their own order nor their sign can change.
+    """The values in an order that depends on neither their own order nor their sign.
 
-    Rounding and drawn assignments then give the same answer for the same pairs in another
-    order, and the mirrored answer for swapped variants.
+    Rounding and random sampling then give the same answer for the same pairs in another order, and
+    the mirrored answer for swapped variants. The flag marks mirrored values.
     """
     upright, mirrored = np.sort(values), np.sort(-values)
     swap = tuple(mirrored) > tuple(upright)
@@ -94,7 +93,7 @@ def _canonical(values: Floats) -> tuple[Floats, bool]:
 
 
 def _proper_subset_means(values: Floats) -> Floats:
-    """Means of all subsets but the empty and the full one: 2^n - 2 of them."""
+    """Means of all subsets except the empty and the full one, shape (2^n - 2,)."""
     sums = np.zeros(1)
     sizes = np.zeros(1)
     for value in values:
@@ -105,7 +104,7 @@ def _proper_subset_means(values: Floats) -> Floats:
 
 
 def _sampled_subset_means(values: Floats) -> tuple[Floats, int]:
-    """Means of drawn subsets and of their complements, and how often nothing was flipped."""
+    """Means of random subsets and of their complements, and how many samples flipped no or every sign."""
     draw = np.random.default_rng(SAMPLING_SEED)
     flipped = draw.integers(0, 2, size=(SAMPLED_ASSIGNMENTS, values.size), dtype=np.int8).astype(bool)
     sizes = flipped.sum(axis=1)

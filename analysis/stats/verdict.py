@@ -1,4 +1,4 @@
-"""The rule that turns an effect into a verdict. Fixed before any data; pure."""
+"""The rule that turns an effect into a verdict: fixed before any data, a pure function."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from foundation.comparison import Direction
 
 Word = Literal["IMPROVED", "REGRESSED", "CHANGED", "SAME", "UNDECIDED"]
 
-#: More void pairs than this share, and nothing is decided.
+#: Nothing is decided if a larger share of pairs is void.
 MAX_VOID_SHARE: Final = 0.20
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known about a comparison besides the effect itself.
+    """What is known about a comparison apart from the effect itself.
 
-    Counts are pairs of one scenario and comparison: ``planned``, ``finished`` (both blocks
-    ended, however), ``void``, ``failed`` (a kernel failure), and ``missing`` (valid, but
-    the metric could not be known in one of the blocks).
+    Counts are pairs of one scenario and comparison: ``planned``, ``finished`` (both blocks ended, with
+    any outcome), ``void``, ``failed`` (a kernel failure), and ``missing`` (valid, but the metric is
+    unknown in one of the blocks).
     """
 
     planned: int
@@ -40,7 +40,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, why it is that word, and for UNDECIDED the pairs of a campaign that would decide."""
+    """A word, its reason, and for UNDECIDED how many pairs would decide."""
 
     word: Word
     reason: str
@@ -59,26 +59,41 @@ def decide(
 ) -> Verdict:
     """Judge one metric.
 
-    ``threshold`` is on the effect's working scale; ``p_adjusted`` is Holm's p of a primary
-    or the plain p of an exploratory metric; ``tests`` is how many were adjusted together.
+    ``threshold`` is on the effect's working scale; ``p_adjusted`` is Holm's p of a primary or the plain
+    p of an exploratory metric; ``tests`` is how many were adjusted together.
     """
     obstacle = _obstacle(effect, situation)
     if obstacle is not None or effect is None or effect.wide is None or effect.narrow is None:
         return Verdict("UNDECIDED", obstacle or "no pair with a value", None)
-    if p_adjusted is not None and p_adjusted < alpha:
+    significant = p_adjusted is not None and p_adjusted < alpha
+    if significant:
         if effect.wide.low > threshold:
             return Verdict(_change(direction, "up"), "the interval lies above the threshold")
         if effect.wide.high < -threshold:
             return Verdict(_change(direction, "down"), "the interval lies below the threshold")
     if -threshold <= effect.narrow.low and effect.narrow.high <= threshold:
         return Verdict("SAME", "the 90 % interval lies inside the threshold")
-    return _undecided(
-        effect,
+    if significant:
+        why = "there is a difference, but the interval reaches inside the threshold"
+    elif effect.pairs < pairs_for_p(alpha, tests):
+        floor = smallest_p(effect.pairs) * tests
+        why = f"with {effect.pairs} pairs and {tests} primaries p_holm cannot be below {floor:.3f}"
+    elif abs(effect.estimate) <= threshold:
+        why = "no difference shown, but the 90 % interval reaches beyond the threshold"
+    else:
+        why = f"p is not below {alpha:g}"
+    needed = pairs_needed(
+        effect=effect.estimate,
+        spread=effect.spread or 0.0,
         threshold=threshold,
         alpha=alpha,
         tests=tests,
-        apart=p_adjusted is not None and p_adjusted < alpha,
+        have=effect.pairs,
     )
+    outlook = (
+        f"about {needed} pairs would decide" if needed else f"more than {MAX_PAIRS} pairs would be needed"
+    )
+    return Verdict("UNDECIDED", f"{why}; {outlook}", needed)
 
 
 def _change(direction: Direction, way: Literal["up", "down"]) -> Word:
@@ -89,7 +104,7 @@ def _change(direction: Direction, way: Literal["up", "down"]) -> Word:
 
 
 def _obstacle(effect: Effect | None, situation: Situation) -> str | None:
-    """Why no effect, whatever it is, may be judged; None if it may."""
+    """Why no effect can be judged, whatever it is; None if it can."""
     if situation.failed:
         return f"the kernel failed in {situation.failed} of {situation.finished} finished pairs"
     if situation.finished < situation.planned:
@@ -107,28 +122,3 @@ def _obstacle(effect: Effect | None, situation: Situation) -> str | None:
     if pairs < MIN_PAIRS:
         return f"{pairs} valid pairs; fewer than {MIN_PAIRS} are exploratory and decide nothing"
     return None
-
-
-def _undecided(effect: Effect, *, threshold: float, alpha: float, tests: int, apart: bool) -> Verdict:
-    spread = effect.spread or 0.0
-    needed = pairs_needed(
-        effect=effect.estimate,
-        spread=spread,
-        threshold=threshold,
-        alpha=alpha,
-        tests=tests,
-        have=effect.pairs,
-    )
-    if apart:
-        why = "there is a difference, but the interval reaches inside the threshold"
-    elif effect.pairs < pairs_for_p(alpha, tests):
-        floor = smallest_p(effect.pairs) * tests
-        why = f"with {effect.pairs} pairs and {tests} primaries p_holm cannot be below {floor:.3f}"
-    elif abs(effect.estimate) <= threshold:
-        why = "no difference shown, but the 90 % interval reaches beyond the threshold"
-    else:
-        why = f"p is not below {alpha:g}"
-    ahead = (
-        f"about {needed} pairs would decide" if needed else f"more than {MAX_PAIRS} pairs would be needed"
-    )
-    return Verdict("UNDECIDED", f"{why}; {ahead}", needed)

@@ -1,14 +1,17 @@
-"""What a family says of one metric: a value, or why there is none."""
+"""The figure of one metric: a value, or why there is none."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from foundation.contract.metric import Metric
 
 
 @dataclass(frozen=True)
 class Figure:
-    """``value`` None: unknown, because of ``reason``. A reason beside a value is a caution."""
+    """``value`` None: unknown, because of ``reason``. With a value, ``reason`` is a caution."""
 
     value: float | None
     reason: str | None = None
@@ -19,18 +22,38 @@ class Figure:
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.value} is not a figure")
 
+    def cautioned(self, caution: str | None) -> Figure:
+        """The same value with this caution; unchanged if it is unknown or there is no caution."""
+        return self if self.value is None or caution is None else Figure(self.value, caution)
+
 
 def unknown(reason: str) -> Figure:
     """No value, and why."""
     return Figure(None, reason)
 
 
-def ratio(above: Figure, below: Figure, *, zero: str, factor: float = 1.0) -> Figure:
-    """``factor`` * above / below; unknown if either is, or if ``below`` is 0 (``zero`` says why)."""
-    for part in (above, below):
+def all_unknown(metrics: Iterable[Metric], reason: str) -> dict[str, Figure]:
+    """Every one of these metrics unknown, by name, for one reason."""
+    return {metric.name: unknown(reason) for metric in metrics}
+
+
+def total(parts: Iterable[Figure]) -> Figure:
+    """The sum; the first part that is unknown makes it unknown."""
+    value = 0.0
+    for part in parts:
         if part.value is None:
             return part
-    if above.value is None or below.value is None or below.value == 0:
+        value += part.value
+    return Figure(value)
+
+
+def ratio(above: Figure, below: Figure, *, zero: str, factor: float = 1.0) -> Figure:
+    """``factor`` * above / below; unknown if either is, or for the reason ``zero`` if ``below`` is 0."""
+    if above.value is None:
+        return above
+    if below.value is None:
+        return below
+    if below.value == 0:
         return unknown(zero)
     return Figure(factor * above.value / below.value, above.reason or below.reason)
 

@@ -1,4 +1,4 @@
-"""Whether a trace file is whole, read from its bytes: the engine says nothing of a cut or damaged one."""
+"""Whether a trace file is whole, from its bytes: the engine reports neither truncation nor damage."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _HEAD: Final = 1 << 16
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the bytes of a trace say.
+    """Facts from the bytes of a trace.
 
-    ``damage`` holds a line for each thing that makes the file less than what was recorded.
-    ``page_size`` is in bytes, None where the trace does not say it.
+    ``damage`` holds a line for each reason why the file is less than what was recorded.
+    ``page_size`` is in bytes, None if the trace does not contain it.
     """
 
     kind: Kind
@@ -67,22 +67,22 @@ def _judge(content: mmap.mmap | bytes, head: bytes) -> FileFacts:
     if head[0] == PACKET_TAG:
         return _walk(content)
     if head.lstrip()[:1] == b"<":
-        whole = content.find(_HTML_END) >= 0
-        damage = () if whole else ("the HTML file ends before its END TRACE mark: it was cut",)
+        complete = content.find(_HTML_END) >= 0
+        damage = () if complete else ("the HTML file ends before its END TRACE mark: it was cut",)
         return FileFacts("systrace html", 0, None, damage + _overwritten(head))
     if b"# tracer:" in head or b"TRACE:" in head[:64]:
-        whole = content[-1:] == b"\n"
-        damage = () if whole else ("the last line has no end: the file was cut",)
+        complete = content[-1:] == b"\n"
+        damage = () if complete else ("the last line has no end: the file was cut",)
         return FileFacts("ftrace text", 0, None, damage + _overwritten(head))
     return FileFacts("other", 0, None, ())
 
 
 def _overwritten(head: bytes) -> tuple[str, ...]:
-    found = _ENTRIES.search(head)
-    if found is None or found[1] == found[2]:
+    entries = _ENTRIES.search(head)
+    if entries is None or entries[1] == entries[2]:
         return ()
-    lost = int(found[2]) - int(found[1])
-    return (f"{lost} of {int(found[2])} ftrace events were overwritten",)
+    lost = int(entries[2]) - int(entries[1])
+    return (f"{lost} of {int(entries[2])} ftrace events were overwritten",)
 
 
 def _walk(content: mmap.mmap | bytes) -> FileFacts:
@@ -94,6 +94,6 @@ def _walk(content: mmap.mmap | bytes) -> FileFacts:
             packets += 1
             if packet.HasField("system_info") and packet.system_info.page_size:
                 page_size = packet.system_info.page_size
-    except DamagedPacket as found:
-        damage = (str(found),)
+    except DamagedPacket as error:
+        damage = (str(error),)
     return FileFacts("perfetto", packets, page_size, damage)

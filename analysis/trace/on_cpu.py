@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from analysis.trace.recording import Recording, Window, sql_list, sql_of, whole
+from analysis.trace.recording import Recording, Window, as_int
 from foundation.contract.cpu_time import OnCpu
 
 
 def on_cpu(recording: Recording, utids: list[int], window: Window | None = None) -> dict[int, OnCpu]:
-    """CPU time of threads by utid; zeros for one that was not on a CPU in the window."""
+    """CPU time of threads by utid, in ``window`` (None: the measured one); zeros for one that never ran."""
     within = window or recording.window
-    query = sql_of(
-        __file__,
-        "thread_cpu",
-        utids=sql_list(utids),
-        begin=within.begin,
-        end=within.end,
-        trace_end=recording.bounds[1],
-    )
-    found = {
-        whole(utid): OnCpu(whole(ns), whole(intervals))
-        for utid, ns, intervals in recording.session.rows(query)
-    }
-    return dict.fromkeys(utids, OnCpu(0, 0)) | found
+    rows = recording.query(__file__, "thread_cpu", utids=utids, begin=within.begin, end=within.end)
+    ran = {as_int(utid): OnCpu(as_int(ns), as_int(intervals)) for utid, ns, intervals in rows}
+    return dict.fromkeys(utids, OnCpu(0, 0)) | ran

@@ -1,4 +1,4 @@
-"""CPU times of a trace's threads, held against their schedstat counters."""
+"""CPU times of a trace's threads, checked against their schedstat counters."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from foundation.contract.cpu_time import EDGE_NS, contradiction
 
 
 def disagreements(recording: Recording) -> list[str]:
-    """A line for each thread that `contradiction` refuses; empty if none is known.
+    """A line for each thread whose two CPU times contradict each other (`contradiction`).
 
-    Only the suite's own windows are checked: their counters were read at the edges.
+    Only windows of the suite are checked: their counters were read at the edges.
     """
     window = recording.window
     if not window.of_suite or not recording.has_sched:
@@ -20,7 +20,7 @@ def disagreements(recording: Recording) -> list[str]:
     wider = Window(window.begin - EDGE_NS, window.end + EDGE_NS, of_suite=True)
     utids = [thread.utid for thread in by_tid.values()]
     inside, around = on_cpu(recording, utids), on_cpu(recording, utids, wider)
-    found = []
+    contradictions = []
     for counter in recording.counters:
         parsed = names.parse_schedstat(counter)
         if parsed is None or parsed[2] != "run_ns":
@@ -32,5 +32,5 @@ def disagreements(recording: Recording) -> list[str]:
         thread = by_tid.get(tid)
         seen = (None, 0) if thread is None else (inside[thread.utid], around[thread.utid].ns)
         reason = contradiction(comm, schedstat_ns, *seen)
-        found += [reason] if reason else []
-    return found
+        contradictions += [reason] if reason else []
+    return contradictions

@@ -1,4 +1,4 @@
--- The kernel's counters under one set of names, whoever recorded them.
+-- The kernel's counters under one set of names, whichever recorder read them.
 
 -- Counter tracks by the suite's names: vmstat.KEY (pages or events), meminfo.KEY_kb,
 -- psi.RESOURCE.LINE_total_us, schedstat.COMM-TID.FIELD, zramN.mm_stat.FIELD.
@@ -7,9 +7,9 @@ CREATE PERFETTO TABLE reclaim_counter_track (
   track_id JOINID(track.id),
   -- Name of the counter.
   name STRING,
-  -- What its values are multiplied by: PSI is in ns in Perfetto's own counters.
+  -- Factor for its values: Perfetto's own PSI counters are in ns.
   factor DOUBLE,
-  -- 1 where the suite sampled it exactly at the edges of the window, 0 where Perfetto polled it.
+  -- 1 if the suite sampled it exactly at the edges of the window, 0 if Perfetto polled it.
   of_suite LONG
 )
 AS

@@ -1,11 +1,11 @@
--- CPU time of the threads that have a role in reclaim.
+-- CPU time of the threads with a role in reclaim.
 
 INCLUDE PERFETTO MODULE reclaim.threads;
 
 INCLUDE PERFETTO MODULE reclaim.window;
 
--- Time on a CPU and time runnable without one, of each thread with a role, in the measured
--- window; an interval that crosses an edge is cut there. A thread that never ran has no row.
+-- Run time and run delay of each thread with a role in the measured window; an interval that
+-- crosses an edge is cut there. A thread that never ran has no row.
 CREATE PERFETTO VIEW reclaim_cpu (
   -- The thread.
   utid JOINID(thread.id),

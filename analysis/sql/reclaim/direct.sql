@@ -1,19 +1,19 @@
--- Direct reclaim: threads that free memory themselves before they get theirs.
+-- Direct reclaim: reclaim by the thread that asked for memory.
 
 INCLUDE PERFETTO MODULE reclaim.threads;
 
 -- Outermost direct reclaims of all threads, in the whole trace. Needs
 -- mm_vmscan_direct_reclaim_begin and mm_vmscan_direct_reclaim_end.
 CREATE PERFETTO TABLE reclaim_direct (
-  -- Number of the slice.
+  -- Id of the slice.
   id JOINID(slice.id),
-  -- Begin.
+  -- Start.
   ts TIMESTAMP,
-  -- Length; -1 where the end was not recorded.
+  -- Length; -1 if the end was not recorded.
   dur DURATION,
   -- The thread that reclaims.
   utid JOINID(thread.id),
-  -- Its role in reclaim. The suite's figures leave the roles reclaim and compression out.
+  -- Its role in reclaim. The suite's figures exclude the roles reclaim and compression.
   role STRING
 )
 AS
@@ -29,11 +29,11 @@ WHERE
   )
 ORDER BY s.ts;
 
--- How many threads are inside a direct reclaim; a row for each change.
+-- Number of threads in direct reclaim; a row for each change.
 CREATE PERFETTO VIEW reclaim_direct_depth (
-  -- From here on.
+  -- Start of this value.
   ts TIMESTAMP,
-  -- Threads inside a direct reclaim, without those of roles reclaim and compression.
+  -- Threads in direct reclaim, without those of roles reclaim and compression.
   threads LONG
 )
 AS

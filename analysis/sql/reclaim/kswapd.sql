@@ -1,13 +1,13 @@
--- When kswapd is awake, and when it is pushed off its CPU.
+-- When kswapd is awake, and when a compression thread preempts it.
 
 INCLUDE PERFETTO MODULE reclaim.threads;
 
--- From each wake of kswapd to its next sleep. kswapd says "wake" again for each round of
--- balancing, so one stay awake may be several adjoining rows. At the edges of the trace: a
--- thread whose first event is a sleep was awake from the trace's begin, one whose last event is
--- a wake is awake to the trace's end. Needs mm_vmscan_kswapd_wake and mm_vmscan_kswapd_sleep.
+-- From each wake-up of kswapd to its next sleep. kswapd emits a wake event for each round of
+-- balancing, so one time awake can be several adjacent rows. At the edges of the trace: a thread
+-- whose first event is a sleep was awake from the start of the trace, one whose last event is a
+-- wake is awake until its end. Needs mm_vmscan_kswapd_wake and mm_vmscan_kswapd_sleep.
 CREATE PERFETTO TABLE reclaim_kswapd_awake (
-  -- Begin.
+  -- Start.
   ts TIMESTAMP,
   -- Length.
   dur DURATION,
@@ -15,7 +15,7 @@ CREATE PERFETTO TABLE reclaim_kswapd_awake (
   utid JOINID(thread.id)
 )
 AS
-WITH said AS (
+WITH event AS (
   SELECT
     e.utid,
     e.ts,
@@ -28,19 +28,19 @@ WITH said AS (
     e.name IN ('mm_vmscan_kswapd_wake', 'mm_vmscan_kswapd_sleep')
     AND t.role = 'reclaim'
 )
-SELECT ts, until - ts AS dur, utid FROM said
+SELECT ts, until - ts AS dur, utid FROM event
 WHERE awake
 UNION ALL
-SELECT start_ts, ts - start_ts, utid FROM said
+SELECT start_ts, ts - start_ts, utid FROM event
 CROSS JOIN trace_bounds
 WHERE n = 1 AND NOT awake
 ORDER BY ts;
 
--- Times that kswapd stood still, still runnable, because a compression thread took its CPU.
+-- Times in which kswapd was runnable but preempted by a compression thread.
 CREATE PERFETTO VIEW reclaim_kswapd_preempted (
-  -- When it was pushed off.
+  -- When it was preempted.
   ts TIMESTAMP,
-  -- Until it ran again; -1 where the trace ends first.
+  -- Until it ran again; -1 if the trace ends first.
   dur DURATION,
   -- The kswapd thread.
   utid JOINID(thread.id),

@@ -1,27 +1,27 @@
--- The queue in front of the compression thread. Needs the tracepoints kcompressd_queue and
+-- The queue of the compression thread. Needs the tracepoints kcompressd_queue and
 -- kcompressd_done of the suite's compression threads, recorded on request.
 
--- One row for each offer and for each page that the thread was done with.
+-- One row for each page offered to the queue, and one for each page that the thread finished.
 CREATE PERFETTO TABLE reclaim_queue_event (
   -- When.
   ts TIMESTAMP,
-  -- 0: a page was offered to the queue; 1: the thread was done with a page.
+  -- 0: a page was offered to the queue; 1: the thread finished a page.
   done LONG,
-  -- Pages waiting just after the offer; NULL for done.
+  -- Pages in the queue right after the offer; NULL for done.
   depth LONG,
-  -- Whether the offer was taken; NULL for done. If not, the offering thread compresses itself.
+  -- Whether the page was queued; NULL for done. If not, the offering thread compresses it itself.
   accepted LONG,
-  -- From the offer to the begin of the compression; NULL for offers.
+  -- From the offer to the start of the compression; NULL for offers.
   wait_ns LONG,
-  -- From begin to end of the compression; NULL for offers.
+  -- From the start to the end of the compression; NULL for offers.
   compress_ns LONG,
-  -- Whether the page is filled with one repeated word; NULL for offers.
+  -- Whether the page is same-filled; NULL for offers.
   same_filled LONG,
-  -- Whether the page was mapped again before its compression began; NULL for offers.
+  -- Whether the page was mapped again before its compression started; NULL for offers.
   mapped_at_start LONG,
   -- Whether the page was mapped again by the time it was stored; NULL for offers.
   mapped_meanwhile LONG,
-  -- Not 0 where the page could not be stored; NULL for offers.
+  -- Not 0 if the page could not be stored; NULL for offers.
   error LONG
 )
 AS
@@ -40,15 +40,15 @@ FROM ftrace_event
 WHERE name IN ('kcompressd_queue', 'kcompressd_done')
 ORDER BY ts;
 
--- Pages that went through the queue, by the three times of their way.
+-- Pages that went through the queue, with the three times of each.
 CREATE PERFETTO VIEW reclaim_queue_page (
   -- When the page was offered.
   offer_ts TIMESTAMP,
-  -- When its compression began.
+  -- When its compression started.
   begin_ts TIMESTAMP,
   -- When it was stored.
   end_ts TIMESTAMP,
-  -- Whether it is filled with one repeated word.
+  -- Whether it is same-filled.
   same_filled LONG,
   -- Whether it was mapped again by the time it was stored.
   mapped_meanwhile LONG
@@ -63,14 +63,14 @@ SELECT
 FROM reclaim_queue_event
 WHERE done;
 
--- How many pages wait and are in flight; a row for each change. Pages that are never finished
--- in the trace are not counted: their offer cannot be told from a refused one's.
+-- Pages waiting and in flight; a row for each change. Pages that are never finished in the trace
+-- are not counted: their offer looks like a refused one.
 CREATE PERFETTO VIEW reclaim_queue_depth (
-  -- From here on.
+  -- Start of these values.
   ts TIMESTAMP,
-  -- Pages offered whose compression has not begun.
+  -- Pages queued whose compression has not started.
   waiting LONG,
-  -- Pages offered that are not stored yet: still in memory, although unmapped.
+  -- Pages queued and not stored yet: unmapped, but still in memory.
   in_flight LONG
 )
 AS

@@ -4,7 +4,7 @@
 -- Role of a thread by its comm: reclaim (kswapd), compression (kcompressd and its ports),
 -- vendor_reclaim, writeback, or NULL.
 CREATE PERFETTO FUNCTION reclaim_role_of(
-  -- Name of the thread as the kernel cuts it, at 15 characters.
+  -- Name of the thread, truncated to 15 characters by the kernel.
   comm STRING
 )
 -- The role, or NULL for a thread without one.

@@ -2,25 +2,25 @@
 
 INCLUDE PERFETTO MODULE reclaim.window;
 
--- One row for each app switch that the suite made, in the whole trace.
+-- One row for each app switch by the suite, in the whole trace.
 CREATE PERFETTO TABLE reclaim_switch (
-  -- Number of the slice.
+  -- Id of the slice.
   id JOINID(slice.id),
-  -- When the launch was asked for.
+  -- When the launch was requested.
   ts TIMESTAMP,
-  -- Until the launch command came back: longer than the launch itself.
+  -- Until the launch command returned: longer than the launch itself.
   dur DURATION,
   -- Package that was brought to the front.
   package STRING,
-  -- Place in the workload, from 0.
+  -- Index in the workload, from 0.
   switch_index LONG,
-  -- HOT, WARM or COLD, as `am start -W` says it.
+  -- HOT, WARM or COLD, as reported by `am start -W`.
   launch_state STRING,
-  -- Launch time as `am start -W` says it (TotalTime); NULL where it said none.
+  -- Launch time as reported by `am start -W` (TotalTime); NULL if it reported none.
   total_time_ms DOUBLE,
-  -- 1 if the app's process had died since it was last in front.
+  -- 1 if the app's process died after it was last in the foreground.
   killed_since_last LONG,
-  -- 1 if the switch begins in the measured window.
+  -- 1 if the switch starts in the measured window.
   in_window LONG
 )
 AS

@@ -2,18 +2,18 @@
 
 INCLUDE PERFETTO MODULE reclaim.roles;
 
--- Every thread with a name, but for the idle ones. Perfetto's own process tree lists a kernel
--- thread as a process: where it never ran, only that has its name.
+-- Every named thread except the idle ones. Perfetto's own process tree lists a kernel thread as a
+-- process: if the thread never ran, only the process has its name.
 CREATE PERFETTO TABLE reclaim_thread (
-  -- Number of the thread in this trace.
+  -- Id of the thread in this trace.
   utid JOINID(thread.id),
-  -- Number of the thread on the device.
+  -- TID of the thread on the device.
   tid LONG,
-  -- Name of the thread as the kernel cuts it, at 15 characters.
+  -- Name of the thread, truncated to 15 characters by the kernel.
   comm STRING,
   -- 1 for kthreadd (pid 2) and its children.
   kernel LONG,
-  -- Role in reclaim, as reclaim_role_of says it; NULL for most threads.
+  -- Role in reclaim (reclaim_role_of); NULL for most threads.
   role STRING
 )
 AS

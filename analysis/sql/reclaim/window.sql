@@ -1,19 +1,19 @@
--- The measured time, and what else the suite wrote about its recording.
+-- The measured window, and what else the suite recorded about the capture.
 
 -- The suite's own slices, on global TrackEvent tracks: the repetition, the capture with its
--- facts, the app switches. Empty in a trace that another recorder made.
+-- facts, the app switches. Empty in a trace by another recorder.
 CREATE PERFETTO TABLE reclaim_suite_slice (
-  -- Number of the slice.
+  -- Id of the slice.
   id JOINID(slice.id),
-  -- Begin.
+  -- Start.
   ts TIMESTAMP,
-  -- Length; -1 where the trace ends before the slice.
+  -- Length; -1 if the trace ends before the slice.
   dur DURATION,
   -- Name of the track: reclaim-suite, reclaim-suite capture, or app switches.
   track STRING,
   -- Name of the slice.
   name STRING,
-  -- Its facts, in the table args under keys that begin with debug.
+  -- Its facts, in the table args under keys that start with debug.
   arg_set_id ARGSETID
 )
 AS
@@ -25,10 +25,10 @@ WHERE
   AND t.type GLOB 'global_*track_event'
 ORDER BY s.ts;
 
--- The measured window: the repetition that the suite recorded, or the whole trace where it
--- recorded none. One row. Figures of the suite count what lies in it.
+-- The measured window: the repetition that the suite recorded, or the whole trace if it recorded
+-- none. One row. The suite's figures cover this time.
 CREATE PERFETTO TABLE reclaim_window (
-  -- Begin.
+  -- Start.
   ts TIMESTAMP,
   -- Length.
   dur DURATION,

@@ -197,7 +197,7 @@ def test_a_cost_that_was_not_measured_is_a_caution(tmp_path: Path) -> None:
     cycle(builder, 1300, [6])
     figure = read(tmp_path, builder, **{names.CAPTURE_PROBE_COST_NS: ""})["cycle_wall_ms"]
     assert figure.value == pytest.approx(100)
-    assert "cost is not known" in str(figure.reason)
+    assert "cost of recording the calls is unknown" in str(figure.reason)
 
 
 def test_a_batch_is_anonymous_if_a_page_of_it_is_written_to_swap(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_the_model_is_of_one_kswapd(tmp_path: Path) -> None:
     builder.call(probes.CYCLE.name, 51, 1300 * MS, 1310 * MS, cpu=1)
     figure = read(tmp_path, builder)["model_serial_ms"]
     assert figure.value is None
-    assert "2 threads of kswapd" in str(figure.reason)
+    assert "2 kswapd threads" in str(figure.reason)
 
 
 @given(
