@@ -43,7 +43,7 @@ class RemoteProcess(Protocol):
         """Exit status, or None while it runs."""
         ...
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has printed so far."""
         ...
 

@@ -13,7 +13,7 @@ from foundation.errors import ModuleLoadFailed, WrongKernel
 from foundation.quoting import quote
 from harness.device.notes import build_id, from_hex_dump
 from harness.device.phone_state import BOOT_ID
-from harness.device.preconditions.pins import chosen
+from harness.device.preconditions.pins import selected_choice
 
 VMLINUX: Final = "vmlinux"
 #: Property in which a guest says that a module did not load.
@@ -231,5 +231,5 @@ def _counter_differences(identity: KernelIdentity, expectation: Expectation) -> 
 
 def _plain(value: str) -> str:
     """A parameter's value as the kernel means it: the chosen one in brackets; Y and N are its 1 and 0."""
-    words = " ".join(chosen(value).split())
+    words = " ".join(selected_choice(value).split())
     return _FLAGS.get(words.lower(), words)

@@ -18,12 +18,7 @@ from harness.device.deadline import Deadline, wait_until
 from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
-from harness.device.lab import (
-    NO_LAB,
-    Act,
-    Lab,
-    permit,
-)
+from harness.device.lab import NO_LAB, Act, Lab, permit
 from harness.device.preconditions import FilePin, PinnedState, undo_left
 
 BOOT_DEADLINE_S: Final = 300.0
@@ -144,7 +139,7 @@ class PhoneLane:
             if phone_state.boot_id(self._device) != self._boot_id:
                 restart = phone_facts.last_restart(self._device)
                 log = f"the phone restarted by itself; reason: {restart.reason}\n{restart.last_words}"
-                return None if restart.was_asked_for else log
+                return None if restart.was_requested else log
             crash = find_crash(self.console())
         except SuiteError:
             return None

@@ -52,7 +52,7 @@ class Restart:
     last_words: str
 
     @property
-    def was_asked_for(self) -> bool:
+    def was_requested(self) -> bool:
         """Whether the reason says nothing against the kernel."""
         return _ASKED_FOR.match(self.reason) is not None
 

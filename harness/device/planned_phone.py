@@ -164,10 +164,7 @@ class PlannedPhone:
                 r"settings put (?P<key>\S+ \S+) (?P<value>.*)",
                 lambda found: self._put(found["key"], _plain(found["value"])),
             ),
-            (
-                r"settings delete (?P<key>\S+ \S+)",
-                lambda found: self._put(found["key"], "null"),
-            ),
+            (r"settings delete (?P<key>\S+ \S+)", lambda found: self._put(found["key"], "null")),
             (r"dumpsys power", lambda found: f"mWakefulness={self._state['awake'] or 'Asleep'}"),
             (r"input keyevent 224", lambda found: self._set("awake", "Awake")),
             (r"input keyevent 223", lambda found: self._set("awake", "")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.device.attach import attach_phone
-from harness.device.fastboot.opening import FlashOptions, owed_commands, owed_kernels
+from harness.device.fastboot.opening import FlashOptions, pending_commands, pending_kernels
 from harness.device.lab import find_lab
 from harness.device.preconditions import left_behind, undo_left
 
@@ -26,10 +26,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.dry_run:
             lines = [f"{note.pin.name}: would be {note.before}" for note in left_behind(device.serial)]
-            lines += owed_commands(device, flash)
+            lines += pending_commands(device, flash)
         else:
             lines = undo_left(device)
-            kernels = owed_kernels(device, flash, lab)
+            kernels = pending_kernels(device, flash, lab)
             if kernels is not None:
                 kernels.put_back()
                 lines.append(f"kernel: {kernels.found}")

@@ -9,12 +9,7 @@ from foundation.errors import LabError, SuiteError, UsageError
 from foundation.quoting import quote
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.fastboot.choice import Kernel, KnownGood, SlotKernel
-from harness.device.fastboot.images import (
-    HASHTREE_DISABLED,
-    VERIFICATION_DISABLED,
-    Image,
-    ImageSet,
-)
+from harness.device.fastboot.images import HASHTREE_DISABLED, VERIFICATION_DISABLED, Image, ImageSet
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 from harness.device.fastboot.steps import Inspect, PhoneNames
 

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.errors import UsageError
-from harness.device.fastboot.images import (
-    Image,
-    ImageSet,
-    load_image_set,
-)
+from harness.device.fastboot.images import Image, ImageSet, load_image_set
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 
 SLOTS: Final = ("inactive", "active", "a", "b")

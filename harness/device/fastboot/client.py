@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from foundation.errors import CommandFailed, CommandTimeout, DeviceError, DeviceLost, HostError
 from foundation.progress import Progress, silent
-from harness.device.command_log import noting
+from harness.device.command_log import log_command
 from harness.device.deadline import Deadline
 from harness.device.fastboot.sockets import closed_by_device
 
@@ -49,7 +49,7 @@ _REBOOT_TO: Final[dict[Place, list[str]]] = {
 
 
 @dataclass(frozen=True)
-class Said:
+class ClientResult:
     """What one call of the program printed, and its exit status."""
 
     exit_status: int
@@ -172,7 +172,7 @@ class Fastboot:
         deadline_s: float = QUICK_DEADLINE_S,
         appear_s: float = APPEAR_S,
         remote_failures: bool = True,
-    ) -> Said:
+    ) -> ClientResult:
         """One call of the program.
 
         CommandFailed with the device's own words (not for ``remote_failures`` False, where a
@@ -180,9 +180,9 @@ class Fastboot:
         link breaks, CommandTimeout, HostError.
         """
         doing = shlex.join(words)
-        with noting(self.serial, f"fastboot {doing}") as noted:
+        with log_command(self.serial, f"fastboot {doing}") as logged:
             said = self._run(["-s", self.serial, *words], deadline_s, appear_s)
-            noted.outcome = f"exit status {said.exit_status}"
+            logged.outcome = f"exit status {said.exit_status}"
         refused = _REMOTE.search(said.text)
         if refused and (remote_failures or said.exit_status):
             raise CommandFailed(
@@ -202,7 +202,7 @@ class Fastboot:
             device=self.serial,
         )
 
-    def _run(self, words: Sequence[str], deadline_s: float, appear_s: float) -> Said:
+    def _run(self, words: Sequence[str], deadline_s: float, appear_s: float) -> ClientResult:
         deadline, appear = Deadline(deadline_s), Deadline(appear_s)
         doing = f"'fastboot {shlex.join(words[2:] if words[0] == '-s' else words)}'"
         try:
@@ -234,7 +234,7 @@ class Fastboot:
                         device=self.serial,
                         next_step="see what the phone's screen says",
                     )
-            return Said(process.wait(), output.text)
+            return ClientResult(process.wait(), output.text)
         finally:
             process.kill()
             process.wait()

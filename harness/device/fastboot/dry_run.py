@@ -13,7 +13,7 @@ from harness.device.fastboot.steps import (
     Situation,
     Step,
     after,
-    is_as_found,
+    is_original,
     steps_back,
     steps_to,
 )
@@ -50,7 +50,7 @@ def kernel_commands(
         shown.append(f"block {number}, {name}:" + (f" as block {first}" if first < number else ""))
         shown += [f"    {line}" for line in lines] if first == number else []
     shown.append("at the end, and after an error or Ctrl-C:")
-    if now.kernel is None and is_as_found(now, phone, known_good):
+    if now.kernel is None and is_original(now, phone, known_good):
         shown.append("    nothing: the kernel that it was found with runs")
     else:
         for step in steps_back(now, phone, known_good):

@@ -93,9 +93,9 @@ class ImageSet:
     def partitions(self) -> frozenset[str]:
         return frozenset(image.partition for image in self.images)
 
-    def stated(self, release: str | None) -> ImageSet:
-        """See `KernelFingerprint.stated`."""
-        return replace(self, kernel=self.kernel.stated(release))
+    def with_release(self, release: str | None) -> ImageSet:
+        """See `KernelFingerprint.with_release`."""
+        return replace(self, kernel=self.kernel.with_release(release))
 
     def hashes(self) -> dict[str, str]:
         """Partition to SHA-256."""

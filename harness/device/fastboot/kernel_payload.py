@@ -51,7 +51,7 @@ class KernelFingerprint:
         )
         return any(one is not None and two is not None and one != two for one, two in pairs)
 
-    def stated(self, release: str | None) -> KernelFingerprint:
+    def with_release(self, release: str | None) -> KernelFingerprint:
         """The same with the release that the user states, which comes before what was found."""
         return self if release is None else replace(self, release=release)
 

@@ -9,17 +9,11 @@ from foundation.contract.batch import ask_all
 from foundation.errors import LabError, UsageError
 from foundation.progress import Progress, silent
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.fastboot import unfinished
-from harness.device.fastboot.choice import (
-    Kernel,
-    KnownGood,
-    SlotKernel,
-    check_together,
-    known_good_of,
-)
+from harness.device.fastboot import pending_restore
+from harness.device.fastboot.choice import Kernel, KnownGood, SlotKernel, check_together, known_good_of
 from harness.device.fastboot.client import Fastboot
+from harness.device.fastboot.pending_restore import OriginalState
 from harness.device.fastboot.phone_kernels import BOOT_DEADLINE_S, PhoneKernels
-from harness.device.fastboot.unfinished import AsFound
 from harness.device.lab import Act, Lab, permit
 
 
@@ -64,15 +58,15 @@ def open_kernels(
     """
     known_good = check_kernels(kernels, options)
     phone = _phone_facts(device)
-    owed = unfinished.load(phone["serialno"])
-    if owed is not None:
+    pending = pending_restore.load(phone["serialno"])
+    if pending is not None:
         if not kernels:
             raise LabError(
-                f"a run that was killed has left another kernel on it: it was found with {owed.kernel}",
+                f"a run that was killed has left another kernel on it: it was found with {pending.kernel}",
                 device=device.serial,
-                next_step=f"put it back: {unfinished.RESTORE}",
+                next_step=f"put it back: {pending_restore.RESTORE}",
             )
-        known_good = _same_known_good(owed, known_good, device.serial)
+        known_good = _same_known_good(pending, known_good, device.serial)
     if not kernels:
         return None
     for act in _acts(kernels):
@@ -80,29 +74,29 @@ def open_kernels(
     return _kernels(device, phone, kernels, known_good, options, say)
 
 
-def owed_kernels(device: AdbDevice, options: FlashOptions, lab: Lab) -> PhoneKernels | None:
+def pending_kernels(device: AdbDevice, options: FlashOptions, lab: Lab) -> PhoneKernels | None:
     """What a killed run left on the phone, to be put back; None if it left nothing.
 
     UsageError, LabError and HostError as of `open_kernels`.
     """
     phone = _phone_facts(device)
-    owed = unfinished.load(phone["serialno"])
-    if owed is None:
+    pending = pending_restore.load(phone["serialno"])
+    if pending is None:
         return None
-    acts = [Act.REBOOT_BOOTLOADER, Act.FLASH] if owed.written else [Act.REBOOT_BOOTLOADER]
+    acts = [Act.REBOOT_BOOTLOADER, Act.FLASH] if pending.written else [Act.REBOOT_BOOTLOADER]
     for act in acts:
         _permit(act, device, phone, options, lab)
-    known_good = _same_known_good(owed, None, device.serial)
+    known_good = _same_known_good(pending, None, device.serial)
     return _kernels(device, phone, {}, known_good, options, lambda text: None)
 
 
-def owed_commands(device: AdbDevice, options: FlashOptions) -> list[str]:
-    """The commands with which `owed_kernels` would put the phone back; runs none of them."""
+def pending_commands(device: AdbDevice, options: FlashOptions) -> list[str]:
+    """The commands with which `pending_kernels` would put the phone back; runs none of them."""
     phone = _phone_facts(device)
-    owed = unfinished.load(phone["serialno"])
-    if owed is None:
+    pending = pending_restore.load(phone["serialno"])
+    if pending is None:
         return []
-    known_good = _same_known_good(owed, None, device.serial)
+    known_good = _same_known_good(pending, None, device.serial)
     return _kernels(device, phone, {}, known_good, options, lambda text: None).by_hand()
 
 
@@ -143,16 +137,16 @@ def _kernels(
     return PhoneKernels(device, fastboot, kernels, known_good, boot_deadline_s=options.boot_deadline_s)
 
 
-def _same_known_good(owed: AsFound, given: KnownGood | None, device: str) -> KnownGood | None:
+def _same_known_good(pending: OriginalState, given: KnownGood | None, device: str) -> KnownGood | None:
     """What the killed run would have rolled back to; nothing else is known to be right now."""
-    if owed.known_good is None:
+    if pending.known_good is None:
         return given
-    known_good = known_good_of(owed.known_good)
+    known_good = known_good_of(pending.known_good)
     if given is not None and given.hashes() != known_good.hashes():
         raise UsageError(
             f"[{device}] a run that was killed has left this phone to be rolled back to {known_good},"
             f" not to {given}",
-            next_step=f"give --known-good {known_good}, or first restore the phone: {unfinished.RESTORE}",
+            next_step=f"give --known-good {known_good}, or first restore the phone: {pending_restore.RESTORE}",
         )
     return known_good
 

@@ -14,16 +14,13 @@ from foundation.signals import signals_held
 from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline
-from harness.device.fastboot import checks, unfinished
-from harness.device.fastboot.choice import (
-    Kernel,
-    KnownGood,
-    RamKernel,
-    SlotKernel,
-)
+from harness.device.fastboot import checks, pending_restore
+from harness.device.fastboot.boot_locator import BootLocator
+from harness.device.fastboot.choice import Kernel, KnownGood, RamKernel, SlotKernel
 from harness.device.fastboot.client import Fastboot, Place
 from harness.device.fastboot.images import Image
 from harness.device.fastboot.kernel_payload import KernelFingerprint
+from harness.device.fastboot.pending_restore import OriginalState
 from harness.device.fastboot.steps import (
     AwaitAndroid,
     BootFromRam,
@@ -35,12 +32,10 @@ from harness.device.fastboot.steps import (
     Situation,
     Step,
     after,
-    is_as_found,
+    is_original,
     steps_back,
     steps_to,
 )
-from harness.device.fastboot.unfinished import AsFound
-from harness.device.fastboot.whereabouts import Whereabouts
 from harness.device.identity import VMLINUX, read_identity
 from harness.device.preconditions.journal import process_of
 
@@ -74,7 +69,7 @@ class PhoneKernels:
     ) -> None:
         self._device = device
         self._fastboot = fastboot
-        self._whereabouts = Whereabouts(device, fastboot)
+        self._locator = BootLocator(device, fastboot)
         self._kernels = kernels
         self._known_good = known_good
         self._boot_deadline_s = boot_deadline_s
@@ -82,24 +77,24 @@ class PhoneKernels:
         self._serialno = facts["serialno"] or device.serial
         self._facts = facts
         slot = facts["slot"].lstrip("_")
-        owed = unfinished.load(self._serialno)
-        self._owed = owed or AsFound(slot, **vars(self._running()))
-        good = str(known_good) if known_good is not None else self._owed.known_good
-        self._owed = replace(self._owed, known_good=good, owner=process_of(os.getpid()))
-        found = self._owed.slot
+        pending = pending_restore.load(self._serialno)
+        self._original = pending or OriginalState(slot, **vars(self._running()))
+        good = str(known_good) if known_good is not None else self._original.known_good
+        self._original = replace(self._original, known_good=good, owner=process_of(os.getpid()))
+        found = self._original.slot
         self._names = PhoneNames(device.serial, fastboot.serial, found, {"a": "b", "b": "a"}.get(found, ""))
-        self._now = Situation("android", slot, dict(self._owed.written))
+        self._now = Situation("android", slot, dict(self._original.written))
         self._likely: Place = "android"
         self._boot_id = phone_state.boot_id(device)
-        self._changed = owed is not None
-        self._found_runs = owed is None
+        self._changed = pending is not None
+        self._found_runs = pending is None
         self._lines: list[str] = []
-        self._proof = self._check_before(first_time=owed is None)
+        self._proof = self._check_before(first_time=pending is None)
 
     @property
     def found(self) -> KernelFingerprint:
         """The kernel that the phone was found with."""
-        return self._owed.kernel
+        return self._original.kernel
 
     @property
     def on_android(self) -> bool:
@@ -125,7 +120,7 @@ class PhoneKernels:
 
     def expectation(self, kernel: Kernel | None) -> Expectation:
         """What proves that ``kernel`` runs; its build id only where the phone lets it be read."""
-        wanted = self._owed.kernel if kernel is None else kernel.fingerprint
+        wanted = self._original.kernel if kernel is None else kernel.fingerprint
         ids = {VMLINUX: wanted.build_id} if wanted.build_id and self._running().build_id else {}
         return Expectation(release=wanted.release, version=wanted.version, build_ids=ids)
 
@@ -138,17 +133,17 @@ class PhoneKernels:
             return
         with signals_held():
             try:
-                if not (self._found_runs and is_as_found(self._now, self._names, self._known_good)):
-                    self._go(None, for_good=True)
+                if not (self._found_runs and is_original(self._now, self._names, self._known_good)):
+                    self._go(None, final=True)
                 self._check_content()
             except SuiteError as error:
                 raise StateError(
                     f"the phone could not be put back: {error.what}",
                     device=self._device.serial,
                     next_step=f"run: {'; '.join(self.by_hand()) or 'fastboot reboot'}; or, once the cause"
-                    f" is mended, {unfinished.RESTORE}",
+                    f" is mended, {pending_restore.RESTORE}",
                 ) from error
-            unfinished.clear(self._serialno)
+            pending_restore.clear(self._serialno)
             self._changed = False
 
     def describe(self) -> dict[str, str]:
@@ -158,7 +153,7 @@ class PhoneKernels:
             "fastboot_serial": self._fastboot.serial,
             "verified_boot": self._facts["verified"] or "unknown",
             "verity": self._facts["verity"] or "unknown",
-            "kernel_found": str(self._owed.kernel),
+            "kernel_found": str(self._original.kernel),
         }
         if self._names.found:
             facts["slot_found"] = self._names.found
@@ -213,16 +208,16 @@ class PhoneKernels:
             self._device,
             self._known_good,
             puts_back,
-            self._owed.kernel,
+            self._original.kernel,
             own_slot=slots <= {self._names.found},
         )
 
-    def _go(self, kernel: Kernel | None, *, for_good: bool = False) -> None:
+    def _go(self, kernel: Kernel | None, *, final: bool = False) -> None:
         if self._now.place is None:
-            self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
+            self._now = replace(self._now, place=self._locator.locate(self._likely))
         self._found_runs = False
-        self._owe(self._now.written)
-        if for_good:
+        self._record_written(self._now.written)
+        if final:
             steps = steps_back(self._now, self._names, self._known_good)
         else:
             steps = steps_to(kernel, self._now, self._names, self._known_good)
@@ -236,10 +231,10 @@ class PhoneKernels:
             self._now = after(step, replace(self._now, place=place))
         self._found_runs = kernel is None
 
-    def _owe(self, written: Mapping[str, str]) -> None:
+    def _record_written(self, written: Mapping[str, str]) -> None:
         """On disk before it happens: the suite may be killed at any moment."""
-        self._owed = replace(self._owed, written=dict(written))
-        unfinished.save(self._serialno, self._owed)
+        self._original = replace(self._original, written=dict(written))
+        pending_restore.save(self._serialno, self._original)
         self._changed = True
 
     def _do(self, step: Step) -> None:
@@ -250,10 +245,10 @@ class PhoneKernels:
                 self._inspect(step)
             case Flash(partition, image):
                 self._now = replace(self._now, written={**self._now.written, partition: ""})
-                self._owe(self._now.written)
+                self._record_written(self._now.written)
                 with signals_held():
                     self._fastboot.flash(partition, image.path)
-                self._owe({**self._now.written, partition: image.sha256})
+                self._record_written({**self._now.written, partition: image.sha256})
             case SetActive(slot):
                 with signals_held():
                     self._fastboot.set_active(slot)
@@ -280,27 +275,26 @@ class PhoneKernels:
 
     def _await_android(self, slot: str, kernel: Kernel | None) -> None:
         deadline = Deadline(self._boot_deadline_s)
-        seen = self._whereabouts.await_boot(self._boot_id, deadline)
+        seen = self._locator.await_boot(self._boot_id, deadline)
         if seen == "bootloader":
             self._now = replace(self._now, place="bootloader")
             raise self._failed(kernel, "it is back in its bootloader")
         if seen == "nowhere":
             raise self._failed(kernel, f"it did not come up within {self._boot_deadline_s:g} s")
-        self._boot_id = self._whereabouts.boot_id() or ""
+        self._boot_id = self._locator.boot_id() or ""
         self._now = replace(self._now, place="android")
-        if not self._whereabouts.await_started(deadline):
+        if not self._locator.await_started(deadline):
             raise self._failed(
-                kernel,
-                f"its kernel came up, and Android did not start within {self._boot_deadline_s:g} s",
+                kernel, f"its kernel came up, and Android did not start within {self._boot_deadline_s:g} s"
             )
         self._check_running(slot, kernel)
 
     def _check_running(self, slot: str, kernel: Kernel | None) -> None:
-        active = self._whereabouts.property("ro.boot.slot_suffix").lstrip("_")
+        active = self._locator.property("ro.boot.slot_suffix").lstrip("_")
         if active != slot:
             self._now = replace(self._now, active=active)
             raise self._failed(kernel, f"it came up in slot {active or 'none'} instead of {slot}")
-        running, found = self._running(), self._owed.kernel
+        running, found = self._running(), self._original.kernel
         if kernel is None and running.differs_from(found):
             raise self._failed(kernel, f"it was found with kernel {found}, and runs {running}")
         if (
@@ -346,10 +340,10 @@ class PhoneKernels:
         parts = [str(failure), "--- commands", *self._lines]
         with signals_held():
             try:
-                self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
+                self._now = replace(self._now, place=self._locator.locate(self._likely))
                 words, its_own = self._words_of(kernel)
                 parts += words
-                if its_own and is_as_found(self._now, self._names, self._known_good, running=True):
+                if its_own and is_original(self._now, self._names, self._known_good, running=True):
                     self._found_runs = True
                 else:
                     self._go(None)

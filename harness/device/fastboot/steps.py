@@ -7,12 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from foundation.errors import UsageError
-from harness.device.fastboot.choice import (
-    Kernel,
-    KnownGood,
-    RamKernel,
-    SlotKernel,
-)
+from harness.device.fastboot.choice import Kernel, KnownGood, RamKernel, SlotKernel
 from harness.device.fastboot.client import Place
 from harness.device.fastboot.images import PARTITIONS, Image, ImageSet
 
@@ -188,7 +183,7 @@ def steps_back(now: Situation, phone: PhoneNames, known_good: KnownGood | None) 
     return _restarted(_put_back(now, phone, known_good, set(now.written)), now, phone)
 
 
-def is_as_found(
+def is_original(
     now: Situation, phone: PhoneNames, known_good: KnownGood | None, *, running: bool = False
 ) -> bool:
     """Whether slot and images are those that the phone was found with; ``running``: only of that slot."""

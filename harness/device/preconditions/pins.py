@@ -72,7 +72,7 @@ class FileRecord:
         """The value, ABSENT, or ``unknown:`` and the kernel's reason."""
         answer = ask_all(device, {"value": f"cat {quote(self.path)}"})["value"]
         if answer.ok:
-            return chosen(answer.text)
+            return selected_choice(answer.text)
         # A shell without root may not even see a file that is there: only this says that none is.
         return ABSENT if _NO_FILE in answer.text else f"unknown: {answer.text}"
 
@@ -85,10 +85,10 @@ def value_of(answer: Answer, name: str, path: str, device: Device) -> str:
             device=device.serial,
             next_step="check that this kernel has it, and that the shell is root",
         )
-    return chosen(answer.text)
+    return selected_choice(answer.text)
 
 
-def chosen(text: str) -> str:
+def selected_choice(text: str) -> str:
     """The bracketed one of several choices, or ``text`` where there are none."""
     found = _CHOSEN.search(text)
     return found[1] if found else text

@@ -14,7 +14,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, StateError
 from foundation.quoting import quote, quote_argv
-from harness.device.preconditions.pins import chosen, write_file
+from harness.device.preconditions.pins import selected_choice, write_file
 
 #: Swapping in all that is out may take long on a full device, seconds.
 SWAPOFF_DEADLINE_S: Final = 180.0
@@ -182,7 +182,7 @@ class ZramPin:
         )
         return ZramState(
             disksize=int(answers["disksize"].text),
-            algorithm=chosen(answers["comp_algorithm"].text),
+            algorithm=selected_choice(answers["comp_algorithm"].text),
             swap="off" if swap is None else _AUTO if swap.priority < 0 else str(swap.priority),
             backing=answers["backing_dev"].value or _NO_BACKING,
         )

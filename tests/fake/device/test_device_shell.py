@@ -133,7 +133,7 @@ def test_many_streams_at_once(host_device: AdbDevice) -> None:
 
 def test_login_text_before_the_command_is_an_error_not_output(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.greeting = b"Welcome!\n"
-    with pytest.raises(DeviceError, match="did not say its pid but b'Welcome!'"):
+    with pytest.raises(DeviceError, match="printed b'Welcome!' instead of its pid"):
         device.shell(["true"])
 
 

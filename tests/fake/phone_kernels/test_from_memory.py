@@ -13,7 +13,7 @@ from foundation.errors import (
     UsageError,
     WrongKernel,
 )
-from harness.device.fastboot import phone_kernels, unfinished, whereabouts
+from harness.device.fastboot import boot_locator, pending_restore, phone_kernels
 from harness.device.identity import prove, read_identity
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, Fate
@@ -38,7 +38,7 @@ def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: Flashabl
     lane.close()
     assert phone.kernel == OWN
     assert bench.writes == []
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: FlashablePhone) -> None:
@@ -106,7 +106,7 @@ def test_a_kernel_whose_log_may_not_be_read_is_rolled_back_all_the_same(
 def test_a_kernel_that_hangs_takes_the_phone_with_it(
     bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    monkeypatch.setattr(boot_locator, "SHOW_UP_S", 0.5)
     variant = bench.ram("hung", FakeKernel("6.6.30-hung", fate="hangs"))
     lane = bench.open(FOUND, variant, boot_s=1.0)
     with pytest.raises(BootFailed, match=r"it did not come up within 1 s") as caught:
@@ -116,13 +116,13 @@ def test_a_kernel_that_hangs_takes_the_phone_with_it(
         boot_into(lane, FOUND)
     with pytest.raises(StateError, match=r"could not be put back.*run: fastboot -s .* reboot"):
         lane.close()
-    # A person restarts it; the record that something is owed is still there.
-    assert unfinished.load(phone.bootloader.serial) is not None
+    # A person restarts it; the record that something is pending is still there.
+    assert pending_restore.load(phone.bootloader.serial) is not None
     phone.android.on_reboot("")
     lane = bench.open(FOUND, variant)
     assert bench.proved(lane, FOUND) == OWN.release
     lane.close()
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_a_crash_in_a_block_is_seen_and_the_next_boot_works(bench: Bench, phone: FlashablePhone) -> None:
@@ -170,7 +170,7 @@ def test_a_bootloader_that_does_not_appear(
     bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 0.5)
-    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    monkeypatch.setattr(boot_locator, "SHOW_UP_S", 0.5)
     phone.bootloader.faults.appears = False
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)

@@ -15,7 +15,7 @@ from foundation.errors import (
     UsageError,
 )
 from harness.device.adb.adb_server import AdbServer
-from harness.device.fastboot import unfinished
+from harness.device.fastboot import pending_restore
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
 from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
@@ -36,7 +36,7 @@ def test_the_inactive_slot_and_back(bench: Bench, phone: FlashablePhone) -> None
     lane.close()
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
     assert phone.bootloader.storage.content == before
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_two_sets_in_one_slot_do_not_mix(bench: Bench, phone: FlashablePhone) -> None:
@@ -206,9 +206,9 @@ def test_a_phone_that_cannot_be_put_back_says_what_to_run(bench: Bench, phone: F
     assert "worn out" in caught.value.what
     advice = str(caught.value.next_step)
     assert f"fastboot -s {phone.bootloader.address} flash boot_a {bench.folder}/good/boot.img" in advice
-    owed = unfinished.load(phone.bootloader.serial)
-    assert owed is not None
-    assert list(owed.written) == ["boot_a"]
+    pending = pending_restore.load(phone.bootloader.serial)
+    assert pending is not None
+    assert list(pending.written) == ["boot_a"]
 
 
 def test_the_known_good_set_must_be_what_is_on_the_phone(bench: Bench, phone: FlashablePhone) -> None:

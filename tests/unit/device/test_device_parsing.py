@@ -17,8 +17,8 @@ from harness.device.adb.shell_v2 import (
     inline,
     kill_text,
     pack,
-    shorten,
 )
+from harness.device.command_log import shorten
 from harness.device.deadline import Deadline, wait_until
 from harness.device.identity import thread_names
 

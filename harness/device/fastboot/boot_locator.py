@@ -17,7 +17,7 @@ TAKEN_BACK_S: Final = 5.0
 _ANSWER_S: Final = 0.7
 
 
-class Whereabouts:
+class BootLocator:
     """Looks on adb and on fastboot; changes nothing."""
 
     def __init__(self, device: AdbDevice, fastboot: Fastboot) -> None:

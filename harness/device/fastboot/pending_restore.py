@@ -22,7 +22,7 @@ RESTORE: Final = "python -m android_tests restore --allow-flash"
 
 
 @dataclass(frozen=True)
-class AsFound:
+class OriginalState:
     """The phone before the suite changed it, and what was written since (partition to SHA-256).
 
     ``known_good`` is what it is rolled back to, as `known_good_of` reads it; ``owner`` the host
@@ -52,7 +52,7 @@ def _path_in_cache(serialno: str) -> Path:
     return cache_root() / _PHONES / record_path(serialno).name
 
 
-def load(serialno: str) -> AsFound | None:
+def load(serialno: str) -> OriginalState | None:
     """What an earlier run left, or None.
 
     HostError for a file that is damaged, LabError while another process is at the phone.
@@ -64,7 +64,7 @@ def load(serialno: str) -> AsFound | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         pid, started = content.pop("owner")
-        found = AsFound(**content, owner=(int(pid), str(started)))
+        found = OriginalState(**content, owner=(int(pid), str(started)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -83,7 +83,7 @@ def load(serialno: str) -> AsFound | None:
     return found
 
 
-def save(serialno: str, found: AsFound) -> None:
+def save(serialno: str, found: OriginalState) -> None:
     """Whole or not at all, and on the disk before it returns."""
     path = record_path(serialno)
     try:
