@@ -1,4 +1,4 @@
-"""What a kernel image says of itself: release, version and build id, through its compression."""
+"""How a kernel image identifies itself: release, version and build id, compressed or not."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Final
 
 import pyarrow as pa
 
 from harness.device.notes import build_id
 
-#: No kernel image is larger, unpacked.
+#: Upper limit of a decompressed kernel image, bytes.
 UNPACKED_MAX: Final = 256 << 20
 
 _LZ4_LEGACY: Final = b"\x02\x21\x4c\x18"
 _LZ4_LEGACY_BLOCK: Final = 8 << 20
 
 # linux_banner of init/version.c (version-timestamp.c since 6.1): "Linux version RELEASE (USER@HOST)
-# (COMPILER) VERSION\n". The compiler's own text holds parentheses, the version begins with #.
+# (COMPILER) VERSION\n". The compiler's own text holds parentheses; the version starts with #.
 _BANNER: Final = re.compile(rb"Linux version ([\x21-\x7e]+) \([^\n\0]*?\) (#[^\n\0]+)\n")
 _NUMBERED: Final = re.compile(r"#\d")
 #: Header of the note that holds the build id, of whatever length.
@@ -35,7 +35,7 @@ _ELF32: Final = b"\x7fELF\x01\x01\x01"
 class KernelFingerprint:
     """``release`` is ``uname -r``, ``version`` ``uname -v``, ``build_id`` that of /sys/kernel/notes.
 
-    None is what is not known.
+    None: not known.
     """
 
     release: str | None = None
@@ -43,34 +43,30 @@ class KernelFingerprint:
     build_id: str | None = None
 
     def differs_from(self, other: KernelFingerprint) -> bool:
-        """Whether something that both say is not the same."""
-        pairs = (
-            (self.release, other.release),
-            (self.version, other.version),
-            (self.build_id, other.build_id),
-        )
+        """Whether a part that both know is different."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
         return any(one is not None and two is not None and one != two for one, two in pairs)
 
     def with_release(self, release: str | None) -> KernelFingerprint:
-        """The same with the release that the user states, which comes before what was found."""
+        """The same with ``release``, if one is given, instead of its own."""
         return self if release is None else replace(self, release=release)
 
     def __str__(self) -> str:
-        known = [self.release, self.version, self.build_id and f"build id {self.build_id}"]
-        return ", ".join(filter(None, known)) or "unknown"
+        parts = [self.release, self.version, self.build_id and f"build id {self.build_id}"]
+        return ", ".join(filter(None, parts)) or "unknown"
 
 
 def fingerprint_of(payload: bytes) -> KernelFingerprint:
-    """What the kernel in ``payload`` (Image, zImage; gzip, lz4, xz, lzma, bzip2, zstd) says of itself.
+    """Identify the kernel in ``payload`` (Image, zImage; gzip, lz4, xz, lzma, bzip2, zstd).
 
-    Nothing is invented: what is not found is None.
+    Parts that are not found, or are ambiguous, are None.
     """
     for image in _unpacked(payload):
         banners = {
             (release.decode(), version.decode("ascii", "replace"))
             for release, version in _BANNER.findall(image)
         }
-        # Since 6.1 (init/version.c) a weak copy without the number of the build is in the image as well.
+        # Since 6.1 (init/version.c) the image also holds a weak copy without the build number.
         numbered = {banner for banner in banners if _NUMBERED.match(banner[1])} or banners
         if banners:
             releases = {release for release, _ in numbered}
@@ -79,18 +75,18 @@ def fingerprint_of(payload: bytes) -> KernelFingerprint:
     return KernelFingerprint()
 
 
-def _only(found: set[str]) -> str | None:
-    return found.pop() if len(found) == 1 else None
+def _only(values: set[str]) -> str | None:
+    return values.pop() if len(values) == 1 else None
 
 
 def _unpacked(payload: bytes) -> Iterator[bytes]:
-    """``payload`` as it is, and what it unpacks to; a device tree may follow the stream."""
+    """``payload`` itself, and what it decompresses to; a device tree may follow the stream."""
     yield payload
     for magic, unpack in _UNPACKERS:
         if payload.startswith(magic):
             yield unpack(payload)
             return
-    # A zImage of 32 bits, and an EFI zboot image, carry the stream further inside.
+    # In a 32-bit zImage and in an EFI zboot image the stream starts further inside.
     for magic, unpack in _INNER:
         at = payload.find(magic, 1)
         while 0 <= at < min(len(payload), 1 << 20):
@@ -101,27 +97,20 @@ def _unpacked(payload: bytes) -> Iterator[bytes]:
             at = payload.find(magic, at + 1)
 
 
-def _gunzip(data: bytes) -> bytes:
-    return _to_its_end(zlib.decompressobj(wbits=31).decompress, data, zlib.error)
+def _first_stream(decompressor: Callable[[], Any]) -> Callable[[bytes], bytes]:
+    """Decompress one stream and ignore what follows it; empty for a damaged one."""
 
+    def unpack(data: bytes) -> bytes:
+        try:
+            return bytes(decompressor().decompress(data, UNPACKED_MAX))
+        except (zlib.error, lzma.LZMAError, OSError, EOFError):
+            return b""
 
-def _unxz(data: bytes) -> bytes:
-    return _to_its_end(lzma.LZMADecompressor().decompress, data, lzma.LZMAError)
-
-
-def _bunzip2(data: bytes) -> bytes:
-    return _to_its_end(bz2.BZ2Decompressor().decompress, data, OSError)
-
-
-def _to_its_end(decompress: Callable[[bytes, int], bytes], data: bytes, damage: type[Exception]) -> bytes:
-    try:
-        return decompress(data, UNPACKED_MAX)
-    except (damage, EOFError):
-        return b""
+    return unpack
 
 
 def _unlz4_legacy(data: bytes) -> bytes:
-    """Blocks of 8 MiB, each after its size. Source: lz4_Frame_format.md, "Legacy frame"."""
+    """Blocks of 8 MiB, each preceded by its size. Source: lz4_Frame_format.md, "Legacy frame"."""
     codec = pa.Codec("lz4_raw")
     out = bytearray()
     at = len(_LZ4_LEGACY)
@@ -138,7 +127,7 @@ def _unlz4_legacy(data: bytes) -> bytes:
     return bytes(out)
 
 
-def _stream(codec: str) -> Callable[[bytes], bytes]:
+def _arrow_stream(codec: str) -> Callable[[bytes], bytes]:
     def unpack(data: bytes) -> bytes:
         out = bytearray()
         try:
@@ -146,21 +135,21 @@ def _stream(codec: str) -> Callable[[bytes], bytes]:
                 while len(out) < UNPACKED_MAX and (part := stream.read(1 << 20)):
                     out += part
         except (OSError, pa.ArrowException):
-            # What follows the stream is no part of it.
-            return bytes(out)
+            # Data after the stream does not belong to it.
+            pass
         return bytes(out)
 
     return unpack
 
 
 _UNPACKERS: Final[tuple[tuple[bytes, Callable[[bytes], bytes]], ...]] = (
-    (b"\x1f\x8b\x08", _gunzip),
+    (b"\x1f\x8b\x08", _first_stream(lambda: zlib.decompressobj(wbits=31))),
     (_LZ4_LEGACY, _unlz4_legacy),
-    (b"\x04\x22\x4d\x18", _stream("lz4")),
-    (b"\x28\xb5\x2f\xfd", _stream("zstd")),
-    (b"\xfd7zXZ\0", _unxz),
-    (b"\x5d\0\0", _unxz),
-    (b"BZh", _bunzip2),
+    (b"\x04\x22\x4d\x18", _arrow_stream("lz4")),
+    (b"\x28\xb5\x2f\xfd", _arrow_stream("zstd")),
+    (b"\xfd7zXZ\0", _first_stream(lzma.LZMADecompressor)),
+    (b"\x5d\0\0", _first_stream(lzma.LZMADecompressor)),
+    (b"BZh", _first_stream(bz2.BZ2Decompressor)),
 )
 _INNER: Final = tuple(
     (magic, unpack) for magic, unpack in _UNPACKERS if len(magic) >= 3 and magic != b"\x5d\0\0"
@@ -168,20 +157,15 @@ _INNER: Final = tuple(
 
 
 def _kernel_build_id(image: bytes) -> str | None:
-    """The build id of the kernel itself: not one of the vDSOs, which are whole ELF files inside it."""
-    inside = list(_elf_extents(image))
-    found = []
-    for match in _NOTE.finditer(image):
-        at = match.start()
-        if at % 4 == 0 and not any(begin <= at < end for begin, end in inside):
-            note = build_id(image[at : at + 64])
-            if note is not None:
-                found.append(note)
-    return found[0] if len(set(found)) == 1 else None
+    """The build id of the kernel, not of the vDSOs, which are ELF files inside it."""
+    vdsos = list(_elf_extents(image))
+    notes = [match.start() for match in _NOTE.finditer(image) if match.start() % 4 == 0]
+    outside = [at for at in notes if not any(start <= at < end for start, end in vdsos)]
+    return _only({note for at in outside if (note := build_id(image[at : at + 64])) is not None})
 
 
 def _elf_extents(image: bytes) -> Iterator[tuple[int, int]]:
-    """Begin and end of each ELF file inside ``image``, by its section headers, which come last."""
+    """Start and end of each ELF file inside ``image``, by its section headers, which come last."""
     for magic, layout, at_of in ((_ELF64, "<Q", (40, 58)), (_ELF32, "<I", (32, 46))):
         at = image.find(magic)
         while at >= 0:

@@ -141,7 +141,10 @@ def test_a_kernel_that_does_not_boot_is_a_result_and_the_rest_is_measured(desk: 
     assert blocks["one"]["outcome"] == "valid"
     assert blocks["broken"]["outcome"] == "kernel_failure"
     assert blocks["broken"]["failure"].startswith("BootFailed: ")
-    assert "'broken' was started from memory, but it is back on the kernel" in blocks["broken"]["failure"]
+    assert (
+        "'broken' was booted from memory, but it is back on its original kernel"
+        in blocks["broken"]["failure"]
+    )
     (log,) = desk.results.glob("blocks/*broken*/kernel.log")
     assert PANIC in log.read_text()
     assert f"boot {desk.folder}/broken.img" in log.read_text()

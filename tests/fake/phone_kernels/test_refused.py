@@ -77,9 +77,9 @@ def test_what_a_killed_run_left_is_restored_by_command(
     before = dict(phone.bootloader.storage.content)
     boot_into(bench.open(FOUND, variant, known_good=bench.good("boot")), variant)
     bench.lanes.clear()
-    with pytest.raises(LabError, match=r"killed has left another kernel on it.*restore --allow-flash"):
+    with pytest.raises(LabError, match=r"killed run left another kernel on it.*restore --allow-flash"):
         bench.open(FOUND)
-    with pytest.raises(UsageError, match=r"has left this phone to be rolled back to .*/good, not to slot"):
+    with pytest.raises(UsageError, match=r"has to roll this phone back to .*/good, not to slot"):
         bench.open(FOUND, variant, known_good="slot")
     lab = tmp_path / "lab.toml"
     lab.write_text(
@@ -108,11 +108,13 @@ def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone) -> None:
     record = state_dir("phones") / "FAKE0001.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps(content | {"owner": list(process_of(os.getppid()))}))
-    with pytest.raises(LabError, match=rf"process {os.getppid()} of this machine gives phone FAKE0001"):
+    with pytest.raises(
+        LabError, match=rf"process {os.getppid()} of this machine boots kernels on phone FAKE0001"
+    ):
         bench.open(FOUND, variant)
 
 
 def test_a_record_that_is_damaged_stops_everything(bench: Bench) -> None:
     (state_dir("phones") / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
-    with pytest.raises(HostError, match=r"says how phone FAKE0001 was found, cannot be read"):
+    with pytest.raises(HostError, match=r"the record of phone FAKE0001's original state, cannot be read"):
         bench.open(FOUND, bench.ram("one", ONE))
