@@ -19,7 +19,8 @@ from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
 from harness.device.lab import NO_LAB, Act, Lab, permit
-from harness.device.preconditions import FilePin, PinnedState, undo_left
+from harness.device.preconditions.pinned import PinnedState, undo_left
+from harness.device.preconditions.pins import FilePin
 
 BOOT_DEADLINE_S: Final = 300.0
 

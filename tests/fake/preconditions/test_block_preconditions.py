@@ -11,8 +11,9 @@ import pytest
 from foundation.errors import StateError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
-from harness.device.preconditions import PRECONDITIONS, PinnedState, left_behind, undo_left
 from harness.device.preconditions.block_preconditions import PhonePreconditions
+from harness.device.preconditions.names import PRECONDITIONS
+from harness.device.preconditions.pinned import PinnedState, left_behind, undo_left
 from tests.stand_ins.device.android import GOOGLE, SAMSUNG, android_phone
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
@@ -110,7 +111,7 @@ def test_a_killed_run_and_a_restart_leave_settings_that_the_next_one_undoes(
     lines = undo_left(phone_device)
     assert snapshot(controls) == before
     assert "airplane mode: disabled" in lines
-    assert "cpufreq policy0: gone with a restart" in lines
+    assert "cpufreq policy0: reset by a reboot" in lines
     assert left_behind(phone_device.serial) == []
 
 
@@ -191,8 +192,8 @@ def test_a_hot_phone_is_waited_for(controls: Controls, phone_device: AdbDevice) 
         conditions.establish(held)
         conditions.before()
     assert said == [
-        "waiting: thermal status is 2, the limit is 0; the battery has 40.2 degrees, the limit is 38",
-        "waiting: thermal status is 1, the limit is 0; the battery has 38.2 degrees, the limit is 38",
+        "waiting: thermal status is 2, the limit is 0; the battery is at 40.2 °C, the limit is 38",
+        "waiting: thermal status is 1, the limit is 0; the battery is at 38.2 °C, the limit is 38",
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.preconditions import ABSENT, PinnedState, RecordOnly, mglru, sysctl
-from harness.device.preconditions.pins import FileRecord
+from harness.device.preconditions.memory_pins import mglru
+from harness.device.preconditions.pinned import PinnedState
+from harness.device.preconditions.pins import ABSENT, FileRecord, sysctl
+from harness.device.preconditions.records import RecordOnly
 from tests.stand_ins.device import FakeDevice
 
 LRU_GEN = "/sys/kernel/mm/lru_gen/enabled"
