@@ -1,4 +1,4 @@
-"""GNU build ids out of ELF notes, as /sys/kernel/notes and /sys/module/*/notes show them."""
+"""GNU build ids in ELF notes, the format of /sys/kernel/notes and /sys/module/*/notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NT_GNU_BUILD_ID: Final = 3
 
 
 def build_id(notes: bytes) -> str | None:
-    """The build id in hex, or None if there is none. Source: the Note section of elf(5)."""
+    """Return the build id in hex, or None without one. Source: the Note section of elf(5)."""
     at = 0
     while at + _HEADER.size <= len(notes):
         name_size, size, kind = _HEADER.unpack_from(notes, at)
@@ -26,7 +26,7 @@ def build_id(notes: bytes) -> str | None:
 
 
 def from_hex_dump(text: str) -> bytes:
-    """Bytes of a dump of hex digits and blanks (od, xxd -p). ValueError for anything else."""
+    """Parse a dump of hex digits and blanks (od, xxd -p). ValueError for anything else."""
     return bytes.fromhex("".join(text.split()))
 
 

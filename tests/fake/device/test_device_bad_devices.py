@@ -32,7 +32,7 @@ def _said(server: AdbServer, serial: str | None) -> str:
 def test_none(server: AdbServer) -> None:
     assert _said(server, None) == (
         f"the adb server on port {server.port} sees no device"
-        " -> plug it in with USB debugging on, or give the port of the adb server that holds it"
+        " -> plug it in with USB debugging on, or give the port of the adb server that has it"
     )
     assert "sees no device 1234 ->" in _said(server, "1234")
 

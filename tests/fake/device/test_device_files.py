@@ -83,7 +83,7 @@ def test_former_file_survives_a_failed_pull(device: AdbDevice, fake: FakeDevice,
 def test_connection_lost_in_a_pull(device: AdbDevice, fake: FakeDevice, tmp_path: Path) -> None:
     fake.files.put(_REMOTE, b"x" * 500_000)
     fake.faults.drop_in_pull_after = 200_000
-    with pytest.raises(DeviceLost, match="pulling"):
+    with pytest.raises(DeviceLost, match="the pull of"):
         device.pull(_REMOTE, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
     assert device.reconnect(deadline_s=20)
@@ -93,7 +93,7 @@ def test_connection_lost_in_a_pull(device: AdbDevice, fake: FakeDevice, tmp_path
 
 def test_connection_lost_in_a_push(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.drop_in_push_after = 200_000
-    with pytest.raises(DeviceLost, match="pushing"):
+    with pytest.raises(DeviceLost, match="the push to"):
         device.push_bytes(b"x" * 2_000_000, _REMOTE)
     assert not fake.files.exists(_REMOTE)
     assert device.reconnect(deadline_s=20)

@@ -140,7 +140,7 @@ def test_login_text_before_the_command_is_an_error_not_output(device: AdbDevice,
 def test_device_without_shell_v2_is_refused(adb: AdbServer) -> None:
     with FakeDevice(features=("cmd",)) as old:
         device = AdbDevice(adb, adb.connect(old.serial))
-        with pytest.raises(LabError, match="no shell v2: exit statuses would be lost -> use Android 7"):
+        with pytest.raises(LabError, match="no shell v2, so exit statuses would be lost -> use Android 7"):
             device.shell(["true"])
         adb.disconnect(old.serial)
 

@@ -37,7 +37,7 @@ def test_what_the_lab_does_not_allow(bench: Bench, phone: FlashablePhone, missin
 
 
 def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None:
-    with pytest.raises(UsageError, match="give --allow-flash"):
+    with pytest.raises(UsageError, match="needs --allow-flash"):
         open_phone(
             "phone-0",
             serial=bench.serial,
@@ -49,7 +49,7 @@ def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None
 
 def test_a_kernel_that_the_lane_was_not_opened_for(bench: Bench) -> None:
     lane = bench.open(FOUND)
-    with pytest.raises(UsageError, match="this lane was opened for none"):
+    with pytest.raises(UsageError, match="this lane was opened without kernels"):
         boot_into(lane, bench.ram("one", ONE))
 
 
@@ -91,7 +91,7 @@ def test_what_a_killed_run_left_is_restored_by_command(
     assert main([*words, "--dry-run"]) == 0
     assert f"fastboot -s {phone.bootloader.address} set_active a" in capsys.readouterr().out
     assert main(words) == 2
-    assert "give --allow-flash" in capsys.readouterr().err
+    assert "needs --allow-flash" in capsys.readouterr().err
     assert phone.kernel == ONE
     assert main([*words, "--allow-flash"]) == 0
     assert f"kernel: {OWN.release}" in capsys.readouterr().out
