@@ -25,10 +25,5 @@ def build_id(notes: bytes) -> str | None:
     return None
 
 
-def from_hex_dump(text: str) -> bytes:
-    """Parse a dump of hex digits and blanks (od, xxd -p). ValueError for anything else."""
-    return bytes.fromhex("".join(text.split()))
-
-
 def _padded(size: int) -> int:
     return (size + 3) & ~3

@@ -55,9 +55,7 @@ def error_from_adb(text: str, serial: str) -> SuiteError:
             device=serial,
             next_step="add a udev rule for the device's vendor, and plug it in again",
         )
-    if any(
-        word in reason for word in ("not found", "offline", "authorizing", "connecting", "disconnected")
-    ):
+    if any(word in reason for word in _LOST):
         return DeviceLost(reason, device=serial, next_step="check the cable, and that the device is up")
     return DeviceError(f"adb reports: {reason}", device=serial)
 

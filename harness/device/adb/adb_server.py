@@ -52,13 +52,13 @@ def adb_binary() -> Path:
     with importlib.resources.as_file(bundled) as path:
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    found = shutil.which("adb")
-    if found is None:
+    adb = shutil.which("adb")
+    if adb is None:
         raise HostError(
             "there is no adb on this machine: neither in adbutils nor in PATH",
             next_step="install the Android platform tools",
         )
-    return Path(found)
+    return Path(adb)
 
 
 class AdbServer:

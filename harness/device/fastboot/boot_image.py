@@ -21,7 +21,6 @@ _V0: Final = struct.Struct("<8s10I16s512s32s1024s")
 _V1: Final = struct.Struct("<IQI")
 _V2: Final = struct.Struct("<IQ")
 _V3: Final = struct.Struct("<8s4I4II1536s")
-_VENDOR_PAGE: Final = struct.Struct("<8sII")
 #: Page size of headers of version 3 and later.
 _PAGE: Final = 4096
 

@@ -59,9 +59,9 @@ def _check_fit_for_change(variables: Mapping[str, str], step: Inspect, phone: Ph
             device=phone.adb_serial,
             next_step="charge it",
         )
-    if step.writes and variables.get(f"slot-unbootable:{phone.found}") == "yes":
+    if step.writes and variables.get(f"slot-unbootable:{phone.original_slot}") == "yes":
         raise LabError(
-            f"slot {phone.found}, the one to roll back to, is marked unbootable",
+            f"slot {phone.original_slot}, the one to roll back to, is marked unbootable",
             device=phone.adb_serial,
             next_step="repair the phone first: flash its factory image",
         )
@@ -80,13 +80,13 @@ def _check_requires(variables: Mapping[str, str], images: ImageSet, phone: Phone
 
 def _check_partition(variables: Mapping[str, str], partition: str, image: Image, phone: PhoneNames) -> None:
     slotted = variables.get(f"has-slot:{image.partition}")
-    if phone.found and slotted == "no":
+    if phone.original_slot and slotted == "no":
         raise UsageError(
             f"[{phone.adb_serial}] partition {image.partition} exists once, not once per slot: writing it"
             " would change both slots",
             next_step=f"remove {image.partition} from the image set",
         )
-    if not phone.found and slotted == "yes":
+    if not phone.original_slot and slotted == "yes":
         raise LabError(
             "its bootloader has slots, but Android does not report which one it runs from"
             " (ro.boot.slot_suffix)",

@@ -150,8 +150,8 @@ class PhoneKernels:
             "verity": self._facts["verity"] or "unknown",
             "kernel_found": str(self.original),
         }
-        if self._names.found:
-            facts["slot_found"] = self._names.found
+        if self._names.original_slot:
+            facts["slot_found"] = self._names.original_slot
         if self._known_good is not None:
             facts |= {"known_good": str(self._known_good), "known_good_proved": self._proof}
         for name, kernel in self._kernels.items():
@@ -182,9 +182,10 @@ class PhoneKernels:
         slots = {self._names.slot_of(kernel) for kernel in flashed}
         if self._known_good is None:
             return ""
-        if self._known_good.images is None and self._names.found in slots:
+        own = self._names.original_slot
+        if self._known_good.images is None and own in slots:
             raise LabError(
-                f"a variant writes to slot {self._names.found or '(it has none)'}, the known-good one",
+                f"a variant writes to slot {own or '(it has none)'}, the known-good one",
                 device=self._device.serial,
                 next_step="give --known-good SET, or write to the other slot",
             )
@@ -196,7 +197,7 @@ class PhoneKernels:
             for image in kernel.images.images:
                 if good := self._known_good.image(image.partition):
                     restores[self._names.partition(image.partition, slot)] = good
-        own_slot = slots <= {self._names.found}
+        own_slot = slots <= {own}
         return checks.prove_known_good(
             self._device, self._known_good, restores, self.original, own_slot=own_slot
         )
@@ -332,7 +333,7 @@ class PhoneKernels:
                     self._go(None)
                 parts.append("--- rolled back to the original kernel")
                 # After one more reboot the phone would keep the log of another kernel.
-                parts += [] if rolled_back else [_LAST_LOG, self._last_words()]
+                parts += [] if rolled_back else [_LAST_LOG, self._kernel_log(of_the_last=True)]
             except SuiteError as error:
                 parts.append(f"--- not rolled back: {error}")
         return "\n".join(parts) + "\n"
@@ -346,16 +347,13 @@ class PhoneKernels:
             return ["--- its kernel log", self._kernel_log()], False
         if running.differs_from(self.original):
             return [f"--- the phone runs {running}"], False
-        return [_LAST_LOG, self._last_words()], True
+        return [_LAST_LOG, self._kernel_log(of_the_last=True)], True
 
-    def _kernel_log(self) -> str:
+    def _kernel_log(self, *, of_the_last: bool = False) -> str:
+        """The log of the running kernel, or what the one before it left; else why it cannot be read."""
         try:
-            return phone_facts.kernel_log(self._device, since_s=0.0)
-        except SuiteError as error:
-            return f"(could not be read: {error.what})"
-
-    def _last_words(self) -> str:
-        try:
+            if not of_the_last:
+                return phone_facts.kernel_log(self._device, since_s=0.0)
             restart = phone_facts.last_restart(self._device)
         except SuiteError as error:
             return f"(could not be read: {error.what})"

@@ -14,21 +14,20 @@ from harness.device.fastboot.images import PARTITIONS, Image, ImageSet
 
 @dataclass(frozen=True)
 class PhoneNames:
-    """Serials and slots of the phone: ``found`` is its original slot ('' without slots), ``other`` the
-    second one."""
+    """Serials and slots of the phone; the slots are empty on a phone without slots."""
 
     adb_serial: str
     fastboot_serial: str
-    found: str
-    other: str
+    original_slot: str
+    other_slot: str
 
     def slot_of(self, kernel: SlotKernel) -> str:
         """The slot to write ``kernel`` to. UsageError for a named slot on a phone without slots."""
-        if self.found == "":
+        if self.original_slot == "":
             if kernel.slot not in ("inactive", "active"):
                 raise UsageError(f"the phone has no slots, but slot={kernel.slot} was requested")
             return ""
-        return {"inactive": self.other, "active": self.found}.get(kernel.slot, kernel.slot)
+        return {"inactive": self.other_slot, "active": self.original_slot}.get(kernel.slot, kernel.slot)
 
     def partition(self, name: str, slot: str) -> str:
         """The name with its slot."""
@@ -44,7 +43,7 @@ class PhoneNames:
 
     def base(self, partition: str) -> str:
         """The name without its slot."""
-        return partition.rpartition("_")[0] if self.found else partition
+        return partition.rpartition("_")[0] if self.original_slot else partition
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ def steps_to(
             *_to_bootloader("bootloader" if steps else now.place),
             Inspect(boots=kernel.image),
             BootFromRam(kernel.image),
-            AwaitAndroid(phone.found, kernel),
+            AwaitAndroid(phone.original_slot, kernel),
         ]
     return _restarted(steps, now, phone)
 
@@ -198,12 +197,13 @@ def is_original(
 
 def _restarted(steps: list[Step], now: Situation, phone: PhoneNames) -> list[Step]:
     over: Place = "bootloader" if steps else now.place or "android"
-    return [*steps, Reboot("android", over), AwaitAndroid(phone.found, None)]
+    return [*steps, Reboot("android", over), AwaitAndroid(phone.original_slot, None)]
 
 
 def _own_slot(now: Situation, phone: PhoneNames) -> set[str]:
     """Written partitions that the original kernel boots from; the other slot can wait for the end."""
-    return {name for name in now.written if phone.found == "" or name.endswith(f"_{phone.found}")}
+    suffix = f"_{phone.original_slot}" if phone.original_slot else ""
+    return {name for name in now.written if name.endswith(suffix)}
 
 
 def _to_slot(
@@ -238,14 +238,14 @@ def _roll_back(
         image = known_good.image(phone.base(partition)) if known_good is not None else None
         if image is not None and not now.holds(partition, image):
             writes.append((partition, image))
-    if not writes and now.active == phone.found:
+    if not writes and now.active == phone.original_slot:
         return []
     steps: list[Step] = [*_to_bootloader(now.place), Inspect(tuple(writes))]
     # Last, since fastbootd needs a working kernel.
     dynamic = [write for write in writes if write[1].dynamic]
     steps += _flashes(write for write in writes if not write[1].dynamic)
-    if now.active != phone.found:
-        steps.append(SetActive(phone.found))
+    if now.active != phone.original_slot:
+        steps.append(SetActive(phone.original_slot))
     if dynamic:
         steps += [Reboot("fastbootd", "bootloader"), *_flashes(dynamic), Reboot("bootloader", "fastbootd")]
     return steps

@@ -87,15 +87,15 @@ class CommandPin:
     def read(self, device: Device) -> str:
         """The value. StateError if the command does not report it."""
         answer = ask_all(device, {"state": self.reading}, deadline_s=_DEADLINE_S)["state"]
-        found = re.search(self.pattern, answer.text, re.MULTILINE)
-        if found is None:
+        match = re.search(self.pattern, answer.text, re.MULTILINE)
+        if match is None:
             printed = answer.text[:120] or f"nothing, exit status {answer.exit_status}"
             raise StateError(
                 f"{self.name} cannot be read: '{self.reading}' printed {printed}",
                 device=device.serial,
                 next_step=self.advice,
             )
-        word = " ".join(found[1].split())
+        word = " ".join(match[1].split())
         return self.values.get(word, self.otherwise or word)
 
     def write(self, device: Device, value: str) -> None:
