@@ -1,4 +1,4 @@
-"""Files to and from the device: whole, verified, or an error that says what is wrong."""
+"""Files to and from the device: complete and verified, or an error with the reason."""
 
 from __future__ import annotations
 

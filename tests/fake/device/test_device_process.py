@@ -1,4 +1,4 @@
-"""Processes that run beside the host, and that are really gone after stop."""
+"""Processes that run in the background, and that are gone after stop."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_output_that_a_child_holds_is_reported(device: AdbDevice, fake: FakeDevi
         process.stop(deadline_s=1)
 
 
-def test_a_lost_device_is_told_by_poll_and_stop(device: AdbDevice, fake: FakeDevice) -> None:
+def test_poll_and_stop_report_a_lost_device(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.hang.add("poller")
     process = device.spawn(["poller"])
     fake.vanish()

@@ -1,4 +1,4 @@
-"""The real fastboot client against the fake bootloader: what it says, and what becomes of it."""
+"""The real fastboot client against the fake bootloader: its output, and what the suite makes of it."""
 
 from __future__ import annotations
 

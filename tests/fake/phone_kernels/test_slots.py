@@ -198,7 +198,7 @@ def test_a_slot_that_cannot_be_chosen(bench: Bench, phone: FlashablePhone) -> No
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
 
 
-def test_a_phone_that_cannot_be_put_back_says_what_to_run(bench: Bench, phone: FlashablePhone) -> None:
+def test_a_phone_that_cannot_be_restored_gets_the_commands(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.flash("one", ONE, slot="active")
     lane = bench.open(FOUND, variant, known_good=bench.good("boot"))
     boot_into(lane, variant)

@@ -1,4 +1,4 @@
-"""What a phone is held at while it is measured: set, read back, told all at once, put back."""
+"""The settings of a phone while it is measured: set, read back, reported all at once, restored."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_cable_is_pulled_while_it_is_put_back(controls: Controls, phone_devi
     assert snapshot(controls) == before
 
 
-def test_all_that_is_unmet_is_told_at_once(controls: Controls, phone_device: AdbDevice) -> None:
+def test_everything_unmet_is_reported_at_once(controls: Controls, phone_device: AdbDevice) -> None:
     state = controls.phone.state
     state.battery_percent = 12
     controls.phone.zram.opened_by_other = True
@@ -250,7 +250,7 @@ def test_charging_is_stopped_where_the_phone_has_a_switch(
 
 
 def test_every_pin_has_a_name_to_suppress_it_by(controls: Controls, phone_device: AdbDevice) -> None:
-    """With all names given nothing is written at all."""
+    """With all names suppressed nothing is written."""
     controls.phone.commands.clear()
     with PinnedState(phone_device) as held:
         PhonePreconditions(phone_device, profile(FIXED), list(PRECONDITIONS)).establish(held)

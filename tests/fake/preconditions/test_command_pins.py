@@ -48,7 +48,7 @@ def test_a_state_is_set_by_the_command_of_its_value(new_phone: Controls, new_dev
         IDLE.write(new_device, "both")
 
 
-def test_a_state_that_the_command_does_not_tell(new_phone: Controls, new_device: AdbDevice) -> None:
+def test_a_state_that_the_command_does_not_report(new_phone: Controls, new_device: AdbDevice) -> None:
     pin = replace(IDLE, pattern="^(never printed)$")
     with pytest.raises(
         StateError, match="device idle cannot be read: 'dumpsys deviceidle enabled' printed"

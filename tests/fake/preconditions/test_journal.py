@@ -181,7 +181,7 @@ def test_a_run_that_still_holds_the_phone(adb: AdbServer, phone: FakeDevice, dev
 
 
 def test_noted_before_it_is_written(phone: FakeDevice, device: AdbDevice) -> None:
-    """And a write that never came is no harm: it is as it was."""
+    """And a write that never happened does no harm: the setting is unchanged."""
     boot_id = device.read_text("/proc/sys/kernel/random/boot_id").strip()
     Journal(device.serial).add(swappiness(100), "60", boot_id)
     assert undo_left(device) == ["vm.swappiness: 60"]
@@ -211,7 +211,7 @@ def test_nothing_is_left_of_a_run_that_ended(phone: FakeDevice, device: AdbDevic
 @pytest.mark.parametrize(
     "text", ["", "{}", '{"format": 2}', "[1]", '{"format": 1, "module": "pins", "pin": "Nothing"}']
 )
-def test_a_file_that_says_nothing(phone: FakeDevice, device: AdbDevice, text: str) -> None:
+def test_a_file_that_is_not_a_note(phone: FakeDevice, device: AdbDevice, text: str) -> None:
     folder = state_dir("pins", quote(device.serial, safe=""))
     (folder / "000001.json").write_text(text)
     with pytest.raises(UsageError, match="is not a record of a change"):

@@ -115,7 +115,7 @@ def test_value_that_reads_back_differently(device: AdbDevice, fake: FakeDevice) 
         state.apply([swappiness(100)])
 
 
-def test_without_root_it_says_what_is_needed(device: AdbDevice, fake: FakeDevice) -> None:
+def test_without_root_the_error_names_what_is_needed(device: AdbDevice, fake: FakeDevice) -> None:
     fake.root = False
     with (
         pytest.raises(StateError, match="Permission denied -> a root shell is needed"),

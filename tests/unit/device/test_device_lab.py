@@ -109,7 +109,7 @@ def test_another_device_under_the_same_serial(lab: Lab, model: str, build: str, 
         assert word in str(caught.value)
 
 
-def test_a_build_by_its_beginning(tmp_path: Path) -> None:
+def test_a_build_by_its_prefix(tmp_path: Path) -> None:
     file = tmp_path / "lab.toml"
     file.write_text(_TEXT.replace(_BUILD, "google/shiba/*"))
     lab = load_lab(file)

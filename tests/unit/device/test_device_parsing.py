@@ -1,4 +1,4 @@
-"""What adb, /proc and variants say, taken apart without a device."""
+"""Parsing of what adb, /proc and variants contain, without a device."""
 
 from __future__ import annotations
 

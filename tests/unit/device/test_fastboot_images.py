@@ -1,4 +1,4 @@
-"""Boot headers, what a kernel says of itself, and image sets."""
+"""Boot headers, how a kernel identifies itself, and image sets."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_headers_of_all_versions(tmp_path: Path, version: int) -> None:
         (init_boot_image(), "holds no kernel: it is an init_boot image"),
     ],
 )
-def test_what_is_no_boot_image(tmp_path: Path, data: bytes, words: str) -> None:
+def test_not_a_boot_image(tmp_path: Path, data: bytes, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         load_boot_image(written(tmp_path, data))
 
@@ -116,7 +116,7 @@ def test_nothing_is_invented(data: bytes) -> None:
     assert fingerprint_of(data) == KernelFingerprint()
 
 
-def test_a_difference_is_between_what_both_say() -> None:
+def test_only_parts_that_both_know_differ() -> None:
     assert not SAYS.differs_from(KernelFingerprint())
     assert not SAYS.differs_from(KernelFingerprint(SAYS.release))
     assert SAYS.differs_from(KernelFingerprint(SAYS.release, build_id="00"))

@@ -136,13 +136,13 @@ def test_what_is_rolled_back_to_must_be_said(one: Path, good: Path, tmp_path: Pa
     check_together(kernels, KnownGood(None))
 
 
-def test_a_set_says_for_which_product_it_is(tmp_path: Path) -> None:
+def test_a_set_must_name_its_product(tmp_path: Path) -> None:
     nameless = folder_of(tmp_path, "nameless", product=False, boot=boot_image(ONE))
     with pytest.raises(UsageError, match="does not name its product"):
         check_together({"v": kernel(flashed(nameless))}, KnownGood(None))
 
 
-def test_kernels_must_be_told_apart(tmp_path: Path) -> None:
+def test_kernels_must_be_distinguishable(tmp_path: Path) -> None:
     for name, data in (("x", boot_image(ONE)), ("y", boot_image(ONE) + b"\0" * 4096)):
         (tmp_path / f"{name}.img").write_bytes(data)
     x, y = (parse_variant(f"{n}=boot:image={tmp_path}/{n}.img", device_kind="phone") for n in "xy")
@@ -151,7 +151,7 @@ def test_kernels_must_be_told_apart(tmp_path: Path) -> None:
     check_together({"x": kernel(x), "again": kernel(x)}, None)
 
 
-def test_a_kernel_that_does_not_say_who_it_is(tmp_path: Path) -> None:
+def test_a_kernel_that_does_not_identify_itself(tmp_path: Path) -> None:
     path = tmp_path / "boot.img"
     path.write_bytes(boot_image(ONE, payload=b"encrypted"))
     silent = parse_variant(f"p=boot:image={path}", device_kind="phone")

@@ -23,7 +23,7 @@ def test_every_unmet_precondition_is_named() -> None:
     assert names == ["thermal", "thermal", "battery", "charging", "airplane", "dexopt"]
     assert all_unmet(COOL, PhoneSettings(), over_network=False) == []
     nothing = Condition(None, None, None, None, None, compiling=False, syncs=None)
-    untold = [one.precondition for one in all_unmet(nothing, wanted, over_network=False)]
-    assert untold == ["thermal", "battery", "charging"]
+    unreported = [one.precondition for one in all_unmet(nothing, wanted, over_network=False)]
+    assert unreported == ["thermal", "battery", "charging"]
     on_air = PhoneSettings(airplane=False)
     assert [str(one)[:5] for one in all_unmet(found, on_air, over_network=True)][-1] == "sync:"
