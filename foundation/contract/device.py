@@ -44,7 +44,7 @@ class RemoteProcess(Protocol):
         ...
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Its standard output so far."""
         ...
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:

@@ -95,8 +95,8 @@ class HostProcess:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.text = ""
         assert self.process.stdout is not None
-        self.fd = self.process.stdout.fileno()
-        os.set_blocking(self.fd, False)
+        self.pipe = self.process.stdout.fileno()
+        os.set_blocking(self.pipe, False)
 
     def poll(self) -> int | None:
         status = self.process.poll()
@@ -104,7 +104,7 @@ class HostProcess:
 
     def output(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.fd, 65536):
+            while chunk := os.read(self.pipe, 65536):
                 self.text += chunk.decode()
         return self.text
 
