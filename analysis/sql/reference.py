@@ -29,7 +29,7 @@ ORDER BY longest_ms DESC;
 |---|---|
 | `python -m analysis open`, the UI's query page | it is there |
 | Python, `analysis.trace_processor.open_trace(PATH)` | it is there |
-| Python, Perfetto's client, `analysis.trace_processor.client.open_client(PATH)` | it is there |
+| Python, Perfetto's client, `analysis.trace_processor.client.OfflineTraceProcessor(PATH)` | it is there |
 | a trace_processor_shell of your own | `--add-sql-package analysis/sql/{PACKAGE}` |
 """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from analysis.trace_processor.trace_file import size_of
+from analysis.trace_processor.choice import trace_size
 from foundation.contract.packets import PACKET_TAG, DamagedPacket, walk
 from foundation.errors import TraceError
 
@@ -39,7 +39,7 @@ class FileFacts:
 
 def read_facts(path: Path) -> FileFacts:
     """Walk the whole file once. TraceError if it cannot be read or is empty."""
-    size_of(path)
+    trace_size(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

@@ -1,4 +1,4 @@
-"""The trace processor: which one, and how a trace is asked."""
+"""The trace processor: choose one, load a trace, query it."""
 
 from analysis.trace_processor.choice import EngineChoice, EngineInfo
 from analysis.trace_processor.session import TraceSession, open_trace

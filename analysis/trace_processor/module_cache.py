@@ -1,7 +1,8 @@
-"""Compiled WebAssembly in the host cache: loading it runs it, so only we may write it."""
+"""Compiled WebAssembly in the host cache: loading it executes it, so only this user may write it."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -21,12 +22,12 @@ _DIGEST_BYTES: Final = 32
 
 
 def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmtime.Module:
-    """The module compiled for this machine: from the cache, else compiled now (3 to 6 s) and kept.
+    """``wasm`` compiled for this machine: from the cache, else compiled (3 to 6 s) and cached.
 
-    HostError if the file cannot be read or is no WebAssembly. A cached file that is damaged
-    is compiled again; a cache that cannot be written costs only time.
+    HostError if the file cannot be read or is not WebAssembly. A damaged cache entry is compiled
+    again; a cache that cannot be written only costs time.
     """
-    # The name holds everything that the compiled code depends on.
+    # The name covers everything that the compiled code depends on.
     facts = f"{known_sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
     cached = private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
     module = _from_cache(engine, cached)
@@ -37,21 +38,21 @@ def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmt
     except wasmtime.WasmtimeError as error:
         raise HostError(
             f"{wasm} is not a WebAssembly module that wasmtime can run",
-            next_step="install requirements.txt again, or give --engine PATH",
+            next_step="reinstall requirements.txt, or give --engine PATH",
         ) from error
     _keep(cached, bytes(module.serialize()))
     return module
 
 
 def private_folder() -> Path:
-    """Cache folder for what is executed; only we may write to it. HostError if it is another user's."""
+    """Cache folder for executable code, mode 0700; created. HostError if another user owns it."""
     folder = cache_dir() / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.stat()
     if facts.st_uid != os.geteuid():
         raise HostError(
             f"the engine cache {folder} belongs to another user",
-            next_step="set RECLAIM_SUITE_CACHE to a folder of your own",
+            next_step="set RECLAIM_SUITE_CACHE to your own folder",
         )
     if stat.S_IMODE(facts.st_mode) & 0o077:
         folder.chmod(0o700)
@@ -69,12 +70,10 @@ def _from_cache(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
     try:
         return wasmtime.Module.deserialize(engine, code)
     except wasmtime.WasmtimeError:
-        # Compiled for other CPU features than this machine has.
+        # Compiled for CPU features that this machine lacks.
         return None
 
 
 def _keep(path: Path, code: bytes) -> None:
-    try:
+    with contextlib.suppress(OSError):
         write_whole(path, hashlib.sha256(code).digest() + code, mode=0o600)
-    except OSError:
-        return

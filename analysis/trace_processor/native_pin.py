@@ -1,11 +1,13 @@
-"""The native trace processor that the perfetto package pins by hash: whether it is here, how to get it."""
+"""The native trace processor that the perfetto package pins by hash: find it, download it.
+
+The package's own download needs curl, has no deadline, trusts an existing file, and raises bare exceptions.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 import sys
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +23,7 @@ _LARGEST: Final = 200 << 20
 
 @dataclass(frozen=True)
 class Pin:
-    """Where the perfetto package gets its binary from, and what it must be."""
+    """Where the perfetto package downloads its binary, and the hash it must have."""
 
     url: str
     file_name: str
@@ -29,7 +31,7 @@ class Pin:
 
 
 def pin() -> Pin | None:
-    """The pin for this machine, from the manifest in the perfetto package; None if it has none."""
+    """The pin for this machine, from the perfetto package's manifest; None if it has none."""
     from perfetto.prebuilts.manifests.trace_processor_shell import TRACE_PROCESSOR_SHELL_MANIFEST
 
     machine = platform.machine().lower()
@@ -37,15 +39,15 @@ def pin() -> Pin | None:
         if entry.get("platform") == sys.platform and machine in entry.get("machine", ()):
             root, dot, extension = str(entry["file_name"]).partition(".")
             digest = str(entry["sha256"])
-            # The name that the package's own downloader gives it.
+            # The name that the package's own download uses.
             return Pin(str(entry["url"]), f"{root}-{digest[:16]}{dot}{extension}", digest)
     return None
 
 
-def native_here() -> Path | None:
-    """The pinned binary in the suite's cache or the perfetto package's; None if it is in neither.
+def installed_native() -> Path | None:
+    """The pinned binary in the suite's or the perfetto package's cache; None if it is in neither.
 
-    HostError if a file of that name is something else.
+    HostError if a file of that name has another hash.
     """
     pinned = pin()
     if pinned is None:
@@ -63,23 +65,23 @@ def native_here() -> Path | None:
 
 
 def download_native() -> Path:
-    """Fetch the pinned binary into the suite's cache. HostError if that fails or it is another."""
+    """Download the pinned binary to the suite's cache. HostError if that fails or the hash differs."""
+    import urllib.request
+
     pinned = pin()
     if pinned is None:
         raise HostError(
-            f"there is no native trace processor for {platform.machine()}", next_step="use --engine wasm"
+            f"no native trace processor exists for {platform.machine()}", next_step="use --engine wasm"
         )
     path = cache_dir(_FOLDER) / pinned.file_name
     try:
         with urllib.request.urlopen(pinned.url, timeout=_DEADLINE_S) as source:
             content = source.read(_LARGEST)
         if hashlib.sha256(content).hexdigest() != pinned.sha256:
-            raise HostError(
-                "what was downloaded is not the pinned trace processor", next_step="use --engine wasm"
-            )
+            raise HostError("the download is not the pinned trace processor", next_step="use --engine wasm")
         write_whole(path, content, mode=0o700)
     except OSError as error:
         raise HostError(
-            f"the native trace processor could not be downloaded: {error}", next_step="use --engine wasm"
+            f"cannot download the native trace processor: {error}", next_step="use --engine wasm"
         ) from error
     return path

@@ -1,13 +1,14 @@
 """Perfetto's trace processor as WebAssembly, run in this process by wasmtime.
 
-The module is an Emscripten build that speaks one protocol: bytes of a
-``TraceProcessorRpcStream`` in through a buffer in its memory, bytes of the same message
-out through a callback. No file, no socket and no clock but a monotonic one is given to it.
+The module is an Emscripten build that speaks one protocol: it takes bytes of a
+``TraceProcessorRpcStream`` in a buffer in its memory, and returns bytes of the same message through
+a callback. It has clocks, but no access to files, sockets or the environment.
 """
 
 from __future__ import annotations
 
 import calendar
+import contextlib
 import errno
 import struct
 import threading
@@ -22,10 +23,11 @@ from analysis.trace_processor.module_cache import load_module
 from foundation.errors import TraceError
 from foundation.signals import signals_held
 
-#: Bytes of one request. The trace goes in by pieces of at most `CHUNK`.
+#: Largest request in bytes.
 REQUEST_BUFFER: Final = 8 << 20
+#: Bytes of a trace in one request.
 CHUNK: Final = 4 << 20
-#: Address space for the 64-bit module, so that its memory never has to move as it grows.
+#: Address space for the 64-bit module, so that its memory never moves as it grows.
 _RESERVATION_64: Final = 64 << 30
 _PAGE: Final = 1 << 16
 _HEAP_MAX_32: Final = (1 << 32) - _PAGE
@@ -36,31 +38,30 @@ _MODULES: Final[dict[Path, tuple[wasmtime.Engine, wasmtime.Module]]] = {}
 
 
 class WasmAborted(TraceError):
-    """The module gave up: out of memory, or a trace that broke it. The instance is dead."""
+    """The module aborted: it ran out of memory, or the trace broke it. The instance is dead."""
 
 
 class _AbortedItself(Exception):
-    """Leaves the module when it calls abort()."""
+    """Unwinds the module when it calls abort()."""
 
 
 def _module(path: Path, *, memory64: bool) -> tuple[wasmtime.Engine, wasmtime.Module]:
     with _LOCK:
-        found = _MODULES.get(path)
-        if found is None:
+        if path not in _MODULES:
             config = wasmtime.Config()
             if memory64:
                 config.wasm_memory64 = True
                 config.memory_reservation = _RESERVATION_64
             engine = wasmtime.Engine(config)
-            found = _MODULES[path] = (engine, load_module(engine, path, memory64=memory64))
-        return found
+            _MODULES[path] = (engine, load_module(engine, path, memory64=memory64))
+        return _MODULES[path]
 
 
 class WasmInstance:
-    """One trace processor with a memory of its own; take a new one for each trace.
+    """One trace processor with its own memory; create one for each trace.
 
-    A second trace in the same instance would share its string pool and memory, and an
-    instance costs 20 ms: so nothing is ever reused but the compiled code.
+    A second trace would share the first one's string pool and memory. An instance costs only 20 ms, so
+    only the compiled code is reused.
     """
 
     def __init__(self, path: Path, *, memory64: bool = False) -> None:
@@ -87,9 +88,10 @@ class WasmInstance:
         self._buffer = self._unsigned(self._call("trace_processor_rpc_init", slot, REQUEST_BUFFER))
 
     def request(self, data: bytes) -> bytes:
-        """Hand over bytes of the request stream, return all bytes of the reply stream.
+        """Send bytes of the request stream; return all bytes of the reply stream.
 
-        At most `REQUEST_BUFFER` bytes. WasmAborted if the module gave up, now or before.
+        ValueError for more than `REQUEST_BUFFER` bytes. WasmAborted if the module aborts or has
+        aborted, or if the instance is closed.
         """
         if len(data) > REQUEST_BUFFER:
             raise ValueError(f"request of {len(data)} bytes is larger than the buffer")
@@ -101,20 +103,20 @@ class WasmInstance:
         return b"".join(self._replies)
 
     def close(self) -> None:
-        """Give the memory back. May be called twice."""
+        """Free the memory. May be called twice."""
         self._dead = self._dead or "the engine was closed"
         self._exports = self._memory = None
         self._store.close()
 
     def _call(self, name: str, *args: int) -> int:
         try:
-            # An exception raised by a handler while wasmtime has called back into Python would
-            # unwind compiled code: about one Ctrl-C in three ended in SIGSEGV.
+            # A signal handler that raises while wasmtime calls back into Python would unwind
+            # compiled code: about one Ctrl-C in three ended in SIGSEGV.
             with signals_held(python_handlers_only=True):
                 return self._exports[name](self._store, *args) or 0
         except (wasmtime.WasmtimeError, wasmtime.Trap, _AbortedItself) as error:
-            said = bytes(self._log[-400:]).decode("utf-8", "replace").strip().splitlines()
-            cause = said[-1] if said else str(error).splitlines()[0]
+            lines = bytes(self._log[-400:]).decode("utf-8", "replace").strip().splitlines()
+            cause = lines[-1] if lines else str(error).splitlines()[0]
             self._dead = f"the trace processor gave up: {cause}"
             raise WasmAborted(self._dead) from error
 
@@ -132,18 +134,18 @@ class WasmInstance:
     def _on_reply(self, address: int, size: int) -> None:
         self._replies.append(bytes(self._read(address, size & 0xFFFFFFFF)))
 
-    # What Emscripten's JavaScript would offer.
+    # What Emscripten's JavaScript would provide.
 
     def _import(self, imported: Any) -> wasmtime.Func:
         signature = imported.type
         name = str(imported.name)
-        known: dict[str, Callable[..., Any]] = {
+        provided: dict[str, Callable[..., Any]] = {
             "emscripten_get_now": lambda: time.monotonic() * 1e3,
             "emscripten_date_now": lambda: time.time() * 1e3,
             "clock_time_get": self._clock_time_get,
             "emscripten_get_heap_max": lambda: self._signed(self._heap_max),
             "emscripten_resize_heap": self._resize_heap,
-            "emscripten_err": lambda text: self._note(self._c_string(text)),
+            "emscripten_err": lambda text: self._log_line(self._c_string(text)),
             "__assert_fail": self._assert_fail,
             "_abort_js": self._abort,
             "fd_write": self._fd_write,
@@ -154,9 +156,9 @@ class WasmInstance:
             "_gmtime_js": self._gmtime,
             "_localtime_js": self._gmtime,
         }
-        function = known.get(name)
+        function = provided.get(name)
         if function is None:
-            # Files and maps: none are given. WASI functions return a positive number.
+            # Files and memory maps: not provided. WASI functions return a positive errno.
             failure = errno.ENOSYS if str(imported.module).startswith("wasi") else -errno.ENOSYS
             function = (lambda *_: failure) if signature.results else (lambda *_: None)
         return wasmtime.Func(self._store, signature, function)
@@ -165,7 +167,7 @@ class WasmInstance:
         bits = 8 * self._word
         return value - (1 << bits) if value >> (bits - 1) else value
 
-    def _note(self, text: bytes) -> None:
+    def _log_line(self, text: bytes) -> None:
         self._log += text + b"\n"
         del self._log[:-4096]
 
@@ -180,25 +182,20 @@ class WasmInstance:
         raise _AbortedItself
 
     def _assert_fail(self, condition: int, file: int, line: int, function: int) -> None:
-        self._note(b"assertion failed: " + self._c_string(condition))
+        self._log_line(b"assertion failed: " + self._c_string(condition))
         raise _AbortedItself
 
     def _resize_heap(self, size: int) -> int:
-        wanted = self._unsigned(size)
-        have: int = self._memory.data_len(self._store)
-        if wanted > self._heap_max:
-            self._note(b"out of memory")
-            return 0
-        # By a fifth more than asked, at most: fewer and larger steps.
-        target = min(max(wanted, have + have // 5), self._heap_max)
-        for goal in (target, wanted):
-            pages = -(-(goal - have) // _PAGE)
-            try:
-                self._memory.grow(self._store, pages)
-            except wasmtime.WasmtimeError:
-                continue
-            return 1
-        self._note(b"out of memory")
+        needed = self._unsigned(size)
+        current: int = self._memory.data_len(self._store)
+        if needed <= self._heap_max:
+            # Grow by at least a fifth if possible: fewer and larger steps.
+            preferred = min(max(needed, current + current // 5), self._heap_max)
+            for goal in (preferred, needed):
+                with contextlib.suppress(wasmtime.WasmtimeError):
+                    self._memory.grow(self._store, -(-(goal - current) // _PAGE))
+                    return 1
+        self._log_line(b"out of memory")
         return 0
 
     def _clock_time_get(self, clock: int, precision: int, out: int) -> int:
@@ -208,11 +205,9 @@ class WasmInstance:
 
     def _fd_write(self, fd: int, vectors: int, count: int, out: int) -> int:
         written = 0
-        step = 2 * self._word
+        vector = struct.Struct(f"<2{self._pointer[1]}")
         for index in range(count & 0xFFFFFFFF):
-            raw = self._read(vectors + index * step, step)
-            (address,) = struct.unpack_from(self._pointer, raw, 0)
-            (size,) = struct.unpack_from(self._pointer, raw, self._word)
+            address, size = vector.unpack(self._read(vectors + index * vector.size, vector.size))
             self._log += self._read(address, size)
             written += size
         del self._log[:-4096]
@@ -236,16 +231,6 @@ class WasmInstance:
         return calendar.timegm((year + 1900, month + 1, day, hour, minute, sec))
 
     def _gmtime(self, seconds: int, tm: int) -> None:
-        parts = time.gmtime(seconds)
-        fields = (
-            parts.tm_sec,
-            parts.tm_min,
-            parts.tm_hour,
-            parts.tm_mday,
-            parts.tm_mon - 1,
-            parts.tm_year - 1900,
-            (parts.tm_wday + 1) % 7,
-            parts.tm_yday - 1,
-            0,
-        )
+        year, month, day, hour, minute, sec, weekday, yearday, _ = time.gmtime(seconds)
+        fields = (sec, minute, hour, day, month - 1, year - 1900, (weekday + 1) % 7, yearday - 1, 0)
         self._write(tm, struct.pack("<9i", *fields))

@@ -11,7 +11,7 @@ from foundation.contract.device import Device, Expectation
 from foundation.contract.threads import role_of
 from foundation.errors import ModuleLoadFailed, WrongKernel
 from foundation.quoting import quote
-from harness.device.notes import build_id
+from harness.device.notes import gnu_build_id
 from harness.device.phone_state import BOOT_ID
 from harness.device.preconditions.pins import selected_choice
 
@@ -162,7 +162,7 @@ def _build_id(answer: Answer) -> str | None:
     if not answer.ok:
         return None
     try:
-        return build_id(bytes.fromhex(answer.text))
+        return gnu_build_id(bytes.fromhex(answer.text))
     except ValueError:
         return None
 

@@ -1,4 +1,7 @@
-"""GNU build ids in ELF notes, the format of /sys/kernel/notes and /sys/module/*/notes."""
+"""GNU build ids in ELF notes, as /sys/kernel/notes, /sys/module/*/notes and ELF sections hold them.
+
+pyelftools needs an ELF file around them, and accepts truncated notes.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,17 @@ _HEADER: Final = struct.Struct("<III")
 _NT_GNU_BUILD_ID: Final = 3
 
 
-def build_id(notes: bytes) -> str | None:
-    """Return the build id in hex, or None without one. Source: the Note section of elf(5)."""
+def gnu_build_id(notes: bytes) -> str | None:
+    """The first build id in ``notes``, in hex; None without one. Source: elf(5), "Notes"."""
     at = 0
     while at + _HEADER.size <= len(notes):
         name_size, size, kind = _HEADER.unpack_from(notes, at)
         name_at = at + _HEADER.size
         content_at = name_at + _padded(name_size)
-        if content_at + size > len(notes):
-            return None
         name = notes[name_at : name_at + name_size].rstrip(b"\0")
-        if kind == _NT_GNU_BUILD_ID and name == b"GNU":
-            return notes[content_at : content_at + size].hex()
+        content = notes[content_at : content_at + size]
+        if kind == _NT_GNU_BUILD_ID and name == b"GNU" and content and len(content) == size:
+            return content.hex()
         at = content_at + _padded(size)
     return None
 

@@ -1,4 +1,4 @@
-"""The root file system of the virtual device, packed for the kernel to unpack at boot."""
+"""The root file system of the virtual device, packed as an initramfs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import lzma
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,9 +19,7 @@ from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_
 if TYPE_CHECKING:
     from harness.virtual.kernels import KernelBundle, ModuleLoad
 
-_PT_INTERP: Final = 3
-
-# What an Android device answers to `getprop`, as far as it is true of this one.
+# What `getprop` prints on an Android device, as far as it holds for this one.
 _PROPERTIES: Final = {
     "ro.build.type": "userdebug",
     "ro.build.version.release": "14",
@@ -41,9 +38,9 @@ _FOLDERS: Final = ("proc", "sys", "dev", "tmp", "mnt", "lib/modules", "data/app"
 
 
 def build_initramfs(bundle: KernelBundle) -> Path:
-    """Pack guest programs, busybox and the modules of ``bundle``; a cached file by content.
+    """Pack guest programs, busybox and the modules of ``bundle`` into a file in the cache.
 
-    HostError if busybox-static is missing, UsageError for a module file that cannot be read.
+    HostError if busybox-static is missing, UsageError if a module file cannot be read.
     """
     archive = _archive(bundle)
     digest = hashlib.sha256(archive).hexdigest()[:24]
@@ -54,21 +51,27 @@ def build_initramfs(bundle: KernelBundle) -> Path:
 
 
 def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
-    """Text of ``/lib/modules/load.conf``: a module file a line, with its parameters, in load order."""
+    """Text of ``/lib/modules/load.conf``: in load order, one line per module file with its parameters.
+
+    UsageError for a parameter with white space.
+    """
     lines = []
     for module in modules:
         words = [f"{key}={value}" for key, value in module.params.items()]
         bad = [word for word in words if any(ch.isspace() for ch in word)]
         if bad:
             raise UsageError(
-                f"parameter {bad[0]!r} of module {module.name} holds white space", next_step="remove it"
+                f"parameter {bad[0]!r} of module {module.name} contains white space", next_step="remove it"
             )
         lines.append(" ".join([f"{module.name}.ko", *words]))
     return "".join(line + "\n" for line in lines)
 
 
 def module_bytes(path: Path) -> bytes:
-    """Content of a module file; ``.xz`` and ``.gz`` are unpacked, as not every kernel can."""
+    """Content of a module file; ``.xz`` and ``.gz`` are unpacked, since not every kernel can.
+
+    UsageError if it cannot be read or has another suffix.
+    """
     try:
         content = path.read_bytes()
         if path.suffix == ".xz":
@@ -76,7 +79,7 @@ def module_bytes(path: Path) -> bytes:
         if path.suffix == ".gz":
             return gzip.decompress(content)
     except (OSError, lzma.LZMAError, EOFError) as error:
-        raise UsageError(f"module {path} cannot be read: {error}", next_step="rebuild it") from error
+        raise UsageError(f"cannot read module {path}: {error}", next_step="rebuild it") from error
     if path.suffix != ".ko":
         raise UsageError(
             f"module {path} is neither .ko nor .ko.xz nor .ko.gz", next_step="unpack it to .ko"
@@ -89,7 +92,7 @@ def _archive(bundle: KernelBundle) -> bytes:
     for folder in _FOLDERS:
         cpio.folder(folder)
     cpio.folder("data/local/tmp", 0o771)
-    # The kernel opens it for process 1 before /dev is mounted.
+    # The kernel opens it for PID 1 before /dev is mounted.
     cpio.character_device("dev/console", 5, 1)
     cpio.link("bin", "system/bin")
     cpio.link("sbin", "system/bin")
@@ -130,9 +133,9 @@ def _busybox() -> Path:
 
 
 def shell_name() -> str:
-    """Which shell the device gets: mksh (Android's own) if the host has a static one, else busybox's ash.
+    """The device's shell: mksh (Android's own) if the host has a static one, else busybox's ash.
 
-    ash runs its own ``ps`` before ours; all else that the suite asks for is the same.
+    ash runs its builtin ``ps`` instead of ours; every other command of the suite behaves the same.
     """
     return "mksh" if _mksh() else "ash"
 
@@ -143,20 +146,22 @@ def _mksh() -> Path | None:
 
 
 def _is_static(program: Path) -> bool:
-    """Whether an x86-64 ELF program asks for no dynamic loader."""
-    content = program.read_bytes()
-    if content[:5] != b"\x7fELF\x02":
+    """Whether ``program`` is a 64-bit ELF file that needs no dynamic loader."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with program.open("rb") as file:
+            elf = ELFFile(file)
+            return elf.elfclass == 64 and not any(elf.iter_segments("PT_INTERP"))
+    except ELFError:
         return False
-    (offset,) = struct.unpack_from("<Q", content, 32)
-    size, count = struct.unpack_from("<HH", content, 54)
-    kinds = (struct.unpack_from("<I", content, offset + i * size)[0] for i in range(count))
-    return _PT_INTERP not in kinds
 
 
 def _applets(busybox: Path) -> list[str]:
     listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, timeout=20, check=False)
     if listed.returncode != 0:
         raise HostError(
-            f"{busybox} --list ended with {listed.returncode}", next_step="reinstall busybox-static"
+            f"{busybox} --list exited with status {listed.returncode}", next_step="reinstall busybox-static"
         )
     return listed.stdout.split()

@@ -1,4 +1,4 @@
-"""The release that a bzImage names in its boot header.
+"""The kernel release in the boot header of a bzImage.
 
 Layout: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 """
@@ -18,9 +18,9 @@ _HEAD_BYTES = 0x200 + 0x10000 + 512
 
 
 def release_of(image: Path) -> str:
-    """The kernel release (``uname -r``) of a bzImage.
+    """Kernel release (``uname -r``) of a bzImage.
 
-    Raises UsageError if the file cannot be read, is not a bzImage, or names no release.
+    UsageError if the file cannot be read, is not a bzImage, or contains no release.
     """
     try:
         with image.open("rb") as file:
@@ -37,6 +37,6 @@ def release_of(image: Path) -> str:
     release = text.decode("ascii", "replace").split(" ", 1)[0]
     if not release or not release.isprintable():
         raise UsageError(
-            f"{image} does not name its kernel release", next_step="build it again; the image is damaged"
+            f"{image} contains no kernel release", next_step="build it again; the image is damaged"
         )
     return release

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.device.notes import build_id
+from harness.device.notes import gnu_build_id
 
 
 def _note(name: bytes, kind: int, content: bytes) -> bytes:
@@ -26,19 +26,19 @@ def _note(name: bytes, kind: int, content: bytes) -> bytes:
 )
 def test_found_among_other_notes(before: list[tuple[bytes, int, bytes]], wanted: bytes) -> None:
     others = b"".join(_note(b"x" + name, kind, content) for name, kind, content in before)
-    assert build_id(others + _note(b"GNU", 3, wanted) + _note(b"GNU", 3, b"later")) == wanted.hex()
+    assert gnu_build_id(others + _note(b"GNU", 3, wanted) + _note(b"GNU", 3, b"later")) == wanted.hex()
 
 
 @given(notes=st.binary(max_size=200))
 def test_any_bytes_are_survived(notes: bytes) -> None:
-    found = build_id(notes)
+    found = gnu_build_id(notes)
     assert found is None or bytes.fromhex(found) in notes
 
 
 def test_other_kinds_are_not_taken() -> None:
-    assert build_id(_note(b"GNU", 1, b"abi") + _note(b"Linux", 3, b"no")) is None
-    assert build_id(_note(b"GNU", 3, b"\x01" * 20)[:-1]) is None
-    assert build_id(b"") is None
+    assert gnu_build_id(_note(b"GNU", 1, b"abi") + _note(b"Linux", 3, b"no")) is None
+    assert gnu_build_id(_note(b"GNU", 3, b"\x01" * 20)[:-1]) is None
+    assert gnu_build_id(b"") is None
 
 
 def test_hex_dump_as_od_and_xxd_print_it() -> None:
@@ -60,6 +60,6 @@ def test_same_as_readelf(tmp_path: Path) -> None:
     shown = subprocess.run(
         ["readelf", "-n", program], check=True, capture_output=True, text=True, timeout=60
     ).stdout
-    found = build_id(notes.read_bytes())
+    found = gnu_build_id(notes.read_bytes())
     assert found is not None
     assert f"Build ID: {found}" in shown

@@ -89,6 +89,16 @@ def test_the_kernel_is_read_through_its_compression(packing: Packing) -> None:
     assert fingerprint_of(tail) == SAYS
 
 
+def test_memory_of_another_kernel_is_not_read_behind_an_lz4_block() -> None:
+    other = FakeKernel("5.10.1-other", version="#9 SMP", build_id="cd" * 20)
+    filler = other.banner() + other.note
+    for _ in range(5):
+        # Freed memory that the next unpacking is likely to get.
+        stale = [(filler * (1 + (8 << 20) // len(filler)))[: 8 << 20] for _ in range(3)]
+        del stale
+        assert fingerprint_of(KERNEL.payload("lz4-legacy")) == SAYS
+
+
 def test_a_stream_inside_a_zimage() -> None:
     assert fingerprint_of(b"\0" * 5000 + b"\x1f\x8b\x08 a false start" + KERNEL.payload("gzip")) == SAYS
 

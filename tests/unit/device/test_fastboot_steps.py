@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from foundation.errors import UsageError
 from harness.campaign.dry_run import dry_run_text
@@ -277,7 +278,7 @@ def test_a_campaign_shows_its_commands_and_keeps_its_images(one: Path, good: Pat
     assert "swapon /dev/block/zram0" in text
     plan = plan_of(settings)
     before = plan.identity()["variants"]
-    assert not before[0].images
+    assert before[0].images is UNSET
     assert before[1].images == hashes_of(plan.variants)["one"]
     (one / "boot.img").write_bytes(boot_image(FakeKernel("6.6.30-rebuilt")))
     assert plan_of(settings).identity()["variants"] != before, "another campaign, not to be mixed"

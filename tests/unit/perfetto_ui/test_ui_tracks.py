@@ -178,7 +178,8 @@ def test_a_trace_in_windows_is_sorted_as_a_whole(trace: Path, tmp_path: Path) ->
     )
     query = messages.message("QueryArgs")(sql_query=sql)
     answers = ask(messages.request(messages.QUERY, "query_args", query))
-    rows = messages.rows_of(messages.query_result([one.query_result for one in answers]), sql).rows
+    assert len(answers) == 1
+    rows = messages.rows_of(answers[0].query_result, sql).rows
     instance.close()
     assert rows == [(3,)]
 

@@ -1,1 +1,1 @@
-"""Tests of trace processor."""
+"""Tests of `analysis.trace_processor`."""

@@ -1,4 +1,4 @@
-"""Which engine is taken, and that nothing unknown is run silently."""
+"""Which trace processor is chosen, and that nothing unknown runs silently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _pinned_path(tmp_path: Path) -> Path:
     return tmp_path / "home" / ".local" / "share" / "perfetto" / "prebuilts" / pinned.file_name
 
 
-def test_the_offline_one_without_a_native_one() -> None:
+def test_the_offline_one_is_chosen_without_a_native_one() -> None:
     found = find_engine(EngineChoice(), 10**6)
     assert found.kind == "wasm"
     assert found.sha256 == engine_choice.PINNED_WASM["trace_processor.wasm"]
@@ -44,32 +44,32 @@ def test_a_file_with_the_pinned_name_and_other_content_is_refused(tmp_path: Path
     assert find_engine(EngineChoice(kind="wasm"), 1).kind == "wasm"
 
 
-def test_native_only_and_none_here_is_an_error() -> None:
+def test_native_only_without_a_native_one_is_an_error() -> None:
     with pytest.raises(HostError, match="no native trace processor"):
         find_engine(EngineChoice(kind="native"), 1)
 
 
-def test_an_explicit_module_overrules_the_order() -> None:
+def test_an_explicit_module_overrides_the_order() -> None:
     module = find_engine(EngineChoice(kind="wasm"), 300 * 10**6).path
     found = find_engine(EngineChoice.parse(str(module)), 1)
     assert (found.kind, found.path) == ("wasm64", module)
 
 
-def test_an_explicit_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
+def test_an_explicit_file_that_is_not_executable_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not an engine")
-    with pytest.raises(UsageError, match="neither a program nor WebAssembly"):
+    with pytest.raises(UsageError, match="neither an executable nor WebAssembly"):
         find_engine(EngineChoice.parse(str(text)), 1)
 
 
-def test_the_environment_is_asked_when_the_caller_says_nothing(
+def test_the_environment_decides_when_the_caller_does_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ENV_ENGINE, "wasm")
     assert EngineChoice.parse(None).kind == "wasm"
     assert EngineChoice.parse("native").kind == "native"
     monkeypatch.setenv(ENV_ENGINE, str(tmp_path / "absent"))
-    with pytest.raises(UsageError, match="no engine at"):
+    with pytest.raises(UsageError, match="no trace processor at"):
         EngineChoice.parse(None)
 
 
@@ -77,5 +77,5 @@ def test_a_module_that_is_not_the_pinned_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(engine_choice.PINNED_WASM, "trace_processor.wasm", "0" * 64)
-    with pytest.raises(HostError, match=r"does not hold the pinned trace_processor\.wasm"):
+    with pytest.raises(HostError, match=r"does not contain the pinned trace_processor\.wasm"):
         find_engine(EngineChoice(), 1)

@@ -1,4 +1,4 @@
-"""The offline engine: its cache, its messages, and how it fails."""
+"""The offline trace processor: its cache, its messages, and how it fails."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_wrong_query_is_an_error_in_one_line_and_the_next_one_works(trace: Pat
         assert session.rows("SELECT 1") == [(1,)]
 
 
-def test_an_answer_of_many_batches_is_whole(tmp_path: Path) -> None:
+def test_an_answer_of_many_batches_is_complete(tmp_path: Path) -> None:
     builder = TraceBuilder()
     for index in range(20_000):
         builder.counter("many", 1000 * MS + index, index)
@@ -75,7 +75,7 @@ def test_traces_do_not_see_each_other(trace: Path, tmp_path: Path) -> None:
         assert one.rows("SELECT COUNT(*) FROM counter") == [(0,)]
 
 
-def test_a_closed_engine_says_so(trace: Path) -> None:
+def test_a_closed_session_is_an_error(trace: Path) -> None:
     with open_trace(trace) as session:
         pass
     with pytest.raises(TraceError, match="closed"):
@@ -94,11 +94,11 @@ def test_a_request_larger_than_the_buffer_is_refused() -> None:
 def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
     trace: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Asked(Exception):
+    class StopRequested(Exception):
         pass
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise Asked
+        raise StopRequested
 
     armed: list[bool] = []
     ended: list[bool] = []
@@ -116,7 +116,7 @@ def test_a_signal_in_a_callback_waits_for_the_end_of_the_call(
     try:
         with open_trace(trace, EngineChoice(kind="wasm")) as session:
             armed.append(True)
-            with pytest.raises(Asked):
+            with pytest.raises(StopRequested):
                 session.rows("SELECT 1")
             assert ended
             assert session.rows("SELECT 2") == [(2,)]
@@ -171,7 +171,9 @@ def test_compiled_code_is_kept_private_and_damage_is_noticed(
     assert stat.S_IMODE(modules.stat().st_mode) == 0o700
 
 
-def test_a_file_that_is_no_module_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_webassembly_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECLAIM_SUITE_CACHE", str(tmp_path / "cache"))
     broken = tmp_path / "broken.wasm"
     broken.write_bytes(b"\0asm\1\0\0\0 and then nothing that makes sense")

@@ -1,4 +1,4 @@
-"""The SQL package: what its page says, the engine does; one name for one role everywhere."""
+"""The SQL package: the trace processor does what the page promises; one name for a role everywhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from analysis.sql import FOLDER, modules
 from analysis.sql.reference import Module, described, sql_reference
 from analysis.sql.roles import roles_sql
 from analysis.trace_processor import EngineChoice, TraceSession, open_trace
-from analysis.trace_processor.client import open_client, program
+from analysis.trace_processor.client import OfflineTraceProcessor
 from foundation.contract.threads import role_of
+from tests.stand_ins.trace_processor import program
 from tests.unit.golden.builder import MS
 from tests.unit.golden.reading import of_suite, write
 
@@ -50,9 +51,7 @@ def test_the_roles_on_disk_are_those_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("module", described(), ids=lambda module: module.name)
-def test_columns_are_those_of_the_page_and_every_object_is_prefixed(
-    module: Module, session: TraceSession
-) -> None:
+def test_columns_match_the_page_and_every_object_is_prefixed(module: Module, session: TraceSession) -> None:
     assert module.text
     session.rows(f"INCLUDE PERFETTO MODULE {module.name}")
     for one in module.objects:
@@ -77,7 +76,7 @@ def test_a_role_is_the_same_in_python_and_in_sql(comm: str, session: TraceSessio
     assert session.rows(query) == [(role_of(comm),)]
 
 
-def test_rows_are_what_the_trace_holds(session: TraceSession) -> None:
+def test_rows_are_what_the_trace_contains(session: TraceSession) -> None:
     assert session.rows(
         "INCLUDE PERFETTO MODULE reclaim.direct; SELECT ts, dur, role FROM reclaim_direct"
     ) == [
@@ -101,9 +100,9 @@ def test_rows_are_what_the_trace_holds(session: TraceSession) -> None:
     assert session.rows(counters) == [("vmstat.pswpout", 5.0)]
 
 
-def test_every_way_to_an_engine_has_the_package(trace: Path) -> None:
-    with open_trace(trace, EngineChoice(path=program())) as native:
+def test_every_way_to_a_trace_processor_has_the_package(trace: Path, tmp_path: Path) -> None:
+    with open_trace(trace, EngineChoice(path=program(tmp_path))) as native:
         assert native.rows(_ASK) == [(3,)]
-    with open_client(trace) as client:
+    with OfflineTraceProcessor(trace) as client:
         assert next(iter(client.query(_ASK))).n == 3
     assert "reclaim.direct" in modules()

@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import UsageError
-from harness.virtual.kernels.elf import (
-    canonical,
-    gnu_build_id,
-    parse_module,
-    read_module,
-    sections,
-)
+from harness.device.notes import gnu_build_id
+from harness.virtual.kernels.elf import canonical, parse_module, read_module, sections
 
 BUILD_ID = bytes(range(20))
 
@@ -97,7 +92,9 @@ def test_build_id_that_a_linker_was_told(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert gnu_build_id(sections(library.read_bytes(), "a.so")[".note.gnu.build-id"]) == "00c0ffee1234"
+    found = sections(library.read_bytes(), "a.so", ".note.gnu.build-id", ".absent")
+    assert list(found) == [".note.gnu.build-id"]
+    assert gnu_build_id(found[".note.gnu.build-id"]) == "00c0ffee1234"
 
 
 def test_library_is_not_a_module(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from foundation.errors import HostError, SuiteError, UsageError
 from foundation.progress import Progress
+from harness.device.notes import gnu_build_id
 from harness.virtual.kernels.built import config, make
 from harness.virtual.kernels.built.apply import apply_patch
 from harness.virtual.kernels.built.patch_file import PatchFile
@@ -33,7 +34,7 @@ from harness.virtual.kernels.built.source import (
     scratch,
 )
 from harness.virtual.kernels.bzimage import release_of
-from harness.virtual.kernels.elf import gnu_build_id, sections
+from harness.virtual.kernels.elf import sections
 from harness.virtual.kernels.host_command import run
 from harness.virtual.kernels.products import (
     building,
@@ -294,7 +295,9 @@ def _seal(work: _Work, result: make.MakeResult, facts: dict[str, object]) -> Non
     named = release_of(image)
     if named != work.release:
         raise HostError(f"the built kernel names itself {named}, not {work.release}")
-    build_id = gnu_build_id(sections((work.objects / "vmlinux").read_bytes(), "vmlinux").get(".notes", b""))
+    build_id = gnu_build_id(
+        sections((work.objects / "vmlinux").read_bytes(), "vmlinux", ".notes").get(".notes", b"")
+    )
     if build_id is None:
         raise HostError(f"the vmlinux of {work.release} has no build id")
     facts |= {
