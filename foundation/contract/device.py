@@ -43,8 +43,8 @@ class RemoteProcess(Protocol):
         """Exit status, or None while it runs."""
         ...
 
-    def said(self) -> str:
-        """What it has printed so far."""
+    def output(self) -> str:
+        """Its standard output so far."""
         ...
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:

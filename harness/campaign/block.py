@@ -24,8 +24,8 @@ from harness.campaign.workloads import workload_named
 from harness.capture import room_for
 from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
-from harness.device.preconditions import PinnedState
 from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
+from harness.device.preconditions.pinned import PinnedState
 from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS: Final = 2

@@ -19,7 +19,7 @@ from harness.campaign.rules import VOID_RULES
 from harness.campaign.settings import Settings
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
-from harness.device.preconditions import parse_suppressed
+from harness.device.preconditions.names import parse_suppressed
 from harness.variants.kind import Bindings
 from harness.variants.variant import hashes_of, parse_variants, pin_contents
 from workloads.profile import load_profile

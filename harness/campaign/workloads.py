@@ -12,7 +12,7 @@ from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.words import did_you_mean
 from harness.campaign.host import Host
-from harness.device.preconditions import ZramPin
+from harness.device.preconditions.zram import ZramPin
 from workloads.app_switching import AppSwitching
 from workloads.memory_eater import MemoryEater
 from workloads.profile import Profile

@@ -1,4 +1,4 @@
-"""From options to the one phone that is meant, and the adb server that holds it."""
+"""From options to one phone and the adb server that has it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ def attach_phone(
 ) -> tuple[AdbServer, AdbDevice]:
     """The phone with that serial, or that role in ``lab``, or the only one. LabError, UsageError.
 
-    ``adb_port`` names the adb server to use; without it that is the server on 5037 if one
-    runs there (it holds the USB interfaces of the phones), else one of our own, which the
-    caller stops.
+    The adb server is the one on ``adb_port``; by default the one on 5037 if it runs (it holds
+    the USB interfaces of the phones), else the suite's own, which the caller stops.
     """
     if serial is not None and role is not None:
-        raise UsageError("--serial and --role both choose a device", next_step="leave one of them out")
+        raise UsageError("--serial and --role both choose a device", next_step="give only one of them")
     server = _server(serial, adb_port)
     try:
         if role is not None:
-            serial = serial_of_role(lab, role, [known.serial for known in server.devices()])
+            serial = serial_of_role(lab, role, [device.serial for device in server.devices()])
         if serial is not None and ":" in serial and server.state_of(serial) is None:
             server.connect(serial)
         return server, AdbDevice(server, choose(serial, server), su=su)
@@ -49,6 +48,6 @@ def _server(serial: str | None, adb_port: int | None) -> AdbServer:
             return AdbServer.attach(DEFAULT_PORT)
     server = AdbServer.start(usb=not on_network)
     if not on_network:
-        # It looks for USB devices once it is up, and that takes a moment.
+        # It takes a moment to find USB devices.
         wait_until(lambda: bool(server.devices()), Deadline(5.0), every_s=0.1)
     return server

@@ -1,4 +1,4 @@
-"""What was asked of a device, for a person who wants to see every command (``-v``)."""
+"""Every command sent to a device, for a person who wants to see them (``-v``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foundation.errors import SuiteError
 #: Takes a line for each command; may be called from several threads.
 Listener = Callable[[str], None]
 
-#: A script is shown up to here; its whole text is in the code.
+#: Longest part of a script that a line shows; its whole text is in the code.
 _SHOWN: Final = 240
 
 # Not the logging module: pytest would show all of it again below each failure.
@@ -21,35 +21,38 @@ _listeners: Final[list[Listener]] = []
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Tell ``listener`` every command from now on, until what is returned is called."""
+    """Pass each command from now on to ``listener``; call the result to stop."""
     _listeners.append(listener)
     return lambda: _listeners.remove(listener)
 
 
 @dataclass
-class Noted:
-    """How the command of a `noting` block came out, set inside the block."""
+class LoggedCommand:
+    """How the command of a `log_command` block ended; set inside the block."""
 
     outcome: str = "done"
 
 
 @contextlib.contextmanager
-def noting(device: str, command: str) -> Iterator[Noted]:
-    """Tell the listeners ``command``, as it is sent, with its duration and how it ended.
+def log_command(device: str, command: str) -> Iterator[LoggedCommand]:
+    """Pass ``command`` to the listeners with its duration and outcome.
 
-    An exception of the block is its outcome, by the name of its class.
+    An exception in the block is its outcome, by the name of its class.
     """
-    noted = Noted()
+    logged = LoggedCommand()
     begun_s = time.monotonic()
     try:
-        yield noted
+        yield logged
     except (SuiteError, KeyboardInterrupt) as error:
-        noted.outcome = type(error).__name__
+        logged.outcome = type(error).__name__
         raise
     finally:
-        if _listeners:
-            dur_s = time.monotonic() - begun_s
-            line = " ".join(command.split())
-            shown = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
-            for listener in tuple(_listeners):
-                listener(f"[{device}] {shown}  ({dur_s:.3f} s, {noted.outcome})")
+        dur_s = time.monotonic() - begun_s
+        for listener in tuple(_listeners):
+            listener(f"[{device}] {shorten(command, _SHOWN)}  ({dur_s:.3f} s, {logged.outcome})")
+
+
+def shorten(command: str, limit: int = 120) -> str:
+    """``command`` on one line of at most ``limit`` characters, for a message."""
+    line = " ".join(command.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,4 +1,4 @@
-"""Panic, oops, lockup and hung task: how they look on a kernel's console."""
+"""Panic, oops, lockup and hung task in a kernel's console output."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 # Sources: kernel/panic.c, arch/x86/kernel/dumpstack.c, arch/arm64/kernel/traps.c, kernel/watchdog.c,
-# kernel/hung_task.c, kernel/rcu/tree_stall.h. A user program's fault ("traps: app[9] general
-# protection fault ip:...") is none of these.
+# kernel/hung_task.c, kernel/rcu/tree_stall.h. They do not match a user program's fault ("traps:
+# app[9] general protection fault ip:...").
 _STAMP: Final = r"^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? "
 _KINDS: Final = (
     ("panic", r"Kernel panic - not syncing"),
@@ -37,7 +37,7 @@ class Crash:
 
 
 def find_crash(console: str) -> Crash | None:
-    """Find the first crash in ``console``, or None. A WARN is no crash."""
+    """Find the first crash in ``console``, or None. A WARN is not a crash."""
     first: tuple[int, int, str] | None = None
     for rank, (kind, pattern) in enumerate(_PATTERNS):
         match = pattern.search(console)

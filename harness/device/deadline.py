@@ -1,4 +1,4 @@
-"""How long something may still take."""
+"""A time limit that several waits share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from foundation.errors import UsageError
 
 
 class Deadline:
-    """A point in time (monotonic clock) that several waits share."""
+    """A point in time on the monotonic clock. UsageError for ``seconds`` that are not positive."""
 
     def __init__(self, seconds: float) -> None:
         if seconds <= 0:
-            raise UsageError(f"a deadline of {seconds} s has passed before it starts")
+            raise UsageError(f"a deadline must be positive, not {seconds} s")
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
@@ -24,11 +24,12 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
+        """Whether no time is left."""
         return self.left_s == 0.0
 
 
 def wait_until(condition: Callable[[], bool], deadline: Deadline, *, every_s: float = 0.05) -> bool:
-    """Ask ``condition`` until it holds or ``deadline`` has passed; whether it held."""
+    """Poll ``condition`` until it holds or ``deadline`` has passed; whether it held."""
     while not condition():
         if deadline.passed:
             return False

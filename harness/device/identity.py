@@ -1,8 +1,8 @@
-"""Which kernel really runs on a device, and the proof that it is the variant that was asked for."""
+"""Which kernel runs on a device, and the proof that it is the requested variant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -11,12 +11,12 @@ from foundation.contract.device import Device, Expectation
 from foundation.contract.threads import role_of
 from foundation.errors import ModuleLoadFailed, WrongKernel
 from foundation.quoting import quote
-from harness.device.notes import from_hex_dump, gnu_build_id
+from harness.device.notes import gnu_build_id
 from harness.device.phone_state import BOOT_ID
-from harness.device.preconditions.pins import chosen
+from harness.device.preconditions.pins import selected_choice
 
 VMLINUX: Final = "vmlinux"
-#: Property in which a guest says that a module did not load.
+#: Property in which a guest reports that a module did not load.
 MODULE_ERROR_PROPERTY: Final = "suite.module_error"
 
 _KTHREADD: Final = 2
@@ -25,12 +25,12 @@ _FLAGS: Final = {"y": "1", "n": "0"}
 
 @dataclass(frozen=True)
 class KernelIdentity:
-    """What a device says about its kernel.
+    """What a device reports about its kernel.
 
-    ``build_ids`` holds ``vmlinux`` and the modules that were asked for, in hex;
-    ``thread_names`` the comms of kernel threads with a role (foundation.contract.threads), sorted;
-    ``parameters`` file to content; ``live_count`` the number in the file ``live_counter``.
-    What could not be read is missing, and ``unavailable`` says why.
+    ``build_ids`` has those of ``vmlinux`` and of the requested modules, in hex; ``thread_names`` the
+    comms of kernel threads with a role (foundation.contract.threads), sorted; ``parameters`` maps
+    files to content; ``live_count`` is the number in the file ``live_counter``. What could not be
+    read is missing, with the reason in ``unavailable``.
     """
 
     release: str
@@ -52,7 +52,7 @@ class KernelIdentity:
 
 
 def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
-    """Ask the device in one round trip; needs no root, though a phone may then hide much."""
+    """Read it in one round trip; needs no root, though without it a phone may hide much. DeviceError."""
     answers = ask_all(device, _questions(expectation))
     unavailable = {
         key: answer.text or f"exit status {answer.exit_status}"
@@ -60,14 +60,13 @@ def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
         if not answer.ok and key != "module_error"
     }
     build_ids: dict[str, str] = {}
-    for key, answer in answers.items():
-        if key.startswith("build id of "):
-            name = key.removeprefix("build id of ")
-            found = _build_id(answer)
-            if found is not None:
-                build_ids[name] = found
-            elif answer.ok:
-                unavailable[key] = "no build id in its notes"
+    for name in (VMLINUX, *expectation.build_ids):
+        key = f"build id of {name}"
+        build = _build_id(answers[key])
+        if build is not None:
+            build_ids[name] = build
+        elif answers[key].ok:
+            unavailable[key] = "no build id in its notes"
     count = answers.get("live counter")
     live_count = int(count.text) if count is not None and count.ok and count.text.isdigit() else None
     if count is not None and count.ok and live_count is None:
@@ -89,10 +88,10 @@ def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
 
 
 def prove(identity: KernelIdentity, expectation: Expectation, *, device: str | None = None) -> None:
-    """Check that ``identity`` is what ``expectation`` asks for; ``device`` is a serial for messages.
+    """Check ``identity`` against ``expectation``; ``device`` is a serial for messages.
 
-    ModuleLoadFailed if the device reported a refused module, WrongKernel with *all*
-    differences otherwise. What cannot be read proves nothing, and is a difference.
+    ModuleLoadFailed if the device reported a refused module, else WrongKernel with *all*
+    differences. What cannot be read proves nothing, and is a difference.
     """
     if identity.module_error:
         raise ModuleLoadFailed(
@@ -101,26 +100,19 @@ def prove(identity: KernelIdentity, expectation: Expectation, *, device: str | N
             log=identity.module_error,
             next_step="build the module against exactly this kernel",
         )
-    differences = [
-        *_release_differences(identity, expectation),
-        *_build_id_differences(identity, expectation),
-        *_thread_differences(identity, expectation),
-        *_parameter_differences(identity, expectation),
-        *_counter_differences(identity, expectation),
-    ]
-    if differences:
+    if differences := "; ".join(_differences(identity, expectation)):
         raise WrongKernel(
-            "the running kernel is not the variant: " + "; ".join(differences),
+            f"the running kernel is not the variant: {differences}",
             device=device,
-            next_step="boot the variant, and check how it is described",
+            next_step="boot the variant, and check its definition",
         )
 
 
 def counter_moved(before: KernelIdentity, after: KernelIdentity) -> bool:
     """Whether the live counter rose between two readings of one boot.
 
-    True is the proof that the variant is in use, not only loaded. False without a
-    counter: such a variant is proved by `prove` alone (build id, absence of the thread).
+    True proves that the variant is in use, not only loaded. False without a counter: only `prove`
+    proves that variant (build id, absence of the thread).
     """
     if before.live_count is None or after.live_count is None or before.boot_id != after.boot_id:
         return False
@@ -131,7 +123,7 @@ def thread_names(stat_lines: str) -> tuple[str, ...]:
     """Comms of kernel threads with a role, from lines of /proc/PID/stat; sorted."""
     names: list[str] = []
     for line in stat_lines.splitlines():
-        # A comm may hold spaces and parentheses: it ends at the last one.
+        # A comm may hold blanks and parentheses: it ends at the last one.
         _, opened, rest = line.partition("(")
         comm, closed, fields = rest.rpartition(")")
         words = fields.split()
@@ -154,7 +146,7 @@ def _questions(expectation: Expectation) -> dict[str, str]:
         "cmdline": "cat /proc/cmdline",
         "modules": "cat /proc/modules",
         "module_error": f"getprop {MODULE_ERROR_PROPERTY} 2>/dev/null",
-        # Processes end while they are listed: then cat fails for those, and that is no failure.
+        # cat fails for processes that end meanwhile, which is expected.
         "threads": "cat /proc/[0-9]*/stat 2>/dev/null; true",
     }
     for name, path in notes.items():
@@ -170,66 +162,43 @@ def _build_id(answer: Answer) -> str | None:
     if not answer.ok:
         return None
     try:
-        return gnu_build_id(from_hex_dump(answer.text))
+        return gnu_build_id(bytes.fromhex(answer.text))
     except ValueError:
         return None
 
 
-def _release_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    pairs = (
+def _differences(identity: KernelIdentity, expectation: Expectation) -> Iterator[str]:
+    def unreadable(key: str) -> str:
+        return f"cannot be read ({identity.unavailable.get(key, 'not there')})"
+
+    for name, got, wanted in (
         ("release", identity.release, expectation.release),
         ("version", identity.version, expectation.version),
-    )
-    return [
-        f"{name} is {got or 'unknown'}, expected {wanted}"
-        for name, got, wanted in pairs
-        if wanted is not None and got != wanted
-    ]
-
-
-def _build_id_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    differences = []
+    ):
+        if wanted is not None and got != wanted:
+            yield f"{name} is {got or 'unknown'}, expected {wanted}"
     for name, wanted in expectation.build_ids.items():
-        got = identity.build_ids.get(name)
-        if got == wanted.lower():
-            continue
-        if got is None:
-            why = identity.unavailable.get(f"build id of {name}", "not there")
-            differences.append(f"build id of {name} cannot be read ({why}), expected {wanted}")
-        else:
-            differences.append(f"build id of {name} is {got}, expected {wanted}")
-    return differences
-
-
-def _thread_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    found = [name for name in identity.thread_names if role_of(name) == "compression"]
-    if expectation.compression_thread is True and not found:
-        seen = ", ".join(identity.thread_names) or "none at all"
-        return [f"no compression thread runs (threads of reclaim seen: {seen})"]
-    if expectation.compression_thread is False and found:
-        return [f"a compression thread runs ({', '.join(found)}), expected none"]
-    return []
-
-
-def _parameter_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    differences = []
+        build = identity.build_ids.get(name)
+        key = f"build id of {name}"
+        if build != wanted.lower():
+            yield f"{key} {unreadable(key) if build is None else f'is {build}'}, expected {wanted}"
+    compressing = [name for name in identity.thread_names if role_of(name) == "compression"]
+    if expectation.compression_thread is True and not compressing:
+        seen = ", ".join(identity.thread_names) or "none"
+        yield f"no compression thread runs (reclaim threads seen: {seen})"
+    if expectation.compression_thread is False and compressing:
+        yield f"a compression thread runs ({', '.join(compressing)}), expected none"
     for path, wanted in expectation.parameters.items():
-        got = identity.parameters.get(path)
-        if got is None:
-            differences.append(f"{path} cannot be read ({identity.unavailable.get(path, 'not there')})")
-        elif _plain(got) != _plain(wanted):
-            differences.append(f"{path} is {got}, expected {wanted}")
-    return differences
-
-
-def _counter_differences(identity: KernelIdentity, expectation: Expectation) -> list[str]:
-    if expectation.live_counter is None or identity.live_count is not None:
-        return []
-    why = identity.unavailable.get("live counter", "not there")
-    return [f"{expectation.live_counter} cannot be read ({why})"]
+        content = identity.parameters.get(path)
+        if content is None:
+            yield f"{path} {unreadable(path)}"
+        elif _plain(content) != _plain(wanted):
+            yield f"{path} is {content}, expected {wanted}"
+    if expectation.live_counter is not None and identity.live_count is None:
+        yield f"{expectation.live_counter} {unreadable('live counter')}"
 
 
 def _plain(value: str) -> str:
-    """A parameter's value as the kernel means it: the chosen one in brackets; Y and N are its 1 and 0."""
-    words = " ".join(chosen(value).split())
+    """A parameter's value as the kernel means it: the bracketed choice; Y and N are 1 and 0."""
+    words = " ".join(selected_choice(value).split())
     return _FLAGS.get(words.lower(), words)

@@ -1,7 +1,7 @@
-"""``lab.toml``: which devices stand in a lab, what each is for, and what may be done to it.
+"""``lab.toml``: the devices of a lab, the role of each, and what may be done to it.
 
-Nothing destructive happens without two keys that different people hold: the option on the
-command line, and an entry in this file that fits the device's serial, model and build.
+Anything destructive needs two keys that different people hold: the option on the command line,
+and an entry in this file that matches the device's serial, model and build.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Act(enum.Enum):
 
     @property
     def destructive(self) -> bool:
-        """Whether it leaves Android, or writes to a partition; a restart does neither."""
+        """Whether it leaves Android or writes to a partition; a plain reboot does neither."""
         return self is not Act.REBOOT
 
 
@@ -38,7 +38,7 @@ class Act(enum.Enum):
 class LabDevice:
     """One ``[[device]]``: serial of adb, ``ro.product.model``, ``ro.build.fingerprint``.
 
-    A ``build`` that ends in ``*`` stands for every build that begins so.
+    A ``build`` that ends in ``*`` matches every build with that prefix.
     """
 
     serial: str
@@ -48,26 +48,26 @@ class LabDevice:
     allow: frozenset[Act]
 
     def differences(self, *, model: str, build: str) -> list[str]:
-        """Why a device with this serial is not the one that was meant; empty if it is."""
-        found = []
+        """Why a device with this serial is not the listed one; empty if it is."""
+        differences = []
         if model != self.model:
-            found.append(f"model is {model or 'unknown'}, listed is {self.model}")
+            differences.append(f"model is {model or 'unknown'}, but {self.model} is listed")
         prefix = self.build.removesuffix("*")
         fits = build.startswith(prefix) if prefix != self.build else build == self.build
         if not build or not fits:
-            found.append(f"build is {build or 'unknown'}, listed is {self.build}")
-        return found
+            differences.append(f"build is {build or 'unknown'}, but {self.build} is listed")
+        return differences
 
 
 @dataclass(frozen=True)
 class Lab:
-    """What the file says; ``path`` is None where there is no file, and then nothing is allowed."""
+    """Content of the file; ``path`` is None without a file, which allows nothing destructive."""
 
     path: Path | None = None
     devices: tuple[LabDevice, ...] = ()
 
     def device(self, serial: str) -> LabDevice | None:
-        """The entry of that serial."""
+        """The entry with that serial, if any."""
         return next((listed for listed in self.devices if listed.serial == serial), None)
 
 
@@ -77,7 +77,7 @@ NO_LAB: Final = Lab()
 def find_lab(given: Path | None, folder: Path | None = None) -> Lab:
     """The lab of ``--lab FILE``, else of ``lab.toml`` in ``folder`` (default: here), else `NO_LAB`.
 
-    UsageError of one line for a file that cannot be read or has a mistake.
+    UsageError for a file that cannot be read or has a mistake.
     """
     if given is not None:
         return load_lab(given)
@@ -86,11 +86,11 @@ def find_lab(given: Path | None, folder: Path | None = None) -> Lab:
 
 
 def load_lab(path: Path) -> Lab:
-    """Read ``path``. UsageError for whatever is wrong with it."""
+    """Read ``path``. UsageError for anything wrong with it."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"no lab file {path}", next_step="see docs/phones.md for one to copy") from None
+        raise UsageError(f"no lab file {path}", next_step="copy the example in docs/phones.md") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"lab file {path} cannot be read: {error}") from error
     top = Table(path, "", content)
@@ -117,7 +117,7 @@ def _device(table: Table) -> LabDevice:
     serial = table.take("serial", str, _is_word, "the serial that 'adb devices' prints")
     model = table.take("model", str, _is_text, "what 'getprop ro.product.model' prints")
     build = table.take(
-        "build", str, _is_build, "what 'getprop ro.build.fingerprint' prints, or its beginning and a *"
+        "build", str, _is_build, "what 'getprop ro.build.fingerprint' prints, or its start and a *"
     )
     role = table.take_if("role", str, _is_word, "one word")
     words = {act.value: act for act in Act}
@@ -141,28 +141,26 @@ def _is_word(value: str) -> bool:
 
 
 def _is_build(value: str) -> bool:
-    # A star alone, or after a brand alone, would fit nearly every phone there is.
+    # A star alone, or after a brand alone, would match nearly every phone.
     if "*" in value:
         return value.index("*") == len(value) - 1 and value.count("/") >= 2 and _is_word(value)
     return _is_word(value)
 
 
 def permit(act: Act, *, serial: str, model: str, build: str, opted_in: bool, lab: Lab) -> None:
-    """Return if ``act`` may be done to this device, else say why not.
+    """Return if ``act`` may be done to this device, else raise with the reason.
 
-    ``model`` and ``build`` are read from the device itself, in the state in which it still
-    could tell; what is not known fits nothing. ``opted_in`` is the option of the command
-    line: ``--allow-flash``, and for a plain restart ``--reboot-between``.
+    ``model`` and ``build`` come from the device itself while it ran Android; unknown ones match
+    nothing. ``opted_in`` is the option on the command line: ``--allow-flash``, or for a plain
+    reboot ``--reboot-between``.
 
-    Every act needs ``opted_in`` (UsageError). A destructive one also needs an entry in
-    ``lab`` with this serial, model and build that allows it (LabError). A restart is allowed
-    where the lab says nothing of the device, and not where its entry leaves it out.
+    Every act needs ``opted_in`` (UsageError). A destructive one also needs an entry in ``lab`` with
+    this serial, model and build that allows it (LabError). A reboot is allowed for a device without
+    an entry, and for one whose entry allows it.
     """
     if not opted_in:
         option = "--allow-flash" if act.destructive else "--reboot-between"
-        raise UsageError(
-            f"[{serial}] {act.value} was not asked for", next_step=f"give {option} if you mean it"
-        )
+        raise UsageError(f"[{serial}] {act.value} needs {option}", next_step="give it if that is intended")
     entry = lab.device(serial)
     if entry is None:
         if not act.destructive:
@@ -175,32 +173,31 @@ def permit(act: Act, *, serial: str, model: str, build: str, opted_in: bool, lab
         )
     if act.destructive and (differences := entry.differences(model=model, build=build)):
         raise LabError(
-            f"{act.value} is not allowed: this is not the device that {lab.path} lists: "
-            + "; ".join(differences),
+            f"{act.value} is not allowed: this is not the device in {lab.path}: {'; '.join(differences)}",
             device=serial,
             next_step="check which device is attached; if it is the right one, correct its entry",
         )
     if act not in entry.allow:
-        allowed = ", ".join(sorted(known.value for known in entry.allow)) or "nothing"
+        allowed = ", ".join(sorted(allowed.value for allowed in entry.allow)) or "nothing"
         raise LabError(
             f"{act.value} is not allowed: {lab.path} allows {allowed} for this device",
             device=serial,
-            next_step=f"add '{act.value}' to its allow list if that is meant",
+            next_step=f"add '{act.value}' to its allow list if that is intended",
         )
 
 
 def serial_of_role(lab: Lab, role: str, attached: Collection[str]) -> str:
-    """The serial of the one attached device with this role. LabError, UsageError naming the choices."""
+    """The serial of the one attached device with this role. LabError and UsageError name the choices."""
     if lab.path is None:
         raise UsageError(
             f"--role {role} needs a lab file", next_step=f"write a {FILE_NAME}, or give --serial"
         )
     having = [device.serial for device in lab.devices if device.role == role]
     if not having:
-        known = sorted({device.role for device in lab.devices if device.role})
+        roles = sorted({device.role for device in lab.devices if device.role})
         raise UsageError(
             f"{lab.path} has no device with the role {role}",
-            next_step=f"roles are: {', '.join(known) or 'none'}",
+            next_step=f"roles are: {', '.join(roles) or 'none'}",
         )
     present = [serial for serial in having if serial in attached]
     if len(present) == 1:
@@ -208,7 +205,7 @@ def serial_of_role(lab: Lab, role: str, attached: Collection[str]) -> str:
     if not present:
         raise LabError(
             f"no device with the role {role} is attached ({', '.join(having)})",
-            next_step="plug it in, and see 'adb devices'",
+            next_step="plug it in, and check 'adb devices'",
         )
     raise LabError(
         f"{len(present)} devices with the role {role} are attached: {', '.join(present)}",

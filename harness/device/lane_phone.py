@@ -1,7 +1,8 @@
-"""A phone: as it is, with runtime switches, or with kernels of its own; all of it is put back."""
+"""The lane of a phone: unchanged, with runtime switches, or with other kernels; restored at the end."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -18,13 +19,9 @@ from harness.device.deadline import Deadline, wait_until
 from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
-from harness.device.lab import (
-    NO_LAB,
-    Act,
-    Lab,
-    permit,
-)
-from harness.device.preconditions import FilePin, PinnedState, undo_left
+from harness.device.lab import NO_LAB, Act, Lab, permit
+from harness.device.preconditions.pinned import PinnedState, undo_left
+from harness.device.preconditions.pins import FilePin
 
 BOOT_DEADLINE_S: Final = 300.0
 
@@ -44,8 +41,8 @@ def open_phone(
 ) -> PhoneLane:
     """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
 
-    ``kernels`` are those of the campaign, by variant: no others are taken, and these only as
-    ``flash`` and ``lab`` allow. ``say`` takes how far the writing of an image is.
+    ``kernels`` are those of the campaign, by variant: no others can be booted, and these only as
+    ``flash`` and ``lab`` allow. ``say`` takes the progress of a write.
     """
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
@@ -69,10 +66,9 @@ def open_phone(
 class PhoneLane:
     """The suite's Lane on one phone.
 
-    ``boot`` restarts nothing unless ``reboot_between``: it undoes the switches of the
-    variant before and sets those of the next, which needs root. With ``kernels`` every `boot`
-    is a restart, also one into the kernel that the phone was found with. ``close`` undoes
-    switches and kernels.
+    `boot` does not reboot unless ``reboot_between``: it undoes the switches of the previous
+    variant and sets those of the next, which needs root. With ``kernels`` every `boot` is a
+    reboot, even into the original kernel. `close` undoes switches and kernels.
     """
 
     emulated = False
@@ -97,14 +93,14 @@ class PhoneLane:
         self._booted = False
 
     def boot(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> AdbDevice:
-        """Put ``kernel`` (None: the one it was found with) and ``switches`` in place of those before.
+        """Replace the previous kernel and switches by ``kernel`` (None: the original) and ``switches``.
 
         UsageError for a kernel that the lane was not opened for, StateError, BootFailed (the phone
         is back on its known-good kernel then), and what `PhoneKernels.boot` raises.
         """
         self._check(kernel)
         self._undo()
-        # Of a run that was killed, or of a block that lost the phone and could not undo it then.
+        # Left by a killed run, or by a block that lost the phone before it could undo it.
         undo_left(self._device)
         if self._kernels is not None:
             self._booted = False
@@ -123,7 +119,7 @@ class PhoneLane:
     def expectation(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> Expectation:
         """The switches must read as set, and ``kernel`` must run.
 
-        Of a phone that is left as it is it cannot be known beforehand which kernel that is.
+        Without kernels, any kernel will do: the phone's own is not known beforehand.
         """
         parameters = {pin.path: pin.wanted or "" for pin in switches}
         self._check(kernel)
@@ -132,9 +128,9 @@ class PhoneLane:
         return replace(self._kernels.expectation(kernel), parameters=parameters)
 
     def crash_log(self) -> str | None:
-        """Signs of a crash since `boot`: in the kernel log, or a restart that nobody asked for.
+        """Signs of a crash since `boot`: in the kernel log, or an unrequested reboot.
 
-        Needs a readable kernel log (root, or a debug build); waits for a phone that restarts.
+        Needs a readable kernel log (root, or a debug build); waits for a phone that reboots.
         """
         if not self._booted:
             return None
@@ -143,22 +139,22 @@ class PhoneLane:
                 return None
             if phone_state.boot_id(self._device) != self._boot_id:
                 restart = phone_facts.last_restart(self._device)
-                log = f"the phone restarted by itself; reason: {restart.reason}\n{restart.last_words}"
-                return None if restart.was_asked_for else log
+                log = f"the phone rebooted by itself; reason: {restart.reason}\n{restart.last_words}"
+                return None if restart.was_requested else log
             crash = find_crash(self.console())
         except SuiteError:
             return None
         return crash.log if crash is not None else None
 
     def console(self) -> str:
-        """The kernel log since `boot`; empty where it may not be read."""
+        """The kernel log since `boot`; empty if reading it is not allowed."""
         try:
             return phone_facts.kernel_log(self._device, since_s=self._log_from_s)
         except SuiteError:
             return ""
 
     def device_cpu_s(self) -> float | None:
-        """None: a phone uses none of the host's CPUs."""
+        """None: a phone does not use the host's CPUs."""
         return None
 
     def describe(self) -> dict[str, str]:
@@ -172,24 +168,21 @@ class PhoneLane:
         }
 
     def close(self) -> None:
-        """Undo switches and kernels, and end an own adb server; may be called twice.
+        """Undo switches and kernels, and end the suite's own adb server; may be called twice.
 
-        StateError if the phone could not be put back.
+        StateError if the phone could not be restored.
         """
         kernels, self._kernels = self._kernels, None
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._server.stop)
+            if kernels is not None:
+                stack.callback(kernels.put_back)
             self._undo()
-        finally:
-            try:
-                if kernels is not None:
-                    kernels.put_back()
-            finally:
-                self._server.stop()
 
     def _check(self, kernel: Kernel | None) -> None:
         if kernel is not None and self._kernels is None:
             raise UsageError(
-                "the variant brings a kernel, and this lane was opened for none",
+                "the variant has a kernel, but this lane was opened without kernels",
                 device=self._device.serial,
                 next_step="name it among the variants of the campaign",
             )
@@ -215,20 +208,18 @@ class PhoneLane:
 
         if not wait_until(rebooted, deadline, every_s=1.0):
             raise BootFailed(
-                f"the phone did not come back within {BOOT_DEADLINE_S:g} s after a restart",
+                f"the phone did not come back within {BOOT_DEADLINE_S:g} s after a reboot",
                 device=self._device.serial,
-                next_step="look at its screen",
+                next_step="check its screen",
             )
 
     def _wait_until_booted(self) -> None:
-        deadline = Deadline(BOOT_DEADLINE_S)
-
         def booted() -> bool:
             return self._device.shell(["getprop", "sys.boot_completed"]).stdout.strip() == "1"
 
-        if not wait_until(booted, deadline, every_s=1.0):
+        if not wait_until(booted, Deadline(BOOT_DEADLINE_S), every_s=1.0):
             raise BootFailed(
                 f"Android did not start within {BOOT_DEADLINE_S:g} s (sys.boot_completed is not 1)",
                 device=self._device.serial,
-                next_step="look at its screen, and at 'adb logcat'",
+                next_step="check its screen, and 'adb logcat'",
             )

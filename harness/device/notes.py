@@ -27,10 +27,5 @@ def gnu_build_id(notes: bytes) -> str | None:
     return None
 
 
-def from_hex_dump(text: str) -> bytes:
-    """Bytes of a dump in hex digits and white space (od, xxd -p). ValueError for anything else."""
-    return bytes.fromhex("".join(text.split()))
-
-
 def _padded(size: int) -> int:
     return (size + 3) & ~3

@@ -1,4 +1,4 @@
-"""What a phone says about itself: kernel log, why it restarted, facts for the report."""
+"""Facts about a phone: kernel log, reason of the last reboot, model and build for the report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from foundation.errors import DeviceError
 from harness.device import phone_state
 
 _STAMP: Final = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\]")
-#: Reasons of a restart that say nothing against the kernel. Source: Android's boot reason list.
-_ASKED_FOR: Final = re.compile(r"^(reboot,(userrequested|adb|shell|ota)|shutdown|cold|battery|charge)")
+#: Reasons of a reboot that do not incriminate the kernel. Source: Android's boot reason list.
+_REQUESTED: Final = re.compile(r"^(reboot,(userrequested|adb|shell|ota)|shutdown|cold|battery|charge)")
 
 _PROPERTIES: Final = {
     "model": "ro.product.model",
@@ -26,7 +26,7 @@ _PROPERTIES: Final = {
 
 
 def uptime_s(device: Device) -> float:
-    """Seconds since the kernel started. DeviceError if it cannot be read."""
+    """Seconds since the kernel booted. DeviceError if it cannot be read."""
     text = device.read_text("/proc/uptime")
     try:
         return float(text.split()[0])
@@ -35,7 +35,7 @@ def uptime_s(device: Device) -> float:
 
 
 def kernel_log(device: Device, *, since_s: float) -> str:
-    """Lines of dmesg at or after ``since_s`` of uptime. CommandFailed where it may not be read."""
+    """Lines of dmesg at or after ``since_s`` of uptime. CommandFailed if reading it is not allowed."""
     lines = device.shell(["dmesg"], deadline_s=60.0).stdout.splitlines()
     for number, line in enumerate(lines):
         stamp = _STAMP.match(line)
@@ -46,20 +46,21 @@ def kernel_log(device: Device, *, since_s: float) -> str:
 
 @dataclass(frozen=True)
 class Restart:
-    """Why the phone started last, and what the kernel before that start left; text says what is unknown."""
+    """Why the phone last rebooted, and the log that the kernel before it left; ``unknown`` or a remark if
+    that cannot be read."""
 
     reason: str
     last_words: str
 
     @property
-    def was_asked_for(self) -> bool:
-        """Whether the reason says nothing against the kernel."""
-        return _ASKED_FOR.match(self.reason) is not None
+    def was_requested(self) -> bool:
+        """Whether the reason does not incriminate the kernel."""
+        return _REQUESTED.match(self.reason) is not None
 
 
 def last_restart(device: Device) -> Restart:
-    """Reason by Android, else by the bootloader; last words from /sys/fs/pstore, or from
-    /proc/last_kmsg on old phones, which takes root and a phone that keeps them."""
+    """The reason from Android, else from the bootloader; last words from /sys/fs/pstore, or from
+    /proc/last_kmsg on old phones, which needs root and a phone that keeps them."""
     answers = ask_all(
         device,
         {
@@ -72,12 +73,12 @@ def last_restart(device: Device) -> Restart:
     )
     return Restart(
         answers["reason"].text or answers["bootloader"].text or "unknown",
-        answers["kept"].text or "(nothing in /sys/fs/pstore that may be read)",
+        answers["kept"].text or "(nothing readable in /sys/fs/pstore)",
     )
 
 
 def describe(device: Device) -> dict[str, str]:
-    """Facts for the report; what cannot be read says so."""
+    """Facts for the report; ``unknown`` for what cannot be read."""
     questions = {key: f"getprop {name}" for key, name in _PROPERTIES.items()}
     questions |= {
         "kernel": "uname -r",

@@ -1,6 +1,6 @@
-"""Battery, thermal status and boot id of a device: the commands that tell them, and how each is read.
+"""Battery, thermal status and boot id of a device: the commands that print them, and their parsers.
 
-Shapes: ThermalManagerService.java (``Thermal Status: N``, android.os.Temperature's numbers) and
+Formats: ThermalManagerService.java (``Thermal Status: N``, android.os.Temperature's numbers) and
 BatteryService.java (level, temperature in tenths of a degree, status of BatteryManager), both
 of frameworks/base.
 """
@@ -24,7 +24,7 @@ _TEMPERATURE: Final = re.compile(r"Temperature\{mValue=([-\d.]+), mType=-?\d+, m
 
 @dataclass(frozen=True)
 class Battery:
-    """None: the device does not tell. ``plugs`` are the power sources in use: AC, USB, Wireless, Dock."""
+    """None: not reported. ``plugs`` are the power sources in use: AC, USB, Wireless, Dock."""
 
     percent: int | None
     celsius: float | None
@@ -33,12 +33,12 @@ class Battery:
 
 
 def boot_id(device: Device) -> str:
-    """The kernel's random id of this boot. DeviceError if it cannot be read."""
+    """Read the kernel's random id of this boot. DeviceError if it cannot be read."""
     return device.read_text(BOOT_ID).strip()
 
 
 def parse_battery(text: str) -> Battery:
-    """What `BATTERY_COMMAND` printed."""
+    """Parse what `BATTERY_COMMAND` printed."""
     tenths, status = _number("temperature", text), _number("status", text)
     powered = re.findall(r"^\s*(\w+) powered: (true|false)", text, re.MULTILINE)
     return Battery(
@@ -50,14 +50,14 @@ def parse_battery(text: str) -> Battery:
 
 
 def parse_thermal_status(text: str) -> int | None:
-    """What `THERMAL_COMMAND` printed: 0 none, 1 light, 2 moderate, to 6 shutdown; None: not told."""
+    """Parse what `THERMAL_COMMAND` printed: 0 none, 1 light, to 6 shutdown; None: not reported."""
     return _number("Thermal Status", text)
 
 
 def parse_hottest(text: str) -> tuple[str, float] | None:
     """Name and degrees Celsius of the hottest sensor in what `THERMAL_COMMAND` printed.
 
-    The cached temperatures come first and may be old; only the current ones count.
+    Only the current temperatures count; the cached ones, printed first, may be old.
     """
     current = text.rpartition("Current temperatures from HAL:")[2]
     sensors = [(float(value), name) for value, name in _TEMPERATURE.findall(current)]
@@ -65,5 +65,5 @@ def parse_hottest(text: str) -> tuple[str, float] | None:
 
 
 def _number(key: str, text: str) -> int | None:
-    found = re.search(rf"^\s*{key}: (-?\d+)", text, re.MULTILINE)
-    return None if found is None else int(found[1])
+    match = re.search(rf"^\s*{key}: (-?\d+)", text, re.MULTILINE)
+    return None if match is None else int(match[1])

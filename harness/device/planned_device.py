@@ -1,4 +1,4 @@
-"""A device that answers from `PlannedPhone` and keeps what it is sent: for a dry run of the real code."""
+"""A device that answers from a `PlannedPhone` and records what it is sent: a dry run of the real code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from foundation.contract.device import CommandResult
 from foundation.quoting import quote, quote_argv
-from harness.device.adb.adb_device import TRANSFER_DEADLINE_S, AdbDevice
+from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.remote_process import AdbProcess
 from harness.device.adb.shell_v2 import kill_text
@@ -17,23 +17,23 @@ from harness.device.fastboot.choice import Kernel
 from harness.device.lane_phone import PhoneLane
 from harness.device.planned_phone import PID, PlannedPhone, Program, lines_of, shown
 
-#: What is longer than this, or no line of text, is said by its size.
+#: Longer input is shown by its size, bytes.
 _STDIN_SHOWN: Final = 80
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One line that was sent to the phone; ``reads_only``: it changes nothing there."""
+    """One line that was sent to the phone; ``reads_only``: it changes nothing."""
 
     line: str
     reads_only: bool
 
 
 class PlannedDevice(AdbDevice):
-    """An `AdbDevice` without adb: all above the wire is the real one's code.
+    """An `AdbDevice` without adb; everything above the wire is the real code.
 
-    ``record`` takes each line as it is sent. ``processes`` are what programs print that are left running,
-    by name: so far, and in all.
+    ``record`` takes each line as it is sent. ``processes`` maps a program that is left running to what
+    it prints at first, and in all.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class PlannedDevice(AdbDevice):
         self._processes = processes
 
     def sent(self, text: str, stdin: bytes | None = None) -> None:
-        """Record a shell text, line by line."""
+        """Record a shell text line by line."""
         if stdin is not None and text.startswith("cat > "):
             text = f"echo {quote(stdin.decode())} > {text.removeprefix('cat > ')}"
         elif stdin is not None:
@@ -61,56 +61,36 @@ class PlannedDevice(AdbDevice):
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
         """A process that runs until it is stopped."""
         self.sent(f"{quote_argv(argv)} &")
-        silent: Program = lambda words: ""  # noqa: E731
-        now, in_all = self._processes.get(argv[0].rpartition("/")[2], (silent, silent))
-        return _PlannedProcess(self, now(argv), in_all(argv))
+        programs = self._processes.get(argv[0].rpartition("/")[2])
+        return _PlannedProcess(self, *((programs[0](argv), programs[1](argv)) if programs else ("", "")))
 
-    def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        deadline_s: float = TRANSFER_DEADLINE_S,
-        sha256: bool = False,
-    ) -> None:
-        """Only the name of ``local`` is used; there need be no such file."""
+    def push(self, local: Path, remote: str, **options: object) -> None:
+        """Record it. Only the name of ``local`` is used; the file need not exist."""
         self.phone.made(remote)
         self._record(Sent(shown(f"adb push {local.name} {quote(remote)}"), reads_only=False))
 
-    def push_bytes(
-        self, content: bytes, remote: str, *, mode: int = 0o644, deadline_s: float = TRANSFER_DEADLINE_S
-    ) -> None:
+    def push_bytes(self, content: bytes, remote: str, **options: object) -> None:
         """As `push`, from memory."""
         self.phone.made(remote)
         self._record(Sent(shown(f"adb push /dev/stdin {quote(remote)}    # {len(content)} bytes"), False))
 
-    def pull(
-        self,
-        remote: str,
-        local: Path,
-        *,
-        progress: Callable[[int], None] | None = None,
-        deadline_s: float = TRANSFER_DEADLINE_S,
-        sha256: bool = False,
-    ) -> None:
-        """An empty file comes over."""
+    def pull(self, remote: str, local: Path, **options: object) -> None:
+        """Record it, and write an empty file."""
         self._record(Sent(shown(f"adb pull {quote(remote)}"), reads_only=False))
         local.write_bytes(b"")
 
     def reboot(self, to: str = "", *, deadline_s: float = 30.0) -> None:
-        """All that only its kernel held is as before; it answers at once."""
+        """Record it, and reset the phone; it answers at once."""
         self._record(Sent(f"adb reboot {to}".rstrip(), reads_only=False))
         self.phone.restart()
 
     def _send(self, text: str, deadline_s: float, stdin: bytes | None) -> CommandResult:
         self.sent(text, stdin)
-        status, said = self.phone.run(text, stdin)
-        return CommandResult(status, said, "", 0.0)
+        return CommandResult(*self.phone.run(text, stdin), "", 0.0)
 
 
 class PlannedLane(PhoneLane):
-    """The lane of a phone around a `PlannedDevice`. Kernels are shown by `fastboot.dry_run`."""
+    """The lane of a phone around a `PlannedDevice`. `fastboot.dry_run` shows kernels."""
 
     def __init__(self, name: str, device: PlannedDevice, *, reboot_between: bool) -> None:
         super().__init__(name, device, _NoServer(), reboot_between=reboot_between)
@@ -120,8 +100,6 @@ class PlannedLane(PhoneLane):
 
 
 class _PlannedProcess(AdbProcess):
-    """Runs until it is stopped."""
-
     def __init__(self, device: PlannedDevice, now: str, in_all: str) -> None:
         self._device = device
         self._now, self._in_all = now, in_all
@@ -129,7 +107,7 @@ class _PlannedProcess(AdbProcess):
     def poll(self) -> int | None:
         return None
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self._now
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
@@ -138,7 +116,7 @@ class _PlannedProcess(AdbProcess):
 
 
 class _NoServer(AdbServer):
-    """Answers for a device that is there, and is never asked for another."""
+    """Reports every device as present."""
 
     def __init__(self) -> None:
         super().__init__(0, None, None)

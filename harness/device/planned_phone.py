@@ -1,11 +1,12 @@
-"""What a phone answers in a dry run: a table of commands, files that hold what was written, and no phone.
+"""The phone of a dry run: a table of commands with their answers, and files that keep what was written.
 
-A value that only a real phone knows reads as ``<its value>``; where the suite wants a number it is one
-of `_NUMBERS`, which `shown` turns into such words. Everything outside the table is taken for a change.
+A value that only a real phone knows reads as ``<its value>``; where the suite needs a number it is one
+of `_NUMBERS`, which `shown` turns into words. A command outside the table counts as a change.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,9 +36,9 @@ _NUMBERS: Final = {
 }
 _NUMBER: Final = re.compile(rf"(?<!\d)({'|'.join(_NUMBERS)})(?!\d)")
 _DRAWN: Final = re.compile(r"(?<=eclaim-suite-)[0-9a-f]{8}(?=[.'])")
-#: A part of a shell text, or what joins two of them; quotes hold both together.
+#: A command of a shell text, or an operator between two; not inside quotes.
 _PART: Final = re.compile(
-    r"\s*(?P<joint>&&|\|\||[;\n])\s*|(?:'[^']*'|\"[^\"]*\"|\\.|&(?!&)|\|(?!\|)|[^'\"&|;\n])+"
+    r"\s*(?P<operator>&&|\|\||[;\n])\s*|(?:'[^']*'|\"[^\"]*\"|\\.|&(?!&)|\|(?!\|)|[^'\"&|;\n])+"
 )
 _WRITE: Final = re.compile(r"(?:echo(?: (?P<text>.*?))?|cat) (?P<how>>>?) (?P<path>\S+)", re.DOTALL)
 _LAUNCH: Final = re.compile(r"read up rest .*am start -W -n '?(?P<package>[\w.]+)/.*", re.DOTALL)
@@ -50,9 +51,9 @@ Program = Callable[[Sequence[str]], str]
 
 @dataclass(frozen=True)
 class Traits:
-    """The phone that is planned with. ``perfetto`` "waits": of Android 13 or newer; "old": one without
+    """Traits of the phone. ``perfetto`` "waits": that of Android 13 or newer; "old": without
     ``--version``. ``unset``: Android's settings have no values. ``kills``: the first app that is started
-    again was killed. ``lacks`` are files that `test -e` does not find."""
+    again was killed before. ``lacks``: files that `test -e` does not find."""
 
     api: int = 34
     root: bool = True
@@ -65,9 +66,9 @@ class Traits:
 
 
 class PlannedPhone:
-    """``programs`` are the suite's own, by name; ``packages`` what is installed.
+    """A phone with the suite's ``programs``, by name, and the installed ``packages``.
 
-    ``tested`` are the files that were looked for, in order.
+    ``tested`` are the files that `test -e` was asked for, in order.
     """
 
     def __init__(self, traits: Traits, programs: Mapping[str, Program], packages: Sequence[str]) -> None:
@@ -81,48 +82,40 @@ class PlannedPhone:
         self.restart()
 
     def restart(self) -> None:
-        """All that the kernel holds is as the phone starts with it."""
+        """Reset everything that a reboot resets."""
         self._boots += 1
         self._files: dict[str, str] = {}
         self._made: set[str] = set()
         self._settings: dict[str, str] = {}
-        self._state = {
-            "zram": "99988",
-            "awake": "",
-            "airplane": "",
-            "idle": "1",
-            "dexopt": "1",
-            "traced": "",
-        }
-        self._state |= {"recording": "", "killed": "1" if self.traits.kills else ""}
+        self._state = dict.fromkeys(("awake", "airplane", "traced", "recording"), "")
+        self._state |= {"zram": "99988", "idle": "1", "dexopt": "1"}
+        self._state["killed"] = "1" if self.traits.kills else ""
         self._pids: dict[str, str] = {}
 
     def run(self, text: str, stdin: bytes | None = None) -> Answer:
-        """Exit status and standard output of a shell text."""
+        """Run a shell text; its exit status and standard output."""
         if questions := questions_in(text):
             return 0, answers_text([self.run(question) for question in questions])
         if launch := _LAUNCH.fullmatch(text):
             return 0, self._launch(launch["package"])
-        status, said, joint = 0, "", ""
+        status, printed, operator = 0, "", ""
         for match in _PART.finditer(text):
-            if match["joint"]:
-                joint = match["joint"]
-                continue
-            if (joint == "&&" and status) or (joint == "||" and not status):
-                continue
-            status, output = self._command(match[0].strip(), stdin)
-            said += output
-        return status, said
+            if match["operator"]:
+                operator = match["operator"]
+            elif not (operator == "&&" and status) and not (operator == "||" and not status):
+                status, output = self._command(match[0].strip(), stdin)
+                printed += output
+        return status, printed
 
     def reads_only(self, line: str) -> bool:
-        """Whether every command of a line is known to change nothing."""
+        """Whether every command of ``line`` is known to change nothing."""
         if _LAUNCH.fullmatch(line):
             return False
-        parts = [match[0].strip() for match in _PART.finditer(line) if not match["joint"]]
+        parts = [match[0].strip() for match in _PART.finditer(line) if not match["operator"]]
         return all(_READING.fullmatch(_QUIET.sub("", part)) for part in parts if part)
 
     def made(self, path: str) -> None:
-        """A file came to be: pushed, or made by a program."""
+        """Note that a file now exists: pushed, or made by a program."""
         self._made.add(path)
 
     def _command(self, command: str, stdin: bytes | None) -> Answer:
@@ -132,8 +125,8 @@ class PlannedPhone:
             self._write(write["path"], text, append=write["how"] == ">>")
             return 0, ""
         for pattern, reply in self._table:
-            if found := pattern.fullmatch(command):
-                answer = reply(found)
+            if m := pattern.fullmatch(command):
+                answer = reply(m)
                 return answer if isinstance(answer, tuple) else (0, f"{answer}\n" if answer else "")
         words = command.split()
         program = self._programs.get(words[0].rpartition("/")[2]) if words else None
@@ -142,87 +135,65 @@ class PlannedPhone:
     def _replies(self) -> list[tuple[str, Callable[[re.Match[str]], str | Answer]]]:
         traits = self.traits
         version = "Perfetto v50.1 (0)" if traits.perfetto in ("waits", "versions") else ""
+        battery = (
+            f"  level: {traits.battery_percent}\n  temperature: 200\n"
+            f"  status: {2 if traits.charging else 3}\n  USB powered: true"
+        )
+        packages = [f"package:{name} versionCode:99990" for name in self._packages]
         usage = {"none": "", "waits": "--background --background-wait"}.get(traits.perfetto, "--background")
         return [
-            (r"set -e|true|sleep \d+|chmod .*|mkswap .*", lambda found: ""),
-            (r"cat (?P<path>\S+)", lambda found: self._read(found["path"])),
+            (r"set -e|true|sleep \d+|chmod .*|mkswap .*", lambda m: ""),
+            (r"cat (?P<path>\S+)", lambda m: self._read(m["path"])),
             (r"(?P<no>\[ ! |\[ |test )-(?P<how>[a-z]) (?P<path>\S+)( \])?", self._test),
-            (r"mkdir (-p )?(?P<path>\S+)", lambda found: self._make(found["path"])),
-            (r"(rm -r?f|rmdir) (?P<path>\S+)", lambda found: self._gone(found["path"])),
-            (r"echo (?P<event>\S+/\S+) \$\(cat .*", lambda found: f"{found['event']} 1"),
-            (r"echo \$\(stat .*", lambda found: "666 u:object_r:debugfs_tracing:s0"),
-            (r"echo (?P<text>.*)", lambda found: _plain(found["text"])),
-            (r"id -u", lambda found: "0" if traits.root else "2000"),
-            (r"uname -m", lambda found: "aarch64"),
-            (r"date \+%s", lambda found: "99994"),
-            (r"wm size", lambda found: "Physical size: 1000x1000"),
-            (r"getprop", lambda found: ""),
-            (r"getprop '?(?P<name>[\w.]+)'?", lambda found: self._property(found["name"])),
-            (r"setprop \S+ (?P<value>\S+)", lambda found: self._set("traced", found["value"])),
-            (r"settings get (?P<key>\S+ \S+)", lambda found: self._setting(found["key"])),
-            (
-                r"settings put (?P<key>\S+ \S+) (?P<value>.*)",
-                lambda found: self._put(found["key"], _plain(found["value"])),
-            ),
-            (
-                r"settings delete (?P<key>\S+ \S+)",
-                lambda found: self._put(found["key"], "null"),
-            ),
-            (r"dumpsys power", lambda found: f"mWakefulness={self._state['awake'] or 'Asleep'}"),
-            (r"input keyevent 224", lambda found: self._set("awake", "Awake")),
-            (r"input keyevent 223", lambda found: self._set("awake", "")),
-            (r"cmd connectivity airplane-mode", lambda found: self._state["airplane"] or "disabled"),
-            (
-                r"cmd connectivity airplane-mode (?P<value>\w+)",
-                lambda found: self._set("airplane", f"{found['value']}d"),
-            ),
-            (r"dumpsys deviceidle enabled", lambda found: self._state["idle"]),
-            (r"dumpsys deviceidle enable", lambda found: self._set("idle", "1")),
-            (r"dumpsys deviceidle disable", lambda found: self._set("idle", "0")),
-            (
-                r"cmd jobscheduler get-job-state .*",
-                lambda found: "waiting" if self._state["dexopt"] else "unknown",
-            ),
-            (r"pm bg-dexopt-job --enable", lambda found: self._set("dexopt", "1")),
-            (r"pm bg-dexopt-job --disable", lambda found: self._set("dexopt", "")),
-            (r"dumpsys thermalservice", lambda found: "Thermal Status: 0"),
-            (
-                r"dumpsys battery",
-                lambda found: (
-                    f"  level: {traits.battery_percent}\n  temperature: 200\n"
-                    f"  status: {2 if traits.charging else 3}\n  USB powered: true"
-                ),
-            ),
-            (r"pidof .*", lambda found: (1, "")),
-            (r"swapoff .*", lambda found: self._set("zram", "off")),
-            (r"swapon -p (?P<priority>\S+) .*", lambda found: self._set("zram", found["priority"])),
-            (r"swapon .*", lambda found: self._set("zram", "-2")),
-            (
-                r"pm list packages.*",
-                lambda found: "\n".join(f"package:{name} versionCode:99990" for name in self._packages),
-            ),
-            (
-                r"cmd package resolve-activity .* (?P<name>\S+)",
-                lambda found: f"{found['name']}/ITS_ACTIVITY",
-            ),
-            (r"am force-stop (?P<name>\S+)", lambda found: self._pids.pop(found["name"], "") and ""),
-            (r"ls /sys/devices/system/cpu/cpufreq", lambda found: "policy99990"),
-            (r"ls -d .*\| wc -l", lambda found: "1"),
-            (r"ls -d .*", lambda found: "/sys/devices/system/cpu/cpufreq/policy99990/scaling_max_freq"),
-            (r"ls \S+/per_cpu", lambda found: "cpu99990"),
+            (r"mkdir (-p )?(?P<path>\S+)", lambda m: self._make(m["path"])),
+            (r"(rm -r?f|rmdir) (?P<path>\S+)", lambda m: self._gone(m["path"])),
+            (r"echo (?P<event>\S+/\S+) \$\(cat .*", lambda m: f"{m['event']} 1"),
+            (r"echo \$\(stat .*", lambda m: "666 u:object_r:debugfs_tracing:s0"),
+            (r"echo (?P<text>.*)", lambda m: _plain(m["text"])),
+            (r"id -u", lambda m: "0" if traits.root else "2000"),
+            (r"uname -m", lambda m: "aarch64"),
+            (r"date \+%s", lambda m: "99994"),
+            (r"wm size", lambda m: "Physical size: 1000x1000"),
+            (r"getprop", lambda m: ""),
+            (r"getprop '?(?P<name>[\w.]+)'?", lambda m: self._property(m["name"])),
+            (r"setprop \S+ (?P<value>\S+)", lambda m: self._set("traced", m["value"])),
+            (r"settings get (?P<key>\S+ \S+)", lambda m: self._setting(m["key"])),
+            (r"settings put (?P<key>\S+ \S+) (?P<v>.*)", lambda m: self._put(m["key"], _plain(m["v"]))),
+            (r"settings delete (?P<key>\S+ \S+)", lambda m: self._put(m["key"], "null")),
+            (r"dumpsys power", lambda m: f"mWakefulness={self._state['awake'] or 'Asleep'}"),
+            (r"input keyevent 224", lambda m: self._set("awake", "Awake")),
+            (r"input keyevent 223", lambda m: self._set("awake", "")),
+            (r"cmd connectivity airplane-mode", lambda m: self._state["airplane"] or "disabled"),
+            (r"cmd connectivity airplane-mode (?P<v>\w+)", lambda m: self._set("airplane", f"{m['v']}d")),
+            (r"dumpsys deviceidle enabled", lambda m: self._state["idle"]),
+            (r"dumpsys deviceidle enable", lambda m: self._set("idle", "1")),
+            (r"dumpsys deviceidle disable", lambda m: self._set("idle", "0")),
+            (r"cmd jobscheduler get-job.*", lambda m: "waiting" if self._state["dexopt"] else "unknown"),
+            (r"pm bg-dexopt-job --enable", lambda m: self._set("dexopt", "1")),
+            (r"pm bg-dexopt-job --disable", lambda m: self._set("dexopt", "")),
+            (r"dumpsys thermalservice", lambda m: "Thermal Status: 0"),
+            (r"dumpsys battery", lambda m: battery),
+            (r"pidof .*", lambda m: (1, "")),
+            (r"swapoff .*", lambda m: self._set("zram", "off")),
+            (r"swapon -p (?P<priority>\S+) .*", lambda m: self._set("zram", m["priority"])),
+            (r"swapon .*", lambda m: self._set("zram", "-2")),
+            (r"pm list packages.*", lambda m: "\n".join(packages)),
+            (r"cmd package resolve-activity .* (?P<name>\S+)", lambda m: f"{m['name']}/ITS_ACTIVITY"),
+            (r"am force-stop (?P<name>\S+)", lambda m: self._pids.pop(m["name"], "") and ""),
+            (r"ls /sys/devices/system/cpu/cpufreq", lambda m: "policy99990"),
+            (r"ls -d .*\| wc -l", lambda m: "1"),
+            (r"ls -d .*", lambda m: "/sys/devices/system/cpu/cpufreq/policy99990/scaling_max_freq"),
+            (r"ls \S+/per_cpu", lambda m: "cpu99990"),
             (
                 r"grep -E ' \[tT\] \((?P<names>[^)]*)\).*",
-                lambda found: "\n".join(f"ff T {name}" for name in found["names"].split("|")),
+                lambda m: "\n".join(f"ff T {name}" for name in m["names"].split("|")),
             ),
-            (r"perfetto --version", lambda found: (int(not version), version)),
-            (r"perfetto --help", lambda found: usage),
+            (r"perfetto --version", lambda m: (int(not version), version)),
+            (r"perfetto --help", lambda m: usage),
             (r"perfetto -c - .* -o (?P<path>\S+) .*", self._record),
-            (r"kill -TERM \d+", lambda found: self._set("recording", "")),
-            (r"stat -c %s .*", lambda found: "0"),
-            (
-                r"sha256sum .*",
-                lambda found: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            ),
+            (r"kill -TERM \d+", lambda m: self._set("recording", "")),
+            (r"stat -c %s .*", lambda m: "0"),
+            (r"sha256sum .*", lambda m: hashlib.sha256().hexdigest()),
         ]
 
     def _read(self, path: str) -> str | Answer:
@@ -230,7 +201,7 @@ class PlannedPhone:
         if path in self._files and not path.endswith("/trace_clock"):
             return self._files[path]
         if path == "/proc/vmstat" or path == "/proc/stat":
-            # Swaps out, and no CPU is ever idle.
+            # It swaps out, and no CPU is idle.
             self._ticks += 1000
             row = f"{self._ticks} 0 0 0 0 0 0 0 0 0"
             return f"pswpout {self._ticks}" if path == "/proc/vmstat" else f"cpu0 {row}"
@@ -249,36 +220,35 @@ class PlannedPhone:
         lines = self._read(path) if append and path in self._files else ""
         kept = [line for line in str(lines).splitlines() if append]
         if text.startswith("-:"):
-            # kprobe_events: takes out what an earlier line has put in.
+            # kprobe_events: removes what an earlier line has added.
             kept = [line for line in kept if f":{text[2:]} " not in line]
         elif text or not append:
             kept.append(text)
         self._files[path] = "\n".join(kept)
         self.made(path)
 
-    def _test(self, found: re.Match[str]) -> Answer:
-        path = found["path"].strip("'")
-        there = (
-            path in self._made if _OWN in path and "/events/" not in path else path not in self.traits.lacks
-        )
-        if found["how"] == "e" and _OWN not in path:
+    def _test(self, m: re.Match[str]) -> Answer:
+        path = m["path"].strip("'")
+        own = _OWN in path and "/events/" not in path
+        exists = path in self._made if own else path not in self.traits.lacks
+        if m["how"] == "e" and _OWN not in path:
             self.tested.append(path)
-        return int(there == ("!" in found["no"])), ""
+        return int(exists == ("!" in m["no"])), ""
 
     def _make(self, path: str) -> str:
         self.made(path)
         return ""
 
     def _gone(self, path: str) -> str:
-        self._made = {one for one in self._made if one != path and not one.startswith(f"{path}/")}
+        self._made = {made for made in self._made if made != path and not made.startswith(f"{path}/")}
         return ""
 
     def _set(self, key: str, value: str) -> str:
         self._state[key] = value
         return ""
 
-    def _record(self, found: re.Match[str]) -> str:
-        self.made(found["path"])
+    def _record(self, m: re.Match[str]) -> str:
+        self.made(m["path"])
         self._state["recording"] = "1"
         return PID
 
@@ -307,11 +277,11 @@ class PlannedPhone:
         self._pids[package] = after = before or str(len(self._pids) + 1000 + self._ticks)
         self._ticks += 100
         state = "HOT" if before else "COLD"
-        said = f"Status: ok\nLaunchState: {state}\nTotalTime: 1\nstatus 0"
-        return f"before 1.00 {before}\n{said}\nafter 1.00 {after}\n"
+        printed = f"Status: ok\nLaunchState: {state}\nTotalTime: 1\nstatus 0"
+        return f"before 1.00 {before}\n{printed}\nafter 1.00 {after}\n"
 
 
-#: Files by the end of their path, where a real phone's value decides what the suite does.
+#: Files by the end of their path, if their value decides what the suite does.
 _FILES: Final = {
     "/proc/uptime": "1.00 1.00",
     "/proc/meminfo": "MemTotal: 205784 kB",
@@ -338,7 +308,7 @@ _FILES: Final = {
     ),
 }
 
-#: Commands that change nothing, whatever their words.
+#: Commands that change nothing, whatever their arguments.
 _READING: Final = re.compile(
     r"(\[|cat|date|df|dmesg|echo|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test|true"
     r"|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
@@ -350,16 +320,16 @@ _READING: Final = re.compile(
 
 
 def shown(text: str) -> str:
-    """``text`` as a dry run prints it: values of the phone, and names that are drawn, as words."""
-    return _DRAWN.sub("<number>", _NUMBER.sub(lambda found: _NUMBERS[found[1]], text))
+    """``text`` as a dry run prints it: values of the phone and random names become words."""
+    return _DRAWN.sub("<number>", _NUMBER.sub(lambda m: _NUMBERS[m[1]], text))
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a shell text, each question of `ask_all` by itself."""
+    """The lines of a shell text, or the questions of an `ask_all`."""
     lines = questions_in(text) or text.splitlines()
     return [line.strip().removesuffix("&&").strip() for line in lines if line.strip()]
 
 
 def _plain(text: str) -> str:
-    """Shell words as the shell reads them, for the texts that `quote` makes."""
-    return re.sub(r"'([^']*)'|\\(.)", lambda found: found[1] if found[1] is not None else found[2], text)
+    """Shell words without the quoting of `quote`."""
+    return re.sub(r"'([^']*)'|\\(.)", lambda m: m[1] if m[1] is not None else m[2], text)

@@ -14,7 +14,7 @@ from foundation.contract.metric import Catalogue
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.attach import attach_phone
 from harness.device.lab import find_lab
-from harness.device.preconditions import left_behind
+from harness.device.preconditions.pinned import left_behind
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import Finding, findings, usable
 from harness.doctor.next_steps import next_steps, write_profile

@@ -17,7 +17,7 @@ from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_session import OLD_PERFETTO
 from harness.device import phone_state
 from harness.device.identity import thread_names
-from harness.device.preconditions.pins import chosen
+from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import parse_swaps
 from harness.doctor.facts import (
     CompressionSwitch,
@@ -229,7 +229,7 @@ def _readable(answer: Answer) -> Readable:
 
 
 def _chosen(answer: Answer) -> Readable:
-    return Readable(chosen(answer.text)) if answer.ok else Readable(None, _reason(answer))
+    return Readable(selected_choice(answer.text)) if answer.ok else Readable(None, _reason(answer))
 
 
 def _hidden(answer: Answer, listing: Answer) -> Readable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from foundation.contract.device import Expectation, Lane
 from harness.device.fastboot.choice import Kernel
-from harness.device.preconditions import FilePin
+from harness.device.preconditions.pins import FilePin
 from harness.variants.kind import PHONE, Booted, VariantKind
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from foundation.contract.device import Device
 from foundation.errors import UsageError, WrongKernel
 from harness.capture import Capture, room_for
 from harness.device.identity import counter_moved, prove, read_identity
-from harness.device.preconditions import PinnedState, pins_for
+from harness.device.preconditions.memory_pins import pins_for
+from harness.device.preconditions.pinned import PinnedState
 from harness.virtual.kernels.built import (
     PAGE_IO_PATCH,
     built_bundle,

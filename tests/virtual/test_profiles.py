@@ -8,7 +8,8 @@ import pytest
 
 from foundation.contract.needs import Needs
 from harness.capture import Capture
-from harness.device.preconditions import PinnedState, pins_for
+from harness.device.preconditions.memory_pins import pins_for
+from harness.device.preconditions.pinned import PinnedState
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching

@@ -1,4 +1,4 @@
-"""A device behind adb: exit status and deadline of every command, verified files, processes that end."""
+"""A device behind adb: every command has a deadline and an exit status, and file transfers are verified."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from harness.device.adb import shell_v2, sync_service
 from harness.device.adb.adb_link import AdbStream, error_from_adb
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.remote_process import AdbProcess
-from harness.device.adb.shell_v2 import ShellStream, shorten
-from harness.device.adb.sync_service import BLOCK, RemoteStat, SyncSession
-from harness.device.command_log import noting
+from harness.device.adb.shell_v2 import ShellStream
+from harness.device.adb.sync_service import RemoteStat, SyncSession
+from harness.device.command_log import log_command, shorten
 from harness.device.deadline import Deadline, wait_until
 
 TRANSFER_DEADLINE_S: Final = 600.0
 _KILL_DEADLINE_S: Final = 5.0
-#: Where stat(2) does not tell how much can be read.
-_SIZES_LIE: Final = ("/proc/", "/sys/", "/dev/")
-#: Ways to become root, tried in this order: Magisk and its kin, then AOSP's own.
+#: Files below these have no meaningful size in stat(2).
+_WITHOUT_SIZE: Final = ("/proc/", "/sys/", "/dev/")
+#: Ways to become root, in the order tried: Magisk and the like, then AOSP's own su.
 _SU_FORMS: Final = ("su -c {}", "su 0 sh -c {}")
 
 
 class AdbDevice:
     """The suite's Device over one adb server.
 
-    ``su`` runs every command as root through the device's ``su``, for phones whose adbd
-    cannot be root; DeviceError at the first command if that is refused. Push and pull always
-    act as the adb user. Safe to use from several threads: each call has a stream of its own.
+    ``su`` runs every command through the device's ``su``, for phones whose adbd cannot be root;
+    DeviceError at the first command if it is refused. Push and pull always act as the adb user.
+    Thread-safe: each call has its own stream.
     """
 
     def __init__(self, server: AdbServer, serial: str, emulated: bool = False, *, su: bool = False) -> None:
@@ -67,7 +67,7 @@ class AdbDevice:
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """What the device's adbd announced."""
+        """Features that the device's adbd announces. Raises what `error_from_adb` makes of a failure."""
         try:
             connection = self._server.client.make_connection(timeout=10.0)
             with contextlib.closing(connection.conn):
@@ -87,34 +87,33 @@ class AdbDevice:
     ) -> CommandResult:
         """Run one command; every word is quoted. CommandFailed if ``check`` and non-zero.
 
-        A command that does not end before its deadline is ended on the device, and
-        CommandTimeout is raised.
+        A command that overruns its deadline is killed on the device and raises CommandTimeout.
         """
-        return self._run(quote_argv(argv), deadline_s=deadline_s, check=check, stdin=stdin)
+        return self._run(quote_argv(argv), deadline_s, check=check, stdin=stdin)
 
     def script(self, text: str, *, deadline_s: float = 30.0, check: bool = True) -> CommandResult:
-        """Run shell text as it stands, in one round trip; the caller quotes values with `quote`.
+        """Run shell text unchanged, in one round trip; the caller quotes values with `quote`.
 
-        Its exit status is that of its last command: begin with ``set -e`` where every one counts.
+        The exit status is that of the last command: start with ``set -e`` where each one counts.
         """
-        return self._run(text, deadline_s=deadline_s, check=check, stdin=None)
+        return self._run(text, deadline_s, check=check)
 
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
-        """Start a command and leave it running; ``deadline_s`` is for its start only.
+        """Start a command and leave it running until `AdbProcess.stop`.
 
-        It ends with `AdbProcess.stop`. A program that does not exist ends with status 127.
+        ``deadline_s`` applies to its start only. A missing program exits with status 127.
         """
         command = quote_argv(argv)
         deadline = Deadline(deadline_s)
-        with noting(self.serial, f"{command} &") as noted:
+        with log_command(self.serial, f"{command} &") as logged:
             shell, stdin = self._open_shell(f"exec {command}", None, deadline, doing=shorten(command))
             try:
                 shell.feed(stdin)
-                process = AdbProcess(shell, command, self._kill_runner, deadline)
+                process = AdbProcess(shell, command, functools.partial(self._run, check=False))
             except BaseException:
                 shell.stream.close()
                 raise
-            noted.outcome = f"runs as pid {process.pid}"
+            logged.outcome = f"runs as pid {process.pid}"
         return process
 
     def push(
@@ -126,7 +125,7 @@ class AdbDevice:
         deadline_s: float = TRANSFER_DEADLINE_S,
         sha256: bool = False,
     ) -> None:
-        """Copy a file to the device and check its size there (and its hash, if ``sha256``)."""
+        """Copy a file and verify its size there (and hash if ``sha256``). UsageError, DeviceError."""
         try:
             with local.open("rb") as content:
                 self._push(content, remote, mode, deadline_s, sha256=sha256)
@@ -148,65 +147,66 @@ class AdbDevice:
         deadline_s: float = TRANSFER_DEADLINE_S,
         sha256: bool = False,
     ) -> None:
-        """Copy a file from the device; ``local`` appears whole or not at all.
+        """Copy a file from the device; ``local`` appears complete or not at all.
 
-        The size is compared with the device's, except for files of /proc, /sys and /dev,
-        which have none; a file that grows meanwhile is accepted. ``progress`` gets bytes so far.
+        The size is verified, except for files of /proc, /sys and /dev, which have none; a file
+        that grows meanwhile is accepted. ``progress`` takes the bytes so far. DeviceError, HostError.
         """
         try:
             with replacing(local) as partial:
                 with partial.open("wb") as content:
                     digest = self._pull(remote, content, progress, deadline_s)
                 if sha256 and digest != self._sha256(remote):
-                    raise DeviceError(f"{remote} came over with another SHA-256", device=self.serial)
+                    raise DeviceError(
+                        f"{remote} has a different SHA-256 after the transfer", device=self.serial
+                    )
         except OSError as error:
             raise HostError(
-                f"{local} cannot be written: {error.strerror}", next_step="check the space left: df"
+                f"{local} cannot be written: {error.strerror}", next_step="check the free disk space: df"
             ) from error
 
     def read_text(self, remote: str, *, deadline_s: float = 10.0) -> str:
-        """Content of a small text file. CommandFailed with the kernel's reason."""
-        return self._run(f"cat {quote(remote)}", deadline_s=deadline_s, check=True, stdin=None).stdout
+        """Return the content of a small text file. CommandFailed with the kernel's reason."""
+        return self._run(f"cat {quote(remote)}", deadline_s).stdout
 
     def write_text(self, remote: str, text: str, *, deadline_s: float = 10.0) -> None:
-        """Write ``text`` in one write(2) (up to 4 KiB), as files of /proc and /sys want it.
+        """Write ``text`` in one write(2) (up to 4 KiB), as files of /proc and /sys need it.
 
-        CommandFailed with the kernel's reason if the file cannot be opened or refuses it.
+        CommandFailed with the kernel's reason if the file cannot be opened or refuses the text.
         Empty text only truncates.
         """
-        # cat, not a shell's printf: that one names no errno in some shells.
-        command = f"cat > {quote(remote)}"
-        self._run(command, deadline_s=deadline_s, check=True, stdin=text.encode("utf-8", "surrogateescape"))
+        # cat, not the shell's printf, which does not report errno in some shells.
+        self._run(f"cat > {quote(remote)}", deadline_s, stdin=text.encode("utf-8", "surrogateescape"))
 
     def stat(self, remote: str, *, deadline_s: float = 10.0) -> RemoteStat | None:
-        """Size and mode, or None if it does not exist (or the adb user may not see it)."""
-        with self._sync(deadline_s, f"stat of {remote}") as sync:
+        """Size and mode, or None if it does not exist or is hidden from the adb user."""
+        with self._sync(deadline_s, f"the stat of {remote}") as sync:
             return sync.stat(remote)
 
     def reboot(self, to: str = "", *, deadline_s: float = 30.0) -> None:
-        """Ask its adb daemon for a restart; needs no root. The device is lost until `reconnect`.
+        """Reboot through adbd, without root. The device is lost until `reconnect`.
 
         ``to`` is ``bootloader``, ``fastboot`` (fastbootd) or empty for Android.
         """
         deadline = Deadline(deadline_s)
         with (
             contextlib.suppress(DeviceLost),
-            noting(self.serial, f"reboot {to}".rstrip()),
-            self._stream(f"reboot:{to}", deadline, "restarting") as stream,
+            log_command(self.serial, f"reboot {to}".rstrip()),
+            self._stream(f"reboot:{to}", deadline, "the reboot") as stream,
         ):
-            # The daemon closes the stream, or just goes away.
+            # adbd closes the stream, or just goes away.
             while stream.read_some():
                 pass
 
     def reconnect(self, *, deadline_s: float) -> bool:
-        """Wait until the device answers a command again after DeviceLost; whether it does."""
+        """Wait after DeviceLost until the device answers a command again; whether it does."""
         deadline = Deadline(deadline_s)
 
         def answers() -> bool:
-            for known in ("features", "_uid", "_su_form"):
-                self.__dict__.pop(known, None)
+            for cached in ("features", "_uid", "_su_form"):
+                self.__dict__.pop(cached, None)
             try:
-                # The server lists a device for a moment after it is gone: only an answer counts.
+                # The server still lists a device just after it is gone: only an answer counts.
                 return self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1)) and (
                     self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
                 )
@@ -219,7 +219,7 @@ class AdbDevice:
     def _uid(self) -> int:
         answer = self.shell(["id", "-u"]).stdout.strip()
         if not answer.isdigit():
-            raise DeviceError(f"'id -u' said {answer[:60]!r}", device=self.serial)
+            raise DeviceError(f"'id -u' printed {answer[:60]!r}", device=self.serial)
         return int(answer)
 
     @functools.cached_property
@@ -234,16 +234,17 @@ class AdbDevice:
         raise DeviceError(
             "su does not give root",
             device=self.serial,
-            next_step="grant root to the shell user in the root manager, or leave the su option out",
+            next_step="grant root to the shell user in the root manager, or omit the su option",
         )
 
-    def _run(self, text: str, *, deadline_s: float, check: bool, stdin: bytes | None) -> CommandResult:
+    def _run(
+        self, text: str, deadline_s: float, *, check: bool = True, stdin: bytes | None = None
+    ) -> CommandResult:
         result = self._send(text, deadline_s, stdin)
         if check and result.exit_status != 0:
-            said = (result.stderr.strip() or result.stdout.strip())[-300:]
+            printed = (result.stderr.strip() or result.stdout.strip())[-300:] or "it printed nothing"
             raise CommandFailed(
-                f"'{shorten(text)}' ended with exit status {result.exit_status}:"
-                f" {said or 'it said nothing'}",
+                f"'{shorten(text)}' ended with exit status {result.exit_status}: {printed}",
                 exit_status=result.exit_status,
                 stdout=result.stdout,
                 stderr=result.stderr,
@@ -253,7 +254,7 @@ class AdbDevice:
 
     def _send(self, text: str, deadline_s: float, stdin: bytes | None) -> CommandResult:
         deadline = Deadline(deadline_s)
-        with noting(self.serial, text) as noted:
+        with log_command(self.serial, text) as logged:
             shell, fed = self._open_shell(text, stdin, deadline, doing=f"'{shorten(text)}'")
             with shell.stream:
                 try:
@@ -265,7 +266,7 @@ class AdbDevice:
                 except KeyboardInterrupt:
                     self._stop_late(shell.pid)
                     raise
-            noted.outcome = f"exit {status}"
+            logged.outcome = f"exit {status}"
         return CommandResult(status, shell.text("stdout"), shell.text("stderr"), shell.dur_s)
 
     def _open_shell(
@@ -273,30 +274,27 @@ class AdbDevice:
     ) -> tuple[ShellStream, bytes | None]:
         if "shell_v2" not in self.features:
             raise LabError(
-                "its adb daemon has no shell v2: exit statuses would be lost",
+                "its adbd has no shell v2, so exit statuses would be lost",
                 device=self.serial,
                 next_step="use Android 7 or newer",
             )
-        whole, fed = shell_v2.inline(text, stdin)
+        command, fed = shell_v2.inline(text, stdin)
         if self._su:
-            whole = self._su_form.format(quote(whole))
-        stream = self._stream(shell_v2.SERVICE + whole, deadline, doing)
+            command = self._su_form.format(quote(command))
+        stream = self._stream(shell_v2.SERVICE + command, deadline, doing)
         return ShellStream(stream, self.serial), fed
 
     def _stream(self, service: str, deadline: Deadline, doing: str) -> AdbStream:
         return AdbStream(self._server.client, self.serial, service, deadline, doing=doing)
 
-    def _kill_runner(self, text: str, deadline_s: float) -> CommandResult:
-        return self._run(text, deadline_s=deadline_s, check=False, stdin=None)
-
     def _stop_late(self, pid: int | None) -> bool:
-        """End what did not end in time; whether nothing of it is left."""
+        """Kill a command that overran its deadline; whether it is gone."""
         if pid is None:
             return False
         gone = f"{shell_v2.kill_text(pid, 'KILL')}; sleep 0.1; ! kill -0 {pid} 2>/dev/null"
         deadline = Deadline(_KILL_DEADLINE_S)
         try:
-            shell, fed = self._open_shell(gone, None, deadline, doing="ending a late command")
+            shell, fed = self._open_shell(gone, None, deadline, doing="the kill of a late command")
             with shell.stream:
                 shell.feed(fed)
                 return shell.read_to_end() == 0
@@ -312,28 +310,33 @@ class AdbDevice:
             yield sync
             sync.quit()
 
-    def _push(self, content: BinaryIO, remote: str, mode: int, deadline_s: float, *, sha256: bool) -> None:
+    def _push(
+        self,
+        content: io.BufferedReader | io.BytesIO,
+        remote: str,
+        mode: int,
+        deadline_s: float,
+        *,
+        sha256: bool,
+    ) -> None:
         with (
-            noting(self.serial, f"push to {quote(remote)}") as noted,
-            self._sync(deadline_s, f"pushing {remote}") as sync,
+            log_command(self.serial, f"push to {quote(remote)}") as logged,
+            self._sync(deadline_s, f"the push to {remote}") as sync,
         ):
-            sent = sync.send(content, remote, mode, None)
-            there = sync.stat(remote)
-            noted.outcome = f"{sent} bytes"
-        if there is None or there.size != sent:
-            size = "nothing" if there is None else f"{there.size} bytes"
+            sent = sync.send(content, remote, mode)
+            stored = sync.stat(remote)
+            logged.outcome = f"{sent} bytes"
+        if stored is None or stored.size != sent:
+            size = "nothing" if stored is None else f"{stored.size} bytes"
             raise DeviceError(
-                f"{sent} bytes were pushed to {remote}, found there: {size}",
+                f"{sent} bytes were pushed to {remote}, which holds {size}",
                 device=self.serial,
                 next_step="check the space left on the device: df",
             )
         if sha256:
             content.seek(0)
-            digest = hashlib.sha256()
-            while block := content.read(BLOCK):
-                digest.update(block)
-            if digest.hexdigest() != self._sha256(remote):
-                raise DeviceError(f"{remote} has another SHA-256 than what was pushed", device=self.serial)
+            if hashlib.file_digest(content, "sha256").hexdigest() != self._sha256(remote):
+                raise DeviceError(f"{remote} has a different SHA-256 after the push", device=self.serial)
 
     def _pull(
         self, remote: str, content: BinaryIO, progress: Callable[[int], None] | None, deadline_s: float
@@ -341,8 +344,8 @@ class AdbDevice:
         digest = hashlib.sha256()
         got = 0
         with (
-            noting(self.serial, f"pull of {quote(remote)}") as noted,
-            self._sync(deadline_s, f"pulling {remote}") as sync,
+            log_command(self.serial, f"pull of {quote(remote)}") as logged,
+            self._sync(deadline_s, f"the pull of {remote}") as sync,
         ):
             before = sync.stat(remote)
             if before is None:
@@ -356,13 +359,13 @@ class AdbDevice:
                 if progress is not None:
                     progress(got)
             after = sync.stat(remote)
-            noted.outcome = f"{got} bytes"
+            logged.outcome = f"{got} bytes"
         largest = max(before.size, after.size if after else 0)
-        if not remote.startswith(_SIZES_LIE) and not before.size <= got <= largest:
+        if not remote.startswith(_WITHOUT_SIZE) and not before.size <= got <= largest:
             raise DeviceError(
-                f"{got} bytes of {remote} came over, the device has {before.size}",
+                f"{got} bytes of {remote} were pulled, but the device has {before.size}",
                 device=self.serial,
-                next_step="pull again; check the cable if it stays so",
+                next_step="pull again; check the cable if it happens again",
             )
         return digest.hexdigest()
 

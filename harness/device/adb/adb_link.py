@@ -1,4 +1,4 @@
-"""One stream to a service of one device, through one adb server; adb's words become the suite's errors."""
+"""One stream to a service of one device through an adb server; adb's failures become the suite's errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from adbutils.errors import AdbError
 from foundation.errors import CommandTimeout, DeviceError, DeviceLost, LabError, SuiteError
 from harness.device.deadline import Deadline
 
-#: What one recv asks for at most, bytes.
+#: Most bytes of one recv.
 _CHUNK: Final = 256 * 1024
+
+#: Words of adb about a device that is gone, or not up yet.
+_LOST: Final = ("not found", "offline", "authorizing", "connecting", "disconnected")
 
 UNAUTHORIZED_ADVICE: Final = (
     "unlock the device and accept 'Allow USB debugging' for this host; "
@@ -23,7 +26,7 @@ UNAUTHORIZED_ADVICE: Final = (
 
 
 class _Connection(AdbConnection):  # type: ignore[misc]  # adbutils has no type information
-    """adbutils' connection, without its habit of starting a server of its own on port 5037."""
+    """adbutils' connection, except that it never starts an adb server on port 5037."""
 
     def _safe_connect(self) -> socket.socket:
         made: socket.socket = self._create_socket()
@@ -31,9 +34,10 @@ class _Connection(AdbConnection):  # type: ignore[misc]  # adbutils has no type 
 
 
 class Client(AdbClient):  # type: ignore[misc]  # adbutils has no type information
-    """adbutils' client for a server that must already be there."""
+    """adbutils' client for a server that already runs."""
 
     def make_connection(self, timeout: float | None = None) -> AdbConnection:
+        """Connect to the server; ``timeout`` in seconds. AdbError if it does not answer."""
         connection = _Connection(self.host, self.port)
         if timeout:
             connection.conn.settimeout(timeout)
@@ -41,26 +45,26 @@ class Client(AdbClient):  # type: ignore[misc]  # adbutils has no type informati
 
 
 def error_from_adb(text: str, serial: str) -> SuiteError:
-    """The suite's error for what an adb server said about a device."""
-    said = text.strip()
-    if "unauthorized" in said:
+    """The suite's error for a failure that an adb server reports about a device."""
+    reason = text.strip()
+    if "unauthorized" in reason:
         return LabError("the device does not trust this host", device=serial, next_step=UNAUTHORIZED_ADVICE)
-    if "no permissions" in said:
+    if "no permissions" in reason:
         return LabError(
-            "this user may not open the device's USB interface",
+            "this user has no permission to open the device's USB interface",
             device=serial,
-            next_step="add the udev rule of the device's vendor, or plug in again",
+            next_step="add a udev rule for the device's vendor, and plug it in again",
         )
-    if any(word in said for word in ("not found", "offline", "authorizing", "connecting", "disconnected")):
-        return DeviceLost(said, device=serial, next_step="check the cable, and that the device is up")
-    return DeviceError(f"adb says: {said}", device=serial)
+    if any(word in reason for word in _LOST):
+        return DeviceLost(reason, device=serial, next_step="check the cable, and that the device is up")
+    return DeviceError(f"adb reports: {reason}", device=serial)
 
 
 class AdbStream:
     """Bytes to and from one service (``shell,v2:``, ``sync:``) of a device.
 
-    Every call ends at the deadline with CommandTimeout, and with DeviceLost when the
-    connection goes away. Close it, or use it as a context manager.
+    Every call raises CommandTimeout at the deadline, and DeviceLost when the connection is
+    lost. Close it, or use it as a context manager.
     """
 
     def __init__(
@@ -77,18 +81,19 @@ class AdbStream:
             self._request(service)
         except AdbError as error:
             self.close()
-            raise self._explained(client, str(error)) from error
+            raise self._error(client, str(error)) from error
         except BaseException:
             self.close()
             raise
 
     @property
     def sock(self) -> socket.socket:
+        """The open socket. DeviceLost once it is closed."""
         connection = self._connection
         if connection is None:
             raise DeviceLost(f"the connection was closed during {self._doing}", device=self._serial)
-        found: socket.socket = connection.conn
-        return found
+        sock: socket.socket = connection.conn
+        return sock
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``."""
@@ -97,9 +102,9 @@ class AdbStream:
         try:
             sock.sendall(data)
         except TimeoutError:
-            self.time_out()
+            self._time_out()
         except OSError as error:
-            self._lost(error)
+            raise self._lost(error) from error
 
     def read_some(self, size: int = _CHUNK) -> bytes:
         """Up to ``size`` bytes; empty at the end of the stream."""
@@ -108,18 +113,18 @@ class AdbStream:
         try:
             return sock.recv(size)
         except TimeoutError:
-            self.time_out()
+            self._time_out()
         except OSError as error:
-            self._lost(error)
+            raise self._lost(error) from error
 
     def read_exact(self, size: int) -> bytes:
-        """Exactly ``size`` bytes, DeviceLost if the stream ends before."""
+        """Exactly ``size`` bytes; DeviceLost if the stream ends first."""
         parts: list[bytes] = []
         left = size
         while left:
             part = self.read_some(min(left, _CHUNK))
             if not part:
-                self._lost(None)
+                raise self._lost()
             parts.append(part)
             left -= len(part)
         return b"".join(parts)
@@ -127,13 +132,6 @@ class AdbStream:
     def extend(self, deadline: Deadline) -> None:
         """Use ``deadline`` from now on."""
         self._deadline = deadline
-
-    def time_out(self) -> NoReturn:
-        raise CommandTimeout(
-            f"no end of {self._doing} after {self._deadline.seconds:g} s",
-            device=self._serial,
-            next_step="see whether the device still answers: adb shell true",
-        )
 
     def close(self) -> None:
         """Close it; may be called twice."""
@@ -160,39 +158,40 @@ class AdbStream:
         if status != b"OKAY":
             raise AdbError(f"answer {status!r} to {command[:40]}")
 
-    def _explained(self, client: Client, said: str) -> SuiteError:
-        if "connect to adb server" in said:
+    def _error(self, client: Client, reason: str) -> SuiteError:
+        if "connect to adb server" in reason:
             return DeviceLost(
                 f"the adb server on port {client.port} is gone",
                 device=self._serial,
-                next_step="start again; the suite starts a server of its own",
+                next_step="start again: the suite then starts its own server",
             )
-        if said == "closed":
-            return self._refused_or_lost(client)
-        return error_from_adb(said, self._serial)
-
-    def _refused_or_lost(self, client: Client) -> SuiteError:
-        """adb says 'closed' both for a service the device refuses and for a transport that died."""
+        if reason != "closed":
+            return error_from_adb(reason, self._serial)
+        # adb reports this both for a service that the device refuses and for a transport that died.
         try:
             up = any(info.serial == self._serial and info.state == "device" for info in client.list())
         except (AdbError, OSError):
             up = False
         if up:
             return DeviceError(f"the device refused {self._doing}", device=self._serial)
-        return self._gone(None)
+        return self._lost()
 
     def _arm(self, sock: socket.socket) -> None:
         if self._deadline.passed:
-            self.time_out()
+            self._time_out()
         sock.settimeout(max(self._deadline.left_s, 0.001))
 
-    def _gone(self, error: OSError | None) -> DeviceLost:
-        why = f" ({error.strerror})" if error is not None and error.strerror else ""
-        return DeviceLost(
-            f"the connection went away during {self._doing}{why}",
+    def _time_out(self) -> NoReturn:
+        raise CommandTimeout(
+            f"no end of {self._doing} after {self._deadline.seconds:g} s",
             device=self._serial,
-            next_step="check the cable and whether the device restarted",
+            next_step="see whether the device still answers: adb shell true",
         )
 
-    def _lost(self, error: OSError | None) -> NoReturn:
-        raise self._gone(error) from error
+    def _lost(self, error: OSError | None = None) -> DeviceLost:
+        why = f" ({error.strerror})" if error is not None and error.strerror else ""
+        return DeviceLost(
+            f"the connection was lost during {self._doing}{why}",
+            device=self._serial,
+            next_step="check the cable, and whether the device rebooted",
+        )

@@ -1,4 +1,4 @@
-"""An adb server of our own on a port of its own, or one that somebody else runs."""
+"""An adb server: the suite's own on a port of its own, or one that already runs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from harness.device.deadline import Deadline, wait_until
 DEFAULT_PORT: Final = 5037
 _START_ATTEMPTS: Final = 5
 
-# The shell becomes adb. Before that it leaves a watcher behind, which ends adb once the
-# write end of its stdin is closed: by stop(), or by the kernel when this process dies,
-# however it dies. The watcher asks who its parent is, for the pid may have been reused.
+# The shell becomes adb. It first forks a watcher that ends adb once the write end of its
+# stdin is closed: by stop(), or by the kernel when this process dies, however it dies. The
+# watcher checks its parent, since the pid may have been reused.
 _GUARDED: Final = """
 exec 3<&0 </dev/null
 (
@@ -47,27 +47,26 @@ class ListedDevice:
 
 
 def adb_binary() -> Path:
-    """The adb that comes with adbutils, else the one in PATH. HostError if there is none."""
+    """The adb in the adbutils wheel, else the one in PATH. HostError if there is none."""
     bundled = importlib.resources.files("adbutils") / "binaries" / "adb"
     with importlib.resources.as_file(bundled) as path:
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    found = shutil.which("adb")
-    if found is None:
+    adb = shutil.which("adb")
+    if adb is None:
         raise HostError(
-            "no adb for this machine: adbutils brings none and PATH has none",
+            "there is no adb on this machine: neither in adbutils nor in PATH",
             next_step="install the Android platform tools",
         )
-    return Path(found)
+    return Path(adb)
 
 
 class AdbServer:
     """One adb server.
 
-    `start` runs one that belongs to this process: it listens on the loopback interface
-    on a free port (never 5037), looks for no emulators and no network services, and ends
-    with `stop`, at exit, or when this process dies. `attach` uses a running server and
-    never ends it. Also a context manager, which stops an own server.
+    `start` runs the suite's own: it listens on a free loopback port (never 5037), does not look
+    for emulators or network services, and ends with `stop`, at exit, or when this process dies.
+    `attach` uses a running server and never ends it. As a context manager it ends in `stop`.
     """
 
     def __init__(self, port: int, process: subprocess.Popen[bytes] | None, log: IO[bytes] | None) -> None:
@@ -78,48 +77,45 @@ class AdbServer:
 
     @classmethod
     def start(cls, *, usb: bool = False, deadline_s: float = 20.0) -> Self:
-        """Start one and wait until it answers.
+        """Start one and wait until it answers. HostError if it does not.
 
-        ``usb`` lets it claim phones on USB, which it takes away from any other server.
-        HostError when it does not come up.
+        ``usb`` lets it claim phones on USB, which it takes from any other server.
         """
         deadline = Deadline(deadline_s)
-        said = ""
+        log = ""
         for _ in range(_START_ATTEMPTS):
             server = cls._launch(usb=usb)
-            # Another process may take the port between choosing and binding: then adb ends.
+            # If another process takes the port before adb binds it, adb ends.
             wait_until(lambda: server.alive or not server.running, deadline)  # noqa: B023
             if server.running and server.alive:
                 atexit.register(server.stop)
                 return server
-            said = server.log_tail()
+            log = server._log_tail()
             server.stop()
             if deadline.passed:
                 break
         raise HostError(
-            f"the adb server did not come up within {deadline_s:g} s: {said or 'it said nothing'}",
-            next_step=f"run {adb_binary()} server nodaemon by hand",
+            f"the adb server did not come up within {deadline_s:g} s: {log or 'its log is empty'}",
+            next_step=f"run it by hand: {adb_binary()} server nodaemon",
         )
 
     @classmethod
     def attach(cls, port: int = DEFAULT_PORT) -> Self:
-        """Use the server that listens on ``port`` of this machine. LabError if none answers."""
+        """Use the server on ``port`` of this machine. LabError if none answers, UsageError for the port."""
         if not 0 < port < 65536:
-            raise UsageError(
-                f"{port} is not a port", next_step="give the port of the adb server, 1 to 65535"
-            )
+            raise UsageError(f"{port} is not a port", next_step="give a port from 1 to 65535")
         server = cls(port, None, None)
         if not server.alive:
             raise LabError(
                 f"no adb server answers on port {port}",
-                next_step="run 'adb start-server', or leave the port out to use the suite's own server",
+                next_step="run 'adb start-server', or omit the port to use the suite's own server",
             )
         return server
 
     @classmethod
     def _launch(cls, *, usb: bool) -> Self:
         port = free_port(avoid=(DEFAULT_PORT,))
-        # The server keeps its descriptors to the end; a file that has no name leaves nothing behind.
+        # A file without a name leaves nothing behind; the server keeps it open to its end.
         log = tempfile.TemporaryFile()  # noqa: SIM115
         env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ANDROID_ADB")},
@@ -138,7 +134,7 @@ class AdbServer:
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd="/",
-                # Ctrl-C in the terminal must not reach it: the restore still needs it.
+                # Ctrl-C in the terminal must not end it: the restore needs it.
                 start_new_session=True,
             )
         except OSError as error:
@@ -153,7 +149,7 @@ class AdbServer:
 
     @property
     def running(self) -> bool:
-        """Whether an own server's process lives."""
+        """Whether the process of the suite's own server lives."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -166,61 +162,61 @@ class AdbServer:
         return True
 
     def devices(self) -> list[ListedDevice]:
-        """What the server sees. LabError when it is gone."""
+        """The devices that the server lists. LabError if it is gone."""
         try:
             return [ListedDevice(info.serial, info.state) for info in self.client.list()]
         except (AdbError, OSError) as error:
             raise self._gone() from error
 
     def state_of(self, serial: str) -> str | None:
-        """``device``, ``offline``, ``unauthorized``, ..., or None for a serial it does not see."""
-        return next((known.state for known in self.devices() if known.serial == serial), None)
+        """``device``, ``offline``, ``unauthorized``, ..., or None for a serial that is not listed."""
+        return next((device.state for device in self.devices() if device.serial == serial), None)
 
     def connect(self, address: str, *, deadline_s: float = 30.0) -> str:
-        """Connect to an adb daemon on ``HOST:PORT`` and wait until it is a device; its serial.
+        """Connect to adbd on ``HOST:PORT`` and wait until it is in state ``device``; its serial.
 
-        Tries again until the deadline: what forwards a port may accept before the device
-        listens. LabError when it does not become a device (offline, refused), and at once
-        when it is unauthorized; UsageError for an address that cannot be one.
+        Retries until the deadline: a port forwarder may accept before the device listens.
+        LabError if it stays offline or refuses, and at once if it is unauthorized; UsageError
+        for a malformed address.
         """
         port = address.rpartition(":")[2]
         if not (port.isdecimal() and 0 < int(port) < 65536):
             raise UsageError(
-                f"{address} is no address: its port must be a number from 1 to 65535",
+                f"{address} is not an address: its port must be 1 to 65535",
                 next_step="write HOST:PORT, such as 192.168.1.20:5555",
             )
         deadline = Deadline(deadline_s)
-        said = "no answer"
+        reason = "no answer"
 
         def decided() -> bool:
-            nonlocal said
+            nonlocal reason
             state = self.state_of(address)
             if state not in ("device", "unauthorized"):
-                # One that is offline stays so until it is forgotten.
+                # An offline one stays offline until it is disconnected.
                 self.disconnect(address)
-                said = self._ask_connect(address, deadline)
+                reason = self._try_connect(address, deadline)
                 state = self.state_of(address)
             if state == "unauthorized":
                 raise error_from_adb(state, address)
             if state == "offline":
-                said = "it is offline: it accepts the connection but does not answer"
+                reason = "it is offline: it accepts the connection but does not answer"
             return state == "device"
 
         if wait_until(decided, deadline, every_s=0.1):
             return address
         raise LabError(
-            f"no device within {deadline_s:g} s: {said}",
+            f"no device within {deadline_s:g} s: {reason}",
             device=address,
-            next_step="check that the device is up and that its adb daemon listens on this address",
+            next_step="check that the device is up and that its adbd listens on this address",
         )
 
     def disconnect(self, address: str) -> None:
-        """Forget a device on the network; one that is not known is left as it is."""
+        """Disconnect a network device; does nothing for an unknown one."""
         with contextlib.suppress(AdbError, OSError):
             self.client.disconnect(address)
 
     def wait_for_device(self, serial: str, *, deadline_s: float) -> bool:
-        """Wait until ``serial`` is a device; reconnects one on the network. Whether it is."""
+        """Wait for state ``device``, reconnecting a network device; whether it got there."""
         if ":" in serial:
             try:
                 self.connect(serial, deadline_s=deadline_s)
@@ -229,8 +225,7 @@ class AdbServer:
             return True
         return wait_until(lambda: self.state_of(serial) == "device", Deadline(deadline_s), every_s=0.2)
 
-    def log_tail(self) -> str:
-        """Last lines of an own server's log."""
+    def _log_tail(self) -> str:
         if self._log is None or self._log.closed:
             return ""
         size = self._log.seek(0, os.SEEK_END)
@@ -238,7 +233,7 @@ class AdbServer:
         return self._log.read().decode("utf-8", "replace").strip()
 
     def stop(self, *, deadline_s: float = 5.0) -> None:
-        """End an own server; does nothing to another's. May be called twice."""
+        """End the suite's own server; leaves an attached one alone. May be called twice."""
         process = self._process
         if process is None:
             return
@@ -261,14 +256,14 @@ class AdbServer:
     ) -> None:
         self.stop()
 
-    def _ask_connect(self, address: str, deadline: Deadline) -> str:
+    def _try_connect(self, address: str, deadline: Deadline) -> str:
         try:
-            said: str = self.client.connect(address, timeout=max(deadline.left_s, 0.1))
+            answer: str = self.client.connect(address, timeout=max(deadline.left_s, 0.1))
         except (AdbError, OSError) as error:
             if not self.alive:
                 raise self._gone() from error
             return str(error)
-        return said.strip()
+        return answer.strip()
 
     def _gone(self) -> LabError:
         return LabError(

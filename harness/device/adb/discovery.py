@@ -1,4 +1,4 @@
-"""Choose the device to measure on, or say in one line why there is none."""
+"""Choose the device to measure on, or report in one line why none can be used."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _ADVICE = {
 def choose(serial: str | None, server: AdbServer) -> str:
     """The serial of the device to use: ``serial``, or the only one.
 
-    LabError when there is none, several without a choice, an unknown serial, or when it
-    is unauthorized or offline.
+    LabError if there is none, if there are several and no ``serial``, and if it is unknown,
+    unauthorized or offline.
     """
     return choose_from(server.devices(), serial, where=f"the adb server on port {server.port}")
 
 
 def choose_from(listed: Sequence[ListedDevice], serial: str | None, *, where: str) -> str:
-    """As `choose`, from what the server listed; ``where`` names the server in messages."""
+    """As `choose`, from a list of devices; ``where`` names the server in messages."""
     if not listed:
         wanted = f"device {serial}" if serial else "device"
         raise LabError(
             f"{where} sees no {wanted}",
-            next_step="plug it in with USB debugging on, or give the port of the adb server that holds it",
+            next_step="plug it in with USB debugging on, or give the port of the adb server that has it",
         )
     if serial is None:
         return _only_one(listed)
-    for known in listed:
-        if known.serial == serial:
-            return _usable(known)
-    near = nearest(serial, (known.serial for known in listed))
+    for device in listed:
+        if device.serial == serial:
+            return _usable(device)
+    near = nearest(serial, (device.serial for device in listed))
     hint = f"did you mean {near}?" if near else f"attached: {_listing(listed)}"
     raise LabError(f"{where} sees no device {serial}", next_step=hint)
 
@@ -52,23 +52,24 @@ def choose_from(listed: Sequence[ListedDevice], serial: str | None, *, where: st
 def _only_one(listed: Sequence[ListedDevice]) -> str:
     if len(listed) == 1:
         return _usable(listed[0])
-    # One that answers beside ones that do not is still a choice that somebody has to make.
+    # Even if only one of them answers, the choice is the user's.
     raise LabError(
         f"{len(listed)} devices are attached and none was chosen: {_listing(listed)}",
         next_step=f"choose one, such as --serial {listed[0].serial}",
     )
 
 
-def _usable(known: ListedDevice) -> str:
-    if known.state == "device":
-        return known.serial
+def _usable(device: ListedDevice) -> str:
+    if device.state == "device":
+        return device.serial
     what, advice = _ADVICE.get(
-        known.state, (f"is in state '{known.state}'", "see 'adb devices -l' and plug it in again")
+        device.state, (f"is in state '{device.state}'", "see 'adb devices -l' and plug it in again")
     )
-    raise LabError(f"the device {what}", device=known.serial, next_step=advice)
+    raise LabError(f"the device {what}", device=device.serial, next_step=advice)
 
 
 def _listing(listed: Sequence[ListedDevice]) -> str:
     return ", ".join(
-        known.serial if known.state == "device" else f"{known.serial} ({known.state})" for known in listed
+        device.serial if device.state == "device" else f"{device.serial} ({device.state})"
+        for device in listed
     )

@@ -1,4 +1,4 @@
-"""A command that runs on the device while the host does other things."""
+"""A command that runs on the device in the background."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 
 from foundation.contract.device import CommandResult
 from foundation.errors import CommandTimeout, DeviceError, SuiteError
-from harness.device.adb.shell_v2 import ShellStream, kill_text, shorten
-from harness.device.command_log import noting
+from harness.device.adb.shell_v2 import ShellStream, kill_text
+from harness.device.command_log import log_command, shorten
 from harness.device.deadline import Deadline
 
-#: Runs shell text on the device; its result.
+#: Runs shell text on the device within a deadline in seconds.
 Runner = Callable[[str, float], CommandResult]
 
-# The connection of a running command has no end that is known beforehand.
+# Deadline of a running command's connection: how long it runs is not known beforehand.
 _ENDLESS_S = 7 * 24 * 3600.0
 _TERM_SHARE = 0.6
 
@@ -23,10 +23,10 @@ _TERM_SHARE = 0.6
 class AdbProcess:
     """The suite's RemoteProcess over adb.
 
-    A thread reads what the command prints, so that it never blocks on a full pipe.
+    A thread reads the output, so that the command never blocks on a full pipe.
     """
 
-    def __init__(self, shell: ShellStream, command: str, run: Runner, started_by: Deadline) -> None:
+    def __init__(self, shell: ShellStream, command: str, run: Runner) -> None:
         self._shell = shell
         self._command = shorten(command)
         self._run = run
@@ -34,7 +34,7 @@ class AdbProcess:
         while shell.pid is None:
             if shell.read_packet() == "exit":
                 raise DeviceError(
-                    f"'{self._command}' ended before it said its pid: {shell.text('stderr').strip()[:200]}",
+                    f"'{self._command}' ended before its pid: {shell.text('stderr').strip()[:200]}",
                     device=shell.serial,
                 )
         self.pid = shell.pid
@@ -43,19 +43,19 @@ class AdbProcess:
         self._reader.start()
 
     def poll(self) -> int | None:
-        """Exit status, or None while it runs. DeviceLost if the connection went away."""
+        """Exit status, or None while it runs. DeviceLost if the connection was lost."""
         if self._reader.is_alive():
             return None
         if self._failure is not None:
             raise self._failure
         return self._shell.exit_status
 
-    def said(self) -> str:
-        """What it has printed on its standard output so far; may end within a line."""
+    def output(self) -> str:
+        """Its standard output so far; may end in the middle of a line."""
         return self._shell.text("stdout")
 
     def wait(self, *, deadline_s: float) -> int:
-        """Wait for its end; the exit status. CommandTimeout leaves it running."""
+        """Wait for its exit status. CommandTimeout leaves it running."""
         self._reader.join(deadline_s)
         status = self.poll()
         if status is None:
@@ -65,14 +65,14 @@ class AdbProcess:
         return status
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
-        """End it: SIGTERM, then SIGKILL; wait, and return what it printed.
+        """Send SIGTERM, then SIGKILL; wait, and return what it printed.
 
-        The process is really gone afterwards, or this raises: CommandTimeout when even
-        SIGKILL does not end it, DeviceLost when the device cannot be reached.
+        CommandTimeout if even SIGKILL does not end it, DeviceLost if the device cannot be
+        reached; otherwise the process is gone.
         """
-        with noting(self._shell.serial, f"end of {self._command}") as noted:
+        with log_command(self._shell.serial, f"stop {self._command}") as logged:
             result = self._stop(Deadline(deadline_s))
-            noted.outcome = f"exit {result.exit_status} after {result.dur_s:.3f} s"
+            logged.outcome = f"exit {result.exit_status} after {result.dur_s:.3f} s"
         return result
 
     def _stop(self, deadline: Deadline) -> CommandResult:
@@ -84,9 +84,9 @@ class AdbProcess:
             self._reader.join(deadline.left_s)
         if self._reader.is_alive():
             raise CommandTimeout(
-                f"'{self._command}' (pid {self.pid}) does not end, not even by SIGKILL",
+                f"'{self._command}' (pid {self.pid}) survived SIGKILL",
                 device=self._shell.serial,
-                next_step="it hangs in the kernel, or a child holds its output; see /proc/PID/stack",
+                next_step="it hangs in the kernel, or a child holds its output open: see /proc/PID/stack",
             )
         status = self.poll()
         self._shell.stream.close()

@@ -1,11 +1,11 @@
-"""A command on the device through adb's shell v2 protocol: stdin, stdout, stderr and exit status apart.
+"""A command on the device over adb's shell v2 protocol: separate stdin, stdout, stderr and exit status.
 
-A packet is one byte kind, four bytes length (little endian), data. Source: the
-protocol's header in the Android platform, packages/modules/adb/shell_protocol.h.
+A packet is one byte of kind, four bytes of length (little endian), and data. Source: the
+Android platform, packages/modules/adb/shell_protocol.h.
 
 Each command is sent as ``echo $$; COMMAND``: the first line of its output is the pid
-of its shell, which adbd makes the leader of a process group. That is how a command that
-does not end can be ended on the device, not just forgotten by the host.
+of its shell, which adbd makes the leader of a process group. So a command that overruns
+its deadline is killed on the device, not just forgotten by the host.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import Final, Literal
 
 from foundation.errors import CommandTimeout, DeviceError
 from harness.device.adb.adb_link import AdbStream
+from harness.device.command_log import shorten
 
 SERVICE: Final = "shell,v2,raw:"
 
 #: Longest command text sent as a service name, bytes. Older adbds take packets of 4 KiB only.
 MAX_INLINE: Final = 3500
-#: Runs what comes on stdin; the text has no limit, and its own commands find stdin empty.
+#: Runs the text that comes on stdin, of any length; the commands in it find stdin empty.
 FROM_STDIN: Final = 'eval "$(cat)"'
 
 _HEADER: Final = struct.Struct("<BI")
@@ -33,6 +34,8 @@ _MAX_PID_LINE: Final = 64
 
 
 class Kind(IntEnum):
+    """Kind of a packet."""
+
     STDIN = 0
     STDOUT = 1
     STDERR = 2
@@ -41,18 +44,18 @@ class Kind(IntEnum):
 
 
 def pack(kind: Kind, data: bytes = b"") -> bytes:
-    """One packet."""
+    """Return one packet."""
     return _HEADER.pack(kind, len(data)) + data
 
 
 def inline(text: str, stdin: bytes | None) -> tuple[str, bytes | None]:
-    """Command text and stdin as they are sent: long text goes through stdin instead.
+    """Command text and stdin as they are sent; a long text goes through stdin.
 
-    DeviceError for long text that also has input of its own.
+    DeviceError for a long text that also has input.
     """
-    whole = f"echo $$; {text}"
-    if len(whole.encode("utf-8", "surrogateescape")) <= MAX_INLINE:
-        return whole, stdin
+    service = f"echo $$; {text}"
+    if len(service.encode("utf-8", "surrogateescape")) <= MAX_INLINE:
+        return service, stdin
     if stdin:
         raise DeviceError(
             f"a command of {len(text)} characters cannot also take input",
@@ -63,7 +66,7 @@ def inline(text: str, stdin: bytes | None) -> tuple[str, bytes | None]:
 
 @dataclass
 class ShellStream:
-    """Reads the packets of one command. ``exit_status`` is None until it has ended."""
+    """Reads the packets of one command. ``exit_status`` is None until it ends."""
 
     stream: AdbStream
     serial: str
@@ -79,9 +82,10 @@ class ShellStream:
         return time.monotonic() - self._begun_s
 
     def feed(self, stdin: bytes | None) -> None:
-        """Send all of ``stdin`` (None: none) and its end, reading what comes meanwhile."""
-        for begin in range(0, len(stdin or b""), _STDIN_CHUNK):
-            self.stream.send(pack(Kind.STDIN, (stdin or b"")[begin : begin + _STDIN_CHUNK]))
+        """Send ``stdin`` (None: empty) and its end, while reading the output."""
+        stdin = stdin or b""
+        for start in range(0, len(stdin), _STDIN_CHUNK):
+            self.stream.send(pack(Kind.STDIN, stdin[start : start + _STDIN_CHUNK]))
             # A command that prints while it is fed would fill the pipe and block both sides.
             while self.exit_status is None and self._readable():
                 self.read_packet()
@@ -90,7 +94,7 @@ class ShellStream:
         self.stream.send(pack(Kind.CLOSE_STDIN))
 
     def read_packet(self) -> Literal["data", "pid", "exit"]:
-        """Take one packet."""
+        """Read one packet. DeviceError for a malformed one."""
         number, size = _HEADER.unpack(self.stream.read_exact(_HEADER.size))
         data = self.stream.read_exact(size)
         if number == Kind.STDOUT:
@@ -109,13 +113,13 @@ class ShellStream:
         return "data"
 
     def read_to_end(self) -> int:
-        """Take all packets; the exit status."""
+        """Read all packets and return the exit status."""
         while self.exit_status is None:
             self.read_packet()
         return self.exit_status
 
     def text(self, which: Literal["stdout", "stderr"]) -> str:
-        """What was printed, without the pid; bytes that are no UTF-8 become U+FFFD."""
+        """The output so far without the pid line; bytes that are not UTF-8 become U+FFFD."""
         return bytes(self.stdout if which == "stdout" else self.stderr).decode("utf-8", "replace")
 
     def _take_pid(self) -> bool:
@@ -124,9 +128,9 @@ class ShellStream:
             return False
         if not line.strip().isdigit():
             raise DeviceError(
-                f"the shell did not say its pid but {bytes(line[:60])!r}",
+                f"the shell printed {bytes(line[:60])!r} instead of its pid",
                 device=self.serial,
-                next_step="see what 'adb shell echo ok' prints; a login script may print text",
+                next_step="see what 'adb shell echo ok' prints: a login script may print text",
             )
         self.pid = int(line)
         self.stdout = bytearray(rest)
@@ -137,24 +141,18 @@ class ShellStream:
 
 
 def kill_text(pid: int | str, signal: Literal["TERM", "KILL"]) -> str:
-    """Shell text that signals the group of ``pid``, or ``pid`` alone where it leads none.
+    """Shell text that signals the process group of ``pid``, or ``pid`` alone if it leads none.
 
-    Exit status 0 if something was signalled.
+    Its exit status is 0 if something was signalled.
     """
     return f"kill -{signal} -{pid} 2>/dev/null || kill -{signal} {pid} 2>/dev/null"
 
 
 def timed_out(command: str, seconds: float, serial: str, *, stopped: bool) -> CommandTimeout:
-    """The error for a command that did not end, saying whether it was ended on the device."""
+    """The error for a command that overran ``seconds``; ``stopped``: it was killed on the device."""
     fate = "it was stopped on the device" if stopped else "it may still run on the device"
     return CommandTimeout(
         f"'{shorten(command)}' did not end within {seconds:g} s; {fate}",
         device=serial,
-        next_step="give it more time, or see what it waits for",
+        next_step="raise its deadline, or find out what it waits for",
     )
-
-
-def shorten(command: str, limit: int = 120) -> str:
-    """One line of ``command`` for a message."""
-    line = " ".join(command.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

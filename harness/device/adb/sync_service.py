@@ -1,4 +1,4 @@
-"""Files to and from the device through adb's sync service, verified by size.
+"""Files to and from the device over adb's sync service.
 
 Source of the formats: packages/modules/adb/file_sync_protocol.h of the Android platform.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -19,7 +19,7 @@ from harness.device.deadline import Deadline
 SERVICE: Final = "sync:"
 #: The protocol's limit for one data block, bytes.
 BLOCK: Final = 64 * 1024
-#: No byte for so long ends a transfer, seconds.
+#: A transfer without a byte for so long is ended, seconds.
 STALL_S: Final = 30.0
 
 _ID_SIZE: Final = struct.Struct("<4sI")
@@ -36,15 +36,12 @@ class RemoteStat:
 
     @property
     def is_dir(self) -> bool:
+        """Whether it is a directory."""
         return stat.S_ISDIR(self.mode)
-
-    @property
-    def is_regular(self) -> bool:
-        return stat.S_ISREG(self.mode)
 
 
 class SyncSession:
-    """One sync stream; ``v2`` when the device announced stat_v2 (sizes above 4 GiB)."""
+    """One sync stream; ``v2``: the device announced stat_v2 (sizes above 4 GiB)."""
 
     def __init__(self, stream: AdbStream, serial: str, *, v2: bool, deadline: Deadline) -> None:
         self._stream = stream
@@ -53,7 +50,7 @@ class SyncSession:
         self._deadline = deadline
 
     def stat(self, remote: str) -> RemoteStat | None:
-        """What ``remote`` is (links are followed with v2), or None if it does not exist."""
+        """Mode and size of ``remote`` (v2 follows links), or None if it does not exist."""
         self._ask(b"STA2" if self._v2 else b"STAT", remote.encode("utf-8", "surrogateescape"))
         if not self._v2:
             _, mode, size, _ = _STAT_V1.unpack(self._read(_STAT_V1.size))
@@ -63,7 +60,7 @@ class SyncSession:
         return None if error else RemoteStat(mode, size)
 
     def receive(self, remote: str) -> Iterator[bytes]:
-        """The content of ``remote``, block by block; DeviceError with the device's reason."""
+        """Yield the content of ``remote`` in blocks. DeviceError with the device's reason."""
         self._ask(b"RECV", remote.encode("utf-8", "surrogateescape"))
         while True:
             kind, size = _ID_SIZE.unpack(self._read(_ID_SIZE.size))
@@ -79,32 +76,28 @@ class SyncSession:
                 raise DeviceError(f"sync block {kind!r} of {size} bytes for {remote}", device=self._serial)
             yield self._read(size)
 
-    def send(
-        self, content: BinaryIO, remote: str, mode: int, progress: Callable[[int], None] | None
-    ) -> int:
-        """Write ``content`` to ``remote``; bytes sent."""
+    def send(self, content: BinaryIO, remote: str, mode: int) -> int:
+        """Write ``content`` to ``remote`` and return its size in bytes. DeviceError with the reason."""
         target = f"{remote},{stat.S_IFREG | mode}".encode("utf-8", "surrogateescape")
         self._ask(b"SEND", target)
         sent = 0
         while block := content.read(BLOCK):
             self._send(_ID_SIZE.pack(b"DATA", len(block)) + block)
             sent += len(block)
-            if progress is not None:
-                progress(sent)
         self._send(_ID_SIZE.pack(b"DONE", int(time.time())))
         kind, size = _ID_SIZE.unpack(self._read(_ID_SIZE.size))
         if kind == b"FAIL":
             raise DeviceError(
                 f"{remote} cannot be written: {self._reason(size)}",
                 device=self._serial,
-                next_step="check the folder, its rights and the space left: df",
+                next_step="check that the directory exists and is writable, and the space left: df",
             )
         if kind != b"OKAY":
             raise DeviceError(f"sync answer {kind!r} after writing {remote}", device=self._serial)
         return sent
 
     def quit(self) -> None:
-        """Say that nothing follows."""
+        """End the session."""
         self._send(_ID_SIZE.pack(b"QUIT", 0))
 
     def _ask(self, kind: bytes, payload: bytes) -> None:
@@ -122,7 +115,7 @@ class SyncSession:
         return self._stream.read_exact(size)
 
     def _arm(self) -> None:
-        """A transfer has one deadline, and may not stand still for STALL_S before it."""
+        """Apply the deadline of the transfer, and STALL_S to each step of it."""
         if self._deadline.passed:
             raise CommandTimeout(
                 f"the transfer did not end within {self._deadline.seconds:g} s",

@@ -1,1 +1,1 @@
-"""Kernels on a phone: sent over fastboot, started from memory or from a slot, and taken away again."""
+"""Kernels on a phone: booted from memory or written to a slot over fastboot, and removed afterwards."""

@@ -1,4 +1,4 @@
-"""Headers of boot images, and where the kernel lies in them.
+"""Headers of boot images, and where the kernel is in them.
 
 Layout: system/tools/mkbootimg/include/bootimg/bootimg.h of the Android platform.
 """
@@ -21,8 +21,7 @@ _V0: Final = struct.Struct("<8s10I16s512s32s1024s")
 _V1: Final = struct.Struct("<IQI")
 _V2: Final = struct.Struct("<IQ")
 _V3: Final = struct.Struct("<8s4I4II1536s")
-_VENDOR_PAGE: Final = struct.Struct("<8sII")
-#: Headers of version 3 and later fix it.
+#: Page size of headers of version 3 and later.
 _PAGE: Final = 4096
 
 
@@ -30,8 +29,8 @@ _PAGE: Final = 4096
 class BootHeader:
     """Header of a ``boot`` or ``init_boot`` image; offsets and sizes in bytes.
 
-    ``os_version`` is such as ``14.0.0`` and ``patch_level`` ``2024-05``, empty where the
-    header leaves them 0. ``end`` is where the last section ends: a shorter file is cut off.
+    ``os_version`` is for example ``14.0.0`` and ``patch_level`` ``2024-05``; empty where the
+    header has 0. ``end`` is where the last section ends: a shorter file is truncated.
     """
 
     version: int
@@ -46,9 +45,9 @@ class BootHeader:
 
 
 def read_boot_header(path: Path) -> BootHeader:
-    """Header of the boot image in ``path``, versions 0 to 4.
+    """Read the header of a boot image, versions 0 to 4.
 
-    UsageError if it cannot be read, is no boot image, is cut off, or has a newer header.
+    UsageError if ``path`` cannot be read, is not a boot image, is truncated, or has a newer header.
     """
     try:
         with path.open("rb") as file:
@@ -58,19 +57,19 @@ def read_boot_header(path: Path) -> BootHeader:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if head[:8] != BOOT_MAGIC or len(head) < _VERSION_AT + 4:
         raise UsageError(
-            f"{path} is no boot image: it does not begin with {BOOT_MAGIC.decode()}",
+            f"{path} is not a boot image: it does not start with {BOOT_MAGIC.decode()}",
             next_step="give the boot.img that mkbootimg made, not a kernel Image",
         )
     try:
         header = _parse(head)
     except struct.error as error:
-        raise UsageError(f"{path} is cut off inside its header") from error
+        raise UsageError(f"{path} is truncated inside its header") from error
     if header is None:
         (version,) = struct.unpack_from("<I", head, _VERSION_AT)
-        raise UsageError(f"{path} has a boot header of version {version}; known are 0 to 4")
+        raise UsageError(f"{path} has a boot header of version {version}; only 0 to 4 are supported")
     if size < header.end:
         raise UsageError(
-            f"{path} is cut off: its header speaks of {header.end} bytes, it has {size}",
+            f"{path} is truncated: its header describes {header.end} bytes, but it has {size}",
             next_step="copy it again",
         )
     return header
@@ -78,60 +77,39 @@ def read_boot_header(path: Path) -> BootHeader:
 
 def _parse(head: bytes) -> BootHeader | None:
     (version,) = struct.unpack_from("<I", head, _VERSION_AT)
+    if version > 4:
+        return None
     if version <= 2:
-        return _parse_old(head, version)
-    if version in (3, 4):
-        return _parse_new(head, version)
-    return None
-
-
-def _parse_old(head: bytes, version: int) -> BootHeader:
-    fields = _V0.unpack_from(head)
-    kernel_size, ramdisk_size, second_size, page_size = fields[1], fields[3], fields[5], fields[8]
-    os_word, cmdline, more_cmdline = fields[10], fields[12], fields[14]
-    sections = [kernel_size, ramdisk_size, second_size]
-    at = _V0.size
-    if version >= 1:
-        sections.append(_V1.unpack_from(head, at)[0])
-        at += _V1.size
-    if version >= 2:
-        sections.append(_V2.unpack_from(head, at)[0])
-    if page_size == 0:
-        raise struct.error("a page size of 0")
+        fields = _V0.unpack_from(head)
+        page_size, os_word, cmdline = fields[8], fields[10], _text(fields[12]) + _text(fields[14])
+        sections = [fields[1], fields[3], fields[5]]
+        if version >= 1:
+            sections.append(_V1.unpack_from(head, _V0.size)[0])
+        if version == 2:
+            sections.append(_V2.unpack_from(head, _V0.size + _V1.size)[0])
+        if page_size == 0:
+            raise struct.error("a page size of 0")
+    else:
+        fields = _V3.unpack_from(head)
+        page_size, os_word, cmdline = _PAGE, fields[3], _text(fields[-1])
+        sections = [fields[1], fields[2]]
+        if version == 4:
+            sections.append(struct.unpack_from("<I", head, _V3.size)[0])
     return BootHeader(
         version=version,
         page_size=page_size,
         kernel_at=page_size,
-        kernel_size=kernel_size,
-        ramdisk_size=ramdisk_size,
+        kernel_size=sections[0],
+        ramdisk_size=sections[1],
         end=_end(page_size, sections),
         os_version=_os_version(os_word),
         patch_level=_patch_level(os_word),
-        cmdline=_text(cmdline) + _text(more_cmdline),
-    )
-
-
-def _parse_new(head: bytes, version: int) -> BootHeader:
-    fields = _V3.unpack_from(head)
-    kernel_size, ramdisk_size, os_word = fields[1], fields[2], fields[3]
-    sections = [kernel_size, ramdisk_size]
-    if version == 4:
-        sections.append(struct.unpack_from("<I", head, _V3.size)[0])
-    return BootHeader(
-        version=version,
-        page_size=_PAGE,
-        kernel_at=_PAGE,
-        kernel_size=kernel_size,
-        ramdisk_size=ramdisk_size,
-        end=_end(_PAGE, sections),
-        os_version=_os_version(os_word),
-        patch_level=_patch_level(os_word),
-        cmdline=_text(fields[-1]),
+        cmdline=cmdline,
     )
 
 
 def _end(page_size: int, sections: list[int]) -> int:
-    """Where the last section that is there ends; each begins on a page of its own."""
+    """Where the last non-empty section ends; each starts on a new page."""
     at = end = page_size
     for size in sections:
         if size:

@@ -1,4 +1,4 @@
-"""What must hold before anything is written to a phone, and before an image is started on it."""
+"""Checks before anything is written to a phone, and before an image is booted on it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from foundation.errors import LabError, SuiteError, UsageError
 from foundation.quoting import quote
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.fastboot.choice import Kernel, KnownGood, SlotKernel
-from harness.device.fastboot.images import (
-    HASHTREE_DISABLED,
-    VERIFICATION_DISABLED,
-    Image,
-    ImageSet,
-)
+from harness.device.fastboot.images import HASHTREE_DISABLED, VERIFICATION_DISABLED, Image, ImageSet
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 from harness.device.fastboot.steps import Inspect, PhoneNames
 
-#: A word of ``ro.boot.veritymode`` for a phone that does not check its dynamic partitions.
+#: Values of ``ro.boot.veritymode`` under which dynamic partitions are not enforced.
 _VERITY_OFF: Final = ("disabled", "logging")
 _HASH_DEADLINE_S: Final = 300.0
 
@@ -26,82 +21,86 @@ _HASH_DEADLINE_S: Final = 300.0
 def check_bootloader(
     variables: Mapping[str, str], step: Inspect, phone: PhoneNames, *, serialno: str
 ) -> None:
-    """Refuse a bootloader that is not this phone's, is locked, or cannot take what comes.
+    """Refuse a bootloader that is another phone's, is locked, or cannot take the images of ``step``.
 
-    LabError for the phone, UsageError for the images; both before anything is written.
+    Called before anything is written. LabError for the phone, UsageError for the images.
     """
-    found = variables.get("serialno", "")
-    if found != serialno:
+    reported = variables.get("serialno", "")
+    if reported != serialno:
         raise LabError(
-            f"the bootloader at {phone.fastboot} says serial number {found or 'nothing'}, the phone on adb"
-            f" is {serialno}",
-            device=phone.adb,
-            next_step="give --fastboot-serial of the same phone: fastboot devices",
+            f"the bootloader at {phone.fastboot_serial} reports serial number {reported or 'nothing'}, but"
+            f" the phone on adb is {serialno}",
+            device=phone.adb_serial,
+            next_step="give the --fastboot-serial of the same phone: fastboot devices",
         )
     if (step.writes or step.boots) and variables.get("unlocked") == "no":
         raise LabError(
-            "its bootloader is locked: it takes no other kernel",
-            device=phone.adb,
+            "its bootloader is locked, so it accepts no other kernel",
+            device=phone.adb_serial,
             next_step="unlock it, which wipes the phone: fastboot flashing unlock",
         )
     for partition, image in step.writes:
         _check_partition(variables, partition, image, phone)
     if step.boots is not None:
-        _check_fits(step.boots, variables.get("max-download-size"), "its bootloader downloads", phone)
+        _check_fits(
+            step.boots, variables.get("max-download-size"), "its bootloader downloads at most", phone
+        )
     if step.images is not None:
         _check_requires(variables, step.images, phone)
     if step.images is not None or step.boots is not None:
-        # Not where the phone is put back: that must go on.
+        # Not for a rollback, which must go ahead.
         _check_fit_for_change(variables, step, phone)
 
 
 def _check_fit_for_change(variables: Mapping[str, str], step: Inspect, phone: PhoneNames) -> None:
     if variables.get("battery-soc-ok") == "no":
         raise LabError(
-            "its bootloader says that the battery is too low", device=phone.adb, next_step="charge it"
+            "its bootloader reports that the battery is too low",
+            device=phone.adb_serial,
+            next_step="charge it",
         )
-    if step.writes and variables.get(f"slot-unbootable:{phone.found}") == "yes":
+    if step.writes and variables.get(f"slot-unbootable:{phone.original_slot}") == "yes":
         raise LabError(
-            f"slot {phone.found}, to which it is rolled back, is marked unbootable",
-            device=phone.adb,
+            f"slot {phone.original_slot}, the one to roll back to, is marked unbootable",
+            device=phone.adb_serial,
             next_step="repair the phone first: flash its factory image",
         )
 
 
 def _check_requires(variables: Mapping[str, str], images: ImageSet, phone: PhoneNames) -> None:
     for name, values in images.requires.items():
-        found = variables.get(name)
-        if found not in values:
+        reported = variables.get(name)
+        if reported not in values:
             raise UsageError(
-                f"[{phone.adb}] {images.where} is for {name} {' or '.join(values)}, the phone says"
-                f" {found or 'nothing'}",
-                next_step="take the images of this phone, and of its bootloader",
+                f"[{phone.adb_serial}] {images.where} is for {name} {' or '.join(values)}, but the phone"
+                f" reports {reported or 'nothing'}",
+                next_step="use the images for this phone and its bootloader",
             )
 
 
 def _check_partition(variables: Mapping[str, str], partition: str, image: Image, phone: PhoneNames) -> None:
     slotted = variables.get(f"has-slot:{image.partition}")
-    if phone.found and slotted == "no":
+    if phone.original_slot and slotted == "no":
         raise UsageError(
-            f"[{phone.adb}] partition {image.partition} is there once, not once a slot: to write it would"
-            " change both",
-            next_step=f"leave {image.partition} out of the image set",
+            f"[{phone.adb_serial}] partition {image.partition} exists once, not once per slot: writing it"
+            " would change both slots",
+            next_step=f"remove {image.partition} from the image set",
         )
-    if not phone.found and slotted == "yes":
+    if not phone.original_slot and slotted == "yes":
         raise LabError(
-            "its bootloader has slots, and Android does not say which one it runs from"
+            "its bootloader has slots, but Android does not report which one it runs from"
             " (ro.boot.slot_suffix)",
-            device=phone.adb,
+            device=phone.adb_serial,
             next_step="it cannot be flashed safely; use boot:image= instead",
         )
     if image.dynamic:
-        # Not seen by the bootloader; fastbootd resizes it to the image, while super has room.
+        # The bootloader does not see it; fastbootd resizes it to the image while super has room.
         return
     size = variables.get(f"partition-size:{partition}")
     if size is None:
         raise UsageError(
-            f"[{phone.adb}] it has no partition {partition}",
-            next_step=f"leave {image.partition} out of the image set, or take the images of this phone",
+            f"[{phone.adb_serial}] it has no partition {partition}",
+            next_step=f"remove {image.partition} from the image set, or use the images for this phone",
         )
     _check_fits(image, size, f"partition {partition} holds", phone)
 
@@ -109,24 +108,20 @@ def _check_partition(variables: Mapping[str, str], partition: str, image: Image,
 def _check_fits(image: Image, limit: str | None, what: str, phone: PhoneNames) -> None:
     if limit is None:
         return
-    bytes_max = _number(limit)
-    if bytes_max is not None and image.size > bytes_max:
+    try:
+        # Some bootloaders omit the 0x.
+        bytes_max = int(limit, 16)
+    except ValueError:
+        return
+    if image.size > bytes_max:
         raise UsageError(
-            f"[{phone.adb}] {image.path} has {image.size} bytes, {what} {bytes_max}",
-            next_step="take the images of this phone",
+            f"[{phone.adb_serial}] {image.path} has {image.size} bytes, {what} {bytes_max}",
+            next_step="use the images for this phone",
         )
 
 
-def _number(text: str) -> int | None:
-    """Sizes come as 0x..., and some bootloaders leave the 0x out."""
-    try:
-        return int(text, 16)
-    except ValueError:
-        return None
-
-
 def check_verity(kernels: Mapping[str, Kernel], veritymode: str, device: str) -> None:
-    """dm-verity would refuse modules that it does not know. UsageError."""
+    """Refuse dynamic partitions that dm-verity would reject. UsageError. ``kernels`` by variant."""
     for name, kernel in kernels.items():
         if not isinstance(kernel, SlotKernel) or veritymode in _VERITY_OFF:
             continue
@@ -134,9 +129,9 @@ def check_verity(kernels: Mapping[str, Kernel], veritymode: str, device: str) ->
         dynamic = sorted(image.partition for image in images.images if image.dynamic)
         if dynamic and images.vbmeta_flags is None:
             raise UsageError(
-                f"[{device}] variant '{name}' brings {', '.join(dynamic)} without vbmeta, and the phone"
+                f"[{device}] variant '{name}' writes {', '.join(dynamic)} without vbmeta, but the phone"
                 f" verifies them (ro.boot.veritymode is {veritymode or 'empty'})",
-                next_step="add the vbmeta.img made for them, or one with verification disabled (avbtool"
+                next_step="add the vbmeta.img that matches them, or one with verification disabled (avbtool"
                 " make_vbmeta_image --flags 3)",
             )
 
@@ -153,58 +148,55 @@ def prove_known_good(
     device: AdbDevice,
     known_good: KnownGood,
     partitions: Mapping[str, Image],
-    found: KernelFingerprint,
+    running: KernelFingerprint,
     *,
     own_slot: bool,
 ) -> str:
-    """Check that ``known_good`` is what the phone holds now; how that was proved, in words.
+    """Check that ``known_good`` is what the phone holds now; returns in words how that was proved.
 
-    ``partitions`` are those that will be written, with the image that puts each back. With
-    root their content is compared; without, the running kernel with that of the set, which
-    says nothing of a slot that does not run (``own_slot`` False). UsageError for a difference.
+    ``partitions`` maps those that will be written to the image that restores each. With root
+    their content is compared; without it the ``running`` kernel with the set's, which proves
+    nothing about a slot that does not run (``own_slot`` False). UsageError for a difference.
     """
     if known_good.images is None:
-        return "the slot it was found in"
+        return "the original slot"
     if device.is_root:
         return _prove_by_content(device, known_good, partitions)
     if not own_slot:
-        return "not proved: the content of a slot that does not run can only be read as root"
-    if known_good.images.kernel.release is None or known_good.images.kernel.differs_from(found):
+        return "not proved: only root can read a slot that does not run"
+    if known_good.images.kernel.release is None or known_good.images.kernel.differs_from(running):
         raise UsageError(
             f"[{device.serial}] {known_good} holds the kernel {known_good.images.kernel},"
-            f" the phone runs {found}",
+            f" but the phone runs {running}",
             next_step="give the images that are on the phone now",
         )
-    return "the running kernel is that of the set"
+    return "the running kernel is the set's"
 
 
 def _prove_by_content(device: AdbDevice, known_good: KnownGood, partitions: Mapping[str, Image]) -> str:
     skipped = []
     for partition, image in partitions.items():
-        if image.sparse:
+        held = None if image.sparse else partition_sha256(device, partition, image)
+        if held is None:
             skipped.append(partition)
-            continue
-        found = partition_sha256(device, partition, image)
-        if found is None:
-            skipped.append(partition)
-        elif found != image.sha256:
+        elif held != image.sha256:
             raise UsageError(
-                f"[{device.serial}] partition {partition} does not hold {image.path}: to put that back"
-                " would not leave the phone as it was found",
+                f"[{device.serial}] partition {partition} does not hold {image.path}, so writing it back"
+                " would not restore the phone",
                 next_step="give the images that are on the phone now, or flash the known-good set first",
             )
-    return "content compared" + (f", but not of {', '.join(skipped)}" if skipped else "")
+    return "content compared" + (f", except {', '.join(skipped)}" if skipped else "")
 
 
 def partition_sha256(device: AdbDevice, partition: str, image: Image) -> str | None:
-    """SHA-256 of as much of a partition as ``image`` has; None where it cannot be read. Needs root."""
+    """SHA-256 of the first ``image.size`` bytes of a partition; None if it cannot be read. Needs root."""
     folder = "/dev/block/mapper" if image.dynamic else "/dev/block/by-name"
     path = quote(f"{folder}/{partition}")
     try:
-        said = device.script(
+        result = device.script(
             f"head -c {image.size} {path} | sha256sum", deadline_s=_HASH_DEADLINE_S, check=False
         )
     except SuiteError:
         return None
-    words = said.stdout.split()
-    return words[0] if said.exit_status == 0 and words and not said.stderr.strip() else None
+    words = result.stdout.split()
+    return words[0] if result.exit_status == 0 and words and not result.stderr.strip() else None

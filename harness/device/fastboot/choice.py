@@ -1,4 +1,4 @@
-"""The kernels that a phone can be given, and whether they can be told apart and put back."""
+"""The kernels for a phone, and whether they can be distinguished and undone."""
 
 from __future__ import annotations
 
@@ -8,41 +8,40 @@ from pathlib import Path
 from typing import Final
 
 from foundation.errors import UsageError
-from harness.device.fastboot.images import (
-    Image,
-    ImageSet,
-    load_image_set,
-)
+from harness.device.fastboot.images import Image, ImageSet, load_image_set
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 
 SLOTS: Final = ("inactive", "active", "a", "b")
-#: The word for a phone whose known-good kernel is that of the slot it was found in.
+#: ``--known-good`` of a phone whose known-good kernel is in its original slot.
 THE_SLOT: Final = "slot"
 
 
 @dataclass(frozen=True)
 class RamKernel:
-    """A boot image that is started from memory; nothing is written."""
+    """A boot image that is booted from memory; nothing is written."""
 
     image: Image
     fingerprint: KernelFingerprint
 
     def hashes(self) -> dict[str, str]:
+        """Partition to SHA-256."""
         return {self.image.partition: self.image.sha256}
 
 
 @dataclass(frozen=True)
 class SlotKernel:
-    """Images that are written to a slot; ``slot`` is one of `SLOTS`, as it was typed."""
+    """Images that are written to a slot; ``slot`` is one of `SLOTS`."""
 
     images: ImageSet
     slot: str
 
     @property
     def fingerprint(self) -> KernelFingerprint:
+        """What identifies the kernel once it runs."""
         return self.images.kernel
 
     def hashes(self) -> dict[str, str]:
+        """Partition to SHA-256."""
         return self.images.hashes()
 
 
@@ -51,11 +50,16 @@ Kernel = RamKernel | SlotKernel
 
 @dataclass(frozen=True)
 class KnownGood:
-    """What the phone is rolled back to: a set of images, or None for the slot it was found in."""
+    """What the phone is rolled back to: a set of images, or None for its original slot."""
 
     images: ImageSet | None
 
+    def image(self, partition: str) -> Image | None:
+        """The image that restores ``partition``, named without its slot."""
+        return None if self.images is None else self.images.image(partition)
+
     def hashes(self) -> dict[str, str]:
+        """Partition to SHA-256; empty for the original slot."""
         return {} if self.images is None else self.images.hashes()
 
     def __str__(self) -> str:
@@ -63,7 +67,7 @@ class KnownGood:
 
 
 def known_good_of(text: str) -> KnownGood:
-    """What ``--known-good`` names: ``slot``, a folder of images, or a TOML file. UsageError."""
+    """Read ``--known-good``: ``slot``, a folder of images, or a TOML file. UsageError."""
     if text == THE_SLOT:
         return KnownGood(None)
     try:
@@ -73,60 +77,60 @@ def known_good_of(text: str) -> KnownGood:
 
 
 def check_together(kernels: Mapping[str, Kernel], known_good: KnownGood | None) -> None:
-    """Refuse what could not be proved live, or not be put back; touches nothing. UsageError.
+    """Refuse kernels that could not be proved live or not be undone; touches nothing. UsageError.
 
-    ``kernels`` by the name of the variant.
+    ``kernels`` by variant.
     """
-    _check_told_apart(kernels)
+    _check_distinct(kernels)
     flashed = {name: kernel for name, kernel in kernels.items() if isinstance(kernel, SlotKernel)}
     if not flashed:
         return
     name, first = next(iter(flashed.items()))
     if known_good is None:
         raise UsageError(
-            f"variant '{name}' writes to the phone, and nothing says what to roll back to",
+            f"variant '{name}' writes to the phone, but there is nothing to roll back to",
             next_step="give --known-good SET (the images that are on it now), or --known-good slot",
         )
     for name, kernel in flashed.items():
         if not kernel.images.requires.get("product"):
             raise UsageError(
-                f"variant '{name}': {kernel.images.where} does not say for which product it is",
-                next_step='write product = "..." into its images.toml (see fastboot getvar product)',
+                f"variant '{name}': {kernel.images.where} does not name its product",
+                next_step='add product = "..." to its images.toml (see fastboot getvar product)',
             )
-        _check_put_back(name, kernel, first, known_good)
+        _check_undone(name, kernel, first, known_good)
 
 
-def _check_put_back(name: str, kernel: SlotKernel, first: SlotKernel, known_good: KnownGood) -> None:
+def _check_undone(name: str, kernel: SlotKernel, first: SlotKernel, known_good: KnownGood) -> None:
     if known_good.images is None:
         if kernel.slot == "active":
             raise UsageError(
-                f"variant '{name}' writes to the active slot, which --known-good slot is to keep",
+                f"variant '{name}' writes to the active slot, which --known-good slot must keep",
                 next_step="give --known-good SET, or write to the inactive slot",
             )
         if kernel.images.partitions != first.images.partitions:
             odd = sorted(kernel.images.partitions ^ first.images.partitions)
             raise UsageError(
-                f"the image sets of the variants differ in {', '.join(odd)}: one would run with a part of"
-                " the other",
-                next_step="give every set the same partitions, or --known-good SET for what is left out",
+                f"the image sets of the variants differ in {', '.join(odd)}: one would run with parts of"
+                " another",
+                next_step="give every set the same partitions, or a --known-good SET with the missing ones",
             )
         return
     missing = sorted(kernel.images.partitions - known_good.images.partitions)
     if missing:
         raise UsageError(
-            f"{known_good.images.where} has no {', '.join(missing)}, which variant '{name}' writes",
+            f"{known_good.images.where} lacks {', '.join(missing)}, which variant '{name}' writes",
             next_step="the known-good set needs an image for every partition that is written",
         )
 
 
-def _check_told_apart(kernels: Mapping[str, Kernel]) -> None:
-    """Two different images whose kernels say the same could be mistaken for one another."""
+def _check_distinct(kernels: Mapping[str, Kernel]) -> None:
+    """Two images whose kernels identify themselves alike could be mistaken for each other."""
     listed = list(kernels.items())
     for number, (name, kernel) in enumerate(listed):
         if kernel.fingerprint.release is None:
             raise UsageError(
-                f"variant '{name}': its boot image does not say which kernel it holds",
-                next_step=f"state what 'uname -r' prints under it: {name}=...,release=RELEASE",
+                f"variant '{name}': its boot image does not identify its kernel",
+                next_step=f"give what 'uname -r' prints under it: {name}=...,release=RELEASE",
             )
         for other_name, other in listed[:number]:
             same_boot = kernel.hashes().get("boot") == other.hashes().get("boot")
@@ -134,5 +138,5 @@ def _check_told_apart(kernels: Mapping[str, Kernel]) -> None:
                 raise UsageError(
                     f"variants '{other_name}' and '{name}' cannot be told apart once they run: both are"
                     f" {kernel.fingerprint}",
-                    next_step="build one with another CONFIG_LOCALVERSION",
+                    next_step="build one with a different CONFIG_LOCALVERSION",
                 )

@@ -1,4 +1,4 @@
-"""Images of one kernel, each checked for what it claims to be: a folder or a TOML file of them.
+"""The images of one kernel, from a folder or a TOML file; each is checked against its partition.
 
 The keys of the file are described in docs/phone-kernels.md.
 """
@@ -23,7 +23,7 @@ from harness.device.fastboot.kernel_payload import KernelFingerprint, fingerprin
 FILE_NAME: Final = "images.toml"
 ANDROID_INFO: Final = "android-info.txt"
 
-#: Partitions that carry a kernel or what must fit to it, in the order in which they are written.
+#: Partitions that hold a kernel or what must match it, in the order in which they are written.
 PARTITIONS: Final = (
     "vbmeta",
     "dtbo",
@@ -34,7 +34,7 @@ PARTITIONS: Final = (
     "system_dlkm",
     "vendor_dlkm",
 )
-#: Those inside ``super``, which fastbootd writes and the bootloader does not see.
+#: Those inside ``super``: only fastbootd sees and writes them.
 DYNAMIC: Final = frozenset({"system_dlkm", "vendor_dlkm"})
 
 #: Bits of the flags in a vbmeta header. Source: external/avb/libavb/avb_vbmeta_image.h.
@@ -59,7 +59,7 @@ _REQUIRE: Final = re.compile(r"require\s+([a-z-]+)\s*=\s*(\S+)")
 
 @dataclass(frozen=True)
 class Image:
-    """One file for one partition. ``size`` in bytes is what it takes there (a sparse one unfolds)."""
+    """One file for one partition; ``size`` is its bytes there, after a sparse image is expanded."""
 
     partition: str
     path: Path
@@ -69,6 +69,7 @@ class Image:
 
     @property
     def dynamic(self) -> bool:
+        """Whether its partition is inside ``super``."""
         return self.partition in DYNAMIC
 
 
@@ -76,8 +77,8 @@ class Image:
 class ImageSet:
     """Images that belong together; ``images`` in the order of `PARTITIONS`.
 
-    ``requires`` maps a variable of the bootloader to the values that will do; ``kernel`` is
-    what the boot image says of its kernel, or what the user states.
+    ``requires`` maps a bootloader variable to its accepted values; ``kernel`` is how the boot
+    image, or the user, identifies the kernel.
     """
 
     where: Path
@@ -87,15 +88,17 @@ class ImageSet:
     vbmeta_flags: int | None = None
 
     def image(self, partition: str) -> Image | None:
+        """The image of ``partition``, if there is one."""
         return next((image for image in self.images if image.partition == partition), None)
 
     @property
     def partitions(self) -> frozenset[str]:
+        """Names without slots."""
         return frozenset(image.partition for image in self.images)
 
-    def stated(self, release: str | None) -> ImageSet:
-        """See `KernelFingerprint.stated`."""
-        return replace(self, kernel=self.kernel.stated(release))
+    def with_release(self, release: str | None) -> ImageSet:
+        """See `KernelFingerprint.with_release`."""
+        return replace(self, kernel=self.kernel.with_release(release))
 
     def hashes(self) -> dict[str, str]:
         """Partition to SHA-256."""
@@ -104,7 +107,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class _Listed:
-    """What a folder or a file says, before any image is opened."""
+    """Content of a folder or file, before any image is opened."""
 
     paths: Mapping[str, Path]
     requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -112,7 +115,7 @@ class _Listed:
 
 
 def read_image(partition: str, path: Path) -> Image:
-    """Check and hash one image. UsageError if it is not what ``partition`` holds, or is cut off."""
+    """Check and hash one image. UsageError if it is not what ``partition`` holds, or is truncated."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -126,25 +129,25 @@ def read_image(partition: str, path: Path) -> Image:
         raise UsageError(f"{path} is empty")
     magics = _MAGICS.get(partition, ())
     if magics and not head.startswith(magics):
-        raise UsageError(f"{path} is no image of {partition}: it begins with {head[:8]!r}")
+        raise UsageError(f"{path} is not an image of {partition}: it starts with {head[:8]!r}")
     sparse = head.startswith(_SPARSE)
     if sparse:
-        size = _unfolded(head, path)
+        size = _expanded_size(head, path)
     if head.startswith(BOOT_MAGIC):
         read_boot_header(path)
     return Image(partition, path, size, digest.hexdigest(), sparse)
 
 
-def _unfolded(head: bytes, path: Path) -> int:
+def _expanded_size(head: bytes, path: Path) -> int:
     """Source: system/core/libsparse/sparse_format.h."""
     if len(head) < 28:
-        raise UsageError(f"{path} is cut off inside its header")
+        raise UsageError(f"{path} is truncated inside its header")
     block, blocks = struct.unpack_from("<II", head, 12)
     return int(block * blocks)
 
 
 def kernel_in(path: Path) -> KernelFingerprint:
-    """What the kernel in a boot image says of itself; unknown parts are None. UsageError."""
+    """How the kernel in a boot image identifies itself; unknown parts are None. UsageError."""
     header = read_boot_header(path)
     with path.open("rb") as file:
         file.seek(header.kernel_at)
@@ -152,29 +155,27 @@ def kernel_in(path: Path) -> KernelFingerprint:
 
 
 def load_boot_image(path: Path) -> tuple[Image, KernelFingerprint]:
-    """A boot image to start from memory. UsageError if it holds no kernel."""
+    """Read a boot image to boot from memory. UsageError if it holds no kernel."""
     return _boot_image(*_stamp(path))
 
 
 def load_image_set(path: Path) -> ImageSet:
-    """Read a folder of ``PARTITION.img``, or a TOML file that names them. UsageError of one line."""
+    """Read a folder of ``PARTITION.img``, or a TOML file that names them. UsageError for a mistake."""
     return _image_set(*_stamp(path))
 
 
 def _stamp(path: Path) -> tuple[Path, tuple[int, int]]:
-    """What must be the same for an answer to be used again: large files are read once."""
+    """The cache key of a path: large files are read only once while they are unchanged."""
     try:
-        found = path.stat()
+        given = path.stat()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if path.is_dir():
         parts = [entry.stat() for entry in path.iterdir() if entry.is_file()]
     else:
-        parts = [found, *(entry.stat() for entry in path.parent.glob("*.img"))]
-    return path.absolute(), (
-        max((part.st_mtime_ns for part in parts), default=0),
-        sum(p.st_size for p in parts),
-    )
+        parts = [given, *(entry.stat() for entry in path.parent.glob("*.img"))]
+    newest_ns = max((part.st_mtime_ns for part in parts), default=0)
+    return path.absolute(), (newest_ns, sum(part.st_size for part in parts))
 
 
 @functools.lru_cache(maxsize=32)
@@ -182,22 +183,21 @@ def _boot_image(path: Path, stamp: tuple[int, int]) -> tuple[Image, KernelFinger
     image = read_image("boot", path)
     if read_boot_header(path).kernel_size == 0:
         raise UsageError(
-            f"{path} holds no kernel: it is an init_boot image", next_step="give the boot.img beside it"
+            f"{path} holds no kernel: it is an init_boot image", next_step="give the boot.img next to it"
         )
     return image, kernel_in(path)
 
 
 @functools.lru_cache(maxsize=32)
 def _image_set(path: Path, stamp: tuple[int, int]) -> ImageSet:
-    listed = _of_folder(path) if path.is_dir() else _of_file(path)
+    listed = _read_folder(path) if path.is_dir() else _read_file(path)
     images = tuple(
         read_image(partition, listed.paths[partition])
         for partition in PARTITIONS
         if partition in listed.paths
     )
     boot = listed.paths.get("boot")
-    found = kernel_in(boot) if boot is not None else KernelFingerprint()
-    kernel = KernelFingerprint(listed.release or found.release, found.version, found.build_id)
+    kernel = (kernel_in(boot) if boot is not None else KernelFingerprint()).with_release(listed.release)
     vbmeta = listed.paths.get("vbmeta")
     return ImageSet(path, images, listed.requires, kernel, _flags(vbmeta) if vbmeta else None)
 
@@ -206,27 +206,26 @@ def _flags(path: Path) -> int:
     with path.open("rb") as file:
         head = file.read(_AVB_FLAGS_AT + 4)
     if len(head) < _AVB_FLAGS_AT + 4:
-        raise UsageError(f"{path} is cut off inside its header")
+        raise UsageError(f"{path} is truncated inside its header")
     (flags,) = struct.unpack_from(">I", head, _AVB_FLAGS_AT)
     return int(flags)
 
 
-def _of_folder(folder: Path) -> _Listed:
-    stated = folder / FILE_NAME
-    if stated.exists():
-        return _of_file(stated)
+def _read_folder(folder: Path) -> _Listed:
+    if (folder / FILE_NAME).exists():
+        return _read_file(folder / FILE_NAME)
     paths = {}
     for entry in sorted(folder.glob("*.img")):
         if entry.stem not in PARTITIONS:
             raise UsageError(
-                f"{entry} is no part of a kernel: an image set holds {', '.join(sorted(PARTITIONS))}",
+                f"{entry} does not belong to a kernel: an image set holds {', '.join(sorted(PARTITIONS))}",
                 next_step=f"move it away, or name the images in {FILE_NAME}",
             )
         paths[entry.stem] = entry
-    return _Listed(_some(paths, folder), _android_info(folder))
+    return _Listed(_not_empty(paths, folder), _android_info(folder))
 
 
-def _of_file(path: Path) -> _Listed:
+def _read_file(path: Path) -> _Listed:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -237,12 +236,11 @@ def _of_file(path: Path) -> _Listed:
     product = table.take_if("product", str, _is_word, "what 'fastboot getvar product' prints")
     if product is not None:
         requires["product"] = (product,)
-    wanted = table.take_or("requires", dict, {}, lambda v: True, "a table of variables and values")
-    for name, value in wanted.items():
+    for name, value in table.take_or("requires", dict, {}, lambda v: True, "a table of variables").items():
         values = value if isinstance(value, list) else [value]
         if not values or not all(isinstance(word, str) and _is_word(word) for word in values):
             raise table.fail(
-                f"[requires] {name} = {value!r} is not a word, or a list of words that will do"
+                f"[requires] {name} = {value!r} is neither a word nor a list of accepted words"
             )
         requires[name] = tuple(values)
     named = table.sub("images")
@@ -257,29 +255,29 @@ def _of_file(path: Path) -> _Listed:
         paths = {
             entry.stem: entry for entry in sorted(path.parent.glob("*.img")) if entry.stem in PARTITIONS
         }
-    return _Listed(_some(paths, path), requires, release)
+    return _Listed(_not_empty(paths, path), requires, release)
 
 
-def _some(paths: dict[str, Path], where: Path) -> dict[str, Path]:
+def _not_empty(paths: dict[str, Path], where: Path) -> dict[str, Path]:
     if not paths:
         raise UsageError(
-            f"{where} names no image",
+            f"{where} contains no image",
             next_step=f"an image set holds some of {', '.join(sorted(PARTITIONS))}",
         )
     return paths
 
 
 def _android_info(folder: Path) -> dict[str, tuple[str, ...]]:
-    """``require KEY=VALUE|VALUE`` lines, as fastboot's own update reads them; board means product."""
+    """``require KEY=VALUE|VALUE`` lines, read as ``fastboot update`` does; board means product."""
     try:
         text = (folder / ANDROID_INFO).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
-    found = {}
-    for key, values in _REQUIRE.findall(text):
-        if key != "partition-exists":
-            found["product" if key == "board" else key] = tuple(values.split("|"))
-    return found
+    return {
+        "product" if key == "board" else key: tuple(values.split("|"))
+        for key, values in _REQUIRE.findall(text)
+        if key != "partition-exists"
+    }
 
 
 def _is_word(value: str) -> bool:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -50,7 +50,7 @@ class KernelFingerprint:
         pairs = zip(astuple(self), astuple(other), strict=True)
         return any(one is not None and two is not None and one != two for one, two in pairs)
 
-    def stated(self, release: str | None) -> KernelFingerprint:
+    def with_release(self, release: str | None) -> KernelFingerprint:
         """The same with the release that the user states, which overrides the one in the image."""
         return self if release is None else replace(self, release=release)
 
@@ -100,23 +100,16 @@ def _unpacked(payload: bytes) -> Iterator[bytes]:
             at = payload.find(magic, at + 1)
 
 
-def _gunzip(data: bytes) -> bytes:
-    return _to_its_end(zlib.decompressobj(wbits=31).decompress, data, zlib.error)
+def _first_stream(decompressor: Callable[[], Any]) -> Callable[[bytes], bytes]:
+    """Decompress one stream and ignore what follows it; empty for a damaged one."""
 
+    def unpack(data: bytes) -> bytes:
+        try:
+            return bytes(decompressor().decompress(data, UNPACKED_MAX))
+        except (zlib.error, lzma.LZMAError, OSError, EOFError):
+            return b""
 
-def _unxz(data: bytes) -> bytes:
-    return _to_its_end(lzma.LZMADecompressor().decompress, data, lzma.LZMAError)
-
-
-def _bunzip2(data: bytes) -> bytes:
-    return _to_its_end(bz2.BZ2Decompressor().decompress, data, OSError)
-
-
-def _to_its_end(decompress: Callable[[bytes, int], bytes], data: bytes, damage: type[Exception]) -> bytes:
-    try:
-        return decompress(data, UNPACKED_MAX)
-    except (damage, EOFError):
-        return b""
+    return unpack
 
 
 def _unlz4_legacy(data: bytes) -> bytes:
@@ -172,13 +165,13 @@ def _stream(codec: str) -> Callable[[bytes], bytes]:
 
 
 _UNPACKERS: Final[tuple[tuple[bytes, Callable[[bytes], bytes]], ...]] = (
-    (b"\x1f\x8b\x08", _gunzip),
+    (b"\x1f\x8b\x08", _first_stream(lambda: zlib.decompressobj(wbits=31))),
     (_LZ4_LEGACY, _unlz4_legacy),
     (b"\x04\x22\x4d\x18", _stream("lz4")),
     (b"\x28\xb5\x2f\xfd", _stream("zstd")),
-    (b"\xfd7zXZ\0", _unxz),
-    (b"\x5d\0\0", _unxz),
-    (b"BZh", _bunzip2),
+    (b"\xfd7zXZ\0", _first_stream(lzma.LZMADecompressor)),
+    (b"\x5d\0\0", _first_stream(lzma.LZMADecompressor)),
+    (b"BZh", _first_stream(bz2.BZ2Decompressor)),
 )
 _INNER: Final = tuple(
     (magic, unpack) for magic, unpack in _UNPACKERS if len(magic) >= 3 and magic != b"\x5d\0\0"

@@ -1,4 +1,4 @@
-"""One phone that is given kernels: started, proved, rolled back, and put back as it was found."""
+"""Kernels on one phone: booted, proved, rolled back, and undone at the end."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from foundation.signals import signals_held
 from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline
-from harness.device.fastboot import checks, unfinished
-from harness.device.fastboot.choice import (
-    Kernel,
-    KnownGood,
-    RamKernel,
-    SlotKernel,
-)
-from harness.device.fastboot.client import Fastboot, Place
+from harness.device.fastboot import checks, pending_restore
+from harness.device.fastboot.boot_locator import BootLocator
+from harness.device.fastboot.choice import Kernel, KnownGood, RamKernel, SlotKernel
+from harness.device.fastboot.client import REBOOT_TO, Fastboot, Place
 from harness.device.fastboot.images import Image
 from harness.device.fastboot.kernel_payload import KernelFingerprint
+from harness.device.fastboot.pending_restore import OriginalState
 from harness.device.fastboot.steps import (
     AwaitAndroid,
     BootFromRam,
@@ -35,18 +32,17 @@ from harness.device.fastboot.steps import (
     Situation,
     Step,
     after,
-    is_as_found,
+    is_original,
     steps_back,
     steps_to,
 )
-from harness.device.fastboot.unfinished import AsFound
-from harness.device.fastboot.whereabouts import Whereabouts
 from harness.device.identity import VMLINUX, read_identity
 from harness.device.preconditions.journal import process_of
 
 BOOT_DEADLINE_S: Final = 300.0
 BOOTLOADER_S: Final = 60.0
-#: What it is asked as it was found.
+_LAST_LOG: Final = "--- what the kernel before this one left"
+#: Questions to the phone in its original state.
 FACTS: Final = {
     "serialno": "getprop ro.serialno",
     "slot": "getprop ro.boot.slot_suffix",
@@ -56,11 +52,10 @@ FACTS: Final = {
 
 
 class PhoneKernels:
-    """Brings kernels onto one phone, and takes them away again.
+    """Boots kernels on one phone, and restores the original one.
 
-    Made while the phone runs Android as it was found. ``kernels`` are those of the campaign
-    by the name of their variant. Side effects: restarts; writes to partitions for variants of
-    kind flash only, undone by `put_back`.
+    Create it while the phone runs Android. ``kernels`` are those of the campaign, by variant. Side
+    effects: reboots; writes to partitions for variants of kind flash only, undone by `put_back`.
     """
 
     def __init__(
@@ -74,7 +69,7 @@ class PhoneKernels:
     ) -> None:
         self._device = device
         self._fastboot = fastboot
-        self._whereabouts = Whereabouts(device, fastboot)
+        self._locator = BootLocator(device, fastboot)
         self._kernels = kernels
         self._known_good = known_good
         self._boot_deadline_s = boot_deadline_s
@@ -82,36 +77,31 @@ class PhoneKernels:
         self._serialno = facts["serialno"] or device.serial
         self._facts = facts
         slot = facts["slot"].lstrip("_")
-        owed = unfinished.load(self._serialno)
-        self._owed = owed or AsFound(slot, **vars(self._running()))
-        good = str(known_good) if known_good is not None else self._owed.known_good
-        self._owed = replace(self._owed, known_good=good, owner=process_of(os.getpid()))
-        found = self._owed.slot
-        self._names = PhoneNames(device.serial, fastboot.serial, found, {"a": "b", "b": "a"}.get(found, ""))
-        self._now = Situation("android", slot, dict(self._owed.written))
+        pending = pending_restore.load(self._serialno)
+        original = pending or OriginalState(slot, **vars(self._running()))
+        good = str(known_good) if known_good is not None else original.known_good
+        self._original = replace(original, known_good=good, owner=process_of(os.getpid()))
+        other = {"a": "b", "b": "a"}.get(original.slot, "")
+        self._names = PhoneNames(device.serial, fastboot.serial, original.slot, other)
+        self._now = Situation("android", slot, dict(self._original.written))
         self._likely: Place = "android"
         self._boot_id = phone_state.boot_id(device)
-        self._changed = owed is not None
-        self._found_runs = owed is None
+        self._changed = pending is not None
+        self._original_runs = pending is None
         self._lines: list[str] = []
-        self._proof = self._check_before(first_time=owed is None)
+        self._proof = self._check_before(first_time=pending is None)
 
     @property
-    def found(self) -> KernelFingerprint:
-        """The kernel that the phone was found with."""
-        return self._owed.kernel
-
-    @property
-    def on_android(self) -> bool:
-        """Whether the phone was last seen running Android."""
-        return self._now.place == "android"
+    def original(self) -> KernelFingerprint:
+        """The phone's original kernel."""
+        return self._original.kernel
 
     def boot(self, kernel: Kernel | None) -> None:
-        """Start ``kernel``, or the one the phone was found with (None), anew.
+        """Boot ``kernel`` (None: the phone's original kernel), even if it runs already.
 
-        BootFailed, once the phone is back on its known-good kernel, if ``kernel`` does not come
-        up: with what the kernel said in ``log``. DeviceLost, CommandFailed, CommandTimeout,
-        LabError and UsageError leave the phone where it is; the next call goes on from there.
+        BootFailed if it does not come up: the phone is back on its known-good kernel then, and
+        ``log`` has the console output. DeviceLost, CommandFailed, CommandTimeout, LabError and
+        UsageError leave the phone where it is; the next call continues from there.
         """
         self._lines = []
         try:
@@ -124,31 +114,31 @@ class PhoneKernels:
             ) from failure
 
     def expectation(self, kernel: Kernel | None) -> Expectation:
-        """What proves that ``kernel`` runs; its build id only where the phone lets it be read."""
-        wanted = self._owed.kernel if kernel is None else kernel.fingerprint
+        """What proves that ``kernel`` runs; with its build id if the phone allows reading that."""
+        wanted = self.original if kernel is None else kernel.fingerprint
         ids = {VMLINUX: wanted.build_id} if wanted.build_id and self._running().build_id else {}
         return Expectation(release=wanted.release, version=wanted.version, build_ids=ids)
 
     def put_back(self) -> None:
-        """Slot and images as found, read back. StateError says what was left, and how to undo it.
+        """Restore slot and images, and read them back. StateError names what was left and how to undo it.
 
-        May be called twice. Ctrl-C is held until it is done.
+        May be called twice. Ctrl-C is delayed until it is done.
         """
         if not self._changed:
             return
         with signals_held():
             try:
-                if not (self._found_runs and is_as_found(self._now, self._names, self._known_good)):
-                    self._go(None, for_good=True)
+                if not (self._original_runs and is_original(self._now, self._names, self._known_good)):
+                    self._go(None, final=True)
                 self._check_content()
             except SuiteError as error:
                 raise StateError(
-                    f"the phone could not be put back: {error.what}",
+                    f"the phone could not be restored: {error.what}",
                     device=self._device.serial,
                     next_step=f"run: {'; '.join(self.by_hand()) or 'fastboot reboot'}; or, once the cause"
-                    f" is mended, {unfinished.RESTORE}",
+                    f" is fixed, {pending_restore.RESTORE}",
                 ) from error
-            unfinished.clear(self._serialno)
+            pending_restore.clear(self._serialno)
             self._changed = False
 
     def describe(self) -> dict[str, str]:
@@ -158,10 +148,10 @@ class PhoneKernels:
             "fastboot_serial": self._fastboot.serial,
             "verified_boot": self._facts["verified"] or "unknown",
             "verity": self._facts["verity"] or "unknown",
-            "kernel_found": str(self._owed.kernel),
+            "kernel_found": str(self.original),
         }
-        if self._names.found:
-            facts["slot_found"] = self._names.found
+        if self._names.original_slot:
+            facts["slot_found"] = self._names.original_slot
         if self._known_good is not None:
             facts |= {"known_good": str(self._known_good), "known_good_proved": self._proof}
         for name, kernel in self._kernels.items():
@@ -171,7 +161,7 @@ class PhoneKernels:
         return facts
 
     def by_hand(self) -> list[str]:
-        """The commands that would put the phone back, from where it is now."""
+        """The commands that would restore the phone from where it is now."""
         now = replace(self._now, place=self._now.place or "bootloader")
         steps = steps_back(now, self._names, self._known_good)
         return [
@@ -181,48 +171,43 @@ class PhoneKernels:
             for line in step.commands(self._names)[:1]
         ]
 
-    # How it is done.
-
     def _running(self) -> KernelFingerprint:
         seen = read_identity(self._device, Expectation(build_ids={VMLINUX: ""}))
         return KernelFingerprint(seen.release, seen.version, seen.build_ids.get(VMLINUX))
 
     def _check_before(self, *, first_time: bool) -> str:
-        """What can be refused while nothing has been done yet. How known-good was proved."""
+        """Refuse what can be refused before anything is done; returns how known-good was proved."""
         checks.check_verity(self._kernels, self._facts["verity"], self._device.serial)
         flashed = [kernel for kernel in self._kernels.values() if isinstance(kernel, SlotKernel)]
         slots = {self._names.slot_of(kernel) for kernel in flashed}
         if self._known_good is None:
             return ""
-        if self._known_good.images is None and self._names.found in slots:
+        own = self._names.original_slot
+        if self._known_good.images is None and own in slots:
             raise LabError(
-                f"a variant writes to slot {self._names.found or '(it has none)'}, the known-good one",
+                f"a variant writes to slot {own or '(it has none)'}, the known-good one",
                 device=self._device.serial,
                 next_step="give --known-good SET, or write to the other slot",
             )
         if not first_time:
-            return "proved by the run before this one"
-        puts_back: dict[str, Image] = {}
+            return "proved by the previous run"
+        restores: dict[str, Image] = {}
         for kernel in flashed:
+            slot = self._names.slot_of(kernel)
             for image in kernel.images.images:
-                good = self._known_good.images and self._known_good.images.image(image.partition)
-                if good:
-                    slot = self._names.slot_of(kernel)
-                    puts_back[self._names.partition(image.partition, slot)] = good
+                if good := self._known_good.image(image.partition):
+                    restores[self._names.partition(image.partition, slot)] = good
+        own_slot = slots <= {own}
         return checks.prove_known_good(
-            self._device,
-            self._known_good,
-            puts_back,
-            self._owed.kernel,
-            own_slot=slots <= {self._names.found},
+            self._device, self._known_good, restores, self.original, own_slot=own_slot
         )
 
-    def _go(self, kernel: Kernel | None, *, for_good: bool = False) -> None:
+    def _go(self, kernel: Kernel | None, *, final: bool = False) -> None:
         if self._now.place is None:
-            self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
-        self._found_runs = False
-        self._owe(self._now.written)
-        if for_good:
+            self._now = replace(self._now, place=self._locator.locate(self._likely))
+        self._original_runs = False
+        self._record_written(self._now.written)
+        if final:
             steps = steps_back(self._now, self._names, self._known_good)
         else:
             steps = steps_to(kernel, self._now, self._names, self._known_good)
@@ -230,16 +215,16 @@ class PhoneKernels:
             self._lines += step.commands(self._names)
             place = self._now.place
             self._likely = place or self._likely
-            # Whatever happens in between, it is not known any more where the phone is.
+            # Until the step has succeeded, it is unknown where the phone is.
             self._now = replace(self._now, place=None)
             self._do(step)
             self._now = after(step, replace(self._now, place=place))
-        self._found_runs = kernel is None
+        self._original_runs = kernel is None
 
-    def _owe(self, written: Mapping[str, str]) -> None:
-        """On disk before it happens: the suite may be killed at any moment."""
-        self._owed = replace(self._owed, written=dict(written))
-        unfinished.save(self._serialno, self._owed)
+    def _record_written(self, written: Mapping[str, str]) -> None:
+        """Store it before it happens: the suite may be killed at any moment."""
+        self._original = replace(self._original, written=dict(written))
+        pending_restore.save(self._serialno, self._original)
         self._changed = True
 
     def _do(self, step: Step) -> None:
@@ -250,10 +235,10 @@ class PhoneKernels:
                 self._inspect(step)
             case Flash(partition, image):
                 self._now = replace(self._now, written={**self._now.written, partition: ""})
-                self._owe(self._now.written)
+                self._record_written(self._now.written)
                 with signals_held():
                     self._fastboot.flash(partition, image.path)
-                self._owe({**self._now.written, partition: image.sha256})
+                self._record_written({**self._now.written, partition: image.sha256})
             case SetActive(slot):
                 with signals_held():
                     self._fastboot.set_active(slot)
@@ -264,7 +249,7 @@ class PhoneKernels:
 
     def _reboot(self, to: Place, over: Place) -> None:
         if over == "android":
-            self._device.reboot({"android": "", "bootloader": "bootloader", "fastbootd": "fastboot"}[to])
+            self._device.reboot(REBOOT_TO[to])
         else:
             self._fastboot.reboot(to)
         if to != "android":
@@ -275,111 +260,101 @@ class PhoneKernels:
         checks.check_bootloader(variables, step, self._names, serialno=self._serialno)
         slot = variables.get("current-slot", "").lstrip("_")
         if slot:
-            # The bootloader changes it by itself when a slot does not start.
+            # The bootloader changes it by itself if a slot does not boot.
             self._now = replace(self._now, active=slot)
 
     def _await_android(self, slot: str, kernel: Kernel | None) -> None:
         deadline = Deadline(self._boot_deadline_s)
-        seen = self._whereabouts.await_boot(self._boot_id, deadline)
-        if seen == "bootloader":
+        arrived = self._locator.await_boot(self._boot_id, deadline)
+        if arrived == "bootloader":
             self._now = replace(self._now, place="bootloader")
             raise self._failed(kernel, "it is back in its bootloader")
-        if seen == "nowhere":
+        if arrived == "nowhere":
             raise self._failed(kernel, f"it did not come up within {self._boot_deadline_s:g} s")
-        self._boot_id = self._whereabouts.boot_id() or ""
+        self._boot_id = self._locator.boot_id() or ""
         self._now = replace(self._now, place="android")
-        if not self._whereabouts.await_started(deadline):
+        if not self._locator.await_started(deadline):
             raise self._failed(
-                kernel,
-                f"its kernel came up, and Android did not start within {self._boot_deadline_s:g} s",
+                kernel, f"its kernel came up, but Android did not start within {self._boot_deadline_s:g} s"
             )
         self._check_running(slot, kernel)
 
     def _check_running(self, slot: str, kernel: Kernel | None) -> None:
-        active = self._whereabouts.property("ro.boot.slot_suffix").lstrip("_")
+        active = self._locator.property("ro.boot.slot_suffix").lstrip("_")
         if active != slot:
             self._now = replace(self._now, active=active)
             raise self._failed(kernel, f"it came up in slot {active or 'none'} instead of {slot}")
-        running, found = self._running(), self._owed.kernel
-        if kernel is None and running.differs_from(found):
-            raise self._failed(kernel, f"it was found with kernel {found}, and runs {running}")
-        if (
-            kernel is not None
-            and not running.differs_from(found)
-            and running.differs_from(kernel.fingerprint)
-        ):
-            raise self._failed(kernel, "it is back on the kernel that it was found with")
+        running = self._running()
+        is_original = not running.differs_from(self.original)
+        if kernel is None and not is_original:
+            raise self._failed(kernel, f"it runs {running}, not {self.original}")
+        if kernel is not None and is_original and running.differs_from(kernel.fingerprint):
+            raise self._failed(kernel, "it is back on its original kernel")
 
     def _check_content(self) -> None:
-        """Read back what was written, where root lets it be read."""
-        good = self._known_good.images if self._known_good is not None else None
-        if good is None or not self._now.written or not self._device.is_root:
+        """Read back what was written, if the shell is root."""
+        if self._known_good is None or not self._now.written or not self._device.is_root:
             return
         for partition in self._now.written:
-            image = good.image(self._names.base(partition))
+            image = self._known_good.image(self._names.base(partition))
             if image is None or image.sparse:
                 continue
-            found = checks.partition_sha256(self._device, partition, image)
-            if found not in (None, image.sha256):
+            if checks.partition_sha256(self._device, partition, image) not in (None, image.sha256):
                 raise StateError(
-                    f"partition {partition} holds something else than {image.path}",
-                    device=self._device.serial,
+                    f"partition {partition} does not hold {image.path}", device=self._device.serial
                 )
 
     def _failed(self, kernel: Kernel | None, what: str) -> SuiteError:
-        """A kernel under test that fails is a result; the phone's own kernel must come up."""
+        """A failure of a kernel under test is a result; the original kernel has to come up."""
         serial = self._device.serial
         if kernel is None:
             return LabError(
-                f"the phone was restarted with the kernel that it was found with, but {what}",
+                f"the phone was rebooted into its original kernel, but {what}",
                 device=serial,
-                next_step="look at its screen; the commands that put it back are in docs/phone-kernels.md",
+                next_step="look at its screen; the commands that restore it are in docs/phone-kernels.md",
             )
         how = "from memory" if isinstance(kernel, RamKernel) else f"from {kernel.images.where}"
-        name = next((name for name, known in self._kernels.items() if known == kernel), "the variant")
+        name = next((name for name, own in self._kernels.items() if own == kernel), "the variant")
         return BootFailed(
-            f"'{name}' was started {how}, but {what}", device=serial, next_step="read kernel.log"
+            f"'{name}' was booted {how}, but {what}", device=serial, next_step="read kernel.log"
         )
 
     def _after_failure(self, failure: BootFailed, kernel: Kernel) -> str:
-        """Bring the phone back; what the kernel that failed has said, as far as it is known."""
+        """Roll the phone back; the log of the kernel that failed, as far as it can be read."""
         parts = [str(failure), "--- commands", *self._lines]
         with signals_held():
             try:
-                self._now = replace(self._now, place=self._whereabouts.locate(self._likely))
-                words, its_own = self._words_of(kernel)
-                parts += words
-                if its_own and is_as_found(self._now, self._names, self._known_good, running=True):
-                    self._found_runs = True
+                self._now = replace(self._now, place=self._locator.locate(self._likely))
+                log, rolled_back = self._log_of(kernel)
+                parts += log
+                if rolled_back and is_original(self._now, self._names, self._known_good, running=True):
+                    self._original_runs = True
                 else:
                     self._go(None)
-                parts.append("--- rolled back to the kernel that it was found with")
-                # One restart more, and the phone would keep the words of another kernel.
-                parts += [] if its_own else ["--- what the kernel before this one left", self._last_words()]
+                parts.append("--- rolled back to the original kernel")
+                # After one more reboot the phone would keep the log of another kernel.
+                parts += [] if rolled_back else [_LAST_LOG, self._kernel_log(of_the_last=True)]
             except SuiteError as error:
                 parts.append(f"--- not rolled back: {error}")
         return "\n".join(parts) + "\n"
 
-    def _words_of(self, kernel: Kernel) -> tuple[list[str], bool]:
-        """What ``kernel`` says, or has left if the phone's own kernel runs again; whether that is so."""
-        if not self.on_android:
+    def _log_of(self, kernel: Kernel) -> tuple[list[str], bool]:
+        """The log of ``kernel``, which runs or has left it; whether the original kernel runs again."""
+        if self._now.place != "android":
             return [], False
         running = self._running()
         if not running.differs_from(kernel.fingerprint):
             return ["--- its kernel log", self._kernel_log()], False
-        if running.differs_from(self.found):
+        if running.differs_from(self.original):
             return [f"--- the phone runs {running}"], False
-        return ["--- what the kernel before this one left", self._last_words()], True
+        return [_LAST_LOG, self._kernel_log(of_the_last=True)], True
 
-    def _kernel_log(self) -> str:
+    def _kernel_log(self, *, of_the_last: bool = False) -> str:
+        """The log of the running kernel, or what the one before it left; else why it cannot be read."""
         try:
-            return phone_facts.kernel_log(self._device, since_s=0.0)
-        except SuiteError as error:
-            return f"(could not be read: {error.what})"
-
-    def _last_words(self) -> str:
-        try:
+            if not of_the_last:
+                return phone_facts.kernel_log(self._device, since_s=0.0)
             restart = phone_facts.last_restart(self._device)
         except SuiteError as error:
             return f"(could not be read: {error.what})"
-        return f"reason of the restart: {restart.reason}\n{restart.last_words}"
+        return f"reason of the reboot: {restart.reason}\n{restart.last_words}"

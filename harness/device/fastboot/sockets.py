@@ -1,38 +1,30 @@
-"""Whether the other end of a program's connection has gone."""
+"""Whether the peer of a program's TCP connection has closed it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-# State of a TCP connection whose other end has closed: include/net/tcp_states.h of the kernel.
+# TCP_CLOSE_WAIT in include/net/tcp_states.h of the kernel: the peer has closed.
 _CLOSE_WAIT: Final = "08"
 
 
 def closed_by_device(pid: int) -> bool:
-    """Whether a TCP connection of ``pid`` was closed from the far end; False where that is not known."""
+    """Whether the peer has closed a TCP connection of ``pid``; False if that cannot be read."""
     inodes = _sockets(pid)
-    if not inodes:
-        return False
     for table in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
         except OSError:
             continue
-        for line in lines:
-            words = line.split()
-            if words[3] == _CLOSE_WAIT and words[9] in inodes:
-                return True
+        if any(words[3] == _CLOSE_WAIT and words[9] in inodes for words in map(str.split, lines)):
+            return True
     return False
 
 
 def _sockets(pid: int) -> set[str]:
-    found = set()
     try:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            target = str(entry.readlink())
-            if target.startswith("socket:["):
-                found.add(target[8:-1])
+        targets = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return set()
-    return found
+    return {target[8:-1] for target in targets if target.startswith("socket:[")}

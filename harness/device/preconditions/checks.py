@@ -1,4 +1,4 @@
-"""Preconditions that are checked, not set; each says what is wrong and what to do."""
+"""Preconditions that are checked, not set; each reports what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from workloads.phone_settings import PhoneSettings
 
 @dataclass(frozen=True)
 class EmptySwap:
-    """A `Check` that next to nothing is swapped out when a block starts.
-
-    The value is KiB in use over all swaps.
-    """
+    """A `Check` that almost nothing is swapped out when a block starts; the value is KiB over all swaps."""
 
     limit_kb: int = 1024
 
     name = "swap in use at the start"
     precondition = "zram"
-    advice = "restart the device, or switch its other swaps off"
+    advice = "restart the device, or turn off its other swaps"
 
     @property
     def required(self) -> str:
@@ -41,7 +38,7 @@ class EmptySwap:
 
 @dataclass(frozen=True)
 class Unmet:
-    """One precondition that does not hold. ``passes`` is whether waiting may help."""
+    """One precondition that is not met; ``passes``: waiting may help."""
 
     precondition: str
     what: str
@@ -51,59 +48,59 @@ class Unmet:
         return f"{self.precondition}: {self.what}"
 
 
-def unmet(found: Condition, wanted: PhoneSettings, *, over_network: bool) -> list[Unmet]:
-    """Every precondition that ``found`` breaks."""
+def all_unmet(now: Condition, wanted: PhoneSettings, *, over_network: bool) -> list[Unmet]:
+    """Every precondition that ``now`` does not meet."""
     return [
-        *_thermal(found, wanted),
-        *_battery(found, wanted),
-        *_charging(found, wanted),
-        *_background(found, wanted, over_network=over_network),
+        *_thermal(now, wanted),
+        *_battery(now, wanted),
+        *_charging(now, wanted),
+        *_background(now, wanted, over_network=over_network),
     ]
 
 
-def _thermal(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
-    status = found.thermal_status
+def _thermal(now: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
+    status = now.thermal_status
     if status is None:
-        yield Unmet("thermal", "dumpsys thermalservice tells no thermal status")
+        yield Unmet("thermal", "dumpsys thermalservice reports no thermal status")
     elif status > wanted.thermal_status_max:
         limit = wanted.thermal_status_max
         yield Unmet("thermal", f"thermal status is {status}, the limit is {limit}", passes=True)
-    if found.battery_c is not None and found.battery_c > wanted.battery_c_max:
+    if now.battery_c is not None and now.battery_c > wanted.battery_c_max:
         yield Unmet(
             "thermal",
-            f"the battery has {found.battery_c:g} degrees, the limit is {wanted.battery_c_max:g}",
+            f"the battery is at {now.battery_c:g} °C, the limit is {wanted.battery_c_max:g}",
             passes=True,
         )
 
 
-def _battery(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
-    level = found.battery_percent
+def _battery(now: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
+    level = now.battery_percent
     window = f"{wanted.battery_percent_min} to {wanted.battery_percent_max} %"
     if level is None:
-        yield Unmet("battery", "dumpsys battery tells no level")
+        yield Unmet("battery", "dumpsys battery reports no level")
     elif not wanted.battery_percent_min <= level <= wanted.battery_percent_max:
-        yield Unmet("battery", f"the battery is at {level} %, wanted is {window}")
+        yield Unmet("battery", f"the battery is at {level} %, but must be at {window}")
 
 
-def _charging(found: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
+def _charging(now: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
     if wanted.charging == "any":
         return
-    if found.charging is None:
-        yield Unmet("charging", "dumpsys battery tells no charging status")
-    elif found.charging != (wanted.charging == "yes"):
+    if now.charging is None:
+        yield Unmet("charging", "dumpsys battery reports no charging status")
+    elif now.charging != (wanted.charging == "yes"):
         yield Unmet(
             "charging",
-            "it charges, and must not: use a port without charging"
-            if found.charging
-            else "it does not charge, and must: plug it into a charging port",
+            "it charges but must not: use a port that does not charge"
+            if now.charging
+            else "it does not charge but must: plug it into a charging port",
         )
 
 
-def _background(found: Condition, wanted: PhoneSettings, *, over_network: bool) -> Iterator[Unmet]:
+def _background(now: Condition, wanted: PhoneSettings, *, over_network: bool) -> Iterator[Unmet]:
     if wanted.airplane and over_network:
-        yield Unmet("airplane", "adb comes over the network, which airplane mode would cut: use a cable")
-    if not wanted.background_dexopt and found.compiling:
+        yield Unmet("airplane", "adb runs over the network, which airplane mode would cut: use a cable")
+    if not wanted.background_dexopt and now.compiling:
         yield Unmet("dexopt", "an app is being compiled (dex2oat)", passes=True)
-    # Without a radio nothing is synchronised.
-    if not wanted.sync and found.syncs and not wanted.airplane:
-        yield Unmet("sync", "accounts are synchronised: switch that off in the settings, or use airplane")
+    # In airplane mode nothing is synchronised.
+    if not wanted.sync and now.syncs and not wanted.airplane:
+        yield Unmet("sync", "accounts are synchronised: turn that off in the settings, or use airplane")

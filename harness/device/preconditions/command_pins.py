@@ -1,4 +1,4 @@
-"""Settings of Android that are read and set by commands of the shell."""
+"""Settings of Android that shell commands read and set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, StateError
+from foundation.errors import StateError
 from foundation.quoting import quote
-from harness.device.preconditions.pins import ABSENT
+from harness.device.preconditions.pins import ABSENT, run_command
 
-#: What ``settings get`` prints of a key that is not set.
+#: What ``settings get`` prints for a key that is not set.
 _NULL: Final = "null"
 _DEADLINE_S: Final = 30.0
 
@@ -22,8 +22,8 @@ _DEADLINE_S: Final = 30.0
 class SettingPin:
     """A `Pin` of one key of Android's settings (``settings put NAMESPACE KEY VALUE``); no root.
 
-    A key that was not set is deleted at the restore. Settings outlive a restart of the phone,
-    and so does the duty to put them back. Source: SettingsProvider, SettingsService.java.
+    The restore deletes a key that was not set. Settings survive a restart of the phone and must
+    still be restored after it. Source: SettingsProvider, SettingsService.java.
     """
 
     precondition: str
@@ -53,23 +53,20 @@ class SettingPin:
         if value == ABSENT:
             _run(device, self.name, f"settings delete {self.namespace} {self.key}")
         else:
-            _run(device, self.name, self._put(value))
+            _run(device, self.name, f"settings put {self.namespace} {self.key} {quote(value)}")
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether both are the same text or the same number."""
         return wanted == got or _number(wanted) == _number(got) is not None
 
-    def _put(self, value: str) -> str:
-        return f"settings put {self.namespace} {self.key} {quote(value)}"
-
 
 @dataclass(frozen=True)
 class CommandPin:
-    """A `Pin` of a state that one command tells and others set.
+    """A `Pin` of a state that one command reports and others set.
 
-    The first group of ``pattern`` in what ``reading`` prints, put through ``values`` (what is not
-    there reads as ``otherwise``, or stays as it is), is the value; ``writing`` maps each value to
-    the command that sets it.
+    The value is the first group of ``pattern`` in the output of ``reading``, mapped by ``values``
+    (without an entry: ``otherwise``, or unchanged). ``writing`` maps each value to the command
+    that sets it.
     """
 
     precondition: str
@@ -88,17 +85,17 @@ class CommandPin:
         return before != self.wanted
 
     def read(self, device: Device) -> str:
-        """The value. StateError if the command does not tell it."""
+        """The value. StateError if the command does not report it."""
         answer = ask_all(device, {"state": self.reading}, deadline_s=_DEADLINE_S)["state"]
-        found = re.search(self.pattern, answer.text, re.MULTILINE)
-        if found is None:
-            said = answer.text[:120] or f"nothing, exit status {answer.exit_status}"
+        match = re.search(self.pattern, answer.text, re.MULTILINE)
+        if match is None:
+            printed = answer.text[:120] or f"nothing, exit status {answer.exit_status}"
             raise StateError(
-                f"{self.name} cannot be told: '{self.reading}' said {said}",
+                f"{self.name} cannot be read: '{self.reading}' printed {printed}",
                 device=device.serial,
                 next_step=self.advice,
             )
-        word = " ".join(found[1].split())
+        word = " ".join(match[1].split())
         return self.values.get(word, self.otherwise or word)
 
     def write(self, device: Device, value: str) -> None:
@@ -114,15 +111,8 @@ class CommandPin:
 
 
 def _run(device: Device, name: str, command: str) -> str:
-    try:
-        return device.script(command, deadline_s=_DEADLINE_S).stdout.strip()
-    except CommandFailed as error:
-        said = (error.stderr or error.stdout).strip() or f"exit status {error.exit_status}"
-        raise StateError(
-            f"{name}: '{command}' failed: {said}",
-            device=device.serial,
-            next_step="check that this Android has the command, and that a shell may use it",
-        ) from error
+    advice = "check that this Android has the command, and that a shell may use it"
+    return run_command(device, name, command, deadline_s=_DEADLINE_S, advice=advice)
 
 
 def _number(text: str) -> float | None:

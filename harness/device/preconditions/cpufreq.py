@@ -1,4 +1,4 @@
-"""CPU frequencies of one cpufreq policy: held at one step, or left to the governor and recorded.
+"""The CPU frequency of a cpufreq policy: pinned at one step, or left to the governor and recorded.
 
 Files: Documentation/admin-guide/pm/cpufreq.rst and Documentation/cpu-freq/cpufreq-stats.rst of the kernel.
 """
@@ -35,23 +35,22 @@ class _Policy:
 
     def read(self, device: Device) -> str:
         """Governor and limits. StateError if one cannot be read."""
-        names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
-        base = f"{FOLDER}/{self.policy}"
-        answers = ask_all(device, {name: f"cat {quote(f'{base}/{name}')}" for name in names})
-        for name in names:
-            if not answers[name].ok:
+        files = {"governor": "scaling_governor", "min": "scaling_min_freq", "max": "scaling_max_freq"}
+        questions = {key: f"cat {quote(f'{FOLDER}/{self.policy}/{file}')}" for key, file in files.items()}
+        answers = ask_all(device, questions)
+        for key, answer in answers.items():
+            if not answer.ok:
                 raise StateError(
-                    f"{self.name}: {name} cannot be read: {answers[name].text}", device=device.serial
+                    f"{self.name}: {files[key]} cannot be read: {answer.text}", device=device.serial
                 )
-        governor, low, high = (answers[name].text for name in names)
-        return f"governor={governor} min={low} max={high}"
+        return " ".join(f"{key}={answer.text}" for key, answer in answers.items())
 
 
 @dataclass(frozen=True)
 class CpufreqRecord(_Policy):
-    """A `Record` of a policy that is left to the phone.
+    """A `Record` of a policy that is left to the phone, which may change its limits.
 
-    Its limits are the phone's to change: the check for throttling looks at them.
+    The check for throttling watches them.
     """
 
     steady = False
@@ -59,12 +58,12 @@ class CpufreqRecord(_Policy):
 
 @dataclass(frozen=True)
 class CpufreqPin(_Policy):
-    """A `Pin` that holds a policy at ``khz`` by its lower and upper limit; writing needs root."""
+    """A `Pin` that sets both limits of a policy to ``khz``; writing needs root."""
 
     khz: int
 
     survives_restart = False
-    advice = "a power or thermal service of the vendor sets it too: stop it, or lower cpufreq_share"
+    advice = "a power or thermal service of the vendor sets it as well: stop it, or lower cpufreq_share"
 
     @property
     def wanted(self) -> str:
@@ -72,7 +71,7 @@ class CpufreqPin(_Policy):
         return f"min={self.khz} max={self.khz}"
 
     def due(self, before: str) -> bool:
-        """Whether a limit is another one."""
+        """Whether a limit differs."""
         return not self.verify(self.wanted, before)
 
     def write(self, device: Device, value: str) -> None:
@@ -81,26 +80,24 @@ class CpufreqPin(_Policy):
         base = f"{FOLDER}/{self.policy}"
         if target["governor"] not in (None, now["governor"]):
             write_file(device, self.name, f"{base}/scaling_governor", str(target["governor"]))
-        limits = ["scaling_min_freq", "scaling_max_freq"]
-        # The kernel refuses a lower limit above the upper one: upwards the upper one goes first.
+        limits = ["min", "max"]
+        # The kernel refuses min above max: to raise both, max goes first.
         if int(target["min"] or 0) > int(now["max"] or 0):
             limits.reverse()
         for limit in limits:
-            text = str(target["min" if limit == "scaling_min_freq" else "max"])
-            write_file(device, self.name, f"{base}/{limit}", text)
+            write_file(device, self.name, f"{base}/scaling_{limit}_freq", str(target[limit]))
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether limits, and the governor if ``wanted`` names one, are equal."""
-        asked, found = _parse(wanted), _parse(got)
-        governor = asked["governor"] in (None, found["governor"])
-        return governor and (asked["min"], asked["max"]) == (found["min"], found["max"])
+        asked, now = _parse(wanted), _parse(got)
+        return asked in (now, {**now, "governor": None})
 
 
 def _parse(text: str) -> Mapping[str, str | None]:
-    found = _STATE.fullmatch(text)
-    if found is None:
+    match = _STATE.fullmatch(text)
+    if match is None:
         raise ValueError(f"not a state of a cpufreq policy: {text!r}")
-    return found.groupdict()
+    return match.groupdict()
 
 
 def policies(device: Device) -> list[str]:
@@ -110,9 +107,9 @@ def policies(device: Device) -> list[str]:
 
 
 def cpufreq_pins(device: Device, share: float | None) -> list[CpufreqPin] | list[CpufreqRecord]:
-    """One a policy, at its `sustainable_khz`; with None each is only recorded.
+    """One for each policy, at its `sustainable_khz`; records only for a ``share`` of None.
 
-    StateError for a policy that does not tell its frequencies.
+    StateError for a policy whose frequencies cannot be read.
     """
     if share is None:
         return [CpufreqRecord(policy) for policy in policies(device)]
@@ -125,7 +122,7 @@ def _step(device: Device, policy: str, share: float) -> int:
         device,
         {
             "steps": f"cat {quote(f'{base}/scaling_available_frequencies')}",
-            # Lines of a frequency and its ticks; some drivers have only these.
+            # A line for each frequency, with its ticks; some drivers have only this file.
             "ticks": f"cat {quote(f'{base}/stats/time_in_state')}",
             "max": f"cat {quote(f'{base}/cpuinfo_max_freq')}",
         },
@@ -143,12 +140,12 @@ def _step(device: Device, policy: str, share: float) -> int:
 
 
 def sustainable_khz(steps: list[int], maximum: int, share: float) -> int:
-    """The highest step of at most ``share`` of ``maximum``; the lowest one if all are above."""
+    """The highest step of at most ``share`` of ``maximum``; the lowest step if all are above it."""
     return max((step for step in steps if step <= share * maximum), default=min(steps))
 
 
 def time_in_state(device: Device, policy: str) -> dict[int, int]:
-    """Ticks of 10 ms by kHz since boot; empty where the kernel counts none."""
+    """Ticks of 10 ms by kHz since boot; empty on a kernel that does not count them."""
     answer = ask_all(device, {"ticks": f"cat {quote(f'{FOLDER}/{policy}/stats/time_in_state')}"})["ticks"]
     pairs = [line.split() for line in answer.text.splitlines()] if answer.ok else []
     return {int(pair[0]): int(pair[1]) for pair in pairs if len(pair) == 2}

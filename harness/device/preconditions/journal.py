@@ -1,10 +1,10 @@
-"""What is changed on a phone, on the host's disk before it is changed: for a run that is killed.
+"""The undo journal of a phone: each change is on the host's disk before it is made.
 
-A folder for each serial in the suite's state (``pins/SERIAL/``), a file for each setting that is
-not what it was. A file appears whole or not at all, before the setting is written, and goes
-once the setting has been read back as it was. What is still there when nobody runs was left
-by SIGKILL, a lost cable or a power cut, and says how to undo it. Earlier versions kept
-these files in the suite's cache; what they left there is moved here when the phone is next used.
+A folder for each serial in the suite's state (``pins/SERIAL/``), a file for each changed setting.
+A file is written atomically before the setting is, and removed once the setting reads as before.
+Files that remain when no run is active were left by SIGKILL, a lost cable or a power cut, and
+hold what is needed to undo it. Earlier versions kept these files in the suite's cache; they are
+moved here when the phone is next used.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from harness.device.preconditions.protocol import Pin
 
 _FORMAT: Final = 1
 _PINS: Final = "pins"
-#: Pins are classes of this package; nothing else is made from a file. A file holds the names of the
-#: module, of the class and of its fields: what is renamed here cannot be undone from an older file.
+#: Only classes of this package are created from a file. It holds the names of the module, the class
+#: and its fields: after a rename here, an older file cannot be undone.
 _PACKAGE: Final = "harness.device.preconditions"
 
 
 @dataclass(frozen=True)
 class Note:
-    """One setting that was about to be changed: the pin, its value before, and in which boot.
+    """One changed setting: its pin, the value before, and the boot id of the change.
 
-    ``owner`` is the host process (pid, start time) that holds it.
+    ``owner`` is the host process (pid, start time) that changed it.
     """
 
     path: Path
@@ -55,22 +55,22 @@ class Note:
         return process_of(self.owner[0]) == self.owner
 
     def done(self) -> None:
-        """The setting is as it was: forget it. May be called twice."""
+        """Remove the file: the setting is restored. May be called twice."""
         self.path.unlink(missing_ok=True)
 
 
 class Journal:
-    """The notes of one device. HostError where the disk does not take them."""
+    """The notes of one device. HostError if they cannot be written."""
 
     def __init__(self, serial: str) -> None:
         self._serial = serial
         self._name = quote(serial, safe="")
 
     def add(self, pin: Pin, before: str, boot_id: str) -> Note:
-        """Note that ``pin`` is about to be written; on disk when this returns."""
+        """Record that ``pin`` is about to be written; on disk when this returns. HostError, TypeError."""
         module = type(pin).__module__
         if not module.startswith(f"{_PACKAGE}."):
-            raise TypeError(f"{module}.{type(pin).__name__} could not be made again from a file")
+            raise TypeError(f"{module}.{type(pin).__name__} cannot be created from a file")
         owner = process_of(os.getpid())
         content = {
             "format": _FORMAT,
@@ -86,13 +86,13 @@ class Journal:
             path = self._write(json.dumps(content))
         except OSError as error:
             raise HostError(
-                f"what is about to be changed on {self._serial} cannot be noted: {error.strerror}",
-                next_step="make room, or set RECLAIM_SUITE_STATE to a folder that can be written",
+                f"the change on {self._serial} cannot be recorded: {error.strerror}",
+                next_step="free disk space, or set RECLAIM_SUITE_STATE to a writable folder",
             ) from error
         return Note(path, pin, before, boot_id, owner)
 
     def notes(self) -> list[Note]:
-        """What is noted, oldest first. UsageError for a file that is not one of ours."""
+        """All notes, oldest first. UsageError for a file that is not a note."""
         in_cache = self._from_cache()
         return [*in_cache, *(_load(path) for path in sorted(self._folder.glob("*.json")))]
 
@@ -101,16 +101,16 @@ class Journal:
         return state_root() / _PINS / self._name
 
     def _from_cache(self) -> list[Note]:
-        """Move what an earlier version left in the cache; returns what must stay there for now."""
+        """Move the notes of an earlier version here; returns those that must stay in the cache for now."""
         staying = []
         for path in sorted((cache_root() / _PINS / self._name).glob("*.json")):
             note = _load(path)
             try:
                 if note.is_held:
-                    # Its process removes it there once the setting is back.
+                    # Its process removes it there once the setting is restored.
                     staying.append(note)
                 else:
-                    # Older than every note here, and so sorted before them.
+                    # Older than every note here, so it sorts before them.
                     move_whole(path, state_dir(_PINS, self._name) / f"000000-{path.name}")
             except OSError:
                 staying.append(note)
@@ -135,13 +135,13 @@ def _load(path: Path) -> Note:
         return Note(path, pin, content["before"], content["boot_id"], (int(pid), str(started)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise UsageError(
-            f"{path} does not say what was changed: {error}",
-            next_step="set the device back by hand or restart it, and remove the file",
+            f"{path} is not a record of a change: {error}",
+            next_step="restore the device by hand or restart it, and remove the file",
         ) from error
 
 
 def process_of(pid: int) -> tuple[int, str]:
-    """A pid and when it started: a pid alone is given to others (proc(5), field 22 of stat)."""
+    """A pid and its start time, since a pid alone is reused (proc(5), field 22 of stat)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -11,14 +11,14 @@ from harness.device.preconditions.zram import ZramPin
 from workloads.profile import DevicePins
 
 _LRU_GEN: Final = "/sys/kernel/mm/lru_gen/enabled"
-#: All of its parts, or none (Documentation/admin-guide/mm/multigen_lru.rst).
+#: All of its components, or none (Documentation/admin-guide/mm/multigen_lru.rst).
 _MGLRU: Final = {True: "0x0007", False: "0x0000"}
 
 
 def pins_for(settings: DevicePins) -> list[Precondition]:
-    """All that a block pins: the profile's settings, no huge pages; an LRU not asked for is recorded.
+    """The profile's memory settings and no huge pages; an LRU that the profile leaves open is recorded.
 
-    zram comes last, so that swap is empty when the check after it looks.
+    zram is the last pin, so that swap is empty for the check after it.
     """
     return [
         thp_never(),
@@ -36,12 +36,12 @@ def swappiness(value: int) -> FilePin:
 
 
 def page_cluster(value: int) -> FilePin:
-    """vm.page-cluster: log2 of the pages that a swap-in reads at once."""
+    """vm.page-cluster: log2 of the pages that one swap-in reads."""
     return sysctl("vm.page-cluster", value, "page-cluster")
 
 
 def thp_never() -> FilePin:
-    """No transparent huge pages: they would go to zram another way. A kernel without them is 'never'."""
+    """No transparent huge pages: they reach zram another way. A kernel without them reads as 'never'."""
     return FilePin(
         "transparent_hugepage",
         "/sys/kernel/mm/transparent_hugepage/enabled",
@@ -53,9 +53,9 @@ def thp_never() -> FilePin:
 
 
 def mglru(value: str | None) -> FilePin | FileRecord:
-    """Multi-generational LRU (``0x0007``, ``0x0000``); None records which LRU was measured.
+    """Multi-generational LRU (``0x0007``, ``0x0000``); None only records which LRU was measured.
 
-    A kernel without it is an error only where a value is asked for.
+    A kernel without it is an error only if a value is given.
     """
     if value is None:
         return FileRecord("lru_gen", _LRU_GEN, precondition="mglru", steady=True)

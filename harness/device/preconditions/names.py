@@ -1,4 +1,4 @@
-"""The names of all preconditions, for ``--suppress`` and for what a results folder says."""
+"""The names of all preconditions, as ``--suppress`` and a results folder use them."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Final
 from foundation.errors import UsageError
 from foundation.words import did_you_mean
 
-#: Each is set and read back, or checked; `--suppress` leaves it as it is, and every result says so.
+#: Each is set and read back, or checked; `--suppress` leaves it alone, and every result records that.
 PRECONDITIONS: Final = {
     "zram": "zram is one empty swap of the profile's size and algorithm",
     "swappiness": "vm.swappiness is the profile's",
     "page-cluster": "vm.page-cluster is the profile's",
-    "mglru": "the multi-generational LRU is as the profile asks",
+    "mglru": "MGLRU is on or off as the profile sets it",
     "huge-pages": "no transparent huge pages",
-    "cpufreq": "CPU frequencies are fixed, or the governor is the one that was found",
-    "thermal": "the phone is cool before a repetition, and not throttled in it",
-    "battery": "the battery's level and temperature are inside a window",
-    "charging": "it charges, or it does not",
+    "cpufreq": "CPU frequencies are fixed, or left to the phone's governor",
+    "thermal": "the phone is cool before a repetition, and not throttled during it",
+    "battery": "the battery's level and temperature are within limits",
+    "charging": "the phone charges or not, as the profile sets it",
     "screen": "the screen is on, and stays on",
     "brightness": "the screen's brightness is fixed",
     "rotation": "the screen does not rotate",
     "animations": "animations are off",
-    "airplane": "no radio",
-    "doze": "the phone does not go idle",
+    "airplane": "airplane mode is on",
+    "doze": "the phone does not enter doze",
     "dexopt": "no app is compiled in the background",
     "sync": "no account is synchronised",
 }
 
 
 def parse_suppressed(words: Iterable[str]) -> tuple[str, ...]:
-    """Names out of ``--suppress`` (several in one word with commas); sorted, each once.
+    """The names in ``--suppress`` (a word may hold several, with commas), sorted, without duplicates.
 
     UsageError with the nearest name for an unknown one.
     """

@@ -1,4 +1,4 @@
-"""What a phone is like at one moment: thermal status, battery, what goes on in the background."""
+"""The condition of a phone at one moment: thermal status, battery, background work."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from harness.device import phone_state
 
-#: What compiles apps, by release: dex2oat of installd, and of ART's own daemon.
+#: Compilers of apps, by release: dex2oat of installd, and of ART's own daemon.
 _COMPILERS: Final = "pidof dex2oat dex2oat32 dex2oat64"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """None: the phone does not tell. ``thermal_status`` 0 is none, 1 light, 2 moderate, 3 severe and on."""
+    """None: not reported. ``thermal_status`` is 0 none, 1 light, 2 moderate, 3 severe, to 6 shutdown."""
 
     thermal_status: int | None
     battery_percent: int | None
@@ -32,7 +32,7 @@ class Condition:
 
 
 def read_condition(device: Device) -> Condition:
-    """Ask in one round trip; needs no root, changes nothing."""
+    """Read it in one round trip; needs no root, changes nothing."""
     answers = ask_all(
         device,
         {

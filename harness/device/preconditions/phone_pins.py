@@ -17,13 +17,13 @@ from workloads.phone_settings import PhoneSettings
 #: Job of ART's background compilation (BackgroundDexoptJobService.java of art/libartservice, API 34).
 _DEXOPT_JOB: Final = 27873780
 DEXOPT_SINCE_API: Final = 34
-#: Longest time that the settings take, ms: the screen never goes off by itself.
+#: Longest timeout of the setting, ms: the screen never turns off by itself.
 _NEVER_MS: Final = "2147483647"
 #: Of AC, USB, wireless and dock (BatteryManager.BATTERY_PLUGGED_*).
 _ON_ANY_PLUG: Final = "15"
 
-#: Switches of charging: file, value that stops it. Kernel: Documentation/ABI/testing/sysfs-class-power
-#: (charge_behaviour); the others are those of Qualcomm's and Google's drivers.
+#: Files that control charging, and the value that stops it. Documentation/ABI/testing/sysfs-class-power
+#: of the kernel (charge_behaviour); the others belong to Qualcomm's and Google's drivers.
 _CHARGE_SWITCHES: Final = (
     ("/sys/class/power_supply/battery/charge_behaviour", "inhibit-charge"),
     ("/sys/class/power_supply/battery/input_suspend", "1"),
@@ -32,14 +32,14 @@ _CHARGE_SWITCHES: Final = (
     ("/sys/devices/platform/soc/soc:google,charger/charge_disable", "1"),
 )
 
-#: They decide when kswapd wakes.
+#: They determine when kswapd wakes.
 _RECORDED: Final = ("vm.watermark_scale_factor", "vm.min_free_kbytes")
 
 
 def over_network(device: Device) -> bool:
-    """Whether adb comes over the network: a host that is not this machine's own, or wireless debugging.
+    """Whether adb runs over the network: to another host than this machine, or by wireless debugging.
 
-    The latter's serials are service names (adb-NAME._adb-tls-connect._tcp), Android 11 and newer.
+    Its serials are service names (adb-NAME._adb-tls-connect._tcp), Android 11 and newer.
     """
     if "._adb-tls-connect." in device.serial:
         return True
@@ -48,9 +48,9 @@ def over_network(device: Device) -> bool:
 
 
 def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = ()) -> list[Precondition]:
-    """Those of ``wanted`` in the order in which they are set; those of ``names`` are only recorded.
+    """The preconditions of ``wanted`` in the order to set them; those in ``names`` are only recorded.
 
-    Reads the device. StateError for a CPU whose frequencies cannot be told.
+    Reads the device. StateError for a policy whose frequencies cannot be read.
     """
     fixed = wanted.cpufreq == "fixed" and "cpufreq" not in names
     pins: list[Precondition] = [
@@ -64,7 +64,7 @@ def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = (
 
 
 def plain_pins(wanted: PhoneSettings, *, api: int, network: bool) -> list[Pin]:
-    """Those that are the same on every phone of an API level; ``network`` is how adb comes."""
+    """Those that are equal on all phones of an API level; ``network``: adb runs over it."""
     return [*_screen(wanted), *_quiet(wanted, api, network=network)]
 
 
@@ -81,13 +81,13 @@ def _screen(wanted: PhoneSettings) -> list[Pin]:
                 pattern=r"^\s*mWakefulness=(\w+)",
                 values={"Awake": "on"},
                 otherwise="off",
-                # The keyguard goes as well where there is no PIN; both take a moment.
+                # This also dismisses the keyguard if there is no PIN; both take a moment.
                 writing={
                     "on": "input keyevent 224 && wm dismiss-keyguard && sleep 1",
                     "off": "input keyevent 223 && sleep 1",
                 },
                 wanted="on",
-                advice="unlock it, and take the PIN off",
+                advice="unlock it, and remove the PIN",
             ),
         ]
     if wanted.brightness is not None:
@@ -129,7 +129,7 @@ def _quiet(wanted: PhoneSettings, api: int, *, network: bool) -> list[Pin]:
             CommandPin(
                 precondition="doze",
                 name="device idle",
-                # DeviceIdleController.java: 1 where both deep and light idle are on.
+                # DeviceIdleController.java: 1 if both deep and light idle are on.
                 reading="dumpsys deviceidle enabled",
                 pattern=r"^([01])\s*$",
                 writing={"0": "dumpsys deviceidle disable", "1": "dumpsys deviceidle enable"},
@@ -141,7 +141,7 @@ def _quiet(wanted: PhoneSettings, api: int, *, network: bool) -> list[Pin]:
             CommandPin(
                 precondition="dexopt",
                 name="background dexopt",
-                # JobSchedulerShellCommand.java: unknown(UID/jidN) of a job that is not scheduled.
+                # JobSchedulerShellCommand.java: unknown(UID/jidN) for a job that is not scheduled.
                 reading=f"cmd jobscheduler get-job-state android {_DEXOPT_JOB}",
                 pattern=r"^(unknown|\w+)",
                 values={"unknown": "off"},
@@ -154,7 +154,7 @@ def _quiet(wanted: PhoneSettings, api: int, *, network: bool) -> list[Pin]:
 
 
 def _charging(device: Device, wanted: PhoneSettings) -> list[Pin]:
-    """The first switch that this phone has; the check looks whether it works."""
+    """The first charge control that this phone has; a check shows whether it works."""
     if wanted.charging != "no" or not device.is_root:
         return []
     for pin in charge_pins():
@@ -164,7 +164,7 @@ def _charging(device: Device, wanted: PhoneSettings) -> list[Pin]:
 
 
 def charge_pins() -> list[FilePin]:
-    """All switches of charging that phones are known to have; of these one is set."""
+    """All known charge controls of phones; one of them is set."""
     return [FilePin("charging", path, off, precondition="charging") for path, off in _CHARGE_SWITCHES]
 
 

@@ -1,4 +1,4 @@
-"""Settings of one device held for a while: set in order, read back, put back in reverse."""
+"""Settings of one device pinned for a while: set in order, read back, restored in reverse order."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from harness.device.phone_state import boot_id
 from harness.device.preconditions.journal import Journal, Note
 from harness.device.preconditions.protocol import Check, Pin, Precondition, Record
 
-#: How long a restore waits for a lost device, seconds. A virtual one whose kernel died never returns.
+#: How long a restore waits for a lost device, seconds. A virtual device with a dead kernel never returns.
 RECONNECT_DEADLINE_S: Final = 60.0
 RECONNECT_EMULATED_DEADLINE_S: Final = 10.0
 _T = TypeVar("_T")
 
 
 class _Restarted(Exception):
-    """The device booted: its settings are those of its boot."""
+    """The device has booted since, which reset its settings."""
 
 
 @runtime_checkable
 class Reconnecting(Protocol):
-    """A device that can be waited for after its connection went away."""
+    """A device whose connection can be re-established."""
 
     def reconnect(self, *, deadline_s: float) -> bool:
-        """Wait until it answers; False if it does not within ``deadline_s``."""
+        """Wait until it answers; whether it did within ``deadline_s``."""
         ...
 
 
@@ -47,27 +47,26 @@ class _Held:
 
     @property
     def set_to(self) -> str | None:
-        """What was asked for; None of what is only recorded."""
+        """The required value; None for a record."""
         if isinstance(self.item, Pin):
             return self.item.wanted
         return self.item.required if isinstance(self.item, Check) else None
 
     @property
     def is_right(self) -> bool:
-        """Whether ``after`` is what was asked for, or unchanged."""
+        """Whether ``after`` is the required value, or unchanged for a record."""
         if isinstance(self.item, Pin):
             return self.item.verify(self.item.wanted, self.after)
         return self.item.holds(self.after) if isinstance(self.item, Check) else self.after == self.before
 
 
 class PinnedState:
-    """Context manager around all that a block changes on a device.
+    """Context manager around everything that a block changes on a device.
 
-    The restore runs on every way out, Ctrl-C and a lost device included; a failure of
-    the restore is a StateError that says what was left behind. If something else was
-    already raised, that stays the exception and the failure becomes a note on it.
-    After a restart of the device only settings that survive it are put back. What is changed on
-    a phone is in the journal on the host until it is put back, for `undo_left` after this process died.
+    The restore runs on every exit, including Ctrl-C and a lost device. If it fails, it raises a
+    StateError that names what was left behind; if another exception is already raised, the failure
+    becomes a note on it. After a reboot only settings that survive it are restored. A change on a
+    phone stays in the journal on the host until it is undone, for `undo_left` after this process died.
     """
 
     def __init__(self, device: Device, *, reconnect_deadline_s: float | None = None) -> None:
@@ -84,20 +83,20 @@ class PinnedState:
         self._rebooted = False
 
     def apply(self, items: Sequence[Precondition]) -> None:
-        """Set, check or record ``items`` in order. May be called again with further ones.
+        """Set, check or record ``items`` in order. May be called again with more.
 
-        A pin is written where that is due, and then read back. StateError names the item, what was
-        wanted and what was read.
+        A pin is written if that is due, and read back. StateError names the item, the wanted and
+        the read value.
         """
         boot = boot_id(self._device)
         if boot != self._boot_id:
-            # What was held in another boot is not there any more.
+            # The reboot reset what was pinned before it.
             self._forget()
             self._held = [held for held in self._held if held.survives_restart]
         self._boot_id = boot
         for item in items:
             before = item.read(self._device)
-            # Held before it is written: an interrupt in between must not lose it.
+            # Kept before it is written: an interrupt in between must not lose it.
             held = _Held(item, before, before)
             self._held.append(held)
             self._restored = False
@@ -114,7 +113,7 @@ class PinnedState:
                 )
 
     def drifted(self) -> list[str]:
-        """Settings that are no longer what `apply` left, one line each."""
+        """Settings that changed since `apply`, one line each."""
         lines = []
         for held in self._held:
             if isinstance(held.item, Check) or (isinstance(held.item, Record) and not held.item.steady):
@@ -139,9 +138,9 @@ class PinnedState:
         ]
 
     def restore(self) -> None:
-        """Put everything back, last first, and read it back. May be called twice.
+        """Restore everything, last first, and read it back. May be called twice.
 
-        StateError lists all that could not be put back. Ctrl-C is held until it is done.
+        StateError lists all that could not be restored. Ctrl-C is delayed until it is done.
         """
         if self._restored or not self._held:
             return
@@ -154,7 +153,7 @@ class PinnedState:
                     self._forget()
                 for held in reversed(self._held):
                     if not self._rebooted or held.survives_restart:
-                        left_behind += self._put_back(held)
+                        left_behind += self._restore(held)
         except KeyboardInterrupt as interrupt:
             if left_behind:
                 interrupt.add_note(str(self._left(left_behind)))
@@ -164,7 +163,7 @@ class PinnedState:
         self._restored = True
 
     def resume(self, notes: Sequence[Note]) -> None:
-        """Hold what another run changed, so that `restore` undoes it; ``notes`` of one boot."""
+        """Take over what another run changed, so that `restore` undoes it; ``notes`` of one boot."""
         for note in notes:
             self._boot_id = note.boot_id
             self._held.append(_Held(note.pin, note.before, note.before, note=note))
@@ -181,10 +180,10 @@ class PinnedState:
         except SuiteError as failure:
             if error is None:
                 raise
-            error.add_note(f"And the restore failed: {failure}")
+            error.add_note(f"The restore failed, too: {failure}")
 
     def _forget(self) -> None:
-        """The device restarted: of what was noted only settings that survive it are left."""
+        """After a reboot, drop the notes of settings that it has reset."""
         for held in self._held:
             if held.note is not None and not held.survives_restart:
                 held.note.done()
@@ -196,23 +195,23 @@ class PinnedState:
             next_step="set them by hand, or restart the device",
         )
 
-    def _put_back(self, held: _Held, *, once_more: bool = True) -> list[str]:
-        """Why ``held`` could not be put back; empty if it was."""
+    def _restore(self, held: _Held, *, retry: bool = True) -> list[str]:
+        """Why ``held`` could not be restored; empty if it was."""
         pin = held.item
         if not isinstance(pin, Pin):
             return []
         try:
-            now = self._again_if_lost(lambda: pin.read(self._device))
+            now = self._retry_if_lost(lambda: pin.read(self._device))
             if not pin.verify(held.before, now):
-                self._again_if_lost(lambda: pin.write(self._device, held.before))
-                now = self._again_if_lost(lambda: pin.read(self._device))
+                self._retry_if_lost(lambda: pin.write(self._device, held.before))
+                now = self._retry_if_lost(lambda: pin.read(self._device))
         except _Restarted:
             self._rebooted = True
             self._forget()
             if not pin.survives_restart:
                 return []
-            if once_more:
-                return self._put_back(held, once_more=False)
+            if retry:
+                return self._restore(held, retry=False)
             return [f"{pin.name} (was {held.before}): the device keeps rebooting"]
         except SuiteError as error:
             return [f"{pin.name} (was {held.before}): {error.what}"]
@@ -223,8 +222,8 @@ class PinnedState:
             return []
         return [f"{pin.name} (was {held.before}): reads {now} after the restore"]
 
-    def _again_if_lost(self, action: Callable[[], _T]) -> _T:
-        """Do ``action``, once more if the device comes back; _Restarted if it booted meanwhile."""
+    def _retry_if_lost(self, action: Callable[[], _T]) -> _T:
+        """Run ``action``, again if the device was lost and came back; _Restarted if it rebooted."""
         try:
             return action()
         except DeviceLost:
@@ -235,7 +234,7 @@ class PinnedState:
         return action()
 
     def _device_restarted(self) -> bool:
-        """Whether it has booted since `apply`; False if it cannot be asked."""
+        """Whether it has booted since `apply`; False if that cannot be read."""
         try:
             return boot_id(self._device) != self._boot_id
         except DeviceLost:
@@ -249,7 +248,7 @@ class PinnedState:
             return False
 
     def _reconnected(self) -> bool:
-        """Wait for the device, once a restore: a device that stayed away is not waited for again."""
+        """Wait for the device; if it stays away, the rest of the restore does not wait again."""
         if self._unreachable or not isinstance(self._device, Reconnecting):
             return False
         self._unreachable = not self._device.reconnect(deadline_s=self._reconnect_deadline_s)
@@ -257,18 +256,18 @@ class PinnedState:
 
 
 def left_behind(serial: str) -> list[Note]:
-    """Settings that a run changed on this device and nobody has put back, oldest first.
+    """Settings that runs changed on this device and have not restored, oldest first.
 
-    Those of another process that still runs are among them (`Note.is_held`).
+    They include those of other processes that still run (`Note.is_held`).
     """
     return Journal(serial).notes()
 
 
 def undo_left(device: Device) -> list[str]:
-    """Put back what a killed run, or one that lost the device, left on it; a line for each setting.
+    """Restore what a killed run, or one that lost the device, left on it; a line for each setting.
 
-    LabError if another process holds the device, StateError for what could not be put back:
-    it stays noted. Nothing is written to a device that has restarted since.
+    LabError if another process uses the device, StateError for what could not be restored: its
+    note stays. Settings that a reboot since has reset are not written.
     """
     if not device.keeps_settings:
         return []
@@ -276,9 +275,9 @@ def undo_left(device: Device) -> list[str]:
     for note in notes:
         if note.is_held and not note.is_ours:
             raise LabError(
-                f"process {note.owner[0]} of this machine holds it and has changed {note.pin.name}",
+                f"process {note.owner[0]} of this machine uses it and has changed {note.pin.name}",
                 device=device.serial,
-                next_step="let it end, or end it; then run: python -m android_tests restore",
+                next_step="wait for it to end, or end it; then run: python -m android_tests restore",
             )
     boot = boot_id(device) if notes else ""
     earlier = [note for note in notes if note.boot_id != boot and not note.pin.survives_restart]
@@ -288,6 +287,6 @@ def undo_left(device: Device) -> list[str]:
     state.resume([replace(note, boot_id=boot) for note in notes if note not in earlier])
     state.restore()
     return [
-        *(f"{note.pin.name}: gone with a restart" for note in earlier),
+        *(f"{note.pin.name}: reset by a reboot" for note in earlier),
         *(f"{row['name']}: {row['restored']}" for row in reversed(state.record())),
     ]

@@ -1,4 +1,4 @@
-"""Settings of the kernel that are files: a sysctl, or a file of /sys."""
+"""Kernel settings that are files: a sysctl, or a file of /sys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.contract.batch import Answer, ask_all
+from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, StateError
 from foundation.quoting import quote
@@ -14,19 +14,18 @@ from foundation.quoting import quote
 #: Value of a setting that this kernel does not have.
 ABSENT: Final = "absent"
 
-#: ENOENT, as every cat says it.
+#: ENOENT, as every cat prints it.
 _NO_FILE: Final = "No such file or directory"
 
-_CHOSEN: Final = re.compile(r"\[([^\]]+)\]")
+_BRACKETED: Final = re.compile(r"\[([^\]]+)\]")
 
 
 @dataclass(frozen=True)
 class FilePin:
     """A `Pin` of a file of /proc/sys or /sys with one value; writing needs root.
 
-    Of bracketed choices (``always [madvise] never``) the chosen one is the value.
-    ``optional``: a kernel without the file reads as ABSENT; ``absent_as`` is the value
-    that such a kernel has in effect.
+    The value of several choices (``always [madvise] never``) is the bracketed one. ``optional``: a
+    kernel without the file reads as ``absent_as``, the value it has in effect, or ABSENT.
     """
 
     name: str
@@ -48,20 +47,26 @@ class FilePin:
         answer = ask_all(device, {"value": f"cat {quote(self.path)}"})["value"]
         if self.optional and not answer.ok and _NO_FILE in answer.text:
             return self.absent_as or ABSENT
-        return value_of(answer, self.name, self.path, device)
+        if not answer.ok:
+            raise StateError(
+                f"{self.name}: {self.path} cannot be read: {answer.text}",
+                device=device.serial,
+                next_step="check that this kernel has it, and that the shell is root",
+            )
+        return selected_choice(answer.text)
 
     def write(self, device: Device, value: str) -> None:
         """Write the file. StateError with the kernel's reason."""
         write_file(device, self.name, self.path, value)
 
     def verify(self, wanted: str, got: str) -> bool:
-        """Whether both are the same words; the kernel separates them by tabs."""
+        """Whether both have the same words, which the kernel separates by tabs."""
         return wanted.split() == got.split()
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A `Record` of a file; a kernel without it reads as ABSENT, and one that keeps it closed as why."""
+    """A `Record` of a file; reads as ABSENT if the kernel has none, or as the reason why it is unknown."""
 
     name: str
     path: str
@@ -72,39 +77,40 @@ class FileRecord:
         """The value, ABSENT, or ``unknown:`` and the kernel's reason."""
         answer = ask_all(device, {"value": f"cat {quote(self.path)}"})["value"]
         if answer.ok:
-            return chosen(answer.text)
-        # A shell without root may not even see a file that is there: only this says that none is.
+            return selected_choice(answer.text)
+        # Without root even an existing file may be hidden: only ENOENT proves that there is none.
         return ABSENT if _NO_FILE in answer.text else f"unknown: {answer.text}"
 
 
-def value_of(answer: Answer, name: str, path: str, device: Device) -> str:
-    """The value in what ``cat path`` printed. StateError if it failed."""
-    if not answer.ok:
-        raise StateError(
-            f"{name}: {path} cannot be read: {answer.text}",
-            device=device.serial,
-            next_step="check that this kernel has it, and that the shell is root",
-        )
-    return chosen(answer.text)
-
-
-def chosen(text: str) -> str:
-    """The bracketed one of several choices, or ``text`` where there are none."""
-    found = _CHOSEN.search(text)
-    return found[1] if found else text
+def selected_choice(text: str) -> str:
+    """The bracketed one of several choices, or ``text`` if there are none."""
+    match = _BRACKETED.search(text)
+    return match[1] if match else text
 
 
 def write_file(device: Device, name: str, path: str, value: str) -> None:
-    """Write ``value``; StateError naming the setting, with the kernel's reason."""
+    """Write ``value``. StateError naming the setting, with the kernel's reason."""
     try:
         device.write_text(path, value)
     except CommandFailed as error:
-        reason = (error.stderr or error.stdout).strip() or f"exit status {error.exit_status}"
         raise StateError(
-            f"{name}: '{value}' was refused: {reason}",
+            f"{name}: '{value}' was refused: {_reason(error)}",
             device=device.serial,
             next_step="check the value" if device.is_root else "a root shell is needed: adb root, or su",
         ) from error
+
+
+def run_command(device: Device, name: str, command: str, *, deadline_s: float, advice: str) -> str:
+    """Output of shell text, stripped; StateError naming the setting, with the command's reason."""
+    try:
+        return device.script(command, deadline_s=deadline_s).stdout.strip()
+    except CommandFailed as error:
+        what = f"{name}: '{command}' failed: {_reason(error)}"
+        raise StateError(what, device=device.serial, next_step=advice) from error
+
+
+def _reason(error: CommandFailed) -> str:
+    return (error.stderr or error.stdout).strip() or f"exit status {error.exit_status}"
 
 
 def sysctl_path(key: str) -> str:

@@ -12,11 +12,11 @@ class Reading(Protocol):
 
     @property
     def name(self) -> str:
-        """What results call it."""
+        """Its name in results."""
 
     @property
     def precondition(self) -> str | None:
-        """Its name for ``--suppress``; None if it has none, as a variant's own switch."""
+        """Its name for ``--suppress``; None for a variant's own switch, which has none."""
 
     def read(self, device: Device) -> str:
         """The value now. StateError with the reason."""
@@ -24,11 +24,11 @@ class Reading(Protocol):
 
 @runtime_checkable
 class Record(Reading, Protocol):
-    """A value that is stored with the results and left as it is."""
+    """A value that is stored with the results and not changed."""
 
     @property
     def steady(self) -> bool:
-        """Whether it must not change while a workload runs."""
+        """Whether it must stay the same while a workload runs."""
 
 
 @runtime_checkable
@@ -37,11 +37,11 @@ class Check(Reading, Protocol):
 
     @property
     def required(self) -> str:
-        """In words, which values are right."""
+        """The right values, in words."""
 
     @property
     def advice(self) -> str:
-        """The next step for the reader when it is not right."""
+        """The next step for the user if it is not right."""
 
     def holds(self, value: str) -> bool:
         """Whether ``value``, as read, is right."""
@@ -49,22 +49,22 @@ class Check(Reading, Protocol):
 
 @runtime_checkable
 class Pin(Reading, Protocol):
-    """A setting that is held at ``wanted`` for a block, and put back afterwards.
+    """A setting that is kept at ``wanted`` during a block, and restored afterwards.
 
-    Values are text that `read` returns and `write` takes, so a value read before can be written back.
+    Values are text that `read` returns and `write` takes, so an earlier value can be written back.
     """
 
     @property
     def wanted(self) -> str:
-        """The value to hold."""
+        """The value to keep."""
 
     @property
     def survives_restart(self) -> bool:
-        """Whether it outlives a restart, and must be put back after one: Android's own settings do."""
+        """Whether it must be restored even after a reboot, as Android's own settings."""
 
     @property
     def advice(self) -> str:
-        """The next step for the reader when the value read back is another."""
+        """The next step for the user if another value is read back."""
 
     def due(self, before: str) -> bool:
         """Whether it must be written to get from ``before`` to ``wanted``."""
@@ -73,7 +73,7 @@ class Pin(Reading, Protocol):
         """Set it. StateError with the kernel's reason."""
 
     def verify(self, wanted: str, got: str) -> bool:
-        """Whether ``got`` is what ``wanted`` asks for."""
+        """Whether ``got`` satisfies ``wanted``."""
 
 
 Precondition = Pin | Check | Record

@@ -1,4 +1,4 @@
-"""What is only recorded: a precondition that is suppressed, and the settings of the low memory killer."""
+"""Preconditions that are only recorded: suppressed ones, and the settings of the low memory killer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LMKD: Final = re.compile(
 
 @dataclass(frozen=True)
 class RecordOnly:
-    """A `Record` of what else is set or checked; what cannot be read is recorded with the reason."""
+    """A `Record` of a pin or check; what cannot be read is recorded with the reason."""
 
     of: Reading
 
@@ -28,12 +28,12 @@ class RecordOnly:
 
     @property
     def name(self) -> str:
-        """That of what is recorded."""
+        """Its own."""
         return self.of.name
 
     @property
     def precondition(self) -> str | None:
-        """That of what is recorded."""
+        """Its own."""
         return self.of.precondition
 
     def read(self, device: Device) -> str:
@@ -46,10 +46,10 @@ class RecordOnly:
 
 @dataclass(frozen=True)
 class LmkdSettings:
-    """A `Record` of the low memory killer's settings: its thresholds decide what is killed.
+    """A `Record` of the low memory killer's settings, whose thresholds determine what is killed.
 
-    Properties: the README of system/memory/lmkd; experiments reach it as the namespace
-    lmkd_native of device_config, which newer releases mirror into properties.
+    Properties: the README of system/memory/lmkd. Experiments use the namespace lmkd_native of
+    device_config, which newer releases mirror into properties.
     """
 
     name = "lmkd"
@@ -59,14 +59,14 @@ class LmkdSettings:
     def read(self, device: Device) -> str:
         """``NAME=VALUE`` for each that is set, sorted."""
         answers = ask_all(device, {"all": "getprop", "experiments": "device_config list lmkd_native"})
-        found = [
+        settings = [
             f"{name}={value}" for name, value in _PROPERTY.findall(answers["all"].text) if _LMKD.match(name)
         ]
         if answers["experiments"].ok:
-            found += answers["experiments"].text.split()
-        return " ".join(sorted(found)) or "all as built in"
+            settings += answers["experiments"].text.split()
+        return " ".join(sorted(settings)) or "all as built in"
 
 
 def suppressed(items: Iterable[Precondition], names: Collection[str]) -> list[Precondition]:
-    """``items``, where those of the preconditions ``names`` are only recorded."""
+    """``items``, with those of the preconditions ``names`` only recorded."""
     return [RecordOnly(item) if item.precondition in names else item for item in items]

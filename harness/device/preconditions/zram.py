@@ -1,4 +1,4 @@
-"""zram as a controlled factor: one device, one size, one algorithm, used as swap and empty at the start.
+"""zram as a controlled factor: one device of a given size and algorithm, used as swap, empty at the start.
 
 Attributes: Documentation/admin-guide/blockdev/zram.rst of the kernel.
 """
@@ -6,17 +6,16 @@ Attributes: Documentation/admin-guide/blockdev/zram.rst of the kernel.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, StateError
+from foundation.errors import StateError
 from foundation.quoting import quote, quote_argv
-from harness.device.preconditions.pins import chosen, write_file
+from harness.device.preconditions.pins import run_command, selected_choice, write_file
 
-#: Swapping in all that is out may take long on a full device, seconds.
+#: To swap everything in takes long on a full device, seconds.
 SWAPOFF_DEADLINE_S: Final = 180.0
 
 _MIB: Final = 1024 * 1024
@@ -54,61 +53,31 @@ class ZramState:
 
     @staticmethod
     def parse(text: str) -> ZramState:
-        """Read what ``str`` wrote. ValueError for anything else."""
-        found = _STATE.fullmatch(text)
-        if found is None:
+        """Parse what `str` returns. ValueError for anything else."""
+        match = _STATE.fullmatch(text)
+        if match is None:
             raise ValueError(f"not a zram state: {text!r}")
-        return ZramState(int(found["disksize"]), found["algorithm"], found["swap"], found["backing"])
+        return ZramState(int(match["disksize"]), match["algorithm"], match["swap"], match["backing"])
 
 
 def parse_swaps(text: str) -> list[Swap]:
-    """Lines of /proc/swaps."""
+    """Parse /proc/swaps."""
     swaps = []
     for line in text.splitlines()[1:]:
         words = line.split()
         if len(words) >= 5:
-            # Only the path may hold blanks, and the kernel writes those as \040.
+            # Only the path may hold blanks, which the kernel writes as \040.
             swaps.append(Swap(words[0], int(words[-3]), int(words[-2]), int(words[-1])))
     return swaps
-
-
-@dataclass(frozen=True)
-class _Set:
-    attribute: str
-    value: str
-
-
-@dataclass(frozen=True)
-class _Run:
-    argv: list[str]
-    advice: str
-
-
-def _steps(now: ZramState, target: ZramState, node: str) -> Iterator[_Set | _Run]:
-    """From ``now`` to ``target``, empty."""
-    if now.swap != "off":
-        yield _Run(["swapoff", node], "what is swapped out does not fit into memory; close apps")
-    if now.disksize:
-        yield _Set("reset", "1")
-    yield _Set("comp_algorithm", target.algorithm)
-    if target.disksize == 0:
-        return
-    if target.backing != _NO_BACKING:
-        yield _Set("backing_dev", target.backing)
-    yield _Set("disksize", str(target.disksize))
-    yield _Run(["mkswap", node], "check that the device has mkswap")
-    if target.swap != "off":
-        priority = [] if target.swap == _AUTO else ["-p", target.swap]
-        yield _Run(["swapon", *priority, node], "check dmesg")
 
 
 @dataclass(frozen=True)
 class ZramPin:
     """A `Pin` that makes ``zramN`` an empty swap of ``size_mb`` MiB with ``algorithm``; needs root.
 
-    Setting it swaps everything in, resets the device and builds it again; what it was
-    before (size, algorithm, priority, backing device) is built again at the restore,
-    without its content. The kernel refuses the reset while something else has it open.
+    A write swaps everything in, resets the device and sets it up again. The restore sets up what
+    it was before (size, algorithm, priority, backing device), without its content. The kernel
+    refuses the reset while something else has it open.
     """
 
     size_mb: int
@@ -117,7 +86,7 @@ class ZramPin:
 
     precondition = "zram"
     survives_restart = False
-    advice = "find what else sets zram up (init, a vendor daemon), and see dmesg"
+    advice = "find what else sets up zram (init, a vendor daemon), and check dmesg"
 
     @property
     def name(self) -> str:
@@ -130,7 +99,7 @@ class ZramPin:
         return str(ZramState(self.size_mb * _MIB, self.algorithm, _AUTO))
 
     def due(self, before: str) -> bool:
-        """Always: a swap of the right shape may still hold pages of the block before."""
+        """Always: a swap of the right shape may still hold pages of the previous block."""
         return True
 
     def read(self, device: Device) -> str:
@@ -138,21 +107,28 @@ class ZramPin:
         return str(self._state(device))
 
     def verify(self, wanted: str, got: str) -> bool:
-        """Whether both are equal; the kernel rounds the size up to whole pages."""
-        asked, found = ZramState.parse(wanted), ZramState.parse(got)
-        whole = 0 <= found.disksize - asked.disksize < 64 * 1024
-        return whole and replace(asked, disksize=found.disksize) == found
+        """Whether both are equal; the kernel rounds the size up to full pages."""
+        asked, now = ZramState.parse(wanted), ZramState.parse(got)
+        rounded = 0 <= now.disksize - asked.disksize < 64 * 1024
+        return rounded and replace(asked, disksize=now.disksize) == now
 
     def write(self, device: Device, value: str) -> None:
-        """Build it again as ``value`` says, empty. StateError with the step that failed."""
-        target = ZramState.parse(value)
-        now = self._state(device)
-        for step in _steps(now, target, self._node(device)):
-            if isinstance(step, _Set):
-                path = f"/sys/block/{self.device_name}/{step.attribute}"
-                write_file(device, f"{self.device_name}: {step.attribute}", path, step.value)
-            else:
-                self._run(device, step.argv, step.advice)
+        """Set it up, empty, as the `ZramState` ``value``. StateError with the step that failed."""
+        now, target, node = self._state(device), ZramState.parse(value), self._node(device)
+        if now.swap != "off":
+            self._run(device, ["swapoff", node], "the swapped-out pages do not fit into memory: close apps")
+        if now.disksize:
+            self._set(device, "reset", "1")
+        self._set(device, "comp_algorithm", target.algorithm)
+        if target.disksize == 0:
+            return
+        if target.backing != _NO_BACKING:
+            self._set(device, "backing_dev", target.backing)
+        self._set(device, "disksize", str(target.disksize))
+        self._run(device, ["mkswap", node], "check that the device has mkswap")
+        if target.swap != "off":
+            priority = [] if target.swap == _AUTO else ["-p", target.swap]
+            self._run(device, ["swapon", *priority, node], "check dmesg")
 
     def _state(self, device: Device) -> ZramState:
         base = f"/sys/block/{self.device_name}"
@@ -167,48 +143,35 @@ class ZramPin:
         )
         for key in ("disksize", "comp_algorithm", "swaps"):
             if not answers[key].ok:
-                self._fail(
-                    device,
-                    f"{key} cannot be read: {answers[key].text}",
-                    "check that the kernel has zram and that the shell is root",
+                raise StateError(
+                    f"{self.device_name}: {key} cannot be read: {answers[key].text}",
+                    device=device.serial,
+                    next_step="check that the kernel has zram and that the shell is root",
                 )
-        swap = next(
-            (
-                s
-                for s in parse_swaps(answers["swaps"].text)
-                if s.path.rpartition("/")[2] == self.device_name
-            ),
-            None,
-        )
+        by_name = {swap.path.rpartition("/")[2]: swap for swap in parse_swaps(answers["swaps"].text)}
+        swap = by_name.get(self.device_name)
         return ZramState(
             disksize=int(answers["disksize"].text),
-            algorithm=chosen(answers["comp_algorithm"].text),
+            algorithm=selected_choice(answers["comp_algorithm"].text),
             swap="off" if swap is None else _AUTO if swap.priority < 0 else str(swap.priority),
             backing=answers["backing_dev"].value or _NO_BACKING,
         )
 
-    @property
-    def _nodes(self) -> tuple[str, str]:
-        return f"/dev/block/{self.device_name}", f"/dev/{self.device_name}"
-
     def _node(self, device: Device) -> str:
-        """Where the block device is: Android has it below /dev/block."""
-        for node in self._nodes:
+        """Path of the block device, which Android has below /dev/block."""
+        for node in (f"/dev/block/{self.device_name}", f"/dev/{self.device_name}"):
             if device.shell(["test", "-e", node], check=False).exit_status == 0:
                 return node
-        self._fail(device, "it has no block device in /dev/block or /dev", "check dmesg")
-        raise AssertionError
+        raise StateError(
+            f"{self.device_name}: it has no block device in /dev/block or /dev",
+            device=device.serial,
+            next_step="check dmesg",
+        )
+
+    def _set(self, device: Device, attribute: str, value: str) -> None:
+        path = f"/sys/block/{self.device_name}/{attribute}"
+        write_file(device, f"{self.device_name}: {attribute}", path, value)
 
     def _run(self, device: Device, argv: list[str], advice: str) -> None:
-        try:
-            device.shell(argv, deadline_s=SWAPOFF_DEADLINE_S)
-        except CommandFailed as error:
-            said = (error.stderr or error.stdout).strip() or f"exit status {error.exit_status}"
-            raise StateError(
-                f"{self.device_name}: '{quote_argv(argv)}' failed: {said}",
-                device=device.serial,
-                next_step=advice,
-            ) from error
-
-    def _fail(self, device: Device, what: str, advice: str) -> None:
-        raise StateError(f"{self.device_name}: {what}", device=device.serial, next_step=advice)
+        command = quote_argv(argv)
+        run_command(device, self.device_name, command, deadline_s=SWAPOFF_DEADLINE_S, advice=advice)

@@ -33,7 +33,7 @@ class Boot(PhoneKind):
     @cached_property
     def _kernel(self) -> RamKernel:
         image, found = load_boot_image(self.image)
-        return RamKernel(image, found.stated(self.release))
+        return RamKernel(image, found.with_release(self.release))
 
     def kernel(self) -> Kernel:
         return self._kernel
@@ -61,7 +61,7 @@ class Flash(PhoneKind):
 
     @cached_property
     def _kernel(self) -> SlotKernel:
-        return SlotKernel(load_image_set(self.images).stated(self.release), self.slot)
+        return SlotKernel(load_image_set(self.images).with_release(self.release), self.slot)
 
     def kernel(self) -> Kernel:
         return self._kernel

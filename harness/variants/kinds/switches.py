@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from foundation.errors import UsageError
-from harness.device.preconditions import FilePin, sysctl, sysfs
+from harness.device.preconditions.pins import FilePin, sysctl, sysfs
 from harness.variants.kind import Bindings
 from harness.variants.on_phone import PhoneKind
 

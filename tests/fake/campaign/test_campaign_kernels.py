@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from harness.device.adb.adb_server import AdbServer
-from harness.device.fastboot import unfinished
+from harness.device.fastboot import pending_restore
 from tests.fake.campaign.unshown import unshown
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.stand_ins.bootloader.measuring import MeasuredPhone
@@ -100,7 +100,7 @@ def desk(adb: AdbServer, tmp_path: Path) -> Iterator[Desk]:
         phone.android.properties["ro.serialno"] = phone.bootloader.serial
         made = Desk(adb, phone, tmp_path)
         yield made
-        unfinished.clear(phone.bootloader.serial)
+        pending_restore.clear(phone.bootloader.serial)
         adb.disconnect(made.serial)
 
 
@@ -128,7 +128,7 @@ def test_two_kernels_from_memory(desk: Desk) -> None:
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
     assert phone.bootloader.storage.writes == []
     assert phone.android.files.read("/proc/sys/vm/swappiness").strip() == b"60"
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_a_kernel_that_does_not_boot_is_a_result_and_the_rest_is_measured(desk: Desk) -> None:
@@ -141,7 +141,10 @@ def test_a_kernel_that_does_not_boot_is_a_result_and_the_rest_is_measured(desk: 
     assert blocks["one"]["outcome"] == "valid"
     assert blocks["broken"]["outcome"] == "kernel_failure"
     assert blocks["broken"]["failure"].startswith("BootFailed: ")
-    assert "'broken' was started from memory, but it is back on the kernel" in blocks["broken"]["failure"]
+    assert (
+        "'broken' was booted from memory, but it is back on its original kernel"
+        in blocks["broken"]["failure"]
+    )
     (log,) = desk.results.glob("blocks/*broken*/kernel.log")
     assert PANIC in log.read_text()
     assert f"boot {desk.folder}/broken.img" in log.read_text()
@@ -169,4 +172,4 @@ def test_ctrl_c_puts_a_flashed_phone_back(desk: Desk) -> None:
     assert run.returncode == 2, output
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
     assert phone.bootloader.storage.content == before
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.device.adb.adb_server import AdbServer
-from harness.device.preconditions import left_behind
+from harness.device.preconditions.pinned import left_behind
 from tests.fake.campaign.unshown import in_both, unshown
 from tests.fake.suite_programs import SuitePrograms
 from tests.stand_ins.device.android import SAMSUNG, AndroidPhone, android_phone

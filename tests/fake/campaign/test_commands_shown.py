@@ -48,7 +48,7 @@ def test_a_command_is_shown_as_sent_with_time_and_status(host_device: AdbDevice,
         rf"{serial} push to '/data/local/tmp/a file'{timed}5 bytes\)",
         rf"{serial} sleep 600 &{timed}runs as pid \d+\)",
         rf"{serial} kill -TERM .*{timed}exit 0\)",
-        rf"{serial} end of sleep 600{timed}exit \d+ after \d+\.\d+ s\)",
+        rf"{serial} stop sleep 600{timed}exit \d+ after \d+\.\d+ s\)",
     ]
     assert len(shown) == len(wanted), shown
     for line, pattern in zip(shown, wanted, strict=True):

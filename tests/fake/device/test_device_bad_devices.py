@@ -32,7 +32,7 @@ def _said(server: AdbServer, serial: str | None) -> str:
 def test_none(server: AdbServer) -> None:
     assert _said(server, None) == (
         f"the adb server on port {server.port} sees no device"
-        " -> plug it in with USB debugging on, or give the port of the adb server that holds it"
+        " -> plug it in with USB debugging on, or give the port of the adb server that has it"
     )
     assert "sees no device 1234 ->" in _said(server, "1234")
 
@@ -119,7 +119,7 @@ def test_not_known_to_this_server(server: AdbServer) -> None:
 def test_disconnect_at_every_stage_of_a_command(device: AdbDevice, fake: FakeDevice, stage: str) -> None:
     fake.faults.drop_service = "echo hello"
     fake.faults.drop_at = stage  # type: ignore[assignment]  # a Stage
-    with pytest.raises(DeviceLost, match="the connection went away during 'echo hello'") as caught:
+    with pytest.raises(DeviceLost, match="the connection was lost during 'echo hello'") as caught:
         device.shell(["echo", "hello"])
     assert caught.value.transient
     assert device.reconnect(deadline_s=30)

@@ -1,4 +1,4 @@
-"""Files to and from the device: whole, verified, or an error that says what is wrong."""
+"""Files to and from the device: complete and verified, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_truncated_pull_is_an_error_and_leaves_nothing(
 ) -> None:
     fake.files.put(_REMOTE, b"x" * 100_000)
     fake.faults.truncate_pull_to = 70_000
-    with pytest.raises(DeviceError, match=r"70000 bytes of .* came over, the device has 100000 -> pull"):
+    with pytest.raises(
+        DeviceError, match=r"70000 bytes of .* were pulled, but the device has 100000 -> pull"
+    ):
         device.pull(_REMOTE, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
@@ -81,7 +83,7 @@ def test_former_file_survives_a_failed_pull(device: AdbDevice, fake: FakeDevice,
 def test_connection_lost_in_a_pull(device: AdbDevice, fake: FakeDevice, tmp_path: Path) -> None:
     fake.files.put(_REMOTE, b"x" * 500_000)
     fake.faults.drop_in_pull_after = 200_000
-    with pytest.raises(DeviceLost, match="pulling"):
+    with pytest.raises(DeviceLost, match="the pull of"):
         device.pull(_REMOTE, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
     assert device.reconnect(deadline_s=20)
@@ -91,7 +93,7 @@ def test_connection_lost_in_a_pull(device: AdbDevice, fake: FakeDevice, tmp_path
 
 def test_connection_lost_in_a_push(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.drop_in_push_after = 200_000
-    with pytest.raises(DeviceLost, match="pushing"):
+    with pytest.raises(DeviceLost, match="the push to"):
         device.push_bytes(b"x" * 2_000_000, _REMOTE)
     assert not fake.files.exists(_REMOTE)
     assert device.reconnect(deadline_s=20)
@@ -101,7 +103,7 @@ def test_connection_lost_in_a_push(device: AdbDevice, fake: FakeDevice) -> None:
 
 def test_push_that_lost_bytes_on_the_device(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.lose_in_push = 10
-    with pytest.raises(DeviceError, match=r"5000 bytes were pushed to .*, found there: 10 bytes"):
+    with pytest.raises(DeviceError, match=r"5000 bytes were pushed to .*, which holds 10 bytes"):
         device.push_bytes(b"x" * 5000, _REMOTE)
 
 
@@ -110,7 +112,7 @@ def test_wrong_hash(device: AdbDevice, fake: FakeDevice, tmp_path: Path) -> None
     fake.faults.read_back[_REMOTE] = b"wrong"
     local = tmp_path / "local"
     local.write_bytes(b"right")
-    with pytest.raises(DeviceError, match="another SHA-256"):
+    with pytest.raises(DeviceError, match="different SHA-256"):
         device.push(local, _REMOTE, sha256=True)
 
 

@@ -77,7 +77,7 @@ def test_a_refused_variant_leaves_the_one_before(
     image = tmp_path / "boot.img"
     image.write_bytes(boot_image(FakeKernel("6.6.30-one")))
     boot_into(lane, _OFF)
-    with pytest.raises(UsageError, match="opened for none"):
+    with pytest.raises(UsageError, match="opened without kernels"):
         boot_into(lane, phone_variant(f"booted=boot:image={image}"))
     assert _value(phone) == "0"
 
@@ -102,7 +102,7 @@ def test_crash_is_a_restart_that_nobody_asked_for(lane: PhoneLane, phone: FakeDe
     phone.restart(down_s=0.3)
     log = lane.crash_log()
     assert log is not None
-    assert "restarted by itself; reason: kernel_panic,sysrq" in log
+    assert "rebooted by itself; reason: kernel_panic,sysrq" in log
     assert "Kernel panic - not syncing" in log
 
 

@@ -1,4 +1,4 @@
-"""Processes that run beside the host, and that are really gone after stop."""
+"""Processes that run in the background, and that are gone after stop."""
 
 from __future__ import annotations
 
@@ -102,11 +102,11 @@ def test_output_that_a_child_holds_is_reported(device: AdbDevice, fake: FakeDevi
     process = device.spawn(["stuck"])
     fake.faults.exit_status["kill"] = 0
     fake.programs["kill"] = lambda call: 0
-    with pytest.raises(CommandTimeout, match="does not end, not even by SIGKILL"):
+    with pytest.raises(CommandTimeout, match="survived SIGKILL"):
         process.stop(deadline_s=1)
 
 
-def test_a_lost_device_is_told_by_poll_and_stop(device: AdbDevice, fake: FakeDevice) -> None:
+def test_poll_and_stop_report_a_lost_device(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.hang.add("poller")
     process = device.spawn(["poller"])
     fake.vanish()
@@ -132,5 +132,5 @@ def test_start_that_is_lost(device: AdbDevice, fake: FakeDevice) -> None:
 
 def test_greeting_instead_of_a_pid(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.greeting = b"Welcome!\n"
-    with pytest.raises(DeviceError, match="did not say its pid"):
+    with pytest.raises(DeviceError, match="instead of its pid"):
         device.spawn(["poller"])

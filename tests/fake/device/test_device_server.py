@@ -1,4 +1,4 @@
-"""The adb server: our own, beside others, and somebody else's."""
+"""The adb server: the suite's own, next to others, and one that already runs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_server_of_somebody_else_is_never_ended(fake: FakeDevice) -> None:
         theirs.wait()
 
 
-def test_attach_where_nothing_listens_says_so() -> None:
+def test_attach_where_nothing_listens() -> None:
     port = _free_port()
     with pytest.raises(LabError, match=f"no adb server answers on port {port} -> run 'adb start-server'"):
         AdbServer.attach(port)
@@ -134,7 +134,7 @@ def test_stop_may_be_called_twice_and_nothing_is_started_instead(
     assert not _listens(default)
 
 
-def test_a_server_that_cannot_start_tells_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_reports_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "adb"
     broken.write_text("#!/bin/sh\necho no such luck >&2\nexit 1\n")
     broken.chmod(0o755)

@@ -84,7 +84,7 @@ def test_late_command_is_ended_on_the_device(host_device: AdbDevice, tmp_path: P
     assert wait_until(lambda: not _runs(pid), Deadline(10))
 
 
-def test_late_command_that_cannot_be_ended_says_so(device: AdbDevice, fake: FakeDevice) -> None:
+def test_late_command_that_cannot_be_killed_is_reported(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.hang |= {"am", "kill"}
     with pytest.raises(CommandTimeout, match="it may still run on the device"):
         device.shell(["am", "start"], deadline_s=0.3)
@@ -133,19 +133,19 @@ def test_many_streams_at_once(host_device: AdbDevice) -> None:
 
 def test_login_text_before_the_command_is_an_error_not_output(device: AdbDevice, fake: FakeDevice) -> None:
     fake.faults.greeting = b"Welcome!\n"
-    with pytest.raises(DeviceError, match="did not say its pid but b'Welcome!'"):
+    with pytest.raises(DeviceError, match="printed b'Welcome!' instead of its pid"):
         device.shell(["true"])
 
 
 def test_device_without_shell_v2_is_refused(adb: AdbServer) -> None:
     with FakeDevice(features=("cmd",)) as old:
         device = AdbDevice(adb, adb.connect(old.serial))
-        with pytest.raises(LabError, match="no shell v2: exit statuses would be lost -> use Android 7"):
+        with pytest.raises(LabError, match="no shell v2, so exit statuses would be lost -> use Android 7"):
             device.shell(["true"])
         adb.disconnect(old.serial)
 
 
-def test_root_is_what_id_says(adb: AdbServer) -> None:
+def test_root_follows_id(adb: AdbServer) -> None:
     with FakeDevice(root=False) as plain:
         serial = adb.connect(plain.serial)
         assert not AdbDevice(adb, serial).is_root

@@ -1,1 +1,1 @@
-"""Kernels on a phone: started from memory or a slot, proved, rolled back, put back; and what fails."""
+"""Kernels on a phone: booted from memory or a slot, proved, rolled back, undone; and failures."""

@@ -23,7 +23,7 @@ FOUND = phone_variant("found=as-is")
 
 
 class Bench:
-    """A phone, images beside it, and lanes on it."""
+    """A phone, images for it, and lanes on it."""
 
     def __init__(self, adb: AdbServer, phone: FlashablePhone, folder: Path) -> None:
         self.adb, self.phone, self.folder = adb, phone, folder

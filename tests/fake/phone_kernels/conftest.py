@@ -11,7 +11,7 @@ from foundation.errors import (
     SuiteError,
 )
 from harness.device.adb.adb_server import AdbServer
-from harness.device.fastboot import phone_kernels, whereabouts
+from harness.device.fastboot import boot_locator, phone_kernels
 from tests.fake.phone_kernels.bench import Bench
 from tests.stand_ins.bootloader.phone import FlashablePhone
 
@@ -19,8 +19,8 @@ from tests.stand_ins.bootloader.phone import FlashablePhone
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines of a test."""
-    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 3.0)
-    monkeypatch.setattr(whereabouts, "TAKEN_BACK_S", 0.3)
+    monkeypatch.setattr(boot_locator, "SHOW_UP_S", 3.0)
+    monkeypatch.setattr(boot_locator, "TAKEN_BACK_S", 0.3)
     monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 3.0)
 
 

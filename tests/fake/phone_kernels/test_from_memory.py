@@ -13,7 +13,7 @@ from foundation.errors import (
     UsageError,
     WrongKernel,
 )
-from harness.device.fastboot import phone_kernels, unfinished, whereabouts
+from harness.device.fastboot import boot_locator, pending_restore, phone_kernels
 from harness.device.identity import prove, read_identity
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, Fate
@@ -38,7 +38,7 @@ def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: Flashabl
     lane.close()
     assert phone.kernel == OWN
     assert bench.writes == []
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: FlashablePhone) -> None:
@@ -66,9 +66,9 @@ def test_without_a_build_id_to_read_release_and_version_prove(bench: Bench, phon
 @pytest.mark.parametrize(
     ("fate", "words"),
     [
-        ("panics", "it is back on the kernel that it was found with"),
+        ("panics", "it is back on its original kernel"),
         ("to-bootloader", "it is back in its bootloader"),
-        ("no-android", "its kernel came up, and Android did not start within 1.5 s"),
+        ("no-android", "its kernel came up, but Android did not start within 1.5 s"),
     ],
 )
 def test_a_kernel_that_does_not_come_up_is_a_result(
@@ -76,14 +76,14 @@ def test_a_kernel_that_does_not_come_up_is_a_result(
 ) -> None:
     variant = bench.ram("broken", FakeKernel("6.6.30-broken", fate=fate))
     lane = bench.open(FOUND, variant, boot_s=1.5)
-    with pytest.raises(BootFailed, match=f"'broken' was started from memory, but {words}") as caught:
+    with pytest.raises(BootFailed, match=f"'broken' was booted from memory, but {words}") as caught:
         boot_into(lane, variant)
     assert phone.kernel == OWN, "it is rolled back"
     log = caught.value.log
     assert f"fastboot -s {phone.bootloader.address} boot {bench.folder}/broken.img" in log
     if fate == "panics":
         assert PANIC in log
-        assert "reason of the restart: kernel_panic" in log
+        assert "reason of the reboot: kernel_panic" in log
         assert phone.android.boots == 2, "one restart more, and its words would be gone"
     if fate == "no-android":
         assert log.count("Linux version 6.6.30-broken") == 2, "while it ran, and what it left"
@@ -106,7 +106,7 @@ def test_a_kernel_whose_log_may_not_be_read_is_rolled_back_all_the_same(
 def test_a_kernel_that_hangs_takes_the_phone_with_it(
     bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    monkeypatch.setattr(boot_locator, "SHOW_UP_S", 0.5)
     variant = bench.ram("hung", FakeKernel("6.6.30-hung", fate="hangs"))
     lane = bench.open(FOUND, variant, boot_s=1.0)
     with pytest.raises(BootFailed, match=r"it did not come up within 1 s") as caught:
@@ -114,15 +114,15 @@ def test_a_kernel_that_hangs_takes_the_phone_with_it(
     assert "not rolled back" in caught.value.log
     with pytest.raises(LabError, match=r"neither on adb nor in its bootloader.*power key"):
         boot_into(lane, FOUND)
-    with pytest.raises(StateError, match=r"could not be put back.*run: fastboot -s .* reboot"):
+    with pytest.raises(StateError, match=r"could not be restored.*run: fastboot -s .* reboot"):
         lane.close()
-    # A person restarts it; the record that something is owed is still there.
-    assert unfinished.load(phone.bootloader.serial) is not None
+    # A person restarts it; the record that something is pending is still there.
+    assert pending_restore.load(phone.bootloader.serial) is not None
     phone.android.on_reboot("")
     lane = bench.open(FOUND, variant)
     assert bench.proved(lane, FOUND) == OWN.release
     lane.close()
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_a_crash_in_a_block_is_seen_and_the_next_boot_works(bench: Bench, phone: FlashablePhone) -> None:
@@ -140,7 +140,7 @@ def test_an_image_that_the_bootloader_cannot_download(bench: Bench, phone: Flash
     phone.bootloader.max_download = 4096
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
-    with pytest.raises(UsageError, match=r"bytes, its bootloader downloads 4096"):
+    with pytest.raises(UsageError, match=r"bytes, its bootloader downloads at most 4096"):
         boot_into(lane, variant)
     lane.close()
     assert phone.kernel == OWN
@@ -161,7 +161,7 @@ def test_a_link_that_breaks_can_be_tried_again(bench: Bench, phone: FlashablePho
     phone.bootloader.faults.drop_in_download_after = 100
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
-    with pytest.raises(DeviceLost, match="hung up"):
+    with pytest.raises(DeviceLost, match="disconnected"):
         boot_into(lane, variant)
     assert bench.proved(lane, variant) == ONE.release
 
@@ -170,7 +170,7 @@ def test_a_bootloader_that_does_not_appear(
     bench: Bench, phone: FlashablePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phone_kernels, "BOOTLOADER_S", 0.5)
-    monkeypatch.setattr(whereabouts, "SHOW_UP_S", 0.5)
+    monkeypatch.setattr(boot_locator, "SHOW_UP_S", 0.5)
     phone.bootloader.faults.appears = False
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
@@ -185,7 +185,7 @@ def test_another_phones_bootloader(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.ram("one", ONE)
     lane = bench.open(FOUND, variant)
     phone.bootloader.serial = "OTHER"
-    with pytest.raises(LabError, match="says serial number OTHER, the phone on adb is FAKE0001"):
+    with pytest.raises(LabError, match="reports serial number OTHER, but the phone on adb is FAKE0001"):
         boot_into(lane, variant)
     phone.bootloader.serial = "FAKE0001"
 

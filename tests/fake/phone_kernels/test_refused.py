@@ -37,7 +37,7 @@ def test_what_the_lab_does_not_allow(bench: Bench, phone: FlashablePhone, missin
 
 
 def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None:
-    with pytest.raises(UsageError, match="give --allow-flash"):
+    with pytest.raises(UsageError, match="needs --allow-flash"):
         open_phone(
             "phone-0",
             serial=bench.serial,
@@ -49,7 +49,7 @@ def test_nothing_without_the_option(bench: Bench, phone: FlashablePhone) -> None
 
 def test_a_kernel_that_the_lane_was_not_opened_for(bench: Bench) -> None:
     lane = bench.open(FOUND)
-    with pytest.raises(UsageError, match="this lane was opened for none"):
+    with pytest.raises(UsageError, match="this lane was opened without kernels"):
         boot_into(lane, bench.ram("one", ONE))
 
 
@@ -77,9 +77,9 @@ def test_what_a_killed_run_left_is_restored_by_command(
     before = dict(phone.bootloader.storage.content)
     boot_into(bench.open(FOUND, variant, known_good=bench.good("boot")), variant)
     bench.lanes.clear()
-    with pytest.raises(LabError, match=r"killed has left another kernel on it.*restore --allow-flash"):
+    with pytest.raises(LabError, match=r"killed run left another kernel on it.*restore --allow-flash"):
         bench.open(FOUND)
-    with pytest.raises(UsageError, match=r"has left this phone to be rolled back to .*/good, not to slot"):
+    with pytest.raises(UsageError, match=r"has to roll this phone back to .*/good, not to slot"):
         bench.open(FOUND, variant, known_good="slot")
     lab = tmp_path / "lab.toml"
     lab.write_text(
@@ -91,7 +91,7 @@ def test_what_a_killed_run_left_is_restored_by_command(
     assert main([*words, "--dry-run"]) == 0
     assert f"fastboot -s {phone.bootloader.address} set_active a" in capsys.readouterr().out
     assert main(words) == 2
-    assert "give --allow-flash" in capsys.readouterr().err
+    assert "needs --allow-flash" in capsys.readouterr().err
     assert phone.kernel == ONE
     assert main([*words, "--allow-flash"]) == 0
     assert f"kernel: {OWN.release}" in capsys.readouterr().out
@@ -108,11 +108,13 @@ def test_two_runs_on_one_phone(bench: Bench, phone: FlashablePhone) -> None:
     record = state_dir("phones") / "FAKE0001.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps(content | {"owner": list(process_of(os.getppid()))}))
-    with pytest.raises(LabError, match=rf"process {os.getppid()} of this machine gives phone FAKE0001"):
+    with pytest.raises(
+        LabError, match=rf"process {os.getppid()} of this machine boots kernels on phone FAKE0001"
+    ):
         bench.open(FOUND, variant)
 
 
 def test_a_record_that_is_damaged_stops_everything(bench: Bench) -> None:
     (state_dir("phones") / "FAKE0001.json").write_text(json.dumps({"slot": "a"}))
-    with pytest.raises(HostError, match=r"says how phone FAKE0001 was found, cannot be read"):
+    with pytest.raises(HostError, match=r"the record of phone FAKE0001's original state, cannot be read"):
         bench.open(FOUND, bench.ram("one", ONE))

@@ -15,7 +15,7 @@ from foundation.errors import (
     UsageError,
 )
 from harness.device.adb.adb_server import AdbServer
-from harness.device.fastboot import unfinished
+from harness.device.fastboot import pending_restore
 from tests.fake.phone_kernels.bench import FOUND, ONE, TWO, Bench
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image, dtbo_image, vbmeta_image
 from tests.stand_ins.bootloader.phone import OWN, PANIC, FlashablePhone
@@ -36,7 +36,7 @@ def test_the_inactive_slot_and_back(bench: Bench, phone: FlashablePhone) -> None
     lane.close()
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
     assert phone.bootloader.storage.content == before
-    assert unfinished.load(phone.bootloader.serial) is None
+    assert pending_restore.load(phone.bootloader.serial) is None
 
 
 def test_two_sets_in_one_slot_do_not_mix(bench: Bench, phone: FlashablePhone) -> None:
@@ -125,12 +125,12 @@ def test_a_bootloader_that_starts_the_wrong_slot(bench: Bench, phone: FlashableP
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ("product", UsageError, "is for product otherphone, the phone says fakephone"),
+        ("product", UsageError, "is for product otherphone, but the phone reports fakephone"),
         ("size", UsageError, r"boot.img has \d+ bytes, partition boot_b holds 4096"),
         ("partition", UsageError, "it has no partition init_boot_b"),
-        ("slotless", UsageError, "partition boot is there once, not once a slot"),
+        ("slotless", UsageError, "partition boot exists once, not once per slot"),
         ("locked", LabError, "bootloader is locked"),
-        ("unbootable", LabError, "slot a, to which it is rolled back, is marked unbootable"),
+        ("unbootable", LabError, "slot a, the one to roll back to, is marked unbootable"),
     ],
 )
 def test_refused_before_anything_is_written(
@@ -167,7 +167,9 @@ def test_a_bootloader_of_another_version(bench: Bench) -> None:
     info = Path(variant.options["set"]) / "android-info.txt"
     info.write_text("require board=fakephone|fakephone2\nrequire version-bootloader=fake-1.3\n")
     lane = bench.open(FOUND, variant, known_good="slot")
-    with pytest.raises(UsageError, match=r"is for version-bootloader fake-1.3, the phone says fake-1.2"):
+    with pytest.raises(
+        UsageError, match=r"is for version-bootloader fake-1.3, but the phone reports fake-1.2"
+    ):
         boot_into(lane, variant)
     assert bench.writes == []
 
@@ -190,13 +192,13 @@ def test_a_slot_that_cannot_be_chosen(bench: Bench, phone: FlashablePhone) -> No
     variant = bench.flash("one", ONE)
     lane = bench.open(FOUND, variant, known_good="slot")
     phone.bootloader.faults.forgets_set_active = True
-    with pytest.raises(SuiteError, match="slot b was set active, and current-slot is a"):
+    with pytest.raises(SuiteError, match="slot b was set active, but current-slot is a"):
         boot_into(lane, variant)
     lane.close()
     assert (phone.kernel, phone.running_slot) == (OWN, "a")
 
 
-def test_a_phone_that_cannot_be_put_back_says_what_to_run(bench: Bench, phone: FlashablePhone) -> None:
+def test_a_phone_that_cannot_be_restored_gets_the_commands(bench: Bench, phone: FlashablePhone) -> None:
     variant = bench.flash("one", ONE, slot="active")
     lane = bench.open(FOUND, variant, known_good=bench.good("boot"))
     boot_into(lane, variant)
@@ -206,9 +208,9 @@ def test_a_phone_that_cannot_be_put_back_says_what_to_run(bench: Bench, phone: F
     assert "worn out" in caught.value.what
     advice = str(caught.value.next_step)
     assert f"fastboot -s {phone.bootloader.address} flash boot_a {bench.folder}/good/boot.img" in advice
-    owed = unfinished.load(phone.bootloader.serial)
-    assert owed is not None
-    assert list(owed.written) == ["boot_a"]
+    pending = pending_restore.load(phone.bootloader.serial)
+    assert pending is not None
+    assert list(pending.written) == ["boot_a"]
 
 
 def test_the_known_good_set_must_be_what_is_on_the_phone(bench: Bench, phone: FlashablePhone) -> None:
@@ -218,12 +220,12 @@ def test_the_known_good_set_must_be_what_is_on_the_phone(bench: Bench, phone: Fl
         bench.open(FOUND, variant, known_good=wrong)
     phone.android.root = False
     lane = bench.open(FOUND, variant, known_good=wrong)
-    assert "only be read as root" in lane.describe()["known_good_proved"]
+    assert "only root can read" in lane.describe()["known_good_proved"]
     active = bench.flash("one", ONE, slot="active")
     with pytest.raises(UsageError, match=r"holds the kernel 6.6.30-two.*the phone runs 6.6.30-android15"):
         bench.open(FOUND, active, known_good=wrong)
     lane = bench.open(FOUND, active, known_good=bench.good("boot"))
-    assert lane.describe()["known_good_proved"] == "the running kernel is that of the set"
+    assert lane.describe()["known_good_proved"] == "the running kernel is the set's"
 
 
 def test_a_phone_without_slots(adb: AdbServer, tmp_path: Path) -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.preconditions import (
-    EmptySwap,
-    PinnedState,
-    Precondition,
-    ZramPin,
-    mglru,
-    page_cluster,
-    swappiness,
-    thp_never,
-)
+from harness.device.preconditions.checks import EmptySwap
+from harness.device.preconditions.memory_pins import mglru, page_cluster, swappiness, thp_never
+from harness.device.preconditions.pinned import PinnedState
+from harness.device.preconditions.protocol import Precondition
+from harness.device.preconditions.zram import ZramPin
 from tests.stand_ins.device import FakeDevice
 
 SWAPPINESS = "/proc/sys/vm/swappiness"

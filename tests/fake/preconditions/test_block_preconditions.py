@@ -1,4 +1,4 @@
-"""What a phone is held at while it is measured: set, read back, told all at once, put back."""
+"""The settings of a phone while it is measured: set, read back, reported all at once, restored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from foundation.errors import StateError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
-from harness.device.preconditions import PRECONDITIONS, PinnedState, left_behind, undo_left
 from harness.device.preconditions.block_preconditions import PhonePreconditions
+from harness.device.preconditions.names import PRECONDITIONS
+from harness.device.preconditions.pinned import PinnedState, left_behind, undo_left
 from tests.stand_ins.device.android import GOOGLE, SAMSUNG, android_phone
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
@@ -110,7 +111,7 @@ def test_a_killed_run_and_a_restart_leave_settings_that_the_next_one_undoes(
     lines = undo_left(phone_device)
     assert snapshot(controls) == before
     assert "airplane mode: disabled" in lines
-    assert "cpufreq policy0: gone with a restart" in lines
+    assert "cpufreq policy0: reset by a reboot" in lines
     assert left_behind(phone_device.serial) == []
 
 
@@ -123,7 +124,7 @@ def test_the_cable_is_pulled_while_it_is_put_back(controls: Controls, phone_devi
     assert snapshot(controls) == before
 
 
-def test_all_that_is_unmet_is_told_at_once(controls: Controls, phone_device: AdbDevice) -> None:
+def test_everything_unmet_is_reported_at_once(controls: Controls, phone_device: AdbDevice) -> None:
     state = controls.phone.state
     state.battery_percent = 12
     controls.phone.zram.opened_by_other = True
@@ -191,8 +192,8 @@ def test_a_hot_phone_is_waited_for(controls: Controls, phone_device: AdbDevice) 
         conditions.establish(held)
         conditions.before()
     assert said == [
-        "waiting: thermal status is 2, the limit is 0; the battery has 40.2 degrees, the limit is 38",
-        "waiting: thermal status is 1, the limit is 0; the battery has 38.2 degrees, the limit is 38",
+        "waiting: thermal status is 2, the limit is 0; the battery is at 40.2 °C, the limit is 38",
+        "waiting: thermal status is 1, the limit is 0; the battery is at 38.2 °C, the limit is 38",
     ]
 
 
@@ -249,7 +250,7 @@ def test_charging_is_stopped_where_the_phone_has_a_switch(
 
 
 def test_every_pin_has_a_name_to_suppress_it_by(controls: Controls, phone_device: AdbDevice) -> None:
-    """With all names given nothing is written at all."""
+    """With all names suppressed nothing is written."""
     controls.phone.commands.clear()
     with PinnedState(phone_device) as held:
         PhonePreconditions(phone_device, profile(FIXED), list(PRECONDITIONS)).establish(held)

@@ -8,8 +8,8 @@ import pytest
 
 from foundation.errors import StateError
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.preconditions import ABSENT
 from harness.device.preconditions.command_pins import CommandPin, SettingPin
+from harness.device.preconditions.pins import ABSENT
 from tests.stand_ins.device.android.controls import Controls
 
 KEY = SettingPin("screen", "system", "suite_test_key", "0")
@@ -48,9 +48,11 @@ def test_a_state_is_set_by_the_command_of_its_value(new_phone: Controls, new_dev
         IDLE.write(new_device, "both")
 
 
-def test_a_state_that_the_command_does_not_tell(new_phone: Controls, new_device: AdbDevice) -> None:
+def test_a_state_that_the_command_does_not_report(new_phone: Controls, new_device: AdbDevice) -> None:
     pin = replace(IDLE, pattern="^(never printed)$")
-    with pytest.raises(StateError, match="device idle cannot be told: 'dumpsys deviceidle enabled' said 1"):
+    with pytest.raises(
+        StateError, match="device idle cannot be read: 'dumpsys deviceidle enabled' printed"
+    ):
         pin.read(new_device)
     assert replace(IDLE, values={"1": "on"}).read(new_device) == "on"
     assert replace(IDLE, otherwise="off").read(new_device) == "off"

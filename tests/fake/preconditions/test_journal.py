@@ -21,16 +21,11 @@ from foundation.state import state_dir, state_root
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.lane_phone import open_phone
-from harness.device.preconditions import (
-    Pin,
-    PinnedState,
-    ZramPin,
-    left_behind,
-    page_cluster,
-    swappiness,
-    undo_left,
-)
 from harness.device.preconditions.journal import Journal, process_of
+from harness.device.preconditions.memory_pins import page_cluster, swappiness
+from harness.device.preconditions.pinned import PinnedState, left_behind, undo_left
+from harness.device.preconditions.protocol import Pin
+from harness.device.preconditions.zram import ZramPin
 from tests.stand_ins.device import FakeDevice
 from tests.variants import boot_into, phone_variant
 
@@ -43,7 +38,9 @@ _KILLED = """
 import os, signal, sys
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
-from harness.device.preconditions import PinnedState, ZramPin, page_cluster, swappiness
+from harness.device.preconditions.memory_pins import page_cluster, swappiness
+from harness.device.preconditions.pinned import PinnedState
+from harness.device.preconditions.zram import ZramPin
 device = AdbDevice(AdbServer.attach(int(sys.argv[1])), sys.argv[2])
 with PinnedState(device) as state:
     state.apply([swappiness(100), page_cluster(0), ZramPin(64, "zstd")])
@@ -134,7 +131,7 @@ def test_a_restart_needs_no_undoing(adb: AdbServer, phone: FakeDevice, device: A
     assert device.reconnect(deadline_s=20)
     phone.files.write(_SWAPPINESS, b"77")
     assert undo_left(device) == [
-        f"{name}: gone with a restart" for name in ("vm.swappiness", "vm.page-cluster", "zram0")
+        f"{name}: reset by a reboot" for name in ("vm.swappiness", "vm.page-cluster", "zram0")
     ]
     assert values(phone)[0] == "77"
     assert left_behind(device.serial) == []
@@ -175,7 +172,7 @@ def test_a_run_that_still_holds_the_phone(adb: AdbServer, phone: FakeDevice, dev
     ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == b"holding\n"
-        with pytest.raises(LabError, match=f"process {run.pid} of this machine holds it"):
+        with pytest.raises(LabError, match=f"process {run.pid} of this machine uses it"):
             undo_left(device)
         assert values(phone)[0] == "100"
         run.communicate(timeout=60)
@@ -184,7 +181,7 @@ def test_a_run_that_still_holds_the_phone(adb: AdbServer, phone: FakeDevice, dev
 
 
 def test_noted_before_it_is_written(phone: FakeDevice, device: AdbDevice) -> None:
-    """And a write that never came is no harm: it is as it was."""
+    """And a write that never happened does no harm: the setting is unchanged."""
     boot_id = device.read_text("/proc/sys/kernel/random/boot_id").strip()
     Journal(device.serial).add(swappiness(100), "60", boot_id)
     assert undo_left(device) == ["vm.swappiness: 60"]
@@ -198,7 +195,7 @@ def test_nothing_is_changed_that_cannot_be_noted(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(HostError, match="cannot be noted: No space left"), PinnedState(device) as state:
+    with pytest.raises(HostError, match="cannot be recorded: No space left"), PinnedState(device) as state:
         state.apply([swappiness(100)])
     assert values(phone) == BEFORE
 
@@ -214,10 +211,10 @@ def test_nothing_is_left_of_a_run_that_ended(phone: FakeDevice, device: AdbDevic
 @pytest.mark.parametrize(
     "text", ["", "{}", '{"format": 2}', "[1]", '{"format": 1, "module": "pins", "pin": "Nothing"}']
 )
-def test_a_file_that_says_nothing(phone: FakeDevice, device: AdbDevice, text: str) -> None:
+def test_a_file_that_is_not_a_note(phone: FakeDevice, device: AdbDevice, text: str) -> None:
     folder = state_dir("pins", quote(device.serial, safe=""))
     (folder / "000001.json").write_text(text)
-    with pytest.raises(UsageError, match="does not say what was changed"):
+    with pytest.raises(UsageError, match="is not a record of a change"):
         undo_left(device)
 
 
@@ -278,7 +275,7 @@ def test_a_run_of_an_earlier_version_that_still_holds_the_phone(
     phone: FakeDevice, device: AdbDevice, cache: Path
 ) -> None:
     path = left_by_an_earlier_version(phone, device, cache, owner=process_of(os.getppid()))
-    with pytest.raises(LabError, match="of this machine holds it"):
+    with pytest.raises(LabError, match="of this machine uses it"):
         undo_left(device)
     assert path.exists(), "its process removes it there"
     assert not list(state_root().rglob("*.json"))

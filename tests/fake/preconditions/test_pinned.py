@@ -11,17 +11,11 @@ import pytest
 from foundation.errors import CommandTimeout, StateError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline, wait_until
-from harness.device.preconditions import (
-    EmptySwap,
-    PinnedState,
-    ZramPin,
-    mglru,
-    page_cluster,
-    swappiness,
-    sysctl,
-    sysfs,
-    thp_never,
-)
+from harness.device.preconditions.checks import EmptySwap
+from harness.device.preconditions.memory_pins import mglru, page_cluster, swappiness, thp_never
+from harness.device.preconditions.pinned import PinnedState
+from harness.device.preconditions.pins import sysctl, sysfs
+from harness.device.preconditions.zram import ZramPin
 from tests.fake.preconditions.held import ALGORITHM, BEFORE, PINNED, SWAPPINESS, THP, held, pins, values
 from tests.stand_ins.device import FakeDevice
 from tests.stand_ins.device.tree_shell import Call
@@ -121,7 +115,7 @@ def test_value_that_reads_back_differently(device: AdbDevice, fake: FakeDevice) 
         state.apply([swappiness(100)])
 
 
-def test_without_root_it_says_what_is_needed(device: AdbDevice, fake: FakeDevice) -> None:
+def test_without_root_the_error_names_what_is_needed(device: AdbDevice, fake: FakeDevice) -> None:
     fake.root = False
     with (
         pytest.raises(StateError, match="Permission denied -> a root shell is needed"),
@@ -245,7 +239,7 @@ def test_failed_restore_never_hides_the_first_error(device: AdbDevice, fake: Fak
     with pytest.raises(RuntimeError, match="the first") as caught:
         held(device, [swappiness(100)], break_it)
     (note,) = caught.value.__notes__
-    assert "the restore failed" in note
+    assert "The restore failed" in note
     assert "vm.swappiness (was 60)" in note
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from foundation.errors import DeviceLost, StateError
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.preconditions import PinnedState, page_cluster, swappiness
+from harness.device.preconditions.memory_pins import page_cluster, swappiness
+from harness.device.preconditions.pinned import PinnedState
 from tests.fake.preconditions.held import BEFORE, SWAPPINESS, held, pins, values
 from tests.stand_ins.device import FakeDevice
 

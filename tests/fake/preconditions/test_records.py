@@ -1,10 +1,12 @@
-"""What is only recorded: also that it cannot be read, with the reason."""
+"""Values that are only recorded, also those that cannot be read, with the reason."""
 
 from __future__ import annotations
 
 from harness.device.adb.adb_device import AdbDevice
-from harness.device.preconditions import ABSENT, PinnedState, RecordOnly, mglru, sysctl
-from harness.device.preconditions.pins import FileRecord
+from harness.device.preconditions.memory_pins import mglru
+from harness.device.preconditions.pinned import PinnedState
+from harness.device.preconditions.pins import ABSENT, FileRecord, sysctl
+from harness.device.preconditions.records import RecordOnly
 from tests.stand_ins.device import FakeDevice
 
 LRU_GEN = "/sys/kernel/mm/lru_gen/enabled"
@@ -20,7 +22,7 @@ def test_what_is_suppressed_is_neither_set_nor_watched(fake: FakeDevice, device:
     assert fake.files.read("/proc/sys/vm/swappiness") == b"77\n"
 
 
-def test_what_cannot_be_read_says_why(device: AdbDevice) -> None:
+def test_an_unreadable_value_is_recorded_with_the_reason(device: AdbDevice) -> None:
     value = RecordOnly(sysctl("vm.kcompressd", 1)).read(device)
     assert value.startswith("unknown: vm.kcompressd: /proc/sys/vm/kcompressd cannot be read: ")
     assert "No such file" in value

@@ -1,4 +1,4 @@
-"""Boot images built for tests: a header of any version, a kernel that says who it is, and a fate.
+"""Boot images built for tests: a header of any version, a kernel that identifies itself, and a fate.
 
 What the fake phone does with an image is written into it as one line of JSON, apart from the
 kernel's own banner: the suite reads the one, the fake the other.

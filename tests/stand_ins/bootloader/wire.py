@@ -30,7 +30,7 @@ class FastbootWire:
             raise Dropped
 
     def receive(self) -> bytes:
-        """The next packet, whole."""
+        """The next complete packet."""
         (size,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         return self._exactly(size)
 

@@ -95,7 +95,7 @@ class FakeDevice:
         threading.Thread(target=self._accept, args=(listener,), name="fake-accept", daemon=True).start()
 
     def vanish(self) -> None:
-        """As if the cable were pulled: no connection, no listener. What runs goes on."""
+        """As if the cable were pulled: no connection, no listener. What runs keeps running."""
         listener, self._listener = self._listener, None
         if listener is not None:
             try:
@@ -121,7 +121,7 @@ class FakeDevice:
         self.come_back(after_s=down_s)
 
     def drop(self) -> None:
-        """Cut every connection; it goes on listening."""
+        """Cut every connection; it keeps listening."""
         with self._lock:
             transports = list(self._transports)
         for wire in transports:

@@ -19,7 +19,7 @@ _CHUNK: Final = 32 * 1024
 
 
 class ShellService:
-    """Serves one command. ``stage`` is told each moment at which the connection may be dropped."""
+    """Serves one command. ``stage`` is called at each moment at which the connection may be dropped."""
 
     def __init__(
         self, stream: Stream, faults: Faults, shell: Shell, process: Process, stage: Callable[[Stage], None]

@@ -154,13 +154,13 @@ class Tree:
         return root or self.guard is None or self.guard(path, how)
 
     def may(self, path: str, how: How, *, root: bool) -> None:
-        """EACCES where the guard says no; a path that is not there is another matter."""
+        """EACCES if the guard refuses; not for a path that does not exist."""
         hidden = not self.exists(path) and self.allows(path.rpartition("/")[0] or "/", "list", root=root)
         if not hidden and not self.allows(path, how, root=root):
             raise refuse(errno.EACCES)
 
     def may_write(self, path: str, *, root: bool) -> None:
-        """What open(2) for writing would say. OSError."""
+        """Raise what open(2) for writing would. OSError."""
         if self.is_folder(path):
             raise refuse(errno.EISDIR)
         if not self.is_folder(path.rpartition("/")[0] or "/"):

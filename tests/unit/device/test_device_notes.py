@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.device.notes import from_hex_dump, gnu_build_id
+from harness.device.notes import gnu_build_id
 
 
 def _note(name: bytes, kind: int, content: bytes) -> bytes:
@@ -42,10 +42,10 @@ def test_other_kinds_are_not_taken() -> None:
 
 
 def test_hex_dump_as_od_and_xxd_print_it() -> None:
-    assert from_hex_dump(" 04 00 00 00\n 47 4e") == b"\x04\0\0\0GN"
-    assert from_hex_dump("04000000474e\n") == b"\x04\0\0\0GN"
+    assert bytes.fromhex(" 04 00 00 00\n 47 4e") == b"\x04\0\0\0GN"
+    assert bytes.fromhex("04000000474e\n") == b"\x04\0\0\0GN"
     with pytest.raises(ValueError, match="non-hexadecimal"):
-        from_hex_dump("od: no such file")
+        bytes.fromhex("od: no such file")
 
 
 def test_same_as_readelf(tmp_path: Path) -> None:

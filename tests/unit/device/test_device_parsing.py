@@ -1,4 +1,4 @@
-"""What adb, /proc and variants say, taken apart without a device."""
+"""Parsing of what adb, /proc and variants contain, without a device."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from harness.device.adb.shell_v2 import (
     inline,
     kill_text,
     pack,
-    shorten,
 )
+from harness.device.command_log import shorten
 from harness.device.deadline import Deadline, wait_until
 from harness.device.identity import thread_names
 

@@ -1,4 +1,4 @@
-"""Boot headers, what a kernel says of itself, and image sets."""
+"""Boot headers, how a kernel identifies itself, and image sets."""
 
 from __future__ import annotations
 
@@ -58,15 +58,18 @@ def test_headers_of_all_versions(tmp_path: Path, version: int) -> None:
     ("data", "words"),
     [
         (b"", "is empty"),
-        (b"\x1f\x8b\x08 a kernel", "is no image of boot: it begins with"),
-        (b"ANDROID!" + b"\0" * 32 + struct.pack("<I", 9) + b"\0" * 4096, "header of version 9; known are"),
-        (b"ANDROID!" + b"\0" * 4096, "cut off inside its header"),
-        (b"ANDROID!" + b"\0" * 100, "cut off inside its header"),
-        (boot_image(KERNEL)[:6000], r"is cut off: its header speaks of \d+ bytes, it has 6000"),
+        (b"\x1f\x8b\x08 a kernel", "is not an image of boot: it starts with"),
+        (
+            b"ANDROID!" + b"\0" * 32 + struct.pack("<I", 9) + b"\0" * 4096,
+            "header of version 9; only 0 to 4",
+        ),
+        (b"ANDROID!" + b"\0" * 4096, "truncated inside its header"),
+        (b"ANDROID!" + b"\0" * 100, "truncated inside its header"),
+        (boot_image(KERNEL)[:6000], r"is truncated: its header describes \d+ bytes, but it has 6000"),
         (init_boot_image(), "holds no kernel: it is an init_boot image"),
     ],
 )
-def test_what_is_no_boot_image(tmp_path: Path, data: bytes, words: str) -> None:
+def test_not_a_boot_image(tmp_path: Path, data: bytes, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         load_boot_image(written(tmp_path, data))
 
@@ -123,7 +126,7 @@ def test_nothing_is_invented(data: bytes) -> None:
     assert fingerprint_of(data) == KernelFingerprint()
 
 
-def test_a_difference_is_between_what_both_say() -> None:
+def test_only_parts_that_both_know_differ() -> None:
     assert not SAYS.differs_from(KernelFingerprint())
     assert not SAYS.differs_from(KernelFingerprint(SAYS.release))
     assert SAYS.differs_from(KernelFingerprint(SAYS.release, build_id="00"))
@@ -188,15 +191,15 @@ def test_a_changed_image_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("system.img", b"x", "system.img is no part of a kernel: an image set holds boot, dtbo"),
-        ("vbmeta.img", b"AVB1" + b"\0" * 200, "is no image of vbmeta"),
-        ("vbmeta.img", b"AVB0\0", "is cut off inside its header"),
-        ("vendor_boot.img", b"ANDROID!" * 10, "is no image of vendor_boot"),
+        ("system.img", b"x", "system.img does not belong to a kernel: an image set holds boot, dtbo"),
+        ("vbmeta.img", b"AVB1" + b"\0" * 200, "is not an image of vbmeta"),
+        ("vbmeta.img", b"AVB0\0", "is truncated inside its header"),
+        ("vendor_boot.img", b"ANDROID!" * 10, "is not an image of vendor_boot"),
         ("images.toml", b"product = 3", "product = 3 is not what 'fastboot getvar product' prints"),
         ("images.toml", b"prodcut = 'x'", r"unknown key prodcut -> did you mean product\?"),
         ("images.toml", b"[images]\nboto = 'x'", r"\[images\] unknown key boto -> did you mean boot\?"),
         ("images.toml", b"[images]\nboot = 'none.img'", "none.img: No such file"),
-        ("images.toml", b"[requires]\nproduct = []", r"\[requires\] product = \[\] is not a word"),
+        ("images.toml", b"[requires]\nproduct = []", r"\[requires\] product = \[\] is neither a word"),
         ("images.toml", b"= 3", "cannot be read"),
     ],
 )
@@ -209,5 +212,5 @@ def test_a_set_with_a_mistake(tmp_path: Path, name: str, content: bytes, words: 
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=re.escape(f"{tmp_path} names no image")):
+    with pytest.raises(UsageError, match=re.escape(f"{tmp_path} contains no image")):
         load_image_set(tmp_path)

@@ -31,7 +31,7 @@ from harness.device.fastboot.steps import (
     Situation,
     Step,
     after,
-    is_as_found,
+    is_original,
     steps_back,
     steps_to,
 )
@@ -105,12 +105,12 @@ def test_a_virtual_device_is_not_flashed() -> None:
         parse_variant("p=flash:set=x", device_kind="virtual")
 
 
-def test_a_slot_that_is_none(one: Path) -> None:
+def test_an_unknown_slot(one: Path) -> None:
     with pytest.raises(
         UsageError, match=r"variant 'v': there is no slot 'c' -> slots are inactive, active, a, b"
     ):
         flashed(one, "c")
-    with pytest.raises(UsageError, match="the phone has no slots, and slot=b was asked for"):
+    with pytest.raises(UsageError, match="the phone has no slots, but slot=b was requested"):
         steps_to(kernel(flashed(one, "b")), Situation("android", ""), PhoneNames("s", "s", "", ""), None)
 
 
@@ -127,23 +127,23 @@ def test_what_is_rolled_back_to_must_be_said(one: Path, good: Path, tmp_path: Pa
     kernels = {"v": kernel(flashed(one))}
     with pytest.raises(UsageError, match=r"variant 'v' writes to the phone.*give --known-good SET"):
         check_together(kernels, None)
-    with pytest.raises(UsageError, match="active slot, which --known-good slot is to keep"):
+    with pytest.raises(UsageError, match="active slot, which --known-good slot must keep"):
         check_together({"v": kernel(flashed(one, "active"))}, KnownGood(None))
     (good / "dtbo.img").unlink()
-    with pytest.raises(UsageError, match="has no dtbo, which variant 'v' writes"):
+    with pytest.raises(UsageError, match="lacks dtbo, which variant 'v' writes"):
         check_together(kernels, known_good_of(str(good)))
     with pytest.raises(UsageError, match="--known-good: cannot read"):
         known_good_of(str(tmp_path / "nowhere"))
     check_together(kernels, KnownGood(None))
 
 
-def test_a_set_says_for_which_product_it_is(tmp_path: Path) -> None:
+def test_a_set_must_name_its_product(tmp_path: Path) -> None:
     nameless = folder_of(tmp_path, "nameless", product=False, boot=boot_image(ONE))
-    with pytest.raises(UsageError, match="does not say for which product it is"):
+    with pytest.raises(UsageError, match="does not name its product"):
         check_together({"v": kernel(flashed(nameless))}, KnownGood(None))
 
 
-def test_kernels_must_be_told_apart(tmp_path: Path) -> None:
+def test_kernels_must_be_distinguishable(tmp_path: Path) -> None:
     for name, data in (("x", boot_image(ONE)), ("y", boot_image(ONE) + b"\0" * 4096)):
         (tmp_path / f"{name}.img").write_bytes(data)
     x, y = (parse_variant(f"{n}=boot:image={tmp_path}/{n}.img", device_kind="phone") for n in "xy")
@@ -152,11 +152,11 @@ def test_kernels_must_be_told_apart(tmp_path: Path) -> None:
     check_together({"x": kernel(x), "again": kernel(x)}, None)
 
 
-def test_a_kernel_that_does_not_say_who_it_is(tmp_path: Path) -> None:
+def test_a_kernel_that_does_not_identify_itself(tmp_path: Path) -> None:
     path = tmp_path / "boot.img"
     path.write_bytes(boot_image(ONE, payload=b"encrypted"))
     silent = parse_variant(f"p=boot:image={path}", device_kind="phone")
-    with pytest.raises(UsageError, match=r"does not say which kernel it holds.*release=RELEASE"):
+    with pytest.raises(UsageError, match=r"does not identify its kernel.*release=RELEASE"):
         check_together({"p": kernel(silent)}, None)
     stated = parse_variant(f"p=boot:image={path},release=6.6.30-mine", device_kind="phone")
     check_together({"p": kernel(stated)}, None)
@@ -185,7 +185,7 @@ def test_after_any_order_of_kernels_the_phone_is_put_back(
             own = known_good.images.hashes() if known_good.images else {}
             assert all(in_slot[name] == wanted.get(name, own[name]) for name in in_slot | wanted)
         now = run(steps_back(now, PHONE, known_good), now)
-        assert is_as_found(now, PHONE, known_good)
+        assert is_original(now, PHONE, known_good)
         assert known_good.images is not None
         hashes = known_good.images.hashes()
         assert all(sha == hashes[name[:-2]] for name, sha in now.written.items())
@@ -246,7 +246,7 @@ def test_dry_run_of_a_kernel_from_memory(tmp_path: Path) -> None:
         "block 2, ram: as block 1",
         "block 3, base: as block 0",
         "at the end, and after an error or Ctrl-C:",
-        "    nothing: the kernel that it was found with runs",
+        "    nothing: the original kernel runs",
     ]
 
 
@@ -259,7 +259,7 @@ def test_dry_run_of_a_set(one: Path, good: Path) -> None:
     end = text[text.index(next(line for line in text if line.startswith("at the end"))) :]
     assert "    fastboot -s SERIAL set_active FOUND" in end
     assert any("flash boot_OTHER" in line and str(good) in line for line in end)
-    with pytest.raises(UsageError, match="nothing says what to roll back to"):
+    with pytest.raises(UsageError, match="there is nothing to roll back to"):
         shown([flashed(one)], FlashOptions())
     with pytest.raises(UsageError, match="no variant writes to the phone"):
         shown([phone_variant("base=as-is")], FlashOptions(known_good="slot"))

@@ -38,7 +38,7 @@ def test_thermal_status_and_the_hottest_of_the_current_sensors() -> None:
     assert parse_hottest(THERMAL) == ("CPU0", 36.5)
 
 
-def test_a_device_that_tells_nothing() -> None:
+def test_a_device_that_reports_nothing() -> None:
     assert parse_battery("Can't find service: battery") == Battery(None, None, None, None)
     assert parse_thermal_status("Can't find service: thermalservice") is None
     assert parse_hottest("") is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.device.preconditions.checks import EmptySwap, unmet
+from harness.device.preconditions.checks import EmptySwap, all_unmet
 from harness.device.preconditions.phone_condition import Condition
 from workloads.phone_settings import PhoneSettings
 
@@ -19,11 +19,11 @@ def test_empty_swap_has_a_limit() -> None:
 def test_every_unmet_precondition_is_named() -> None:
     wanted = PhoneSettings(charging="no")
     found = Condition(2, 12, 44.0, True, True, compiling=True, syncs=True)
-    names = [one.precondition for one in unmet(found, wanted, over_network=True)]
+    names = [one.precondition for one in all_unmet(found, wanted, over_network=True)]
     assert names == ["thermal", "thermal", "battery", "charging", "airplane", "dexopt"]
-    assert unmet(COOL, PhoneSettings(), over_network=False) == []
+    assert all_unmet(COOL, PhoneSettings(), over_network=False) == []
     nothing = Condition(None, None, None, None, None, compiling=False, syncs=None)
-    untold = [one.precondition for one in unmet(nothing, wanted, over_network=False)]
-    assert untold == ["thermal", "battery", "charging"]
+    unreported = [one.precondition for one in all_unmet(nothing, wanted, over_network=False)]
+    assert unreported == ["thermal", "battery", "charging"]
     on_air = PhoneSettings(airplane=False)
-    assert [str(one)[:5] for one in unmet(found, on_air, over_network=True)][-1] == "sync:"
+    assert [str(one)[:5] for one in all_unmet(found, on_air, over_network=True)][-1] == "sync:"

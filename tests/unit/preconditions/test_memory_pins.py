@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.device.preconditions import FilePin, pins_for, thp_never
+from harness.device.preconditions.memory_pins import pins_for, thp_never
+from harness.device.preconditions.pins import FilePin
 from harness.device.preconditions.protocol import Check, Pin, Precondition
 from workloads.profile import DevicePins
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.device.preconditions.pins import chosen, sysctl
+from harness.device.preconditions.pins import selected_choice, sysctl
 
 
 def test_chosen_in_brackets() -> None:
-    assert chosen("lzo [lzo-rle] lz4") == "lzo-rle"
-    assert chosen("0x0007") == "0x0007"
+    assert selected_choice("lzo [lzo-rle] lz4") == "lzo-rle"
+    assert selected_choice("0x0007") == "0x0007"
 
 
 def test_blanks_do_not_count() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.device.preconditions import PRECONDITIONS, mglru, pins_for, sysctl
 from harness.device.preconditions.checks import EmptySwap
 from harness.device.preconditions.command_pins import SettingPin
 from harness.device.preconditions.cpufreq import CpufreqPin, CpufreqRecord
+from harness.device.preconditions.memory_pins import mglru, pins_for
+from harness.device.preconditions.names import PRECONDITIONS
 from harness.device.preconditions.phone_pins import charge_pins, plain_pins
-from harness.device.preconditions.pins import FileRecord
+from harness.device.preconditions.pins import FileRecord, sysctl
 from harness.device.preconditions.protocol import Check, Pin, Precondition, Record
 from harness.device.preconditions.records import LmkdSettings, RecordOnly, suppressed
 from workloads.phone_settings import PhoneSettings

@@ -64,7 +64,7 @@ class Apps:
         return 0
 
     def kill(self, package: str, *, by_lmkd: bool = True) -> None:
-        """lmkd kills it, or nobody says why it ended."""
+        """lmkd kills it, or it ends for an unknown reason."""
         pid = self.phone.state.running.pop(package)
         when = f"{self.clock_s:.3f}"
         if by_lmkd and self.logs:

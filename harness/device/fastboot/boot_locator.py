@@ -1,4 +1,4 @@
-"""Where a phone is while it changes between Android and its bootloader."""
+"""Finds a phone that reboots between Android and its bootloader."""
 
 from __future__ import annotations
 
@@ -10,72 +10,74 @@ from harness.device.adb.adb_device import AdbDevice
 from harness.device.deadline import Deadline, wait_until
 from harness.device.fastboot.client import Fastboot, Place
 
-#: How long a phone that did not come up may take to show itself anywhere.
+#: How long to look for a phone that did not come up.
 SHOW_UP_S: Final = 120.0
-#: A bootloader that is seen so long after it was left has taken the phone back.
+#: A bootloader that answers so long after it was left means that the boot failed.
 TAKEN_BACK_S: Final = 5.0
 _ANSWER_S: Final = 0.7
 
 
-class Whereabouts:
-    """Looks on adb and on fastboot; changes nothing."""
+class BootLocator:
+    """Looks for the phone on adb and on fastboot; changes nothing."""
 
     def __init__(self, device: AdbDevice, fastboot: Fastboot) -> None:
         self._device = device
         self._fastboot = fastboot
 
     def locate(self, likely: Place) -> Place:
-        """Where the phone is. LabError if it shows up nowhere within `SHOW_UP_S`.
+        """Where the phone is, looking first where it is ``likely`` to be.
 
-        It is looked for first where it is ``likely`` to be.
+        LabError if it is nowhere within `SHOW_UP_S`.
         """
-        found: list[Place] = []
+        place: Place | None = None
 
         def shows_up() -> bool:
-            looks = [self._on_android, self._on_fastboot]
-            for look in looks if likely == "android" else reversed(looks):
-                place = look()
-                if place is not None:
-                    found.append(place)
-                    break
-            return bool(found)
+            nonlocal place
+            if likely == "android":
+                place = self._on_android() or self._on_fastboot()
+            else:
+                place = self._on_fastboot() or self._on_android()
+            return place is not None
 
-        if not wait_until(shows_up, Deadline(SHOW_UP_S), every_s=0.3):
+        wait_until(shows_up, Deadline(SHOW_UP_S), every_s=0.3)
+        if place is None:
             raise LabError(
                 f"the phone is neither on adb nor in its bootloader ({self._fastboot.serial})",
                 device=self._device.serial,
                 next_step="hold its power key for ten seconds; then start it, or run: fastboot reboot",
             )
-        return found[0]
+        return place
 
     def await_boot(self, before: str, deadline: Deadline) -> Literal["up", "bootloader", "nowhere"]:
-        """Wait for a boot other than ``before`` to answer adb, or for the bootloader to take it back."""
-        left = Deadline(TAKEN_BACK_S)
-        seen: list[Literal["up", "bootloader"]] = []
+        """Wait until another boot than ``before`` answers adb, or the phone is back in its bootloader."""
+        leaves_bootloader = Deadline(TAKEN_BACK_S)
+        result: Literal["up", "bootloader", "nowhere"] = "nowhere"
 
         def decided() -> bool:
+            nonlocal result
             if self._answers():
                 if self.boot_id() not in (before, None):
-                    seen.append("up")
-            elif left.passed and self._fastboot.present():
-                seen.append("bootloader")
-            return bool(seen)
+                    result = "up"
+            elif leaves_bootloader.passed and self._fastboot.present():
+                result = "bootloader"
+            return result != "nowhere"
 
-        return seen[0] if wait_until(decided, deadline, every_s=0.1) else "nowhere"
+        wait_until(decided, deadline, every_s=0.1)
+        return result
 
     def await_started(self, deadline: Deadline) -> bool:
-        """Wait until Android says that it has started."""
+        """Wait until Android reports that it has started; whether it did."""
         return wait_until(lambda: self.property("sys.boot_completed") == "1", deadline, every_s=0.5)
 
     def property(self, name: str) -> str:
-        """Empty also while the phone goes away again."""
+        """An Android property; empty also while the phone does not answer."""
         try:
             return self._device.shell(["getprop", name], deadline_s=5.0).stdout.strip()
         except SuiteError:
             return ""
 
     def boot_id(self) -> str | None:
-        """Another one after each boot; None while the phone does not answer."""
+        """The id of this boot; None while the phone does not answer."""
         try:
             return phone_state.boot_id(self._device)
         except SuiteError:

@@ -1,4 +1,4 @@
-"""What the suite owes a phone: kept on disk, so that a killed run is not taken for how it was found."""
+"""The original state of a phone whose kernel the suite changes, on disk: a killed run can be undone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ RESTORE: Final = "python -m android_tests restore --allow-flash"
 
 
 @dataclass(frozen=True)
-class AsFound:
+class OriginalState:
     """The phone before the suite changed it, and what was written since (partition to SHA-256).
 
-    ``known_good`` is what it is rolled back to, as `known_good_of` reads it; ``owner`` the host
-    process (pid, start time) that is at it.
+    ``known_good`` is what to roll back to, as `known_good_of` reads it; ``owner`` is the host
+    process (pid, start time) that uses the phone. The file has these fields as its keys.
     """
 
     slot: str
@@ -39,23 +39,24 @@ class AsFound:
 
     @property
     def kernel(self) -> KernelFingerprint:
+        """The original kernel."""
         return KernelFingerprint(self.release, self.version, self.build_id)
 
 
 def record_path(serialno: str) -> Path:
-    """One file a phone, in the suite's state."""
+    """The file of one phone, in the suite's state folder."""
     return state_root() / _PHONES / f"{re.sub(r'[^A-Za-z0-9._-]', '_', serialno)}.json"
 
 
 def _path_in_cache(serialno: str) -> Path:
-    """Where earlier versions kept it."""
+    """Where earlier versions of the suite kept it."""
     return cache_root() / _PHONES / record_path(serialno).name
 
 
-def load(serialno: str) -> AsFound | None:
-    """What an earlier run left, or None.
+def load(serialno: str) -> OriginalState | None:
+    """Read what an earlier run left, or None. Moves a file of an earlier version to the state folder.
 
-    HostError for a file that is damaged, LabError while another process is at the phone.
+    HostError for a damaged file, LabError while another process uses the phone.
     """
     path, in_cache = record_path(serialno), _path_in_cache(serialno)
     is_in_cache = not path.exists() and in_cache.exists()
@@ -64,36 +65,36 @@ def load(serialno: str) -> AsFound | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         pid, started = content.pop("owner")
-        found = AsFound(**content, owner=(int(pid), str(started)))
+        state = OriginalState(**content, owner=(int(pid), str(started)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise HostError(
-            f"{path}, which says how phone {serialno} was found, cannot be read: {error}",
-            next_step="put the phone back by hand, and delete the file",
+            f"{path}, the record of phone {serialno}'s original state, cannot be read: {error}",
+            next_step="restore the phone by hand, and delete the file",
         ) from error
-    if found.owner[0] != os.getpid() and process_of(found.owner[0]) == found.owner:
+    if state.owner[0] != os.getpid() and process_of(state.owner[0]) == state.owner:
         raise LabError(
-            f"process {found.owner[0]} of this machine gives phone {serialno} its kernels",
-            next_step=f"let it end, or end it; then run: {RESTORE}",
+            f"process {state.owner[0]} of this machine boots kernels on phone {serialno}",
+            next_step=f"wait for it to end, or end it; then run: {RESTORE}",
         )
     if is_in_cache:
-        save(serialno, found)
+        save(serialno, state)
         in_cache.unlink(missing_ok=True)
-    return found
+    return state
 
 
-def save(serialno: str, found: AsFound) -> None:
-    """Whole or not at all, and on the disk before it returns."""
+def save(serialno: str, state: OriginalState) -> None:
+    """Write the file atomically; it is on disk when this returns. HostError."""
     path = record_path(serialno)
     try:
         state_dir(_PHONES)
-        write_whole(path, json.dumps(asdict(found), indent=1), durable=True)
+        write_whole(path, json.dumps(asdict(state), indent=1), durable=True)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def clear(serialno: str) -> None:
-    """Nothing is owed any more."""
+    """Remove the file: the phone is restored."""
     for path in (_path_in_cache(serialno), record_path(serialno)):
         path.unlink(missing_ok=True)
