@@ -136,7 +136,7 @@ class MemoryEater:
         """
         process = self._process = self._device.spawn(eater_argv(self._eater))
         limit = time.monotonic() + CYCLE_DEADLINE_S
-        while not is_holding(process.said()):
+        while not is_holding(process.output()):
             if process.poll() is not None:
                 return
             if time.monotonic() > limit:

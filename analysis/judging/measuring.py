@@ -13,7 +13,7 @@ from analysis.trace.figure import unknown
 from analysis.trace_processor.choice import find_engine
 from foundation.contract.results import Repetition
 from foundation.errors import TraceError
-from foundation.files import known_sha256_of
+from foundation.files import cached_sha256_of
 
 if TYPE_CHECKING:
     from analysis.trace.recording import Recording
@@ -48,7 +48,7 @@ class Measuring:
             if usable(kept, self._metrics, engine_sha256=None, definitions=None) and kept is not None:
                 return kept
             return nothing_measured(self._metrics, "the trace is missing, and no figures of it are kept")
-        found = known_sha256_of(repetition.trace_path)
+        found = cached_sha256_of(repetition.trace_path)
         if found != trace.sha256:
             return nothing_measured(
                 self._metrics,

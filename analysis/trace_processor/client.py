@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from analysis.trace_processor.choice import MEMORY64_FROM_BYTES
 from analysis.trace_processor.module_cache import private_folder
 from foundation.errors import HostError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 
 if TYPE_CHECKING:
     from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
@@ -84,7 +84,7 @@ def program() -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = private_folder() / f"trace_processor-{digest}"
     if not path.is_file():
-        write_whole(path, text, mode=0o700)
+        write_atomic(path, text, mode=0o700)
     return path
 
 

@@ -14,6 +14,7 @@ from foundation.contract.needs import Needs
 from foundation.errors import DeviceError, SuiteError, UsageError
 from foundation.progress import Progress, silent
 from harness.capture import events
+from harness.capture.buffer_reservation import BufferReservation
 from harness.capture.facts import Facts, read_facts
 from harness.capture.ftrace.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
 from harness.capture.perfetto.perfetto_service import PerfettoService, read_service
@@ -24,7 +25,6 @@ from harness.capture.process_tree import PROC_SCRIPT, Thread, parse_status
 from harness.capture.raw import Backend, RawCapture
 from harness.capture.remote import RemoteFolder
 from harness.capture.samples import Sample, read_samples
-from harness.capture.trace_room import TraceRoom
 from harness.native.build import binary
 
 RAW_FOLDER: Final = "capture-raw"
@@ -72,9 +72,9 @@ class Capture:
         period_ms: int | None = None,
         backend: Backend | None = None,
         buffer_kb_per_cpu: int | None = None,
-        room: TraceRoom | None = None,
+        reservation: BufferReservation | None = None,
         longest_s: float = LONGEST_S,
-        say: Progress = silent,
+        progress: Progress = silent,
         program: Callable[[str, Arch], Path] = binary,
     ) -> None:
         self._device = device
@@ -84,9 +84,9 @@ class Capture:
         self._period_ms = period_ms or (EMULATED_PERIOD_MS if device.emulated else PERIOD_MS)
         self._backend: Backend | None = backend
         self._buffer_kb = buffer_kb_per_cpu
-        self._room = room
+        self._reservation = reservation
         self._longest_s = longest_s
-        self._say = say
+        self._progress = progress
         self._program = program
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
@@ -110,8 +110,8 @@ class Capture:
             self._facts = read_facts(self._device, self._remote)
             self._threads_begin = self._read_threads()
             self._session = self._choose(self._facts)
-            if self._room is not None:
-                self._room.release()
+            if self._reservation is not None:
+                self._reservation.release()
             self._session.start()
             if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
                 self._probe_cost_ns = measure_cost(self._device, self._remote)
@@ -149,8 +149,8 @@ class Capture:
             self._session.close()
             if self._probes is not None:
                 self._probes.remove()
-            if self._room is not None:
-                self._room.hold()
+            if self._reservation is not None:
+                self._reservation.hold()
             self._remote.remove()
         (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
         window = begin.t_end_boot_ns, end.t_boot_ns
@@ -234,7 +234,7 @@ class Capture:
                 longest_s=self._longest_s,
                 tracefs=root,
                 power_rails=self._needs.power_rails,
-                say=self._say,
+                progress=self._progress,
             )
         if root is None:
             raise DeviceError(
@@ -285,7 +285,9 @@ def usual_buffer_kb(device: Device, needs: Needs, cpus: int) -> int:
     return buffer_kb(mem_total_kb(device), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
 
 
-def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[TraceRoom | None]:
+def reserve_buffer(
+    device: Device, needs: Needs
+) -> contextlib.AbstractContextManager[BufferReservation | None]:
     """Room for what a `Capture` of ``needs`` will record; None where perfetto sees to its own.
 
     Enter it before the workload fills the memory. Needs root where it holds anything.
@@ -294,4 +296,4 @@ def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[
     if root is None or not device.is_root or usual_backend(device, needs, root) == "perfetto":
         return contextlib.nullcontext()
     cpus = int(device.script("ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l").stdout)
-    return TraceRoom(device, root, usual_buffer_kb(device, needs, cpus))
+    return BufferReservation(device, root, usual_buffer_kb(device, needs, cpus))

@@ -129,7 +129,7 @@ class _PlannedProcess(AdbProcess):
     def poll(self) -> int | None:
         return None
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self._now
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:

@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from foundation.cache import cache_dir
 from foundation.errors import KernelError, SuiteError, UsageError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from harness.virtual.qemu import (
     AccelName,
     MachineConfig,
@@ -108,4 +108,4 @@ def _recall(key: str, now: float) -> Acceleration | None:
 
 
 def _keep(key: str, chosen: Acceleration, now: float) -> None:
-    write_whole(_file(), json.dumps({"key": key, "kept_at": now, "accelerator": asdict(chosen)}))
+    write_atomic(_file(), json.dumps({"key": key, "kept_at": now, "accelerator": asdict(chosen)}))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, UsageError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from harness.virtual.cpio import CpioWriter
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_program
 
@@ -49,7 +49,7 @@ def build_initramfs(bundle: KernelBundle) -> Path:
     digest = hashlib.sha256(archive).hexdigest()[:24]
     target = cache_dir("virtual", "initramfs") / f"{digest}.cpio.gz"
     if not target.exists():
-        write_whole(target, gzip.compress(archive, compresslevel=6, mtime=0))
+        write_atomic(target, gzip.compress(archive, compresslevel=6, mtime=0))
     return target
 
 

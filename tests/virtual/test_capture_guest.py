@@ -17,13 +17,14 @@ from foundation.contract.needs import Needs
 from foundation.contract.packets import read_packets
 from foundation.errors import StateError, SuiteError
 from harness.capture import (
+    BufferReservation,
     Capture,
     CaptureReport,
     RawCapture,
-    TraceRoom,
     assemble,
-    room_for,
+    reserve_buffer,
 )
+from harness.capture.buffer_reservation import INSTANCE as RESERVED
 from harness.capture.capture import usual_buffer_kb
 from harness.capture.events import split_present, tracefs_root, wanted
 from harness.capture.ftrace.ftrace_format import parse_header_page
@@ -31,7 +32,6 @@ from harness.capture.ftrace.ftrace_pages import read_pages
 from harness.capture.ftrace.ftrace_session import INSTANCE, FtraceSession
 from harness.capture.ftrace.ftrace_trace import read_formats
 from harness.capture.remote import RemoteFolder
-from harness.capture.trace_room import INSTANCE as ROOM
 from harness.native.build import binary
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
@@ -296,17 +296,17 @@ def test_a_start_that_fails_leaves_nothing(guest: Device, tmp_path: Path) -> Non
 
 def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tmp_path: Path) -> None:
     before = found(guest)
-    with room_for(guest, needs(guest)) as room:
-        assert room is not None
-        assert found(guest)["instances"] == [ROOM]
-        capture = Capture(guest, needs(guest), tmp_path, room=room)
+    with reserve_buffer(guest, needs(guest)) as reservation:
+        assert reservation is not None
+        assert found(guest)["instances"] == [RESERVED]
+        capture = Capture(guest, needs(guest), tmp_path, reservation=reservation)
         capture.start()
         assert found(guest)["instances"] == [INSTANCE]
         capture.mark_begin()
         capture.mark_end()
         capture.stop()
-        held = guest.read_text(f"{TRACING}/instances/{ROOM}/buffer_size_kb")
-        assert found(guest)["instances"] == [ROOM]
+        held = guest.read_text(f"{TRACING}/instances/{RESERVED}/buffer_size_kb")
+        assert found(guest)["instances"] == [RESERVED]
     assert int(held.split()[0]) >= usual_buffer_kb(guest, needs(guest), 2)
     assert found(guest) == before
 
@@ -314,7 +314,7 @@ def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tm
 def test_room_that_the_device_has_not_got_is_said(guest: Device) -> None:
     before = found(guest)
     with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB a CPU"):
-        TraceRoom(guest, TRACING, 4_000_000).hold()
+        BufferReservation(guest, TRACING, 4_000_000).hold()
     assert found(guest) == before
 
 

@@ -74,7 +74,7 @@ class PerfettoSession:
         longest_s: float,
         tracefs: str | None,
         power_rails: bool = False,
-        say: Progress = silent,
+        progress: Progress = silent,
     ) -> None:
         self._device = device
         self._events = tuple(events)
@@ -84,7 +84,7 @@ class PerfettoSession:
         self._longest_s = longest_s
         self._tracefs = tracefs
         self._power_rails = power_rails
-        self._say = say
+        self._progress = progress
         self._remote = f"{REMOTE_FOLDER}/{_NAME}-{secrets.token_hex(4)}.perfetto-trace"
         self._pid: int | None = None
         self._started = False
@@ -226,7 +226,7 @@ class PerfettoSession:
         if self._device.is_root:
             # perfetto makes the file with mode 0600, and pulling acts as the shell user, also beside `su`.
             self._device.shell(["chmod", "644", self._remote])
-        pull_checked(self._device, self._remote, folder / TRACE_FILE, self._say)
+        pull_checked(self._device, self._remote, folder / TRACE_FILE, self._progress)
 
     def _end(self, pid: str) -> None:
         """By SIGTERM: a shell without root may not send perfetto SIGKILL (system/sepolicy: shell.te)."""

@@ -50,7 +50,7 @@ class AdbProcess:
             raise self._failure
         return self._shell.exit_status
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has printed on its standard output so far; may end within a line."""
         return self._shell.text("stdout")
 

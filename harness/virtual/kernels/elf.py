@@ -46,7 +46,7 @@ def sections(image: bytes, what: str) -> Mapping[str, bytes]:
     try:
         headers = [_SECTION_HEADER.unpack_from(image, table + i * entry_size) for i in range(count)]
         names_offset, names_size = headers[names_index][4:6]
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise UsageError(f"{what} is a truncated ELF file", next_step="copy or build it again") from error
     names = image[names_offset : names_offset + names_size]
     found: dict[str, bytes] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import lock_file, sha256_of, write_whole
+from foundation.files import lock_file, sha256_of, write_atomic
 from foundation.progress import Progress
 
 MANIFEST = "manifest.json"
@@ -162,7 +162,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def write_pointer(name: str, value: str) -> None:
     """Set the small file ``name`` in the kernels folder, atomically."""
-    write_whole(kernels_dir() / name, value + "\n")
+    write_atomic(kernels_dir() / name, value + "\n")
 
 
 def read_pointer(name: str) -> str | None:

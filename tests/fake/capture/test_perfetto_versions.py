@@ -149,7 +149,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
         service.trace = filler * ((80 << 20) // len(filler)) + trace
-        capture = Capture(device, NEEDS, tmp_path, say=said.append)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
         capture.mark_begin()
         capture.mark_end()
@@ -163,7 +163,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
 def test_a_trace_that_stays_damaged(adb: AdbServer, trace: bytes, tmp_path: Path) -> None:
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
-        capture = Capture(device, NEEDS, tmp_path, say=said.append)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
         capture.mark_begin()
         capture.mark_end()

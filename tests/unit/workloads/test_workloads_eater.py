@@ -95,16 +95,16 @@ class HostProcess:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.text = ""
         assert self.process.stdout is not None
-        self.output = self.process.stdout.fileno()
-        os.set_blocking(self.output, False)
+        self.pipe = self.process.stdout.fileno()
+        os.set_blocking(self.pipe, False)
 
     def poll(self) -> int | None:
         status = self.process.poll()
         return None if status is None else status if status >= 0 else 128 - status
 
-    def said(self) -> str:
+    def output(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.output, 65536):
+            while chunk := os.read(self.pipe, 65536):
                 self.text += chunk.decode()
         return self.text
 
@@ -112,9 +112,9 @@ class HostProcess:
         self.process.send_signal(signal.SIGTERM)
         limit = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < limit:
-            self.said()
+            self.output()
             time.sleep(0.01)
-        self.said()
+        self.output()
         assert self.process.stderr is not None
         status = self.poll()
         assert status is not None

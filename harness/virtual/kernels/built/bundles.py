@@ -8,7 +8,7 @@ from pathlib import Path
 from foundation.errors import UsageError
 from foundation.progress import Progress
 from harness.virtual.kernels.built.config import read_fragment
-from harness.virtual.kernels.built.kernel import KernelWish, build_kernel, cached_kernel
+from harness.virtual.kernels.built.kernel import BuildRequest, build_kernel, cached_kernel
 from harness.virtual.kernels.built.patch_file import read_patch
 from harness.virtual.kernels.bundles import KernelBundle
 
@@ -20,7 +20,7 @@ def built_bundle(progress: Progress) -> KernelBundle:
 
     The first call builds it (minutes, two CPUs); HostError.
     """
-    return _bundle("built", KernelWish(), progress, thread=False)
+    return _bundle("built", BuildRequest(), progress, thread=False)
 
 
 def patched_bundle(
@@ -64,14 +64,14 @@ def page_io_bundle(progress: Progress) -> KernelBundle:
 
 def is_built(patch: Path | None = None) -> bool:
     """Whether the kernel with ``patch`` (None: without one) is in the cache."""
-    return cached_kernel(_wish(patch) if patch else KernelWish()) is not None
+    return cached_kernel(_wish(patch) if patch else BuildRequest()) is not None
 
 
-def _wish(patch: Path, config: Path | None = None) -> KernelWish:
-    return KernelWish(read_patch(patch), read_fragment(config) if config else "")
+def _wish(patch: Path, config: Path | None = None) -> BuildRequest:
+    return BuildRequest(read_patch(patch), read_fragment(config) if config else "")
 
 
-def _bundle(name: str, wish: KernelWish, progress: Progress, *, thread: bool) -> KernelBundle:
+def _bundle(name: str, wish: BuildRequest, progress: Progress, *, thread: bool) -> KernelBundle:
     kernel = build_kernel(wish, progress)
     return KernelBundle(
         name=name,

@@ -53,7 +53,7 @@ _RECIPE = "1"
 
 
 @dataclass(frozen=True)
-class KernelWish:
+class BuildRequest:
     """What to build: Debian's source with our configuration, plus these."""
 
     patch: PatchFile | None = None
@@ -73,7 +73,7 @@ class BuiltKernel:
     build_id: str
 
 
-def content_key(package_version: str, compiler: str, suite_config: str, wish: KernelWish) -> str:
+def content_key(package_version: str, compiler: str, suite_config: str, wish: BuildRequest) -> str:
     """Eight hex digits that stand for everything a kernel is made of."""
     digest = hashlib.sha256()
     for part in (
@@ -88,7 +88,7 @@ def content_key(package_version: str, compiler: str, suite_config: str, wish: Ke
     return digest.hexdigest()[:_KEY_DIGITS]
 
 
-def cached_kernel(wish: KernelWish) -> BuiltKernel | None:
+def cached_kernel(wish: BuildRequest) -> BuiltKernel | None:
     """The kernel if it is in the cache and undamaged, else None. Builds nothing."""
     source = known_source()
     if source is None or shutil.which(make.COMPILER) is None:
@@ -96,7 +96,7 @@ def cached_kernel(wish: KernelWish) -> BuiltKernel | None:
     return _product(_release(source, wish))
 
 
-def build_kernel(wish: KernelWish, progress: Progress) -> BuiltKernel:
+def build_kernel(wish: BuildRequest, progress: Progress) -> BuiltKernel:
     """The kernel, built if it is not in the cache: some minutes the first time, then seconds.
 
     UsageError if the patch does not apply or does not compile, HostError for everything that
@@ -124,7 +124,7 @@ def build_kernel(wish: KernelWish, progress: Progress) -> BuiltKernel:
     return built
 
 
-def _release(source: KernelSource, wish: KernelWish) -> str:
+def _release(source: KernelSource, wish: BuildRequest) -> str:
     key = content_key(
         source.package_version, make.compiler_version(), config.SUITE_CONFIG.read_text(), wish
     )
@@ -183,7 +183,7 @@ class _Work:
 
 def _plain_objects(source: KernelSource, progress: Progress) -> Path:
     """The objects of the build without a patch; makes them, and that kernel, if they are absent."""
-    release = _release(source, KernelWish())
+    release = _release(source, BuildRequest())
     objects = builds_dir() / f"objects-{release}"
     if objects.is_dir() and _product(release) is not None:
         return objects
@@ -217,7 +217,7 @@ def _plain_objects(source: KernelSource, progress: Progress) -> Path:
 def _build_patched(
     source: KernelSource,
     objects: Path,
-    wish: KernelWish,
+    wish: BuildRequest,
     changed: Mapping[str, Path | None],
     release: str,
     progress: Progress,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from foundation.progress import Progress
 from harness.virtual.kernels import debian
 from harness.virtual.kernels.products import (
@@ -87,7 +87,7 @@ def kernel_source(progress: Progress) -> KernelSource:
         final = builds / f"source-{version}"
         shutil.rmtree(final, ignore_errors=True)
         unpacked.rename(final)
-    write_whole(builds / _POINTER, version + "\n")
+    write_atomic(builds / _POINTER, version + "\n")
     return KernelSource(version, final)
 
 

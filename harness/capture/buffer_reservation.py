@@ -35,7 +35,7 @@ def expand_top_level(device: Device, root: str) -> None:
         device.script(f"echo {promised[1]} > {path}")
 
 
-class TraceRoom:
+class BufferReservation:
     """Holds ``size_kb`` a CPU in a tracefs instance that records nothing; needs root.
 
     A context manager: held from entry to exit, except between `release` and `hold`. A kernel
