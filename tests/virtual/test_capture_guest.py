@@ -271,7 +271,7 @@ def test_a_poller_that_was_killed_makes_it_void(guest: Device, tmp_path: Path) -
     guest.script("kill -9 $(grep -lx poller /proc/[0-9]*/comm | cut -d/ -f3)")
     capture.mark_end()
     report = assemble(capture.stop(), (), tmp_path / "t")
-    assert any("the counter poller ended on its own" in reason for reason in report.void_reasons)
+    assert any("the counter poller ended by itself" in reason for reason in report.void_reasons)
 
 
 def test_cancel_leaves_nothing(guest: Device, tmp_path: Path) -> None:
@@ -311,9 +311,9 @@ def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tm
     assert found(guest) == before
 
 
-def test_room_that_the_device_has_not_got_is_said(guest: Device) -> None:
+def test_a_reservation_larger_than_the_memory_is_one_error(guest: Device) -> None:
     before = found(guest)
-    with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB a CPU"):
+    with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB per CPU"):
         BufferReservation(guest, TRACING, 4_000_000).hold()
     assert found(guest) == before
 
