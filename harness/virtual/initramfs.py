@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PT_INTERP: Final = 3
 
-# What an Android device answers to `getprop`, as far as it is true of this one.
+# Android's properties (`getprop`), as far as they are true of this device.
 _PROPERTIES: Final = {
     "ro.build.type": "userdebug",
     "ro.build.version.release": "14",
@@ -41,9 +41,9 @@ _FOLDERS: Final = ("proc", "sys", "dev", "tmp", "mnt", "lib/modules", "data/app"
 
 
 def build_initramfs(bundle: KernelBundle) -> Path:
-    """Pack guest programs, busybox and the modules of ``bundle``; a cached file by content.
+    """Pack guest programs, busybox and the modules of ``bundle``; returns a file cached by content.
 
-    HostError if busybox-static is missing, UsageError for a module file that cannot be read.
+    HostError without busybox-static, UsageError for an unreadable module file.
     """
     archive = _archive(bundle)
     digest = hashlib.sha256(archive).hexdigest()[:24]
@@ -54,21 +54,21 @@ def build_initramfs(bundle: KernelBundle) -> Path:
 
 
 def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
-    """Text of ``/lib/modules/load.conf``: a module file a line, with its parameters, in load order."""
+    """Text of ``/lib/modules/load.conf``: a line for each module with its parameters, in load order."""
     lines = []
     for module in modules:
         words = [f"{key}={value}" for key, value in module.params.items()]
         bad = [word for word in words if any(ch.isspace() for ch in word)]
         if bad:
             raise UsageError(
-                f"parameter {bad[0]!r} of module {module.name} holds white space", next_step="remove it"
+                f"parameter {bad[0]!r} of module {module.name} contains whitespace", next_step="remove it"
             )
         lines.append(" ".join([f"{module.name}.ko", *words]))
     return "".join(line + "\n" for line in lines)
 
 
 def module_bytes(path: Path) -> bytes:
-    """Content of a module file; ``.xz`` and ``.gz`` are unpacked, as not every kernel can."""
+    """Content of a module file, unpacked from ``.xz`` and ``.gz``: not every kernel can do that."""
     try:
         content = path.read_bytes()
         if path.suffix == ".xz":
@@ -78,9 +78,7 @@ def module_bytes(path: Path) -> bytes:
     except (OSError, lzma.LZMAError, EOFError) as error:
         raise UsageError(f"module {path} cannot be read: {error}", next_step="rebuild it") from error
     if path.suffix != ".ko":
-        raise UsageError(
-            f"module {path} is neither .ko nor .ko.xz nor .ko.gz", next_step="unpack it to .ko"
-        )
+        raise UsageError(f"module {path} is not a .ko, .ko.xz or .ko.gz file", next_step="unpack it to .ko")
     return content
 
 
@@ -89,7 +87,7 @@ def _archive(bundle: KernelBundle) -> bytes:
     for folder in _FOLDERS:
         cpio.folder(folder)
     cpio.folder("data/local/tmp", 0o771)
-    # The kernel opens it for process 1 before /dev is mounted.
+    # The kernel opens it for PID 1 before /dev is mounted.
     cpio.character_device("dev/console", 5, 1)
     cpio.link("bin", "system/bin")
     cpio.link("sbin", "system/bin")
@@ -126,13 +124,15 @@ def _busybox() -> Path:
     for name in ("/bin/busybox", shutil.which("busybox")):
         if name and Path(name).exists() and _is_static(Path(name)):
             return Path(name)
-    raise HostError("no static busybox on this host", next_step="install the Debian package busybox-static")
+    raise HostError(
+        "this host has no static busybox", next_step="install the Debian package busybox-static"
+    )
 
 
 def shell_name() -> str:
-    """Which shell the device gets: mksh (Android's own) if the host has a static one, else busybox's ash.
+    """The device's shell: mksh, as on Android, if the host has a static one, else busybox's ash.
 
-    ash runs its own ``ps`` before ours; all else that the suite asks for is the same.
+    ash runs its own ``ps`` instead of ours; for the suite there is no other difference.
     """
     return "mksh" if _mksh() else "ash"
 
@@ -143,7 +143,7 @@ def _mksh() -> Path | None:
 
 
 def _is_static(program: Path) -> bool:
-    """Whether an x86-64 ELF program asks for no dynamic loader."""
+    """Whether an x86-64 ELF program needs no dynamic loader."""
     content = program.read_bytes()
     if content[:5] != b"\x7fELF\x02":
         return False

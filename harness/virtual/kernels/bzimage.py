@@ -1,4 +1,4 @@
-"""The release that a bzImage names in its boot header.
+"""The release in the boot header of a bzImage.
 
 Layout: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 """
@@ -20,7 +20,7 @@ _HEAD_BYTES = 0x200 + 0x10000 + 512
 def release_of(image: Path) -> str:
     """The kernel release (``uname -r``) of a bzImage.
 
-    Raises UsageError if the file cannot be read, is not a bzImage, or names no release.
+    UsageError if the file cannot be read, is not a bzImage, or has no release.
     """
     try:
         with image.open("rb") as file:

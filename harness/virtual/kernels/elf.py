@@ -1,4 +1,4 @@
-"""What a kernel module says of itself: its .modinfo words and its GNU build id."""
+"""The .modinfo and the GNU build id of a kernel module."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _NT_GNU_BUILD_ID = 3
 
 @dataclass(frozen=True)
 class ModuleInfo:
-    """The .modinfo of a module: ``name``, ``depends`` (names as in modinfo), ``release``
-    (first word of vermagic), ``parameters`` (names), ``build_id`` (hex, or None without a note)."""
+    """The .modinfo of a module; ``depends`` and ``parameters`` are names, as in modinfo.
+
+    ``release`` is the first word of vermagic, ``build_id`` is hex, or None without a note.
+    """
 
     name: str
     depends: tuple[str, ...]
@@ -27,14 +29,14 @@ class ModuleInfo:
 
 
 def canonical(name: str) -> str:
-    """The kernel's spelling of a module name: a dash in a file name is an underscore."""
+    """A module name as the kernel spells it: with underscores instead of dashes."""
     return name.replace("-", "_")
 
 
 def sections(image: bytes, what: str) -> Mapping[str, bytes]:
     """Name -> content of the sections of a little-endian ELF64 file.
 
-    Raises UsageError if ``image`` is not one, or is cut short; ``what`` names it.
+    UsageError if ``image`` is not one or is truncated; ``what`` is its name in the message.
     """
     if image[:6] != b"\x7fELF\x02\x01" or len(image) < 64:
         raise UsageError(
@@ -49,15 +51,14 @@ def sections(image: bytes, what: str) -> Mapping[str, bytes]:
     except (struct.error, IndexError, OverflowError) as error:
         raise UsageError(f"{what} is a truncated ELF file", next_step="copy or build it again") from error
     names = image[names_offset : names_offset + names_size]
-    found: dict[str, bytes] = {}
-    for name_at, _kind, _flags, _address, offset, size, *_ in headers:
-        name = names[name_at:].split(b"\0", 1)[0].decode("ascii", "replace")
-        found[name] = image[offset : offset + size]
-    return found
+    return {
+        names[name_at:].split(b"\0", 1)[0].decode("ascii", "replace"): image[offset : offset + size]
+        for name_at, _kind, _flags, _address, offset, size, *_ in headers
+    }
 
 
 def gnu_build_id(notes: bytes) -> str | None:
-    """The build id in the content of a .note.gnu.build-id section, as hex; None if there is none."""
+    """The build id in a .note.gnu.build-id section, as hex, or None."""
     at = 0
     while at + _NOTE.size <= len(notes):
         name_size, value_size, kind = _NOTE.unpack_from(notes, at)
@@ -72,15 +73,15 @@ def gnu_build_id(notes: bytes) -> str | None:
 
 
 def parse_module(image: bytes, what: str) -> ModuleInfo:
-    """Read the bytes of a ``.ko``; UsageError if it is no kernel module."""
-    found = sections(image, what)
-    if ".modinfo" not in found:
+    """Read the bytes of a ``.ko``; UsageError if it is not a kernel module."""
+    content = sections(image, what)
+    if ".modinfo" not in content:
         raise UsageError(
             f"{what} is not a kernel module (no .modinfo)", next_step="give the .ko files of the kernel"
         )
     words: dict[str, str] = {}
     parameters: set[str] = set()
-    for entry in found[".modinfo"].split(b"\0"):
+    for entry in content[".modinfo"].split(b"\0"):
         key, _, value = entry.decode("utf-8", "replace").partition("=")
         if key == "parmtype" or key == "parm":
             parameters.add(value.partition(":")[0])
@@ -91,7 +92,7 @@ def parse_module(image: bytes, what: str) -> ModuleInfo:
         depends=tuple(name for name in words.get("depends", "").split(",") if name),
         release=words.get("vermagic", "").split(" ", 1)[0],
         parameters=frozenset(parameters),
-        build_id=gnu_build_id(found.get(".note.gnu.build-id", b"")),
+        build_id=gnu_build_id(content.get(".note.gnu.build-id", b"")),
     )
 
 

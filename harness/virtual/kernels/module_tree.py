@@ -1,8 +1,8 @@
-"""Which modules to load, and in which order, from what the modules say of their dependencies."""
+"""The modules to load, in the order of their dependencies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from foundation.errors import UsageError
 from foundation.words import nearest
 from harness.virtual.kernels.elf import ModuleInfo, canonical, read_module
 
-# virtio_pci is a root too: virtio_net works over any transport and names none.
+# virtio_pci is a root too: virtio_net works over any transport and depends on none.
 ROOTS = ("virtio_pci", "virtio_net", "lz4", "lzo", "lzo_rle", "zstd", "zram")
 
 _COMPRESSED = (".ko.xz", ".ko.zst", ".ko.gz")
@@ -20,7 +20,7 @@ _COMPRESSED = (".ko.xz", ".ko.zst", ".ko.gz")
 class ModuleTree:
     """The modules below a folder, by canonical name, and those the kernel has built in.
 
-    ``builtin`` is None when the folder has no ``modules.builtin`` to tell.
+    ``builtin`` is None if the folder has no ``modules.builtin``.
     """
 
     folder: Path
@@ -29,9 +29,9 @@ class ModuleTree:
 
 
 def scan(folder: Path, replaced: Mapping[str, Path] | None = None) -> ModuleTree:
-    """Index a module folder (any depth); ``replaced`` modules stand in for those of the same name.
+    """Index a module folder of any depth; ``replaced`` modules override those of the same name.
 
-    Raises UsageError if it is not a folder, or holds only compressed modules.
+    UsageError if it is not a folder, or holds only compressed modules.
     """
     if not folder.is_dir():
         raise UsageError(
@@ -55,20 +55,18 @@ def scan(folder: Path, replaced: Mapping[str, Path] | None = None) -> ModuleTree
 
 
 def below_release(folder: Path, release: str) -> Path:
-    """The part of ``folder`` that is for ``release``: an installed tree may hold several releases."""
-    for candidate in (folder / "lib" / "modules" / release, folder / "modules" / release, folder / release):
-        if candidate.is_dir():
-            return candidate
-    return folder
+    """The part of ``folder`` for ``release``: an installed tree may hold several releases."""
+    candidates = (folder / "lib" / "modules" / release, folder / "modules" / release, folder / release)
+    return next((candidate for candidate in candidates if candidate.is_dir()), folder)
 
 
 def load_order(
     tree: ModuleTree, release: str, roots: Sequence[str] = ROOTS
 ) -> list[tuple[Path, ModuleInfo]]:
-    """The roots and all they depend on, each after its dependencies.
+    """The roots and their dependencies, each after its own dependencies.
 
-    A root without a file counts as built in, unless ``modules.builtin`` says that it is not.
-    Raises UsageError for a module of another release, a missing dependency, or a circle.
+    A root without a file counts as built in, unless ``modules.builtin`` lacks it. UsageError for a
+    module of another release, a missing dependency, or a cycle.
     """
     order: dict[str, tuple[Path, ModuleInfo]] = {}
 
@@ -76,7 +74,7 @@ def load_order(
         if name in order:
             return
         if name in path:
-            raise UsageError(f"modules depend on each other in a circle: {' -> '.join((*path, name))}")
+            raise UsageError(f"the modules have a dependency cycle: {' -> '.join((*path, name))}")
         if name not in tree.files:
             _require_builtin(tree, name, path)
             return
@@ -95,13 +93,12 @@ def load_order(
     return list(order.values())
 
 
-def _require_builtin(tree: ModuleTree, name: str, needed_by: Iterable[str]) -> None:
-    chain = tuple(needed_by)
-    if chain:
-        # A module's depends= names modules only, never what is built in.
+def _require_builtin(tree: ModuleTree, name: str, needed_by: Sequence[str]) -> None:
+    if needed_by:
+        # A module's depends= never names what is built in.
         raise UsageError(
-            f"{tree.folder} lacks {name}.ko, which {chain[-1]} needs",
-            next_step="give the whole module folder",
+            f"{tree.folder} lacks {name}.ko, which {needed_by[-1]} needs",
+            next_step="give the complete module folder",
         )
     if tree.builtin is None or name in tree.builtin:
         return

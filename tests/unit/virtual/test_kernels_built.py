@@ -292,7 +292,7 @@ def test_an_edited_patch_is_another_variant(tmp_path: Path) -> None:
 
 def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Path) -> None:
     variant = parse_variant(f"p=patch:{patch_at(tmp_path / 'x', 'words')}", device_kind="virtual")
-    with pytest.raises(UsageError, match="is no patch"):
+    with pytest.raises(UsageError, match="is not a patch"):
         pin_contents([variant])
 
 

@@ -83,7 +83,7 @@ def test_missing_dependency_names_who_needs_it(tmp_path: Path) -> None:
         names(folder, "zram")
 
 
-def test_circle(tmp_path: Path) -> None:
+def test_cycle(tmp_path: Path) -> None:
     folder = tree_of(tmp_path, {"a": "b", "b": "a"})
     with pytest.raises(UsageError, match="a -> b -> a"):
         names(folder, "a")
@@ -124,7 +124,7 @@ def test_any_graph_is_ordered_as_graphlib_would(
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError:
-        with pytest.raises(UsageError, match="circle"):
+        with pytest.raises(UsageError, match="cycle"):
             names(folder, *graph)
         return
     order = names(folder, *graph)
