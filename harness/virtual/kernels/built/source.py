@@ -121,5 +121,6 @@ def _unpack(package: Path, folder: Path) -> None:
         run(["bash", "-c", pipeline, str(package), member, str(folder)], deadline_s=_UNPACK_DEADLINE_S)
     except HostError as error:
         raise HostError(
-            f"{package.name} cannot be unpacked: {error.what}", next_step="free some space"
+            f"{package.name} cannot be unpacked: {error.what.rpartition(' / ')[2]}",
+            next_step="free some space",
         ) from error
