@@ -1,4 +1,4 @@
-"""Command lines: mistakes and errors in one line, and the exit status of each."""
+"""Command lines: one-line errors and exit statuses."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import ClassVar, Final, NoReturn
 
 from foundation.errors import SuiteError, UsageError
 
-#: As a shell reports a program that SIGINT ended.
+#: The status that a shell reports for a program killed by SIGINT.
 INTERRUPTED: Final = 130
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An ArgumentParser without the usage text before an error; subclasses may set the exit status."""
+    """An ArgumentParser whose errors come without the usage text; subclasses may set the exit status."""
 
     status: ClassVar[int] = 2
 
     def error(self, message: str) -> NoReturn:
+        """Print ``message`` in one line on stderr and exit."""
         self.exit(self.status, f"error: {message} -> see {self.prog} --help\n")
 
 
 def print_error(error: SuiteError) -> None:
-    """One line on stderr."""
+    """Print the error in one line on stderr."""
     print(f"error: {error}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Where the suite keeps what it downloads and builds, outside every checkout; may be deleted any time."""
+"""Where the suite keeps downloads and builds, outside every checkout; may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def cache_root() -> Path:
 
 
 def root_folder(override: str, xdg_variable: str, below_home: str) -> Path:
-    """A root folder of the suite, by the XDG Base Directory Specification; makes nothing.
+    """A root folder of the suite, by the XDG Base Directory Specification; creates nothing.
 
-    The environment variable ``override`` names the folder itself, ``xdg_variable`` the one above it.
+    The environment variable ``override`` names the folder itself, ``xdg_variable`` its parent.
     """
     if explicit := os.environ.get(override):
         return Path(explicit)

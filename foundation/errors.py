@@ -1,4 +1,4 @@
-"""The suite's error tree: who is to blame, and whether a second try can help.
+"""The suite's error tree: what is to blame, and whether a retry can help.
 
 Every message has three parts: what happened, on which device, and what to do
 next. Only errors with ``transient = True`` may be retried. A failure of the
@@ -15,8 +15,8 @@ Blame = Literal["usage", "host", "lab", "device", "kernel"]
 class SuiteError(Exception):
     """Root of the tree; raise one of the subclasses.
 
-    ``what`` says what happened, ``device`` is the serial (if one is
-    concerned), ``next_step`` tells the reader what to do.
+    ``what`` happened, ``device`` is the serial (if a device is involved),
+    ``next_step`` is what the reader can do.
     """
 
     blame: ClassVar[Blame]
@@ -35,17 +35,17 @@ class SuiteError(Exception):
 
 
 class UsageError(SuiteError):
-    """The person asked for something that cannot be: an option, a config, a path."""
+    """The user gave something invalid: an option, a config, a path."""
 
     blame = "usage"
 
 
 class TraceError(UsageError):
-    """A trace that cannot be judged: empty, truncated, corrupt, lossy, without the asked threads."""
+    """A trace that cannot be judged: empty, truncated, corrupt, lossy, or without the needed threads."""
 
 
 class ResultsError(UsageError):
-    """A results folder that is not one, is damaged, or has another schema version."""
+    """Not a results folder, or one that is damaged or has another schema version."""
 
 
 class HostError(SuiteError):
@@ -61,13 +61,13 @@ class LabError(SuiteError):
 
 
 class DeviceLost(LabError):
-    """The connection to a device went away (cable, adb server, reboot)."""
+    """The connection to a device broke (cable, adb server, reboot)."""
 
     transient = True
 
 
 class DeviceError(SuiteError):
-    """The device answered, but not as it must."""
+    """The device answered, but not as required."""
 
     blame = "device"
 
@@ -125,12 +125,12 @@ class BootFailed(KernelError):
 
 
 class ModuleLoadFailed(KernelError):
-    """A module of the variant was refused by the kernel."""
+    """The kernel refused a module of the variant."""
 
 
 class WrongKernel(KernelError):
-    """The running kernel is not the variant that was asked for."""
+    """The running kernel is not that of the variant."""
 
 
 class DataCorruption(KernelError):
-    """A page read back differs from what was written."""
+    """A page's content differs from what was written to it."""

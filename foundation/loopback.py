@@ -1,4 +1,4 @@
-"""HTTP for this machine only: what every server of the suite on loopback checks."""
+"""HTTP on loopback: the checks that all servers of the suite share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from foundation.ports import LOOPBACK
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):
-    """A request handler that can tell who asks, and writes no log: the output is the caller's."""
+    """A request handler that recognises requests of this machine and writes no log."""
 
     protocol_version = "HTTP/1.1"
     server: HTTPServer
 
     def is_local(self) -> bool:
-        """Whether the request is meant for this server, and no page of another site has sent it.
+        """Whether the request is for this server and does not come from a page of another site.
 
-        The Host check stops a foreign name that was made to resolve to loopback.
+        The Host check stops DNS rebinding: a foreign name that resolves to loopback.
         """
         hosts = {f"{host}:{self.server.server_port}" for host in ("localhost", LOOPBACK)}
         origin = self.headers.get("Origin")

@@ -7,7 +7,7 @@ from collections.abc import Container
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
-#: Where Perfetto's UI, a page on the web, looks for a trace processor: it would find ours there.
+#: Where Perfetto's UI, a public web page, looks for a trace processor; ours must not be there.
 TRACE_PROCESSOR_PORT: Final = 9001
 
 

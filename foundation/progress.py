@@ -1,12 +1,12 @@
-"""Callbacks that take a line of progress."""
+"""Callbacks for progress lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: Takes one line for whoever watches: what begins now, or what is waited for.
+#: Takes one line for the user: what starts now, or what the suite waits for.
 Progress = Callable[[str], None]
 
 
 def silent(line: str) -> None:
-    """The `Progress` of a caller that nobody watches."""
+    """A `Progress` that drops every line."""

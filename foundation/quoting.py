@@ -1,4 +1,4 @@
-"""The only place that turns values into shell text for a device."""
+"""The only module that turns values into shell text for a device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
 def quote(word: str) -> str:
-    """Return ``word`` as shell text that every POSIX shell reads back as that one word.
-
-    Raises UsageError for a NUL, which no command line can carry.
-    """
+    """Return ``word`` as text that every POSIX shell reads as that one word. UsageError for a NUL."""
     if "\0" in word:
         raise UsageError("a NUL character cannot be part of a command line", next_step="push it as a file")
     if _PLAIN.fullmatch(word):
@@ -26,13 +23,12 @@ def quote(word: str) -> str:
 def quote_argv(argv: Sequence[str]) -> str:
     """Return one command line for ``argv``.
 
-    Raises UsageError for an empty command, and for a plain string: its letters would
-    become the words.
+    UsageError for an empty command, and for a plain string, whose letters would become the words.
     """
     if isinstance(argv, str):
         raise UsageError(f"a command is a list of words, not the text '{argv}'")
     if not argv or not argv[0]:
         raise UsageError("a command needs at least a program")
-    # A first word such as A=B would be read as an assignment, not as a program.
+    # The shell would read a first word such as A=B as an assignment.
     first = "'" + argv[0].replace("'", "'\\''") + "'" if "=" in argv[0] else quote(argv[0])
     return " ".join([first, *(quote(word) for word in argv[1:])])

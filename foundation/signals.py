@@ -1,6 +1,6 @@
-"""SIGINT, SIGTERM and SIGHUP: held back, or turned into KeyboardInterrupt, and always put back.
+"""Hold back SIGINT, SIGTERM and SIGHUP, or turn them into KeyboardInterrupt, within a block.
 
-Python runs signal handlers in the main thread only, so every function here does nothing in others.
+Python runs signal handlers in the main thread only; in other threads these functions do nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def handled_by(handler: Handler, numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Let ``handler`` have these signals during the block; the handlers from before come back after it."""
+    """Handle these signals by ``handler`` during the block, then restore the former handlers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -30,7 +30,7 @@ def handled_by(handler: Handler, numbers: Iterable[signal.Signals]) -> Iterator[
         yield
     finally:
         for number, former in before.items():
-            # None: a handler that was not set from Python, and cannot be set again from it.
+            # None: the handler was not set from Python and cannot be restored from it.
             if former is not None:
                 signal.signal(number, former)
 
@@ -39,9 +39,9 @@ def handled_by(handler: Handler, numbers: Iterable[signal.Signals]) -> Iterator[
 def signals_held(*, python_handlers_only: bool = False) -> Iterator[None]:
     """Hold SIGINT and SIGTERM back during the block, and deliver them after it.
 
-    For what must not stop halfway: putting a device back, or a call of compiled code that calls
-    back into Python. With ``python_handlers_only`` a signal whose action is the system's own
-    (SIGTERM, as a rule) still ends the process at once.
+    For what must not stop halfway: restoring a device, or compiled code that calls back into
+    Python. With ``python_handlers_only`` a signal with the system's default action (usually
+    SIGTERM) still ends the process at once.
     """
     held: list[int] = []
     numbers = [
@@ -57,7 +57,7 @@ def signals_held(*, python_handlers_only: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM unwinds the block as Ctrl-C does, so that what it holds is given back."""
+    """Let SIGTERM unwind the block as Ctrl-C does, so that it releases what it holds."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

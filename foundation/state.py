@@ -1,4 +1,4 @@
-"""Where the suite keeps what must not be lost: how to undo what it has changed on a phone."""
+"""Where the suite keeps what must not be lost: how to undo its changes to a phone."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def state_dir(*parts: str) -> Path:
 
 
 def state_root() -> Path:
-    """``$RECLAIM_SUITE_STATE``, else in ``$XDG_STATE_HOME``, else in ``~/.local/state``. Makes nothing."""
+    """``$RECLAIM_SUITE_STATE``, else in ``$XDG_STATE_HOME``, else in ``~/.local/state``. Read-only."""
     return root_folder(ENV_STATE, "XDG_STATE_HOME", ".local/state")

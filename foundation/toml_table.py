@@ -1,4 +1,4 @@
-"""TOML read strictly, one table at a time, and written back."""
+"""Strict reading of TOML, one table at a time, and writing."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Table:
-    """A table that must be used up: an unknown key is a mistyped one.
+    """A table whose keys must all be used: any other key is mistyped.
 
-    ``where`` stands before each message, such as ``[device] ``. Every failure is a
+    ``where`` is the prefix of each message, such as ``[device] ``. Every failure is a
     UsageError of one line that names the file and the key.
     """
 
     def __init__(self, path: Path, where: str, content: Mapping[str, Any]) -> None:
         self._path, self._where, self._left = path, where, dict(content)
-        self._asked: list[str] = []
+        self._known: list[str] = []
 
     def fail(self, text: str, next_step: str | None = None) -> UsageError:
         """The error to raise for ``text``."""
@@ -35,8 +35,11 @@ class Table:
         return key in self._left
 
     def take(self, key: str, kind: type[T], check: Callable[[T], bool], rule: str) -> T:
-        """The value of ``key``, which must be there, of ``kind``, and pass ``check``."""
-        self._asked.append(key)
+        """The value of the required ``key``, of type ``kind``; it must pass ``check``.
+
+        ``rule`` completes "KEY = VALUE is not ..." in the error.
+        """
+        self._known.append(key)
         if key not in self._left:
             near = nearest(key, self._left)
             raise self.fail(
@@ -50,46 +53,46 @@ class Table:
         return value
 
     def take_or(self, key: str, kind: type[T], default: T, check: Callable[[T], bool], rule: str) -> T:
-        """As `take`, with a default."""
-        found = self.take_if(key, kind, check, rule)
-        return default if found is None else found
+        """As `take`, or ``default`` if the key is absent."""
+        value = self.take_if(key, kind, check, rule)
+        return default if value is None else value
 
     def take_if(self, key: str, kind: type[T], check: Callable[[T], bool], rule: str) -> T | None:
-        """As `take`, or None where there is no such key."""
-        if key not in self._left:
-            self._asked.append(key)
-            return None
-        return self.take(key, kind, check, rule)
+        """As `take`, or None if the key is absent."""
+        if key in self._left:
+            return self.take(key, kind, check, rule)
+        self._known.append(key)
+        return None
 
     def words(self, key: str) -> tuple[str, ...] | None:
-        """A list of texts that is not empty, or None where there is no such key."""
-        found = self.take_if(
-            key, list, lambda v: bool(v) and all(isinstance(word, str) for word in v), "a list of texts"
+        """A non-empty list of strings, or None if the key is absent."""
+        words = self.take_if(
+            key, list, lambda v: bool(v) and all(isinstance(word, str) for word in v), "a list of strings"
         )
-        return None if found is None else tuple(found)
+        return None if words is None else tuple(words)
 
     def sub(self, key: str) -> Table:
-        """The table under ``key``; an empty one where there is none."""
+        """The table under ``key``; an empty one if it is absent."""
         content = self.take_or(key, dict, {}, lambda v: True, "a table")
         return Table(self._path, f"{self._where}[{key}] ", content)
 
-    def known(self, *keys: str) -> None:
-        """Keys that somebody else reads."""
+    def skip(self, *keys: str) -> None:
+        """Accept ``keys`` that another reader takes."""
         for key in keys:
-            self._asked.append(key)
+            self._known.append(key)
             self._left.pop(key, None)
 
     def done(self, also: Iterable[str] = ()) -> None:
-        """Everything must have been taken; the nearest known key is offered for what was not."""
+        """Check that all keys were taken, except ``also``; the error suggests the nearest known key."""
         for key in self._left:
             if key not in also:
-                near = nearest(key, self._asked)
-                hint = f"did you mean {near}?" if near else f"known: {', '.join(self._asked)}"
+                near = nearest(key, self._known)
+                hint = f"did you mean {near}?" if near else f"known: {', '.join(self._known)}"
                 raise self.fail(f"unknown key {key}", hint)
 
 
 def to_toml(content: Mapping[str, Any]) -> str:
-    """TOML text of ``content``: texts, numbers, truths, lists, tables, and lists of tables."""
+    """TOML text of ``content``: strings, numbers, booleans, lists, tables, and lists of tables."""
     plain, tables = [], []
     for key, value in content.items():
         if isinstance(value, Mapping):

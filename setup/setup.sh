@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the suite needs, each step only if it is not there yet:
+# Installs what the suite needs and skips what exists:
 # packages of this system, .venv, native programs, kernels of the virtual device.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# --- Python: python3 if it is 3.11 or newer, else another one on PATH that is.
+# --- Python: python3 if it is 3.11 or newer, else a newer one on PATH.
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 with_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 new_pythons() {
@@ -18,15 +18,15 @@ new_pythons() {
 }
 usable_python() { for name in $(new_pythons); do if with_venv "$name"; then echo "$name"; return; fi; done; }
 
-python_wanted="Python 3.11 or newer is wanted"
+needs_python="the suite needs Python 3.11 or newer"
 if has python3 && [ -z "$(new_pythons)" ]; then
-    fail "$python_wanted, python3 here is $(python3 -V 2>&1) -> put a newer one on PATH (python3.11 to python3.14)"
+    fail "$needs_python, python3 is $(python3 -V 2>&1) -> put a newer one on PATH (python3.11 to python3.14)"
 fi
 
 # --- Packages: setup/debian-packages.txt.
 table=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' setup/debian-packages.txt | awk '{print $1}')
 has dpkg-query ||
-    fail "this system has no dpkg; under Debian's names the packages wanted are:" \
+    fail "this system has no dpkg -> install these packages (Debian's names):" \
         "$(echo "$table" | sed -e 's/|.*//' -e 's/?//' | tr '\n' ' ')"
 
 installed() {
@@ -72,9 +72,9 @@ if [ -n "$absent" ]; then
     done
     if [ -n "$missing" ]; then
         [ $root = yes ] ||
-            fail "packages wanted:$missing -> as root: apt-get install -y --no-install-recommends$missing"
+            fail "missing packages:$missing -> as root: apt-get install -y --no-install-recommends$missing"
         [ -z "$unknown" ] ||
-            fail "apt knows no package$unknown -> enable the part of the archive that has it" \
+            fail "apt does not know$unknown -> enable the archive component that has it" \
                 "(Ubuntu: universe), or use Debian 12, Debian 13 or Ubuntu 24.04"
         say "installing$missing"
         # shellcheck disable=SC2086
@@ -84,9 +84,9 @@ fi
 
 python=$(usable_python)
 [ -n "$python" ] ||
-    fail "$python_wanted, with its venv; here: $(new_pythons | tr '\n' ' ')-> install the venv package of one"
+    fail "$needs_python with venv; without it: $(new_pythons | tr '\n' ' ')-> install its venv package"
 
-# --- .venv, made again for other requirements or another Python.
+# --- .venv: made again if the requirements or the Python changed.
 stamp=$({ cat requirements.txt requirements-docs.txt; "$python" -V; } | sha256sum | cut -d' ' -f1)
 if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" != "$stamp" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     say "making .venv from requirements.txt with $("$python" -V)"
@@ -96,14 +96,14 @@ if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" != "$stamp" ] || ! 
     echo "$stamp" > .venv/.requirements.sha256
 fi
 
-# --- Chromium: only the tests of pages want it, so its absence is said and ends nothing.
+# --- Chromium: only the browser tests need it, so setup goes on without it.
 if ! chromium_here && ! [ -e .venv/.chromium-asked ]; then
-    say "this system packages no Chromium: asking playwright for its own"
+    say "this system has no Chromium package: fetching playwright's"
     with_libraries=""
     [ "$(id -u)" != 0 ] || with_libraries=--with-deps
     # shellcheck disable=SC2086
     .venv/bin/python -m playwright install $with_libraries --only-shell chromium >.venv/chromium.log 2>&1 ||
-        say "no Chromium can be had (.venv/chromium.log): tests/browser will fail until chromium or google-chrome is on PATH"
+        say "no Chromium (see .venv/chromium.log): tests/browser fails until chromium or google-chrome is on PATH"
     touch .venv/.chromium-asked
 fi
 

@@ -192,7 +192,7 @@ def _sub(path: Path, content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
     top = Table(path, "", content)
-    top.known(*CHANGEABLE, "apps")
+    top.skip(*CHANGEABLE, "apps")
     top.done()
     device = Table(path, "[device] ", _sub(path, content, "device"))
     pins = DevicePins(

@@ -13,7 +13,7 @@ from analysis.trace.figure import unknown
 from analysis.trace_processor.choice import find_engine
 from foundation.contract.results import Repetition
 from foundation.errors import TraceError
-from foundation.files import known_sha256_of
+from foundation.files import cached_sha256_of
 
 if TYPE_CHECKING:
     from analysis.trace.recording import Recording
@@ -48,7 +48,7 @@ class Measuring:
             if kept is not None and kept.has(self._metrics):
                 return kept
             return unmeasured(self._metrics, "the trace is missing, and no figures of it are kept")
-        digest = known_sha256_of(path)
+        digest = cached_sha256_of(path)
         if digest != recorded:
             why = f"the trace is not the one recorded: SHA-256 {digest[:12]}.., not {recorded[:12]}.."
             return unmeasured(self._metrics, why)

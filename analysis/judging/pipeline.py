@@ -26,7 +26,7 @@ from foundation.contract.results import (
     load,
 )
 from foundation.errors import HostError, ResultsError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from foundation.progress import Progress
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _write_json(path: Path, content: object) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace a file atomically. HostError if it cannot be written."""
     try:
-        write_whole(path, text)
+        write_atomic(path, text)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 

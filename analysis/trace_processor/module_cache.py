@@ -15,7 +15,7 @@ import wasmtime
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import known_sha256_of, write_whole
+from foundation.files import cached_sha256_of, write_atomic
 
 _FOLDER: Final = "engine-modules"
 _DIGEST_BYTES: Final = 32
@@ -28,7 +28,7 @@ def load_module(engine: wasmtime.Engine, wasm: Path, *, memory64: bool) -> wasmt
     again; a cache that cannot be written only costs time.
     """
     # The name covers everything that the compiled code depends on.
-    facts = f"{known_sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
+    facts = f"{cached_sha256_of(wasm)} {metadata.version('wasmtime')} {platform.machine()} {memory64}"
     cached = private_folder() / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.cwasm"
     module = _from_cache(engine, cached)
     if module is not None:
@@ -76,4 +76,4 @@ def _from_cache(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
 
 def _keep(path: Path, code: bytes) -> None:
     with contextlib.suppress(OSError):
-        write_whole(path, hashlib.sha256(code).digest() + code, mode=0o600)
+        write_atomic(path, hashlib.sha256(code).digest() + code, mode=0o600)

@@ -14,7 +14,7 @@ from typing import Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import known_sha256_of, write_whole
+from foundation.files import cached_sha256_of, write_atomic
 
 _FOLDER: Final = "engines"
 _DEADLINE_S: Final = 60.0
@@ -56,7 +56,7 @@ def installed_native() -> Path | None:
     for path in (folder / pinned.file_name for folder in folders):
         if not path.is_file():
             continue
-        if known_sha256_of(path) != pinned.sha256:
+        if cached_sha256_of(path) != pinned.sha256:
             raise HostError(
                 f"{path} is not the pinned trace processor", next_step="remove it, or use --engine wasm"
             )
@@ -79,7 +79,7 @@ def download_native() -> Path:
             content = source.read(_LARGEST)
         if hashlib.sha256(content).hexdigest() != pinned.sha256:
             raise HostError("the download is not the pinned trace processor", next_step="use --engine wasm")
-        write_whole(path, content, mode=0o700)
+        write_atomic(path, content, mode=0o700)
     except OSError as error:
         raise HostError(
             f"cannot download the native trace processor: {error}", next_step="use --engine wasm"

@@ -1,4 +1,4 @@
-"""Which of the suite's native programs run on a device."""
+"""The architectures that the suite has native programs for."""
 
 from __future__ import annotations
 

@@ -3,20 +3,20 @@
 One trace holds everything a metric needs. All timestamps are CLOCK_BOOTTIME in ns.
 The suite adds to what the kernel recorded, as TrackEvent packets on global tracks:
 
-* slice ``repetition`` on track ``reclaim-suite``: the measured window. It begins where
+* slice ``repetition`` on track ``reclaim-suite``: the measured window. It starts where
   the begin sample ended (``t_end_boot_ns``) and ends where the end sample started
-  (``t_boot_ns``), so that the window holds none of the sampling.
-* slice ``capture`` on track ``reclaim-suite capture``: from the start to the stop of the
-  recording, with the facts that validity is judged by (``CAPTURE_*`` annotations).
+  (``t_boot_ns``), so the sampling is outside the window.
+* slice ``capture`` on track ``reclaim-suite capture``: the whole recording, with the facts
+  that decide its validity (``CAPTURE_*`` annotations).
 * a slice for each switch on track ``app switches``, named by the package.
 * counter tracks with the exact values of each sample. Values of the begin and end
   samples lie exactly on the edges of the window.
 
 A metric from counters is (last value at or before the window's end) minus (value at its
-begin). In the trace processor the counter tracks have type ``global_counter_track_event``,
-and the names are unique; the SysStats counters of Perfetto itself have other types
-(``vmstat``, ``meminfo``, ``psi``), other names, and fewer keys. Slice tracks are matched by
-name: their type differs between versions.
+start). In the trace processor the counter tracks have type ``global_counter_track_event``
+and unique names; Perfetto's own SysStats counters have other types (``vmstat``,
+``meminfo``, ``psi``), other names and fewer keys. Slice tracks are matched by name: their
+type differs between versions.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ CAPTURE_SLICE: Final = "capture"
 
 SWITCH_TRACK: Final = "app switches"
 
-#: Debug annotations; in the ``args`` table each key is ``debug.<name>``.
+#: Debug annotations have the key ``debug.<name>`` in the ``args`` table.
 ANNOTATION_PREFIX: Final = "debug."
 
-#: Of a switch slice: text, ms or absent, ms or absent, bool, int, int.
+#: Annotations of a switch slice: text, ms or absent, ms or absent, bool, int, int.
 SWITCH_LAUNCH_STATE: Final = "launch_state"
 SWITCH_TOTAL_TIME_MS: Final = "total_time_ms"
 SWITCH_WAIT_TIME_MS: Final = "wait_time_ms"
@@ -45,25 +45,25 @@ SWITCH_KILLED_SINCE_LAST: Final = "killed_since_last"
 SWITCH_INDEX: Final = "index"
 SWITCH_ROUND: Final = "round"
 
-#: Of the capture slice.
+#: Annotations of the capture slice.
 CAPTURE_FORMAT_VERSION: Final = "format_version"
 CAPTURE_BACKEND: Final = "backend"  # "ftrace" or "perfetto"
 CAPTURE_POLLER_PERIOD_MS: Final = "poller_period_ms"
 CAPTURE_SAMPLES: Final = "samples"  # periodic samples in the window
 CAPTURE_MAX_GAP_MS: Final = "max_gap_ms"  # longest time between two samples in the window
-CAPTURE_LOSS: Final = "loss"  # text, one loss a line; empty: whole
-CAPTURE_EVENTS: Final = "events"  # "group/name group/name"; recorded
-CAPTURE_MISSING_EVENTS: Final = "missing_events"  # "group/name group/name"; asked for, not on this kernel
+CAPTURE_LOSS: Final = "loss"  # one loss a line; empty if nothing was lost
+CAPTURE_EVENTS: Final = "events"  # "group/name group/name" of what was recorded
+CAPTURE_MISSING_EVENTS: Final = "missing_events"  # "group/name group/name": wanted, not on this kernel
 CAPTURE_MISSING_SOURCES: Final = "missing_sources"  # poller sources that do not exist: "psi zram"
 CAPTURE_THREADS: Final = "threads"  # "tid:comm tid:comm": threads with a role at the begin sample
 CAPTURE_CLOCK: Final = "trace_clock"  # "boot"
 CAPTURE_PROBES: Final = "probes"  # "name=symbol name=symbol": functions whose calls were recorded
 CAPTURE_MISSING_PROBES: Final = "missing_probes"  # "name: why", one a line
-CAPTURE_PROBE_COST_NS: Final = "probe_cost_ns"  # what recording one call took, as measured beforehand
+CAPTURE_PROBE_COST_NS: Final = "probe_cost_ns"  # cost of recording one call, measured beforehand
 
-#: Events of recorded calls are ``<name>_enter`` and ``<name>_exit`` of this group.
+#: Group of the events ``<name>_enter`` and ``<name>_exit`` of recorded calls.
 PROBE_GROUP: Final = "reclaim_suite"
-#: Calls that do nothing, made by the capture itself to measure what recording a call costs.
+#: Probe on a cheap call that the capture makes itself to measure the cost of recording one.
 PROBE_COST: Final = "probe_cost"
 
 #: Counter tracks.
@@ -76,8 +76,8 @@ EXTRA_PREFIX: Final = "extra."
 
 PSI_RESOURCES: Final = ("memory", "cpu", "io")
 
-#: Fields of /sys/block/zramN/mm_stat and io_stat in order (Documentation/admin-guide/blockdev/zram.rst);
-#: older kernels have fewer, newer ones may have more.
+#: Fields of /sys/block/zramN/mm_stat and io_stat in order; older kernels have fewer, newer ones may
+#: have more. Source: Documentation/admin-guide/blockdev/zram.rst.
 ZRAM_MM_STAT: Final = (
     "orig_data_size",
     "compr_data_size",
@@ -98,7 +98,7 @@ _SCHEDSTAT: Final = re.compile(r"^schedstat\.(?P<comm>.+)-(?P<tid>\d+)\.(?P<fiel
 
 
 def vmstat(key: str) -> str:
-    """Counter of one /proc/vmstat key, in the kernel's own unit (pages or events)."""
+    """Counter of one /proc/vmstat key, in the kernel's unit (pages or events)."""
     return f"{VMSTAT_PREFIX}{key}"
 
 
@@ -108,17 +108,17 @@ def meminfo_kb(key: str) -> str:
 
 
 def psi_total_us(resource: str, line: str) -> str:
-    """Cumulated stall time in us of ``memory|cpu|io`` and ``some|full``."""
+    """Cumulative stall time in us of ``memory|cpu|io`` and ``some|full``."""
     return f"{PSI_PREFIX}{resource}.{line}_total_us"
 
 
 def psi_avg10(resource: str, line: str) -> str:
-    """Share of the last 10 s in stall, percent."""
+    """Percentage of the last 10 s in stall."""
     return f"{PSI_PREFIX}{resource}.{line}_avg10"
 
 
 def zram_mm_stat(disk: str, field: str) -> str:
-    """One of `ZRAM_MM_STAT` of a disk such as ``zram0``; bytes or pages as the kernel counts."""
+    """One of `ZRAM_MM_STAT` of a disk such as ``zram0``, in the kernel's unit (bytes or pages)."""
     return f"{disk}.mm_stat.{field}"
 
 
@@ -133,11 +133,9 @@ def schedstat(comm: str, tid: int, field: str) -> str:
 
 
 def parse_schedstat(name: str) -> tuple[str, int, str] | None:
-    """Split a `schedstat` counter name into (comm, tid, field); None for another name."""
+    """Split a `schedstat` counter name into (comm, tid, field); None for any other name."""
     match = _SCHEDSTAT.match(name)
-    if match is None:
-        return None
-    return match["comm"], int(match["tid"]), match["field"]
+    return match and (match["comm"], int(match["tid"]), match["field"])
 
 
 def stat_ticks(field: str) -> str:
@@ -146,10 +144,10 @@ def stat_ticks(field: str) -> str:
 
 
 def probe_events(name: str) -> tuple[str, str]:
-    """Names of the events at entry and return of a recorded function."""
+    """Names of the entry and return events of a recorded function."""
     return f"{name}_enter", f"{name}_exit"
 
 
 def extra(path: str) -> str:
-    """A file that holds one number, by its path on the device."""
+    """Counter of a file that holds one number, by its path on the device."""
     return f"{EXTRA_PREFIX}{path}"

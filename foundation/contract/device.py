@@ -1,4 +1,4 @@
-"""What the rest of the suite may ask of a device, whatever the device is."""
+"""The protocols of a device and of its lane: what the rest of the suite may ask of any device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command on the device left behind."""
+    """What a command on the device returned."""
 
     exit_status: int
     stdout: str
@@ -20,12 +20,12 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must be seen on a device for a variant to be proved live.
+    """What a device must show to prove that it runs a variant.
 
     ``release`` is ``uname -r``, ``version`` ``uname -v``; ``build_ids`` maps a module (or
-    ``vmlinux``) to its GNU build id in hex; ``compression_thread`` says whether a thread of
-    that role must exist (None: not known beforehand); ``live_counter`` is a file whose
-    number only this variant raises; ``parameters`` maps files to their required content.
+    ``vmlinux``) to its GNU build id in hex; ``compression_thread``: whether a thread of that
+    role must exist (None: unknown beforehand); ``live_counter`` is a file whose number only
+    this variant raises; ``parameters`` maps files to their required content.
     """
 
     release: str | None = None
@@ -37,7 +37,7 @@ class Expectation:
 
 
 class RemoteProcess(Protocol):
-    """A command that runs on the device while the host does other things."""
+    """A command that runs in the background on the device."""
 
     def poll(self) -> int | None:
         """Exit status, or None while it runs."""
@@ -48,16 +48,16 @@ class RemoteProcess(Protocol):
         ...
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
-        """Ask it to end (SIGTERM, then SIGKILL), wait, and return what it printed."""
+        """End it (SIGTERM, then SIGKILL), wait, and return what it printed."""
         ...
 
 
 class Device(Protocol):
-    """A device that answers adb, freshly booted or as it was found.
+    """A device that answers adb, freshly booted or in the state in which the suite found it.
 
-    ``emulated`` is true for a virtual device: what it measures is called emulated.
-    ``is_root`` says whether the shell runs as uid 0. ``keeps_settings``: what is set on it outlives
-    this process, so it is journaled first.
+    ``emulated``: a virtual device; all its results are marked as emulated. ``keeps_settings``:
+    settings outlive this process, so each is journaled before it is written. Every call raises
+    DeviceLost if the connection breaks, and CommandTimeout when its deadline passes.
     """
 
     serial: str
@@ -65,7 +65,9 @@ class Device(Protocol):
     keeps_settings: bool
 
     @property
-    def is_root(self) -> bool: ...
+    def is_root(self) -> bool:
+        """Whether the shell runs as uid 0."""
+        ...
 
     def shell(
         self,
@@ -79,34 +81,45 @@ class Device(Protocol):
         ...
 
     def script(self, text: str, *, deadline_s: float = 30.0, check: bool = True) -> CommandResult:
-        """Run shell text as it stands, in one round trip; the caller quotes values with `quote`."""
+        """Run shell text unchanged in one round trip; the caller quotes values with `quote`."""
         ...
 
-    def spawn(self, argv: Sequence[str]) -> RemoteProcess: ...
+    def spawn(self, argv: Sequence[str]) -> RemoteProcess:
+        """Start one command in the background; every word is quoted."""
+        ...
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None: ...
+    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+        """Copy a file to the device, as the shell user."""
+        ...
 
-    def push_bytes(self, content: bytes, remote: str, *, mode: int = 0o644) -> None: ...
+    def push_bytes(self, content: bytes, remote: str, *, mode: int = 0o644) -> None:
+        """Write ``content`` to a file on the device, as the shell user."""
+        ...
 
-    def pull(self, remote: str, local: Path, *, progress: Callable[[int], None] | None = None) -> None: ...
+    def pull(self, remote: str, local: Path, *, progress: Callable[[int], None] | None = None) -> None:
+        """Copy a file from the device, as the shell user; ``progress`` gets the bytes so far."""
+        ...
 
-    def read_text(self, remote: str, *, deadline_s: float = 10.0) -> str: ...
+    def read_text(self, remote: str, *, deadline_s: float = 10.0) -> str:
+        """The content of a file, read by the shell. CommandFailed if it cannot be read."""
+        ...
 
-    def write_text(self, remote: str, text: str, *, deadline_s: float = 10.0) -> None: ...
+    def write_text(self, remote: str, text: str, *, deadline_s: float = 10.0) -> None:
+        """Write to an existing file such as one of sysfs, by the shell. CommandFailed if it cannot."""
+        ...
 
 
 class Lane(Protocol):
-    """A place where one device stands and can be booted into a variant.
+    """The place of one device, which boots it into a variant; it runs one block at a time.
 
-    How it boots differs from lane to lane, and is between it and the kinds of variant that are
-    for it. One lane runs one block at a time.
+    How it boots is a matter between the lane and the kinds of variant made for it.
     """
 
     name: str
     emulated: bool
 
     def crash_log(self) -> str | None:
-        """Console text of a panic, oops or lockup since the last boot, or None."""
+        """Console text of a panic, oops, lockup or hung task since the last boot, or None."""
         ...
 
     def console(self) -> str:
@@ -114,7 +127,7 @@ class Lane(Protocol):
         ...
 
     def device_cpu_s(self) -> float | None:
-        """Host CPU seconds used by the device itself (a virtual one), else None."""
+        """Host CPU seconds used by a virtual device; None for a real one."""
         ...
 
     def describe(self) -> dict[str, str]:
@@ -122,5 +135,5 @@ class Lane(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave nothing behind; may be called twice."""
+        """Release everything; may be called twice."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +16,12 @@ class Probe:
     """A function of the kernel whose calls are recorded, at entry and at return.
 
     ``name`` becomes the events ``<name>_enter`` and ``<name>_exit`` (`foundation.contract.conventions`).
-    ``symbols`` are its names in different kernels, the first that exists is taken; a suffix
-    that a compiler gives to its own copies (``.constprop.0``, ``.isra.0``) is accepted.
-    ``arguments`` are recorded at entry and ``result`` at return, in the kernel's own syntax
-    (Documentation/trace/kprobetrace.rst); ``own_arguments`` are those of a symbol that has
-    others. Unless ``everywhere`` only calls by threads that
-    reclaim or compress are recorded; the others cost time all the same.
+    ``symbols`` are its names in different kernels: the first that exists is taken, also with a
+    suffix that the compiler gives to its own copies (``.constprop.0``, ``.isra.0``).
+    ``arguments`` are recorded at entry and ``result`` at return, in the kernel's syntax
+    (Documentation/trace/kprobetrace.rst); ``own_arguments`` replace them for single symbols.
+    Without ``everywhere`` only calls by reclaim and compression threads are recorded; the others
+    cost time all the same.
     """
 
     name: str
@@ -32,13 +34,13 @@ class Probe:
 
 @dataclass(frozen=True)
 class Needs:
-    """What must be recorded for a metric to be known.
+    """What must be recorded to compute a metric.
 
     ``ftrace_events`` are ``group/name``; ``vmstat`` and ``meminfo`` are keys of those files
     (a key that the kernel lacks is recorded as absent, never as 0); ``psi`` holds
-    ``resource.line`` such as ``memory.some``; ``switches`` asks for the app-switch slices;
+    ``resource.line`` such as ``memory.some``; ``switches`` are the app-switch slices;
     ``probes`` are calls of kernel functions, ``power_rails`` the energy of each rail, which few
-    phones can tell.
+    phones report.
     """
 
     ftrace_events: frozenset[str] = frozenset()
@@ -52,22 +54,9 @@ class Needs:
     power_rails: bool = False
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(
-            ftrace_events=self.ftrace_events | other.ftrace_events,
-            probes=self.probes | other.probes,
-            vmstat=self.vmstat | other.vmstat,
-            meminfo=self.meminfo | other.meminfo,
-            psi=self.psi | other.psi,
-            zram=self.zram or other.zram,
-            schedstat=self.schedstat or other.schedstat,
-            switches=self.switches or other.switches,
-            power_rails=self.power_rails or other.power_rails,
-        )
+        return Needs(**{name: value | vars(other)[name] for name, value in vars(self).items()})
 
     @staticmethod
     def union(needs: Iterable[Needs]) -> Needs:
         """All needs together; `Needs()` for none."""
-        total = Needs()
-        for one in needs:
-            total = total | one
-        return total
+        return functools.reduce(operator.or_, needs, Needs())

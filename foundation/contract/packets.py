@@ -1,7 +1,7 @@
-"""Packets of a Perfetto trace: written one after the other, walked again, and track events made.
+"""Packets of a Perfetto trace: writing them one by one, reading them back, making track events.
 
-A trace file needs no index and no end mark, so packets are written as they come and memory
-stays small however long the trace. Perfetto's own StreamingTraceProtoBuilder copies each packet
+A trace file needs no index and no end mark, so packets are written as they arrive and memory
+use does not grow with the trace. Perfetto's own StreamingTraceProtoBuilder copies each packet
 into a Trace message first, which takes nearly twice the time.
 """
 
@@ -20,8 +20,8 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket, Track
 
 from foundation.errors import TraceError
 
-#: Sequence ids: far above those that Perfetto's own service hands out (1, 2, ...), because
-#: the suite's packets also stand in front of traces that the service wrote.
+#: Sequence ids far above those of Perfetto's service (1, 2, ...): the suite's packets are also
+#: put in front of traces that the service wrote.
 SEQUENCE_META: Final = 0x5EC10001
 SEQUENCE_FTRACE: Final = 0x5EC10002
 SEQUENCE_STATS: Final = 0x5EC10003
@@ -30,13 +30,13 @@ SEQUENCE_SUITE: Final = 0x5EC10004
 #: Field `packet` of message Trace: number 1, length-delimited.
 PACKET_TAG: Final = 0x0A
 
-#: Debug annotation of a slice; None is left out (absent, not 0).
+#: Debug annotation of a slice; None is omitted (absent, not 0).
 Annotation = str | int | float | bool | None
 _FIELD: Final = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
 
 
 class DamagedPacket(ValueError):
-    """What `walk` found: one sentence that names the byte."""
+    """A damaged packet that `walk` met; the message names the byte."""
 
 
 def varint(value: int) -> bytes:
@@ -50,7 +50,7 @@ def varint(value: int) -> bytes:
 
 
 def framed(body: bytes) -> bytes:
-    """One encoded TracePacket as it stands in a trace file."""
+    """One encoded TracePacket with the framing of a trace file."""
     return bytes((PACKET_TAG,)) + varint(len(body)) + body
 
 
@@ -60,7 +60,7 @@ def walk(content: mmap.mmap | bytes) -> Iterator[Any]:
     while position < size:
         start = position
         if content[position] != PACKET_TAG:
-            raise DamagedPacket(f"no packet begins at byte {start} of {size}: the file is damaged")
+            raise DamagedPacket(f"no packet starts at byte {start} of {size}: the file is damaged")
         length, position = _read_varint(content, position + 1)
         if position < 0 or position + length > size:
             raise DamagedPacket(
@@ -88,12 +88,12 @@ def read_packets(path: Path) -> Iterator[Any]:
         except DamagedPacket as damage:
             raise TraceError(
                 f"{path.name} is cut short or damaged: {damage}",
-                next_step="measure the repetition again; check the space on the device",
+                next_step="measure the repetition again; check the free space on the device",
             ) from None
 
 
 def _read_varint(content: mmap.mmap | bytes, position: int) -> tuple[int, int]:
-    """Value and the position behind it; position -1 if the file ends in it or it is too long."""
+    """Value and the position after it; position -1 if it is cut or too long."""
     value = shift = 0
     while position < len(content) and shift <= 63:
         byte = content[position]
@@ -106,10 +106,9 @@ def _read_varint(content: mmap.mmap | bytes, position: int) -> tuple[int, int]:
 
 
 class PacketWriter:
-    """Writes packets to ``path``; counts bytes and hashes them on the way.
+    """Writes packets to ``path``, counting and hashing the bytes.
 
-    Use as a context manager. After an exception the unfinished file is removed, so that
-    nobody takes it for a trace.
+    Use as a context manager: it removes the unfinished file after an exception.
     """
 
     def __init__(self, path: Path) -> None:
@@ -120,7 +119,7 @@ class PacketWriter:
 
     @property
     def sha256(self) -> str:
-        """Of all bytes written so far, in hex."""
+        """SHA-256 of all bytes written so far, in hex."""
         return self._hash.hexdigest()
 
     def new(self, sequence: int) -> Any:
@@ -134,7 +133,7 @@ class PacketWriter:
         self.write_raw(framed(packet.SerializeToString()))
 
     def write_raw(self, data: bytes) -> None:
-        """Append bytes that are whole packets already."""
+        """Append bytes that are complete packets already."""
         self._file.write(data)
         self._hash.update(data)
         self.bytes += len(data)
@@ -176,7 +175,7 @@ class TrackEvents:
     def slice(
         self, uuid: int, name: str, begin_ns: int, end_ns: int, facts: Mapping[str, Annotation]
     ) -> tuple[Any, Any]:
-        """Begin and end of one slice, with its debug annotations."""
+        """Begin and end packet of one slice, with its debug annotations."""
         begin = self._event(uuid, begin_ns, TrackEvent.TYPE_SLICE_BEGIN)
         begin.track_event.name = name
         for key, value in facts.items():

@@ -1,7 +1,7 @@
-"""The JSON files of a results folder: one type each, for the campaign that writes and all that read.
+"""The JSON files of a results folder: one type each, for the campaign that writes and all readers.
 
-The layout is described in docs/results-folder.md. A key that a reader of today does not know is
-kept in the file and left out of the record.
+docs/results-folder.md describes the layout. A key unknown to the reader stays in the file and is
+left out of the record.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from foundation.errors import ResultsError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 
 SCHEMA_VERSION: Final = 1
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProfileRecord:
-    """The profile as it was run; ``toml`` is its whole text."""
+    """The profile that was run; ``toml`` is its complete text."""
 
     name: str
     toml: str
@@ -38,9 +38,9 @@ class ProfileRecord:
 
 @dataclass(frozen=True)
 class VariantRecord:
-    """One kernel under test as the plan names it; ``spec`` is the text the user gave.
+    """One kernel under test in the plan; ``spec`` is the user's text.
 
-    ``images`` are the SHA-256 of what it flashes, by partition; absent for other kinds.
+    ``images`` are the SHA-256 of the images it flashes, by partition; absent for other kinds.
     """
 
     name: str
@@ -74,8 +74,8 @@ class PlannedBlock:
 class CampaignRecord:
     """``campaign.json``: the plan, written before the first block.
 
-    ``suppressed`` names preconditions of a phone that were neither set nor checked. Campaigns of
-    before it have none.
+    ``suppressed`` names preconditions of a phone that were neither set nor checked; older files
+    lack the key.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -103,9 +103,9 @@ class CampaignRecord:
 
 @dataclass(frozen=True)
 class Pin:
-    """One pinned setting; the values are what was read, not what was hoped for.
+    """One pinned setting; the values are those read from the device, not those written.
 
-    ``set`` None: recorded only. ``restored`` None: not put back yet.
+    ``set`` None: recorded only. ``restored`` None: not restored yet.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Gate:
-    """A check of a block that was made, and how it came out."""
+    """A check of a block, and its outcome."""
 
     name: str
     ok: bool
@@ -126,10 +126,10 @@ class Gate:
 
 @dataclass(kw_only=True)
 class BlockResult:
-    """How one boot of one variant went: ``block.json`` without the block's place in the plan.
+    """The result of one boot of one variant: ``block.json`` without the block's place in the plan.
 
     Mutable, because it grows while the block runs. ``reps`` are the indices of valid repetitions,
-    ``void_reps`` the reasons of the others by index; ``attempts`` the errors of earlier attempts.
+    ``void_reps`` the reasons of void ones by index; ``attempts`` the errors of earlier attempts.
     """
 
     outcome: BlockOutcome
@@ -146,7 +146,7 @@ class BlockResult:
     attempts: tuple[str, ...] = ()
 
     def gate(self, name: str, ok: bool, detail: str) -> None:
-        """Note a check that was made, and void the block if it failed."""
+        """Record a check; a failed one makes the block void."""
         self.gates += (Gate(name, ok, detail),)
         if not ok:
             self.void_reasons += (f"{name}: {detail}",)
@@ -154,7 +154,7 @@ class BlockResult:
 
 @dataclass(frozen=True)
 class TraceRecord:
-    """The trace of a repetition as recorded. The file may not exist any more."""
+    """The trace of a repetition as recorded; the file may be gone."""
 
     sha256: str
     bytes: int
@@ -163,8 +163,11 @@ class TraceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RepetitionRecord:
-    """``rep.json``, but for what each workload adds. ``window_ns`` is CLOCK_BOOTTIME, begin and end;
-    ``host`` holds shares of CPU capacity. ``pages_verified`` is None in older files."""
+    """``rep.json`` without the keys that each workload adds.
+
+    ``window_ns`` is CLOCK_BOOTTIME, begin and end; ``host`` holds shares of CPU capacity.
+    ``pages_verified`` is None in older files.
+    """
 
     index: int
     valid: bool
@@ -181,7 +184,7 @@ class RepetitionRecord:
 
 
 def read_record(path: Path, kind: type[T]) -> T:
-    """One JSON object as a record. ResultsError with one line that names the file and the key."""
+    """Read one JSON object as a record. ResultsError with one line that names the file and the key."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError as error:
@@ -193,21 +196,18 @@ def read_record(path: Path, kind: type[T]) -> T:
     except msgspec.DecodeError as error:
         raise ResultsError(
             f"{path} is damaged: {error}",
-            next_step="restore the file, or move its block's folder away and measure the pair again",
+            next_step="restore the file, or move its block folder away and measure the pair again",
         ) from error
 
 
 def damaged(path: Path, why: str) -> ResultsError:
-    """The error for a record that is not as it must be."""
+    """The error for an invalid record."""
     return ResultsError(f"{path} is damaged: {why}")
 
 
 def write_record(path: Path, *parts: object) -> None:
-    """Write the keys of all records and mappings of ``parts`` as one JSON object.
-
-    A reader sees the old file or the new one, never half of one.
-    """
+    """Write the keys of all records and mappings in ``parts`` as one JSON object, atomically."""
     content: dict[str, Any] = {}
     for part in parts:
         content |= msgspec.to_builtins(part)
-    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)
+    write_atomic(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)

@@ -1,6 +1,6 @@
 """The reader of a results folder: one campaign as frozen records. Touches no device.
 
-The files are `foundation.contract.records`. A block folder without ``block.json`` was not finished
+`foundation.contract.records` has the files. A block folder without ``block.json`` is unfinished
 and does not count.
 """
 
@@ -42,7 +42,7 @@ class Repetition(RepetitionRecord):
 
     @property
     def trace_path(self) -> Path:
-        """The trace's file, which may not exist any more."""
+        """The trace file; it may be gone."""
         return self.folder / TRACE_FILE
 
 
@@ -67,7 +67,7 @@ class Block(BlockResult):
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign(CampaignRecord):
-    """All that one results folder holds. ``blocks`` are the finished ones, in schedule order."""
+    """The content of one results folder. ``blocks`` are the finished ones, in schedule order."""
 
     root: Path
     blocks: tuple[Block, ...]
@@ -75,7 +75,7 @@ class Campaign(CampaignRecord):
 
     @property
     def baseline(self) -> VariantRecord:
-        """The first variant: all others are compared with it."""
+        """The first variant, which all others are compared with."""
         return self.variants[0]
 
     @property
@@ -90,14 +90,14 @@ class _Version:
 
 
 def load(root: Path) -> Campaign:
-    """Read a results folder. Reads only; ResultsError with one line for whatever is wrong with it."""
+    """Read a results folder. Writes nothing; ResultsError with one line for whatever is wrong."""
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise ResultsError(f"{root} {what}", next_step="give the folder of a campaign")
     path = root / CAMPAIGN_FILE
     if not path.exists():
         raise ResultsError(
-            f"{root} holds no {CAMPAIGN_FILE}", next_step="give the folder that --results named"
+            f"{root} has no {CAMPAIGN_FILE}", next_step="give the folder that --results named"
         )
     record = read_campaign(path)
     blocks, unfinished = _blocks(root)
@@ -107,7 +107,7 @@ def load(root: Path) -> Campaign:
 
 
 def read_campaign(path: Path) -> CampaignRecord:
-    """``campaign.json`` alone. ResultsError as `read_record`, and for another schema version."""
+    """``campaign.json`` alone. ResultsError as for `read_record`, and for another schema version."""
     version = read_record(path, _Version).schema_version
     if version != SCHEMA_VERSION:
         raise ResultsError(
@@ -118,10 +118,10 @@ def read_campaign(path: Path) -> CampaignRecord:
 
 
 def _check(campaign: Campaign, path: Path) -> None:
-    """The plan must make sense, and every block on disk must be one of the plan."""
+    """The plan must be consistent, and every block on disk must be in the plan."""
     names = [variant.name for variant in campaign.variants]
     if len(names) < 2 or len(set(names)) != len(names):
-        raise damaged(path, "'variants' must hold at least two different names")
+        raise damaged(path, "'variants' needs at least two different names")
     if not campaign.scenarios:
         raise damaged(path, "'scenarios' is empty")
     if not 0 < campaign.alpha < 1:
@@ -147,25 +147,17 @@ def _check(campaign: Campaign, path: Path) -> None:
 
 
 def _blocks(root: Path) -> tuple[tuple[Block, ...], tuple[str, ...]]:
-    folder = root / "blocks"
-    finished: list[Block] = []
-    unfinished: list[str] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not path.is_dir():
-            continue
-        if (path / BLOCK_FILE).exists():
-            finished.append(_block(path))
-        else:
-            unfinished.append(path.name)
-    finished.sort(key=lambda block: block.index)
-    return tuple(finished), tuple(unfinished)
+    folders = [path for path in sorted((root / "blocks").glob("*")) if path.is_dir()]
+    finished = [_block(path) for path in folders if (path / BLOCK_FILE).exists()]
+    unfinished = tuple(path.name for path in folders if not (path / BLOCK_FILE).exists())
+    return tuple(sorted(finished, key=lambda block: block.index)), unfinished
 
 
 def _block(folder: Path) -> Block:
     path = folder / BLOCK_FILE
     place, result = read_record(path, PlannedBlock), read_record(path, BlockResult)
     if result.outcome == "kernel_failure" and result.failure is None:
-        raise damaged(path, "a kernel failure without its text")
+        raise damaged(path, "a kernel failure without its description")
     listed = {*result.reps, *(int(key) for key in result.void_reps if key.isdigit())}
     repetitions = tuple(_repetition(folder / f"rep-{index}") for index in sorted(listed))
     return Block(**vars(result), folder=folder, place=place, repetitions=repetitions)

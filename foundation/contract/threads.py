@@ -1,9 +1,9 @@
-r"""The one table that says which kernel thread plays which role in reclaim.
+r"""The one table of which kernel thread plays which role in reclaim.
 
-Names seen in mainline, in the kcompressd patch sets and their ports, and in
-vendor kernels. A comm is cut at 15 characters by the kernel (TASK_COMM_LEN,
-include/linux/sched.h), so no pattern is longer. The patterns are plain enough for Python,
-POSIX extended expressions (the poller) and SQL (`analysis.sql.roles`): no ``\d``.
+The names are those of mainline, of the kcompressd patch sets and their ports, and of vendor
+kernels. The kernel cuts a comm at 15 characters (TASK_COMM_LEN, include/linux/sched.h), so no
+pattern is longer. The patterns work in Python, as POSIX extended regular expressions (the
+poller) and in SQL (`analysis.sql.roles`): no ``\d``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,5 @@ _COMPILED: Final = {role: re.compile(pattern) for role, pattern in PATTERNS.item
 
 
 def role_of(comm: str) -> Role | None:
-    """Return the role of a thread by its comm, or None for a thread without one."""
-    for role, pattern in _COMPILED.items():
-        if pattern.match(comm):
-            return role
-    return None
+    """The role of a thread by its comm; None for a thread without one."""
+    return next((role for role, pattern in _COMPILED.items() if pattern.match(comm)), None)

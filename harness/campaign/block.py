@@ -21,7 +21,7 @@ from harness.campaign.repetition import Repetitions
 from harness.campaign.rules import RETRIES_PER_REPETITION
 from harness.campaign.store import Store
 from harness.campaign.workloads import workload_named
-from harness.capture import room_for
+from harness.capture import reserve_buffer
 from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
@@ -186,7 +186,7 @@ class BlockRun:
         self.phase(Phase.PREPARE)
         workload.install()
         needs = needs_of(self.plan.metrics)
-        with room_for(booted.device, needs) as room:
+        with reserve_buffer(booted.device, needs) as reservation:
             repetitions = Repetitions(
                 lane=self.lane,
                 device=booted.device,
@@ -197,7 +197,7 @@ class BlockRun:
                 phase=self.phase,
                 longest_s=max(LONGEST_S, LONGEST_FACTOR * self.plan.profile.switching_s),
                 host=self.host,
-                room=room,
+                reservation=reservation,
             )
             before = read_identity(booted.device, booted.expectation)
             self.phase(Phase.PREPARE, workload_named(self.plan.workload).warm_up)

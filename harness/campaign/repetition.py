@@ -19,10 +19,10 @@ from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.rules import host_reasons
 from harness.campaign.store import Repetition
 from harness.capture import (
+    BufferReservation,
     Capture,
     HostLoad,
     RawCapture,
-    TraceRoom,
 )
 from harness.capture.validity import throttle_reasons
 from harness.device.preconditions.block_preconditions import Preconditions
@@ -40,7 +40,7 @@ def real_time(scenario: str) -> RealTime | None:
 
 @dataclass(frozen=True)
 class Repetitions:
-    """Runs and stores repetitions of one scenario, each in the memory that ``room`` holds.
+    """Runs and stores repetitions of one scenario, each in the memory that ``reservation`` holds.
 
     A recording that nobody stops ends by itself after ``longest_s``.
     """
@@ -54,7 +54,7 @@ class Repetitions:
     phase: PhaseReporter
     longest_s: float
     host: Host
-    room: TraceRoom | None = None
+    reservation: BufferReservation | None = None
 
     def condition(self) -> contextlib.AbstractContextManager[object]:
         """The CPU condition of the scenario.
@@ -130,9 +130,9 @@ class Repetitions:
             self.device,
             self.needs,
             folder,
-            room=self.room,
+            reservation=self.reservation,
             longest_s=self.longest_s,
-            say=lambda text: self.phase(Phase.PULL, text),
+            progress=lambda text: self.phase(Phase.PULL, text),
             program=self.host.program,
         )
         load = HostLoad(device_cpu_s=self.lane.device_cpu_s, own_pid=os.getpid())

@@ -1,4 +1,4 @@
-"""All that a capture brought back -> one Perfetto trace, and the judgement of its wholeness."""
+"""From a `RawCapture` to one Perfetto trace, with the losses and void reasons of the repetition."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from harness.capture.perfetto.perfetto_session import TRACE_FILE
 from harness.capture.process_tree import write_process_tree
 from harness.capture.raw import Backend, RawCapture
 from harness.capture.run_times import RunTimes, run_time_reasons
-from harness.capture.suite_tracks import SuiteTracks, SwitchEvent
+from harness.capture.suite_tracks import SuiteTracks
 from harness.capture.sys_stats import write_sys_stats
 from harness.capture.trace_header import write_header
 from harness.capture.validity import counter_reasons, ftrace_loss, longest_gap_ms
 from workloads.kills import KillMark
+from workloads.switches import Switch
 
 _BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class CaptureReport:
-    """One trace and what is known of it.
+    """One trace and the facts about it.
 
-    ``loss`` names what the recording lost (empty: whole); ``void_reasons`` what else makes
-    the repetition void. ``window_ns`` is the measured window, CLOCK_BOOTTIME. ``records``
-    counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
-    host time that `assemble` took, ``births`` the begin of processes by pid, CLOCK_BOOTTIME ns;
-    ``marks`` are the kills that lmkd marked in the window, None where it could not.
+    ``loss`` names what the recording lost (empty: nothing); ``void_reasons`` what else makes
+    the repetition void. ``window_ns`` is the measured window. ``records`` counts ftrace records
+    by event (empty for the perfetto backend). ``seconds`` is the host time that `assemble` took,
+    ``births`` the creation time of processes by pid; ``marks`` are the kills that lmkd marked
+    in the window, None without Perfetto. All times are CLOCK_BOOTTIME ns.
     """
 
     path: Path
@@ -53,12 +54,11 @@ class CaptureReport:
 
 
 def assemble(
-    raw: RawCapture, switches: Sequence[SwitchEvent], out: Path, *, keep_raw: bool = False
+    raw: RawCapture, switches: Sequence[Switch], out: Path, *, keep_raw: bool = False
 ) -> CaptureReport:
-    """Write the trace to ``out`` and judge it; the backend's files are removed after success.
+    """Write the trace to ``out`` and check it; removes the backend's files after success.
 
-    TraceError if what came from the device is damaged; then ``out`` does not exist and the
-    files are kept.
+    TraceError if the recording is damaged; then ``out`` does not exist and the files are kept.
     """
     started = time.monotonic()
     records: Mapping[str, int] = {}
@@ -71,13 +71,12 @@ def assemble(
         else:
             loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
             missing = tuple(sorted({*missing, *failed}))
-            # What was known to be closed beforehand was not asked for: this is a surprise, and
-            # the next repetition may have it.
+            # Only events that the service was expected to record: the next repetition may have them.
             not_set_up = tuple(
                 f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
             )
-            # In front of the service's packets: the trace processor sorts those in parts,
-            # and would throw away older ones that come behind.
+            # Before the service's packets: the trace processor sorts those in parts and would
+            # drop older ones that come later.
             _suite_packets(writer, raw, switches, loss, missing)
             with (raw.folder / TRACE_FILE).open("rb") as file:
                 while block := file.read(_BLOCK):
@@ -95,7 +94,7 @@ def assemble(
             *raw.troubles,
             *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
-            # With switches missing the two differ anyway, and the loss is the better reason.
+            # With context switches missing the two differ anyway, and the loss is the better reason.
             *(() if loss else run_time_reasons(run_times.result(raw.stop_ns), raw.begin, raw.end)),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
@@ -103,16 +102,14 @@ def assemble(
         records=records,
         seconds=time.monotonic() - started,
         births=run_times.births,
-        marks=None if raw.backend == "ftrace" else _inside(run_times.marks, raw.window_ns),
+        marks=None
+        if raw.backend == "ftrace"
+        else tuple(mark for mark in run_times.marks if raw.window_ns[0] <= mark.t_ns <= raw.window_ns[1]),
     )
 
 
-def _inside(marks: Sequence[KillMark], window_ns: tuple[int, int]) -> tuple[KillMark, ...]:
-    return tuple(mark for mark in marks if window_ns[0] <= mark.t_ns <= window_ns[1])
-
-
 def _ftrace_trace(
-    writer: PacketWriter, raw: RawCapture, switches: Sequence[SwitchEvent], run_times: RunTimes
+    writer: PacketWriter, raw: RawCapture, switches: Sequence[Switch], run_times: RunTimes
 ) -> tuple[tuple[str, ...], Mapping[str, int]]:
     begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
     end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
@@ -122,13 +119,12 @@ def _ftrace_trace(
     summary = write_ftrace(writer, raw.folder, raw.cpus, run_times)
     loss = ftrace_loss(begin, end, summary.by_cpu, summary.missed)
     window_begin, window_end = raw.window_ns
-    write_sys_stats(writer, window_begin, raw.begin)
-    for sample in raw.between:
-        write_sys_stats(writer, sample.t_boot_ns, sample)
-    write_sys_stats(writer, window_end, raw.end)
+    between = ((sample.t_boot_ns, sample) for sample in raw.between)
+    for t_ns, sample in ((window_begin, raw.begin), *between, (window_end, raw.end)):
+        write_sys_stats(writer, t_ns, sample)
     _suite_packets(writer, raw, switches, loss, raw.missing_events)
     write_process_tree(writer, raw.stop_ns, raw.threads_end)
-    # The last packet: a trace without it was cut short.
+    # The last packet: a trace without it was truncated.
     write_ftrace_stats(writer, raw.stop_ns, "END", end)
     return loss, summary.records
 
@@ -136,7 +132,7 @@ def _ftrace_trace(
 def _suite_packets(
     writer: PacketWriter,
     raw: RawCapture,
-    switches: Sequence[SwitchEvent],
+    switches: Sequence[Switch],
     loss: Sequence[str],
     missing: Sequence[str],
 ) -> None:

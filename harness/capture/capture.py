@@ -1,4 +1,4 @@
-"""One recording on one device: trace and counters on, marks, off, everything undone."""
+"""One recording on one device: start trace and counters, mark the window, stop, undo everything."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from foundation.contract.needs import Needs
 from foundation.errors import DeviceError, SuiteError, UsageError
 from foundation.progress import Progress, silent
 from harness.capture import events
+from harness.capture.buffer_reservation import BufferReservation
 from harness.capture.facts import Facts, read_facts
 from harness.capture.ftrace.ftrace_session import BUFFER_FACTOR_PROBES, FtraceSession, buffer_kb
 from harness.capture.perfetto.perfetto_service import PerfettoService, read_service
@@ -24,43 +25,50 @@ from harness.capture.process_tree import PROC_SCRIPT, Thread, parse_status
 from harness.capture.raw import Backend, RawCapture
 from harness.capture.remote import RemoteFolder
 from harness.capture.samples import Sample, read_samples
-from harness.capture.trace_room import TraceRoom
 from harness.native.build import binary
 
 RAW_FOLDER: Final = "capture-raw"
 COUNTERS_FILE: Final = "counters.jsonl"
 
-#: A recording that nobody stops ends by itself after so long, seconds.
+#: An abandoned recording ends by itself after this time.
 LONGEST_S: Final = 30 * 60.0
 
 
 class Session(Protocol):
-    """A backend: the kernel's tracer or Perfetto."""
+    """A backend: the kernel's tracer or Perfetto.
 
-    @property
-    def cpus(self) -> tuple[int, ...]: ...
+    ``cpus`` are those with a raw buffer, ``troubles`` void reasons met while recording.
+    """
 
-    @property
-    def troubles(self) -> tuple[str, ...]: ...
+    cpus: tuple[int, ...]
+    troubles: tuple[str, ...]
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Start recording. DeviceError or StateError, with everything undone."""
+        ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Stop recording; the data stays on the device."""
+        ...
 
-    def collect(self, folder: Path) -> None: ...
+    def collect(self, folder: Path) -> None:
+        """Copy the recording into ``folder`` on the host."""
+        ...
 
-    def close(self, *, quiet: bool = False) -> None: ...
+    def close(self, *, quiet: bool = False) -> None:
+        """Undo everything on the device; may be called twice. StateError unless ``quiet``."""
+        ...
 
 
 class Capture:
     """Records one repetition: `start`, `mark_begin`, workload, `mark_end`, `stop`.
 
-    Uses Perfetto where the device has it, else ftrace (which needs root); calls of kernel
-    functions can be recorded with ftrace only, so with ``needs.probes`` it is ftrace wherever
-    there is root. Files go to ``workdir``. Perfetto's recording ends by itself after ``longest_s``;
-    ``say`` is told how far a large trace has come over; ``program`` finds the suite's native programs.
-    Side effects on the device (trace buffer, probes, poller, a folder under /data/local/tmp) last until
-    `stop` or `cancel`, and end also when a call here raises.
+    Uses Perfetto if the device has it, else ftrace (needs root); only ftrace records calls of
+    kernel functions, so with ``needs.probes`` and root it is ftrace. Files go to ``workdir``.
+    Perfetto's recording ends by itself after ``longest_s``; ``progress`` reports the pull of a
+    large trace; ``program`` finds the suite's native programs. Side effects on the device (trace
+    buffer, probes, poller, a folder under /data/local/tmp) last until `stop` or `cancel`, or
+    until a call here raises.
     """
 
     def __init__(
@@ -72,9 +80,9 @@ class Capture:
         period_ms: int | None = None,
         backend: Backend | None = None,
         buffer_kb_per_cpu: int | None = None,
-        room: TraceRoom | None = None,
+        reservation: BufferReservation | None = None,
         longest_s: float = LONGEST_S,
-        say: Progress = silent,
+        progress: Progress = silent,
         program: Callable[[str, Arch], Path] = binary,
     ) -> None:
         self._device = device
@@ -84,9 +92,9 @@ class Capture:
         self._period_ms = period_ms or (EMULATED_PERIOD_MS if device.emulated else PERIOD_MS)
         self._backend: Backend | None = backend
         self._buffer_kb = buffer_kb_per_cpu
-        self._room = room
+        self._reservation = reservation
         self._longest_s = longest_s
-        self._say = say
+        self._progress = progress
         self._program = program
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
@@ -101,8 +109,8 @@ class Capture:
         self._marks: dict[str, tuple[str, Sample]] = {}
 
     def start(self) -> None:
-        """Put everything on the device and record from now on."""
-        with self._undone_on_error():
+        """Push the programs and start recording."""
+        with self._cancelled_on_error():
             self._folder.mkdir(parents=True, exist_ok=True)
             arch = arch_of(self._device)
             self._remote.make()
@@ -110,8 +118,8 @@ class Capture:
             self._facts = read_facts(self._device, self._remote)
             self._threads_begin = self._read_threads()
             self._session = self._choose(self._facts)
-            if self._room is not None:
-                self._room.release()
+            if self._reservation is not None:
+                self._reservation.release()
             self._session.start()
             if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
                 self._probe_cost_ns = measure_cost(self._device, self._remote)
@@ -119,41 +127,42 @@ class Capture:
 
     def mark_begin(self) -> None:
         """Take the begin sample; the measured window starts when it is complete."""
-        self._mark("begin")
+        with self._cancelled_on_error():
+            self._marks["begin"] = self._poller.once("begin")
 
     def mark_end(self) -> None:
-        """Take the end sample; the measured window ended when it was started."""
-        self._mark("end")
+        """Take the end sample; the measured window ends where it starts."""
+        with self._cancelled_on_error():
+            self._marks["end"] = self._poller.once("end")
 
     def stop(self) -> RawCapture:
-        """End the recording, bring it to the host, and undo everything on the device.
+        """End the recording, copy it to the host, and undo everything on the device.
 
-        UsageError if a mark is missing; StateError if the device is not as it was found.
+        UsageError if a mark is missing; StateError if something on the device cannot be undone.
         """
-        with self._undone_on_error():
+        with self._cancelled_on_error():
             if self._session is None or self._facts is None or self._marks.keys() != {"begin", "end"}:
                 raise UsageError(
                     "a capture was stopped without being started and marked",
                     device=self._device.serial,
                     next_step="call start, mark_begin, mark_end, stop in this order",
                 )
-            died = self._poller.stop()
+            poller_died = self._poller.stop()
             self._session.stop()
             stop_ns = read_facts(self._device, self._remote).boot_ns
             threads_end = self._read_threads()
             self._session.collect(self._folder)
             between = self._collect_counters()
-            silent = None if between or died else "the counter poller wrote no sample"
+            no_sample = None if between or poller_died else "the counter poller wrote no sample"
             cpus = self._session.cpus
             missed = self._probes.misses() if self._probes is not None else ()
             self._session.close()
             if self._probes is not None:
                 self._probes.remove()
-            if self._room is not None:
-                self._room.hold()
+            if self._reservation is not None:
+                self._reservation.hold()
             self._remote.remove()
         (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
-        window = begin.t_end_boot_ns, end.t_boot_ns
         return RawCapture(
             serial=self._device.serial,
             backend="perfetto" if isinstance(self._session, PerfettoSession) else "ftrace",
@@ -164,21 +173,23 @@ class Capture:
             stop_ns=stop_ns,
             begin=begin,
             end=end,
-            between=tuple(sample for sample in between if window[0] < sample.t_boot_ns < window[1]),
+            between=tuple(
+                sample for sample in between if begin.t_end_boot_ns < sample.t_boot_ns < end.t_boot_ns
+            ),
             poller_period_ms=self._period_ms,
             events=self._events,
             missing_events=self._missing,
             cpus=cpus,
             threads_begin=self._threads_begin,
             threads_end=threads_end,
-            troubles=(*filter(None, (died, silent)), *missed, *self._session.troubles),
+            troubles=(*filter(None, (poller_died, no_sample)), *missed, *self._session.troubles),
             probes=self._probes.placed if self._probes is not None else (),
             missing_probes=self._missing_probes,
             probe_cost_ns=self._probe_cost_ns,
         )
 
     def cancel(self) -> None:
-        """Undo everything on the device without a result. Never raises for a device that is gone."""
+        """Undo everything on the device without a result. Raises nothing, even if the device is gone."""
         with contextlib.suppress(SuiteError):
             self._poller.stop()
         if self._session is not None:
@@ -188,16 +199,12 @@ class Capture:
         self._remote.remove(quiet=True)
 
     @contextlib.contextmanager
-    def _undone_on_error(self) -> Iterator[None]:
+    def _cancelled_on_error(self) -> Iterator[None]:
         try:
             yield
         except BaseException:
             self.cancel()
             raise
-
-    def _mark(self, mark: str) -> None:
-        with self._undone_on_error():
-            self._marks[mark] = self._poller.once("begin" if mark == "begin" else "end")
 
     def _read_threads(self) -> tuple[Thread, ...]:
         return tuple(parse_status(self._device.script(PROC_SCRIPT).stdout))
@@ -212,17 +219,15 @@ class Capture:
         return samples
 
     def _choose(self, facts: Facts) -> Session:
-        asked = events.wanted(self._needs.ftrace_events)
+        self._events = events.wanted(self._needs.ftrace_events)
         root = events.tracefs_root(self._device)
         service = self._service(root)
         if self._needs.probes:
-            self._place_probes(root, "ftrace" if service is None else "perfetto")
+            self._place_probes(None if service else root)
         if root is not None:
             self._events, self._missing = events.split_present(
-                self._device, root, asked, by_service=service is not None
+                self._device, root, self._events, by_service=service is not None
             )
-        else:
-            self._events = asked
         if service is not None:
             return PerfettoSession(
                 self._device,
@@ -234,7 +239,7 @@ class Capture:
                 longest_s=self._longest_s,
                 tracefs=root,
                 power_rails=self._needs.power_rails,
-                say=self._say,
+                progress=self._progress,
             )
         if root is None:
             raise DeviceError(
@@ -258,40 +263,42 @@ class Capture:
             raise DeviceError("the device has no perfetto", device=self._device.serial)
         return service
 
-    def _place_probes(self, root: str | None, backend: Backend) -> None:
-        if backend == "ftrace" and root is not None:
+    def _place_probes(self, root: str | None) -> None:
+        if root is not None:
             self._probes = ProbeSet(self._device, root)
             self._probes.place(self._needs.probes)
             self._missing_probes = dict(self._probes.missing)
         else:
-            why = "calls of kernel functions are recorded with a root shell and ftrace only"
+            why = "recording calls of kernel functions needs ftrace and a root shell"
             self._missing_probes = {probe.name: why for probe in sorted(self._needs.probes)}
 
 
 def usual_backend(device: Device, needs: Needs, root: str | None) -> Backend:
-    """Perfetto where the device has it, else ftrace; ``root`` is where tracefs can be read, if at all."""
+    """Perfetto if the device has it, else ftrace; ``root`` is where tracefs can be read, or None."""
     if needs.probes and root is not None and device.is_root:
         return "ftrace"
     return "perfetto" if read_service(device) else "ftrace"
 
 
 def mem_total_kb(device: Device) -> int:
-    """MemTotal of /proc/meminfo."""
+    """MemTotal of /proc/meminfo, KiB."""
     return int(device.read_text("/proc/meminfo").partition("\n")[0].split()[1])
 
 
 def usual_buffer_kb(device: Device, needs: Needs, cpus: int) -> int:
-    """What ftrace gets for each CPU, by the device's memory and by how much there is to record."""
+    """Size of ftrace's buffer for each CPU, by the device's memory and the amount of data, KiB."""
     return buffer_kb(mem_total_kb(device), cpus) * (BUFFER_FACTOR_PROBES if needs.probes else 1)
 
 
-def room_for(device: Device, needs: Needs) -> contextlib.AbstractContextManager[TraceRoom | None]:
-    """Room for what a `Capture` of ``needs`` will record; None where perfetto sees to its own.
+def reserve_buffer(
+    device: Device, needs: Needs
+) -> contextlib.AbstractContextManager[BufferReservation | None]:
+    """Reserve the trace buffer of a `Capture` of ``needs``; None with Perfetto, which has its own.
 
-    Enter it before the workload fills the memory. Needs root where it holds anything.
+    Enter it before the workload fills the memory.
     """
     root = events.tracefs_root(device)
     if root is None or not device.is_root or usual_backend(device, needs, root) == "perfetto":
         return contextlib.nullcontext()
     cpus = int(device.script("ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l").stdout)
-    return TraceRoom(device, root, usual_buffer_kb(device, needs, cpus))
+    return BufferReservation(device, root, usual_buffer_kb(device, needs, cpus))

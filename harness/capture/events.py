@@ -1,4 +1,4 @@
-"""Which ftrace events a recording asks for, and which of them the kernel has."""
+"""The ftrace events that a recording needs, and those that the kernel has."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from foundation.errors import DeviceError, UsageError
 
 TRACEFS_ROOTS: Final = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
-#: Rare, and without them a thread that was born, renamed or reaped has the wrong name.
+#: Rare; without them, threads created, renamed or reaped during the trace are misnamed.
 LIFETIME_EVENTS: Final = frozenset(
     ("task/task_newtask", "task/task_rename", "sched/sched_process_exit", "sched/sched_process_free")
 )
 
 
 def wanted(events: Collection[str]) -> tuple[str, ...]:
-    """The events that metrics ask for plus `LIFETIME_EVENTS`, sorted. UsageError for a malformed name."""
+    """The events that metrics need plus `LIFETIME_EVENTS`, sorted. UsageError for a malformed name."""
     for event in events:
         group, slash, name = event.partition("/")
         if not (group and slash and name) or "/" in name or not (group + name).replace("_", "").isalnum():
@@ -28,10 +28,11 @@ def wanted(events: Collection[str]) -> tuple[str, ...]:
 
 def tracefs_root(device: Device) -> str | None:
     """Where tracefs is mounted and readable on the device, or None."""
-    for root in TRACEFS_ROOTS:
-        if device.shell(["test", "-d", f"{root}/events/sched"], check=False).exit_status == 0:
-            return root
-    return None
+
+    def is_readable(root: str) -> bool:
+        return device.shell(["test", "-d", f"{root}/events/sched"], check=False).exit_status == 0
+
+    return next(filter(is_readable, TRACEFS_ROOTS), None)
 
 
 def split_present(
@@ -39,25 +40,23 @@ def split_present(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Events that can be recorded, and those that cannot; one round trip.
 
-    The kernel must list them, and let the suite's own recorder switch them on. Of what Perfetto
-    records (``by_service``) its service must be allowed to: it runs as nobody, so the file's mode must
-    be open to all
-    (atrace.rc), and on a user build its label must be debugfs_tracing (system/sepolicy:
-    private/genfs_contexts, private/traced_probes.te). A shell without root may do the same as
-    the service, and is asked whether it may write.
-    DeviceError if the device does not answer for each event.
+    The kernel must have an event and allow the recorder to enable it. With ``by_service`` that is
+    Perfetto's service: it runs as user nobody, so the file must be writable for all (atrace.rc),
+    and on a user build have the label debugfs_tracing (system/sepolicy: private/genfs_contexts,
+    private/traced_probes.te). A shell without root has the same rights as the service, so a
+    write test decides. DeviceError if the device does not answer for each event.
     """
     names = sorted(events)
     if not by_service or not device.is_root:
-        # What is closed to the shell hides its files, not its folder.
-        asked = "test -w {folder}/enable && echo yes || echo no"
+        # Without access the files are hidden, the folder is not.
+        command = "test -w {folder}/enable && echo yes || echo no"
     else:
-        asked = (
+        command = (
             "test -d {folder} && echo $(stat -c %a {folder}/enable)"
             " $(stat -c %C {folder}/enable 2>/dev/null || echo unknown) || echo no"
         )
     # Names are letters, digits and underscores (see `wanted`): they need no quoting.
-    text = "\n".join(asked.format(folder=f"{root}/events/{name}") for name in names)
+    text = "\n".join(command.format(folder=f"{root}/events/{name}") for name in names)
     answers = device.script(text).stdout.splitlines()
     if len(answers) != len(names):
         raise DeviceError(
@@ -65,24 +64,24 @@ def split_present(
             device=device.serial,
             next_step=f"list {root}/events on the device by hand",
         )
-    labels_bind = by_service and device.is_root and _labels_bind(device)
+    check_label = by_service and device.is_root and _enforces_labels(device)
     present = tuple(
-        name for name, answer in zip(names, answers, strict=True) if _is_open(answer, labels_bind)
+        name for name, answer in zip(names, answers, strict=True) if _is_open(answer, check_label)
     )
     return present, tuple(name for name in names if name not in present)
 
 
-def _labels_bind(device: Device) -> bool:
-    """Whether the service may only open tracefs files of its label: on a user build that enforces."""
+def _enforces_labels(device: Device) -> bool:
+    """Whether the service may only open tracefs files of its label: on an enforcing user build."""
     answers = ask_all(device, {"debuggable": "getprop ro.debuggable", "mode": "getenforce"})
     return answers["debuggable"].text != "1" and answers["mode"].text != "Permissive"
 
 
-def _is_open(answer: str, labels_bind: bool) -> bool:
-    """``yes``, ``no``, or mode and SELinux context of a file that root sees."""
+def _is_open(answer: str, check_label: bool) -> bool:
+    """``answer`` is yes, no, or mode and SELinux context of a file that root sees."""
     words = answer.split()
     if len(words) != 2:
         return answer == "yes"
     mode, context = words
-    by_label = not labels_bind or context == "unknown" or ":debugfs_tracing:" in context
-    return bool(int(mode, 8) & 0o002) and by_label
+    label_allows = not check_label or context == "unknown" or ":debugfs_tracing:" in context
+    return bool(int(mode, 8) & 0o002) and label_allows

@@ -36,5 +36,5 @@ class Facts:
 
 
 def read_facts(device: Device, remote: RemoteFolder) -> Facts:
-    """Ask the recorder, which must have been pushed to ``remote``."""
+    """Run the recorder, which must have been pushed to ``remote``."""
     return Facts.from_json(device.shell([remote.path("recorder"), "facts"]).stdout)

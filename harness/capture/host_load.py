@@ -1,8 +1,7 @@
-"""How much of the host others used while the device was measured.
+"""The share of the host's CPUs that other processes used during a measurement.
 
-An emulated device slows down when the host is busy, and its own clocks do not show it:
-the guest sees no steal time. So the host's CPU time is split into the device's, the
-suite's own, and that of others.
+An emulated device slows down on a busy host, and the guest cannot see it: it has no steal
+time. So the host's CPU time is split into the device's, the suite's, and that of others.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from foundation.errors import HostError
 
 _PROC: Final = Path("/proc")
 
-#: A virtual device is a child of the suite, and told by its own counter instead.
+#: A virtual device is our child process; its CPU time comes from its own counter.
 _DEVICE_COMM: Final = "qemu-system"
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """Seconds of CPU: of the whole host, and cumulated by process."""
+    """CPU seconds: of the whole host, of the device, of the suite's processes."""
 
     at_s: float
     busy_s: float
@@ -34,11 +33,10 @@ class _Reading:
 
 
 class HostLoad:
-    """Measures from `start` to `stop`; needs /proc of Linux, HostError elsewhere.
+    """Measures from `start` to `stop`. HostError without /proc.
 
-    ``device_cpu_s`` gives the CPU seconds used by the device itself so far (None for a
-    real device); ``own_pid`` is the suite's process, counted with all its children that
-    still run or were waited for.
+    ``device_cpu_s`` returns the device's CPU seconds so far (None for a real device);
+    ``own_pid`` is the suite's process, counted with all children that run or were waited for.
     """
 
     def __init__(
@@ -63,19 +61,17 @@ class HostLoad:
 
         ``other_cpu_share``: used by neither the device nor the suite; ``device_cpu_share``
         (None without a device on this host); ``own_cpu_share``; ``steal_share``: taken
-        from this host by a hypervisor; ``cpus`` and ``dur_s`` say what 1.0 is.
+        from this host by a hypervisor. A share of 1.0 is ``cpus`` times ``dur_s``.
         """
         if self._begin is None:
-            raise HostError("the host's load was asked for before it was measured", next_step="call start")
+            raise HostError("HostLoad was stopped before it was started", next_step="call start first")
         begin, end = self._begin, self._read()
         cpus = os.cpu_count() or 1
         dur_s = max(end.at_s - begin.at_s, 1e-9)
         capacity_s = dur_s * cpus
-        device_s = (
-            end.device_s - begin.device_s
-            if end.device_s is not None and begin.device_s is not None
-            else None
-        )
+        device_s = None
+        if begin.device_s is not None and end.device_s is not None:
+            device_s = end.device_s - begin.device_s
         own_s = max(end.own_s - begin.own_s, 0.0)
         other_s = end.busy_s - begin.busy_s - own_s - (device_s or 0.0)
         return {
@@ -104,13 +100,13 @@ class HostLoad:
             raise HostError(
                 f"the host's load cannot be read: {error}", next_step="run the suite on Linux"
             ) from error
-        # Guest time is part of user and nice already (man 5 proc), so eight fields are all.
+        # Eight fields are enough: user and nice include guest time (man 5 proc).
         return [int(word) for word in (*line.split()[1:9], *["0"] * 8)[:8]]
 
     def _own_ticks(self) -> int:
-        """Ticks of the suite's process tree, without the virtual machines in it.
+        """Ticks of the suite's process tree without its virtual machines.
 
-        Ended children count through the parent that waited for them.
+        A child that ended is counted by the parent that waited for it.
         """
         children: dict[int, list[int]] = {}
         ticks: dict[int, int] = {}
@@ -120,7 +116,7 @@ class HostLoad:
             try:
                 text = (folder / "stat").read_text(errors="replace")
             except OSError:
-                continue  # it ended meanwhile
+                continue  # the process has ended
             comm, _, rest = text.partition("(")[2].rpartition(")")
             fields = rest.split()
             pid, parent = int(folder.name), int(fields[1])

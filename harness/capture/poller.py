@@ -1,4 +1,4 @@
-"""The counter poller on the device: pushed, run beside the workload, stopped, its lines pulled."""
+"""The counter poller on the device: push it, run it during the workload, stop it, pull its lines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PERIOD_MS: Final = 250
 EMULATED_PERIOD_MS: Final = 1000
 ONCE_DEADLINE_S: Final = 30.0
 
-#: Files with one number each, polled where they exist.
+#: Files with one number each, polled if they exist.
 EXTRA_GLOBS: Final = (
     "/sys/kernel/zram_kcompressd/*",
-    # What throttling lowers.
+    # Throttling lowers these.
     "/sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq",
 )
 
@@ -29,9 +29,9 @@ OUTPUT: Final = "samples.jsonl"
 
 
 class Poller:
-    """Needs no root, but without it the schedstat of kernel threads may be hidden.
+    """Samples counters until `stop`. Without root the schedstat of kernel threads may be hidden.
 
-    Side effects until `stop`: one process and files in the remote folder.
+    Side effects: one process until `stop`, and files in the remote folder.
     """
 
     def __init__(self, device: Device, remote: RemoteFolder, period_ms: int) -> None:
@@ -51,7 +51,7 @@ class Poller:
         self._process = self._device.spawn(run_argv(path, self._period_ms, output, self._extra))
 
     def once(self, mark: Mark) -> tuple[str, Sample]:
-        """Read all sources now; the line as written, and what it holds."""
+        """Read all sources now; returns the line as written, and the sample in it."""
         argv = once_argv(self._remote.path(PROGRAM), mark, self._extra)
         result = self._device.shell(argv, deadline_s=ONCE_DEADLINE_S)
         line = result.stdout.strip()
@@ -62,29 +62,29 @@ class Poller:
         process, self._process = self._process, None
         if process is None:
             return None
-        ended = process.poll()
+        exit_status = process.poll()
         result = process.stop()
-        if ended is not None:
-            said = (result.stderr or result.stdout).strip()[-200:]
-            return f"the counter poller ended on its own with exit status {ended}: {said}"
-        return None
+        if exit_status is None:
+            return None
+        output = (result.stderr or result.stdout).strip()[-200:]
+        return f"the counter poller ended by itself with exit status {exit_status}: {output}"
 
     def pull(self, local: Path) -> None:
-        """Fetch its lines, perhaps none."""
+        """Pull its lines; the file may be empty."""
         self._device.pull(self._remote.path(OUTPUT), local)
 
 
 def run_argv(program: str, period_ms: int, output: str, extra: Sequence[str]) -> list[str]:
-    """The command that samples until it is ended; ``extra`` are files with one number each."""
+    """The command that samples until it is killed; ``extra`` are files with one number each."""
     return [program, "--period-ms", str(period_ms), "--out", output, *_sources(extra)]
 
 
 def once_argv(program: str, mark: str, extra: Sequence[str]) -> list[str]:
-    """The command of one sample."""
+    """The command that takes one sample."""
     return [program, "--once", "--mark", mark, *_sources(extra)]
 
 
 def _sources(extra: Sequence[str]) -> list[str]:
-    # All roles as one POSIX extended expression.
+    # All roles as one POSIX extended regular expression.
     match = "|".join(f"({pattern})" for pattern in threads.PATTERNS.values())
     return ["--match", match, *(word for path in extra for word in ("--file", path))]

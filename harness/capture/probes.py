@@ -1,7 +1,7 @@
-"""Calls of kernel functions as trace events (kprobes and kretprobes), put in and taken out again.
+"""Calls of kernel functions as trace events: adding and removing kprobes and kretprobes.
 
-Documentation/trace/kprobetrace.rst. Each probe rewrites a few bytes of the running kernel
-when it is switched on, so they are switched on once for a recording and before it is busy.
+Documentation/trace/kprobetrace.rst. Enabling a probe rewrites a few bytes of the running kernel,
+so each is enabled once for a recording and before the workload.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from harness.capture.ftrace.ftrace_session import INSTANCE
 from harness.capture.process_tree import Thread
 from harness.capture.remote import RemoteFolder
 
-#: Calls of one function that may be under way at one time (one for each waiting task).
+#: Concurrent calls of one function (one for each waiting task): the maxactive of its kretprobe.
 _CALLS_AT_ONCE: Final = 128
 _COST_CALLS: Final = 200
 
-#: A compiler's own copy of a whole function. Not ``.part`` or ``.cold``: those are pieces of one.
+#: Suffix of a compiler's copy of a whole function; ``.part`` and ``.cold`` are only pieces of one.
 _COPY: Final = r"(\.(isra|constprop)\.[0-9]+|\.llvm\.[0-9]+)*"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE: Final = re.compile(r"^[0-9a-f]+ [tT] (?P<symbol>\S+)(\s+\[(?P<module>\w+)\])?$")
@@ -34,14 +34,14 @@ _LINE: Final = re.compile(r"^[0-9a-f]+ [tT] (?P<symbol>\S+)(\s+\[(?P<module>\w+)
 
 @dataclass(frozen=True)
 class Placed:
-    """A probe that is in the kernel, at ``symbol`` (``module:function`` for one of a module)."""
+    """A probe in the kernel at ``symbol`` (``module:function`` for one of a module)."""
 
     probe: Probe
     symbol: str
 
     @property
     def events(self) -> tuple[str, str]:
-        """``group/name`` of its events."""
+        """``group/name`` of its entry and return event."""
         enter, leave = probe_events(self.probe.name)
         return f"{PROBE_GROUP}/{enter}", f"{PROBE_GROUP}/{leave}"
 
@@ -49,8 +49,8 @@ class Placed:
 class ProbeSet:
     """The suite's probes in one kernel; needs root and a tracefs at ``root``.
 
-    Side effects until `remove`: entries of group ``reclaim_suite`` in ``kprobe_events``.
-    Switching their events on and off is the trace session's. Other entries are left alone.
+    Side effects until `remove`: entries of group ``reclaim_suite`` in ``kprobe_events``; other
+    entries stay. The trace session enables and disables their events.
     """
 
     def __init__(self, device: Device, root: str) -> None:
@@ -62,7 +62,7 @@ class ProbeSet:
         self.missing: dict[str, str] = {}
 
     def place(self, probes: Collection[Probe]) -> None:
-        """Put them in; what this kernel does not have goes to ``missing`` with the reason.
+        """Add them; those that this kernel lacks go to ``missing`` with the reason.
 
         StateError if entries of an earlier run cannot be removed.
         """
@@ -70,29 +70,27 @@ class ProbeSet:
         if not wanted:
             return
         if self._device.script(f"test -w {self._file}", check=False).exit_status != 0:
-            self.missing = {
-                probe.name: "the kernel has no kprobe events, or lets nobody set them" for probe in wanted
-            }
+            why = "the kernel has no kprobe events, or does not allow setting them"
+            self.missing = {probe.name: why for probe in wanted}
             return
         self._touched = True
-        # What a run that was killed has left can only be removed when nothing records it.
+        # The kernel removes the probes of a killed run only if no instance records them.
         left = f"{self._root}/instances/{INSTANCE}"
         self._device.script(f"[ -d {left} ] && rmdir {left}; true")
-        self._take_out()
+        self._remove_all()
         symbols = self._symbols(wanted)
         placed = []
         for probe in wanted:
             symbol = next((symbols[name] for name in probe.symbols if name in symbols), None)
-            if symbol is None:
-                self.missing[probe.name] = (
-                    f"the kernel has no function {' or '.join(probe.symbols)} of its own"
-                )
-                continue
-            why = self._add(probe, symbol)
-            if why is None:
+            refusal = (
+                f"the kernel has no function {' or '.join(probe.symbols)} (it may be inlined)"
+                if symbol is None
+                else self._add(probe, symbol)
+            )
+            if refusal is not None:
+                self.missing[probe.name] = refusal
+            elif symbol is not None:
                 placed.append(Placed(probe, symbol))
-            else:
-                self.missing[probe.name] = why
         self.placed = tuple(placed)
 
     @property
@@ -101,23 +99,20 @@ class ProbeSet:
         return tuple(event for placed in self.placed for event in placed.events)
 
     def filters(self, threads: Sequence[Thread]) -> dict[str, str]:
-        """Filter of each event: calls by threads that reclaim or compress, unless it is everywhere."""
+        """Filters by event: only calls by reclaim and compression threads, unless ``everywhere``."""
         tids = sorted(thread.tid for thread in threads if role_of(thread.comm) is not None)
-        own = " || ".join(f"common_pid == {tid}" for tid in tids)
-        found: dict[str, str] = {}
+        by_role = " || ".join(f"common_pid == {tid}" for tid in tids)
+        filters: dict[str, str] = {}
         for placed in self.placed:
             if placed.probe.name == PROBE_COST:
-                # A filter that lets all pass, so that it costs what the others cost.
-                text = "common_pid > 0"
-            elif placed.probe.everywhere or not own:
-                continue
-            else:
-                text = own
-            found |= dict.fromkeys(placed.events, text)
-        return found
+                # A filter that passes everything, so that it costs as much as the others.
+                filters |= dict.fromkeys(placed.events, "common_pid > 0")
+            elif by_role and not placed.probe.everywhere:
+                filters |= dict.fromkeys(placed.events, by_role)
+        return filters
 
     def misses(self) -> tuple[str, ...]:
-        """Calls that the kernel could not record, a line for each event (``kprobe_profile``)."""
+        """Calls that the kernel failed to record, a line for each event (``kprobe_profile``)."""
         if not self.placed:
             return ()
         own = {event.rpartition("/")[2]: placed for placed in self.placed for event in placed.events}
@@ -129,60 +124,54 @@ class ProbeSet:
         return tuple(lines)
 
     def remove(self, *, quiet: bool = False) -> None:
-        """Take all of them out and check; may be called twice. StateError unless ``quiet``."""
+        """Remove all of them and check; may be called twice. StateError unless ``quiet``."""
         if not self._touched:
             return
         try:
-            self._take_out()
+            self._remove_all()
             self._touched = False
         except SuiteError:
             if not quiet:
                 raise
 
-    def _take_out(self) -> None:
-        ours = self._ours()
-        if not ours:
+    def _remove_all(self) -> None:
+        names = self._names()
+        if not names:
             return
-        text = "\n".join(map(self._take_out_line, ours))
+        text = "\n".join(map(self._removal, names))
         self._device.script(f"{text}\ntrue")
-        left = self._ours()
+        left = self._names()
         if left:
             raise StateError(
-                f"{len(left)} probes could not be taken out of the kernel: {', '.join(left)}",
+                f"{len(left)} probes could not be removed from the kernel: {', '.join(left)}",
                 device=self._device.serial,
-                next_step="end what records them, or reboot the device",
+                next_step="end the process that records them, or reboot the device",
             )
 
-    def _take_out_line(self, event: str) -> str:
+    def _removal(self, event: str) -> str:
         return f"echo {quote(f'-:{PROBE_GROUP}/{event}')} >> {self._file}"
 
-    def _ours(self) -> list[str]:
-        """Names of entries of our group, of this run or another."""
-        found = []
-        for line in self._device.read_text(self._file).splitlines():
-            group, _, name = line.partition(" ")[0].partition(":")[2].partition("/")
-            if group == PROBE_GROUP:
-                found.append(name)
-        return found
+    def _names(self) -> list[str]:
+        """Names of the entries of our group, of this run or another."""
+        entries = (line.partition(" ")[0] for line in self._device.read_text(self._file).splitlines())
+        names = (entry.partition(":")[2].partition("/") for entry in entries)
+        return [name for group, _, name in names if group == PROBE_GROUP]
 
     def _symbols(self, probes: Sequence[Probe]) -> dict[str, str]:
-        """Plain name -> what ``kprobe_events`` takes for it, of those that this kernel has."""
+        """Function name -> its symbol for ``kprobe_events``, for those that this kernel has."""
         names = sorted({name for probe in probes for name in probe.symbols})
         if not all(_NAME.fullmatch(name) for name in names):
             raise ValueError(f"not all of {names} are names of functions")
         pattern = rf" [tT] ({'|'.join(names)}){_COPY}([[:space:]]|$)"
         result = self._device.script(f"grep -E {quote(pattern)} /proc/kallsyms; true", deadline_s=60.0)
-        found: dict[str, str] = {}
-        for line in result.stdout.splitlines():
-            match = _LINE.match(line)
-            if match is None:
-                continue
+        symbols: dict[str, str] = {}
+        for match in filter(None, map(_LINE.match, result.stdout.splitlines())):
             symbol, module = match["symbol"], match["module"]
-            found.setdefault(symbol.partition(".")[0], f"{module}:{symbol}" if module else symbol)
-        return found
+            symbols.setdefault(symbol.partition(".")[0], f"{module}:{symbol}" if module else symbol)
+        return symbols
 
     def _add(self, probe: Probe, symbol: str) -> str | None:
-        """Put both events in; the reason if the kernel refuses."""
+        """Add both events; the reason if the kernel refuses."""
         enter, leave = probe_events(probe.name)
         function = symbol.rpartition(":")[2].partition(".")[0]
         arguments = dict(probe.own_arguments).get(function, probe.arguments)
@@ -194,15 +183,15 @@ class ProbeSet:
         result = self._device.script(text, check=False)
         if result.exit_status == 0:
             return None
-        # Of a pair that is not whole nothing stays.
+        # Never leave half a pair.
         for name in (enter, leave):
-            self._device.script(self._take_out_line(name), check=False)
-        said = (result.stderr or result.stdout).strip().splitlines()
-        return f"the kernel refuses a probe at {symbol}: {said[-1] if said else 'no reason given'}"
+            self._device.script(self._removal(name), check=False)
+        output = (result.stderr or result.stdout).strip().rpartition("\n")[2]
+        return f"the kernel refuses a probe at {symbol}: {output or 'no reason given'}"
 
 
 def measure_cost(device: Device, remote: RemoteFolder) -> float:
-    """What recording one call takes, ns: a call of `PROBE_COST` less one of the same weight without."""
+    """Cost of recording one call, ns: a call with the probe `PROBE_COST` less an equal one without."""
     argv = [remote.path("recorder"), "probe-cost", "--calls", str(_COST_CALLS)]
-    told = json.loads(device.shell(argv, deadline_s=60.0).stdout)
-    return max(float(told["probed_ns"]) - float(told["plain_ns"]), 0.0)
+    cost = json.loads(device.shell(argv, deadline_s=60.0).stdout)
+    return max(float(cost["probed_ns"]) - float(cost["plain_ns"]), 0.0)

@@ -1,7 +1,7 @@
-"""Which threads and processes exist: /proc -> Perfetto's process tree.
+"""The threads and processes in /proc as Perfetto's process tree.
 
-Without it a thread that never ran between two switches has no name, and no thread has
-a process.
+Without it, threads without a context switch in the trace have no name, and no thread has a
+process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Thread:
 
 
 def parse_status(text: str) -> list[Thread]:
-    """Read the output of `PROC_SCRIPT`; a thread that ended half-way is left out."""
+    """Read the output of `PROC_SCRIPT`; skips a thread that ended during the read."""
     threads: list[Thread] = []
     fields: dict[str, str] = {}
     for line in [*text.splitlines(), "Name:"]:

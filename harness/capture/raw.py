@@ -1,4 +1,4 @@
-"""What a capture brought back from the device, before it is one trace."""
+"""The data of one recording before it becomes one trace."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ Backend = Literal["perfetto", "ftrace"]
 
 @dataclass(frozen=True)
 class RawCapture:
-    """All of one recording.
+    """The data of one recording. Times are CLOCK_BOOTTIME ns.
 
-    ``folder`` holds the backend's files (pages and formats, or a Perfetto trace) and is
-    removed by `discard`; ``counters`` is the file with every line of the poller. Times
-    are CLOCK_BOOTTIME ns. ``missing_events`` were asked for and are not in this kernel;
-    ``troubles`` are reasons found while recording that make the repetition void. ``probes`` were
-    in the kernel, ``missing_probes`` says why others were not; recording a call took
+    ``folder`` holds the backend's files (pages and formats, or a Perfetto trace) until `discard`;
+    ``counters`` is the file with every line of the poller. ``missing_events`` were wanted but are
+    not in this kernel; ``troubles`` are void reasons met while recording. ``probes`` were in the
+    kernel, ``missing_probes`` has the reasons for the others; recording a call costs
     ``probe_cost_ns``.
     """
 

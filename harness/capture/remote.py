@@ -1,4 +1,4 @@
-"""The one folder on the device that a capture writes to, and its removal."""
+"""The one folder on the device that a capture writes to."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ FOLDER: Final = "/data/local/tmp/reclaim-suite-capture"
 
 
 class RemoteFolder:
-    """Holds the capture's programs and files on the device; needs no root.
-
-    A folder left by a run that was killed is removed first.
-    """
+    """Holds the capture's programs and files on the device; needs no root."""
 
     def __init__(self, device: Device, folder: str = FOLDER) -> None:
         self._device = device
@@ -23,15 +20,15 @@ class RemoteFolder:
         self._made = False
 
     def make(self) -> None:
-        """Create it, empty."""
+        """Create it, empty, also if a killed run left one."""
         self._made = True
         self._device.shell(["rm", "-rf", self._folder])
         self._device.shell(["mkdir", "-p", self._folder])
-        # Where commands run through `su`, files still come and go as the shell user.
+        # Even if commands run through `su`, files are pushed and pulled by the shell user.
         self._device.shell(["chmod", "777", self._folder])
 
     def path(self, name: str) -> str:
-        """Where ``name`` stands on the device."""
+        """The path of ``name`` on the device."""
         return f"{self._folder}/{name}"
 
     def push_program(self, name: str, local: Path) -> None:
@@ -43,14 +40,17 @@ class RemoteFolder:
         if not self._made:
             return
         try:
-            self._device.shell(["rm", "-rf", self._folder])
-            if self._device.shell(["test", "-e", self._folder], check=False).exit_status == 0:
-                raise StateError(
-                    f"{self._folder} could not be removed",
-                    device=self._device.serial,
-                    next_step="remove it by hand",
-                )
+            remove_checked(self._device, "-rf", self._folder)
             self._made = False
         except SuiteError:
             if not quiet:
                 raise
+
+
+def remove_checked(device: Device, flags: str, path: str) -> None:
+    """``rm FLAGS PATH`` on the device. StateError if the path still exists."""
+    device.shell(["rm", flags, path])
+    if device.shell(["test", "-e", path], check=False).exit_status == 0:
+        raise StateError(
+            f"{path} could not be removed", device=device.serial, next_step="remove it by hand"
+        )

@@ -1,4 +1,4 @@
-"""CPU time of single threads by the trace's context switches, without the trace processor."""
+"""CPU time of single threads from the trace's context switches, without the trace processor."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.capture.samples import Sample
 from workloads.kills import KillMark
 
 _NEVER: Final = OnCpu(0, 0)
-#: No thread: who runs there is not known.
+#: In place of a pid: it is unknown which thread runs.
 _UNKNOWN: Final = -1
 
 
 class RunTime(NamedTuple):
-    """A thread's time in the window, and in ns that in the window and `EDGE_NS` on either side."""
+    """A thread's time in the window, and its ns in the window extended by `EDGE_NS` on either side."""
 
     inside: OnCpu = _NEVER
     around_ns: int = 0
@@ -25,17 +25,16 @@ class RunTime(NamedTuple):
 class RunTimes:
     """Adds up the time on CPU of ``tids`` inside and around ``window_ns`` (CLOCK_BOOTTIME).
 
-    Counts as the trace processor's ``sched`` table does: what runs on a CPU before its first
-    switch is unknown, and where that one is a compact event, what runs before its second one.
-    ``births`` is when each process that was seen to begin did so, ns by pid
-    (Perfetto's traces only), ``marks`` the kills that lmkd marked. Switches of one CPU must come in
-    time order, CPUs in any.
+    Counts as the trace processor's ``sched`` table does: the thread on a CPU is unknown before its
+    first switch, and if that is a compact event, before its second one. ``births`` are the
+    creation times of processes, ns by pid (Perfetto's traces only), ``marks`` the kills that lmkd
+    marked. Switches of one CPU must come in time order, CPUs in any.
     """
 
     def __init__(self, tids: Collection[int], window_ns: tuple[int, int]) -> None:
         self._begin, self._end = window_ns
         self._running: dict[int, tuple[int, int]] = {}
-        # By tid: ns and intervals in the window, ns in the window and around it.
+        # By tid: ns and intervals in the window, ns in the extended window.
         self._times = {tid: [0, 0, 0] for tid in tids}
         self._in_window = False
         self.births: dict[int, int] = {}
@@ -76,8 +75,8 @@ class RunTimes:
 def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end: Sample) -> list[str]:
     """Void reasons: threads whose time in the trace contradicts their schedstat.
 
-    Threads that schedstat does not show at both samples are not judged; a counter that fell has a
-    reason of its own.
+    Skips threads without schedstat at both samples, and counters that fell: those have a reason
+    of their own.
     """
     reasons = []
     for tid, comm in sorted(begin.threads.items()):

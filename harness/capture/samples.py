@@ -1,4 +1,4 @@
-"""The poller's lines -> samples: numbers by their counter name."""
+"""Reads the poller's lines: numbers by counter name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ _MARKS: Final[dict[str, Mark]] = {"sample": "sample", "begin": "begin", "end": "
 
 @dataclass(frozen=True)
 class Sample:
-    """All that was read at one instant.
+    """All counters at one instant.
 
     Times are CLOCK_BOOTTIME ns, before the first and after the last source was read.
     ``values`` maps counter names of `foundation.contract.conventions` to numbers, ``threads`` the
-    tid of each thread with a role to its comm. ``missing`` names sources that this
-    device does not have.
+    tid of each thread with a role to its comm. ``missing`` names sources that the device lacks.
     """
 
     t_boot_ns: int
@@ -36,7 +35,7 @@ class Sample:
 
 
 def parse_sample(line: str, *, device: str | None = None) -> Sample:
-    """Read one line of the poller. DeviceError if it is not a whole sample."""
+    """Read one line of the poller. DeviceError if it is not a complete sample."""
     try:
         raw = json.loads(line)
         return Sample(
@@ -49,14 +48,14 @@ def parse_sample(line: str, *, device: str | None = None) -> Sample:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as damage:
         raise DeviceError(
-            f"the poller wrote a line that is not a sample ({damage!r}): {line[:80]!r}",
+            f"the poller wrote an invalid sample ({damage!r}): {line[:80]!r}",
             device=device,
             next_step="run `poller --once --mark begin` on the device by hand and read its output",
         ) from damage
 
 
 def read_samples(path: Path, *, device: str | None = None) -> list[Sample]:
-    """Read a file of samples. A last line without its newline was being written and is left out."""
+    """Read a file of samples. Skips a last line without newline: it is incomplete."""
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     return [parse_sample(line, device=device) for line in lines[:-1] if line.strip()]
 
@@ -82,7 +81,7 @@ def _flatten(raw: Mapping[str, Any]) -> dict[str, Number]:
             (conventions.ZRAM_MM_STAT, conventions.zram_mm_stat, state.get("mm_stat")),
             (conventions.ZRAM_IO_STAT, conventions.zram_io_stat, state.get("io_stat")),
         ):
-            # Kernels differ in how many fields they have; the order is the same in all.
+            # The number of fields differs between kernels, the order does not.
             for field, number in zip(names, numbers or (), strict=False):
                 values[name(disk, field)] = number
     for thread in raw.get("threads") or ():

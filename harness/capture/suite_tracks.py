@@ -6,41 +6,19 @@ Names and edges are those of `foundation.contract.conventions`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from foundation.contract import conventions
 from foundation.contract.packets import SEQUENCE_SUITE, Annotation, PacketWriter, TrackEvents
 from harness.capture.samples import Number, Sample
+from workloads.switches import Switch
 
-#: Track uuids: a fixed base, so that the same input gives the same bytes.
+#: A fixed base of track uuids, so that the same input gives the same bytes.
 _UUID_BASE: Final = 0x5EC1_0000_0000_0000
 
 
-class SwitchEvent(Protocol):
-    """One app switch of the workload; times are CLOCK_BOOTTIME ns."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def round(self) -> int: ...
-    @property
-    def package(self) -> str: ...
-    @property
-    def launch_state(self) -> str: ...
-    @property
-    def t_begin_boot_ns(self) -> int: ...
-    @property
-    def t_end_boot_ns(self) -> int: ...
-    @property
-    def total_time_ms(self) -> float | None: ...
-    @property
-    def wait_time_ms(self) -> float | None: ...
-    @property
-    def killed_since_last(self) -> bool: ...
-
-
 class SuiteTracks:
-    """Writes TrackEvent packets; describes each track once, when it is first used."""
+    """Writes TrackEvent packets; writes each track's descriptor once, before its first event."""
 
     def __init__(self, writer: PacketWriter) -> None:
         self._writer = writer
@@ -66,13 +44,13 @@ class SuiteTracks:
         end_ns: int,
         facts: Mapping[str, Annotation] | None = None,
     ) -> None:
-        """Write one slice; a fact of None is left out (absent, not 0)."""
+        """Write one slice; a fact of None is omitted (absent, not 0)."""
         uuid = self._track(track, counter=False)
         for packet in self._events.slice(uuid, name, begin_ns, end_ns, facts or {}):
             self._writer.write(packet)
 
     def counters(self, t_ns: int, values: Mapping[str, Number], *, all_values: bool) -> None:
-        """Write one value a counter; without ``all_values`` only those that changed."""
+        """Write one value of each counter; without ``all_values`` only those that changed."""
         for name, value in values.items():
             if not all_values and self._last.get(name) == value:
                 continue
@@ -86,7 +64,7 @@ class SuiteTracks:
             self.counters(sample.t_boot_ns, sample.values, all_values=False)
         self.counters(end.t_boot_ns, end.values, all_values=True)
 
-    def switches(self, switches: Sequence[SwitchEvent]) -> None:
+    def switches(self, switches: Sequence[Switch]) -> None:
         """One slice for each app switch."""
         for switch in switches:
             self.slice(

@@ -1,6 +1,6 @@
 """Samples as Perfetto's own SysStats packets, so that every Perfetto tool shows them.
 
-Keys that Perfetto has no number for are only in the suite's counter tracks.
+Keys without a number in Perfetto are only in the suite's counter tracks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from foundation.contract import conventions
 from foundation.contract.packets import SEQUENCE_STATS, PacketWriter
 from harness.capture.samples import Number, Sample
 
-#: /proc/meminfo keys whose Perfetto name is not the same word in capitals.
+#: /proc/meminfo keys with another name in Perfetto.
 _MEMINFO_ALIASES: Final = {
     "sreclaimable": "slabreclaimable",
     "sunreclaim": "slabunreclaimable",
@@ -69,7 +69,7 @@ def _add(packet: Any, values: Mapping[str, Number]) -> None:
 
 
 def write_sys_stats(writer: PacketWriter, t_ns: int, sample: Sample) -> None:
-    """Write what Perfetto knows of ``sample`` as one SysStats packet at ``t_ns``."""
+    """Write the part of ``sample`` that Perfetto has numbers for, as one SysStats packet at ``t_ns``."""
     packet = writer.new(SEQUENCE_STATS)
     packet.timestamp = t_ns
     _add(packet, sample.values)

@@ -1,4 +1,4 @@
-"""The packets at the head of a trace: its config, the clocks, the machine."""
+"""The first packets of a trace: its config, the clocks, the machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _BUFFER_KB: Final = 65536
 
 
 def write_header(writer: PacketWriter, facts: Facts, events: Sequence[str]) -> None:
-    """Write trace config, clock snapshot and system info as Perfetto's service does first.
+    """Write trace config, clock snapshot and system info, as Perfetto's service does first.
 
-    The kernel's release must stand before any ``sched_switch``: its task states are read
-    by it.
+    The release must precede any ``sched_switch``: the meaning of its task states depends on it.
     """
     packet = writer.new(SEQUENCE_META)
     packet.trace_config.buffers.add(size_kb=_BUFFER_KB)
@@ -42,10 +41,8 @@ def write_header(writer: PacketWriter, facts: Facts, events: Sequence[str]) -> N
     packet = writer.new(SEQUENCE_META)
     packet.timestamp = facts.boot_ns
     info = packet.system_info
-    info.utsname.sysname = facts.sysname
-    info.utsname.release = facts.release
-    info.utsname.version = facts.version
-    info.utsname.machine = facts.machine
+    for name in ("sysname", "release", "version", "machine"):
+        setattr(info.utsname, name, getattr(facts, name))
     info.page_size = facts.page_size
     info.num_cpus = facts.cpus
     info.hz = facts.clk_tck

@@ -1,4 +1,4 @@
-"""What makes a repetition void, by facts of the recording and blind to every metric."""
+"""What makes a repetition void: facts of the recording, never a metric."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from foundation.contract.threads import role_of
 from harness.capture.ftrace.ftrace_stats import CpuStats
 from harness.capture.samples import Sample
 
-#: A gap in the samples longer than this many periods (and than the floor) means that the
-#: device stood still or the poller did not get to run at all.
+#: A gap between samples longer than this many periods (and than the floor) means that the
+#: device hung or the poller never ran.
 GAP_PERIODS: Final = 20
 GAP_FLOOR_MS: Final = 5000
 
@@ -24,10 +24,10 @@ def ftrace_loss(
     read_by_cpu: Mapping[int, int],
     missed: Mapping[int, int | None],
 ) -> tuple[str, ...]:
-    """Loss lines of an ftrace recording; empty if it is whole.
+    """Loss lines of an ftrace recording; empty if nothing was lost.
 
-    ``begin`` and ``end`` are the kernel's counters around it, ``read_by_cpu`` how many
-    records were found in the pages, ``missed`` what the pages themselves are marked with.
+    ``begin`` and ``end`` are the kernel's counters around it, ``read_by_cpu`` the numbers of
+    records in the pages, ``missed`` the numbers of lost events that pages are marked with.
     """
     before = {cpu.cpu: cpu for cpu in begin}
     loss: list[str] = []
@@ -35,52 +35,45 @@ def ftrace_loss(
         loss += ftrace_lines(cpu.cpu, before.get(cpu.cpu), cpu)
         read = read_by_cpu.get(cpu.cpu, 0)
         if read != cpu.entries:
-            loss.append(f"CPU {cpu.cpu}'s trace holds {read} of {cpu.entries} events")
+            loss.append(f"the trace of CPU {cpu.cpu} has {read} of {cpu.entries} events")
     for number, count in sorted(missed.items()):
         loss.append(f"events are missing between pages of CPU {number} ({count or 'unknown number'})")
     return tuple(loss)
 
 
 def longest_gap_ms(begin: Sample, between: Sequence[Sample], end: Sample) -> float:
-    """Longest time between two samples of the window, its edges included."""
+    """Longest time between two samples of the window, including its edges."""
     times = [begin.t_end_boot_ns, *(sample.t_boot_ns for sample in between), end.t_boot_ns]
     return max((b - a) / 1e6 for a, b in itertools.pairwise(times))
-
-
-def gap_limit_ms(period_ms: int) -> float:
-    """Longest gap between samples that is let pass."""
-    return float(max(GAP_PERIODS * period_ms, GAP_FLOOR_MS))
 
 
 def counter_reasons(
     begin: Sample, between: Sequence[Sample], end: Sample, period_ms: int
 ) -> tuple[str, ...]:
-    """Void reasons from the samples: order, gaps, threads that came or went, counters that fell."""
+    """Void reasons from the samples: order, gaps, new or lost threads, counters that fell, no reclaim."""
     if end.t_boot_ns <= begin.t_end_boot_ns:
         return ("the end sample was taken before the begin sample was complete",)
     reasons: list[str] = []
     gap_ms = longest_gap_ms(begin, between, end)
-    if gap_ms > gap_limit_ms(period_ms):
-        reasons.append(
-            f"no counters for {gap_ms / 1000:.1f} s (period {period_ms} ms): the device stood still"
-        )
+    if gap_ms > max(GAP_PERIODS * period_ms, GAP_FLOOR_MS):
+        reasons.append(f"no counters for {gap_ms / 1000:.1f} s (period {period_ms} ms): the device hung")
     for tid, comm in sorted(begin.threads.items()):
         if end.threads.get(tid) != comm:
-            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) went away")
+            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) disappeared")
     for tid, comm in sorted(end.threads.items()):
         if tid not in begin.threads:
-            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) came up meanwhile")
+            reasons.append(f"thread {comm} ({role_of(comm) or 'no role'}, tid {tid}) appeared")
     for name, value in end.values.items():
         if _is_cumulative(name) and value < begin.values.get(name, value):
             reasons.append(f"counter {name} fell from {begin.values[name]} to {value}")
     swapped = conventions.vmstat("pswpout")
     if end.values.get(swapped, 1) == begin.values.get(swapped, 0):
-        reasons.append("nothing was swapped out: there was no reclaim to measure")
+        reasons.append("no page was swapped out: there was no reclaim to measure")
     return tuple(reasons)
 
 
 def throttle_reasons(begin: Sample, between: Sequence[Sample], end: Sample) -> tuple[str, ...]:
-    """Void reasons from the highest frequency that each CPU was allowed, sampled all the time.
+    """Void reasons from the samples of each CPU's frequency limit.
 
     Thermal and power limits show as a lower scaling_max_freq (kernel: freq_qos requests of
     drivers/thermal/cpufreq_cooling.c). Empty on a device without cpufreq.
@@ -93,7 +86,7 @@ def throttle_reasons(begin: Sample, between: Sequence[Sample], end: Sample) -> t
         if min(seen) < max(seen):
             policy = name.rpartition("/")[0].rpartition("/")[2]
             reasons.append(
-                f"{policy} was throttled: at most {min(seen):.0f} kHz at times, {max(seen):.0f} otherwise"
+                f"{policy} was throttled: at times limited to {min(seen):.0f} of {max(seen):.0f} kHz"
             )
     return tuple(reasons)
 

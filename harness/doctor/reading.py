@@ -14,7 +14,7 @@ from foundation.contract.batch import Answer, ask_all
 from foundation.contract.device import Device
 from foundation.quoting import quote
 from harness.capture.events import TRACEFS_ROOTS
-from harness.capture.perfetto.perfetto_session import OLD_PERFETTO
+from harness.capture.perfetto.perfetto_service import OLD_PERFETTO
 from harness.device import phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice

@@ -10,7 +10,7 @@ from harness.native.build import build_all
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """0: built, or found built; 1: what was wrong with this host; 2: asked for what cannot be."""
+    """Build all programs. Returns 0, 1 for a fault of this host, 2 for a wrong command line."""
     OneLineParser(prog="python -m harness.native", description=__doc__).parse_args(words)
     return exit_status_of(_build)
 

@@ -1,4 +1,4 @@
-"""Builds the suite's C programs: static, for x86-64 and aarch64, once for each content."""
+"""Builds the suite's C programs: static, for x86-64 and aarch64, cached by content."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from foundation.cache import cache_dir
 from foundation.contract.arch import Arch
 from foundation.errors import HostError, UsageError
 from foundation.files import replacing
+from foundation.words import did_you_mean
 
 ARCHES: Final[tuple[Arch, ...]] = ("x86_64", "aarch64")
 
@@ -41,19 +42,19 @@ PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
 def compiler(arch: Arch) -> str:
     """Path of the compiler for ``arch``; HostError naming the Debian packages if it is missing."""
     name, packages = _COMPILERS[arch]
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise HostError(
             f"{name} is not installed", next_step=f"apt-get install --no-install-recommends {packages}"
         )
-    return found
+    return path
 
 
 def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequence[str] = ()) -> Path:
     """Build a static program and return its path in the cache.
 
-    The cache key holds the sources, every header beside them, the flags and the
-    compiler's version. HostError if the compiler is missing or refuses the source.
+    The cache key covers the sources, every header next to them, the flags and the compiler's
+    version. HostError if the compiler is missing or rejects the source.
     """
     gcc = compiler(arch)
     flags = [*_FLAGS, *extra_flags]
@@ -87,11 +88,10 @@ def _digest(gcc: str, sources: Sequence[Path], flags: Sequence[str]) -> str:
 
 
 def binary(name: str, arch: Arch) -> Path:
-    """Build (or find) one of `PROGRAMS`. UsageError for an unknown name."""
-    sources = PROGRAMS.get(name)
-    if sources is None:
-        raise UsageError(f"no native program '{name}'", next_step=f"known: {', '.join(PROGRAMS)}")
-    return build_c(name, sources, arch)
+    """Build one of `PROGRAMS`, or take it from the cache. UsageError for an unknown name."""
+    if name not in PROGRAMS:
+        raise UsageError(f"no native program '{name}'", next_step=did_you_mean(name, PROGRAMS))
+    return build_c(name, PROGRAMS[name], arch)
 
 
 def build_all() -> dict[tuple[str, Arch], Path]:

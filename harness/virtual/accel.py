@@ -1,11 +1,12 @@
-"""Whether KVM may be used: never assumed, but shown by a boot that comes up in time.
+"""Whether KVM is usable: a boot in time proves it, nothing else does.
 
-On nested hosts ``/dev/kvm`` can open, create a machine, and then run it a hundred times
-slower than emulation, or never. So a short boot is tried, and its answer is kept.
+On nested hosts ``/dev/kvm`` may open, create a machine, and then run it a hundred times slower
+than emulation, or not at all. So a short boot is tried, and the result is cached.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -18,13 +19,8 @@ from typing import Final, cast
 
 from foundation.cache import cache_dir
 from foundation.errors import KernelError, SuiteError, UsageError
-from foundation.files import write_whole
-from harness.virtual.qemu import (
-    AccelName,
-    MachineConfig,
-    VirtualMachine,
-    qemu_version,
-)
+from foundation.files import write_atomic
+from harness.virtual.qemu import AccelName, MachineConfig, VirtualMachine, qemu_version
 
 ENV_ACCEL: Final = "RECLAIM_SUITE_ACCEL"
 KEPT_S: Final = 7 * 24 * 3600.0
@@ -35,7 +31,7 @@ _NAMES: Final = ("auto", "kvm", "tcg")
 
 @dataclass(frozen=True)
 class Acceleration:
-    """``name`` for QEMU, and why it was chosen."""
+    """The accelerator's ``name`` in QEMU, and the reason for it."""
 
     name: AccelName
     reason: str
@@ -50,30 +46,31 @@ def choose(
     probe: Callable[[Path, Path], str | None] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Acceleration:
-    """Choose the accelerator: ``wanted``, else ``$RECLAIM_SUITE_ACCEL``, else a probe (kept for a week).
+    """Choose the accelerator: ``wanted``, else ``$RECLAIM_SUITE_ACCEL``, else a probe (cached for a week).
 
-    ``probe`` boots with KVM and returns None, or why it is of no use. UsageError for an
+    ``probe`` boots with KVM and returns None, or why KVM is unusable. UsageError for an
     unknown name; HostError without QEMU.
     """
-    asked = wanted or os.environ.get(ENV_ACCEL) or "auto"
-    if asked not in _NAMES:
-        raise UsageError(f"accelerator '{asked}' is not known", next_step=f"use one of {', '.join(_NAMES)}")
-    if asked != "auto":
-        return Acceleration(cast(AccelName, asked), "asked for")
+    name = wanted or os.environ.get(ENV_ACCEL) or "auto"
+    if name not in _NAMES:
+        raise UsageError(f"unknown accelerator '{name}'", next_step=f"use one of {', '.join(_NAMES)}")
+    if name != "auto":
+        return Acceleration(cast(AccelName, name), "as requested")
     if not os.access(device, os.R_OK | os.W_OK):
         return Acceleration("tcg", f"{device} cannot be opened")
     key = f"{platform.release()} | {qemu_version()}"
-    kept = _recall(key, clock())
-    if kept:
-        return kept
-    refusal = (probe or boot_with_kvm)(image, initramfs)
-    chosen = Acceleration("tcg", refusal) if refusal else Acceleration("kvm", "a boot with KVM came up")
-    _keep(key, chosen, clock())
-    return chosen
+    cached = _cached(key, clock())
+    if cached:
+        return cached
+    failure = (probe or boot_with_kvm)(image, initramfs)
+    acceleration = Acceleration("tcg" if failure else "kvm", failure or "a boot with KVM came up")
+    content = {"key": key, "kept_at": clock(), "accelerator": asdict(acceleration)}
+    write_atomic(_file(), json.dumps(content))
+    return acceleration
 
 
 def boot_with_kvm(image: Path, initramfs: Path) -> str | None:
-    """Boot once with KVM; None if it came up before the deadline, else what went wrong."""
+    """Boot once with KVM; None if it came up before the deadline, else what failed."""
     with tempfile.TemporaryDirectory(prefix="kvm-probe-") as folder:
         machine = VirtualMachine(
             MachineConfig(image=image, initramfs=initramfs, accel="kvm", cpus=2, memory_mb=256),
@@ -94,18 +91,12 @@ def _file() -> Path:
     return cache_dir("virtual") / "accelerator.json"
 
 
-def _recall(key: str, now: float) -> Acceleration | None:
-    try:
+def _cached(key: str, now: float) -> Acceleration | None:
+    # After any error a new probe writes a valid file.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(_file().read_text())
         if kept["key"] == key and kept["kept_at"] <= now < kept["kept_at"] + KEPT_S:
             name, reason = kept["accelerator"]["name"], kept["accelerator"]["reason"]
             if name in ("kvm", "tcg"):
-                return Acceleration(name, f"{reason} (kept from an earlier probe)")
-    except (OSError, ValueError, KeyError, TypeError):
-        # Whatever is wrong with the note, a new probe writes a good one.
-        return None
+                return Acceleration(name, f"{reason} (from an earlier probe)")
     return None
-
-
-def _keep(key: str, chosen: Acceleration, now: float) -> None:
-    write_whole(_file(), json.dumps({"key": key, "kept_at": now, "accelerator": asdict(chosen)}))

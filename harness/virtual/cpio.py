@@ -22,7 +22,7 @@ class CpioWriter:
         self._inode = 0
 
     def folder(self, path: str, mode: int = 0o755) -> None:
-        """Add a folder; one that is there already is left as it is."""
+        """Add a folder unless it exists."""
         name = path.strip("/")
         if name and name not in self._seen:
             self._entry(name, stat.S_IFDIR | mode, b"")
@@ -40,7 +40,7 @@ class CpioWriter:
         self._entry(path.strip("/"), stat.S_IFCHR | mode, b"", device=(major, minor))
 
     def finish(self) -> bytes:
-        """Return the whole archive, with its trailer."""
+        """Return the complete archive, with its trailer."""
         out = io.BytesIO(self._out.getvalue())
         out.seek(0, io.SEEK_END)
         self._write(out, "TRAILER!!!", 0, b"", inode=0, device=(0, 0))

@@ -1,4 +1,4 @@
-"""Which programs run in the virtual device, and how each is built."""
+"""The programs of the virtual device, and their build."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from harness.native.build import binary, build_c
 
 GUEST: Final = Path(__file__).parent / "guest"
 
-# Program -> its source folder below guest/; all use guest/common.
-_SOURCES: Final = {
-    "adbd": "adbd",
-    "init": "init",
-    "activityd": "activityd",
-    "framework": "framework",
-}
+#: Each has a source folder of its name below guest/ and uses guest/common, except app.
+GUEST_PROGRAMS: Final = ("adbd", "init", "activityd", "framework", "app")
 
-GUEST_PROGRAMS: Final = (*_SOURCES, "app")
-
-# One program under the names of Android's commands.
+#: Android's commands: links to the program framework.
 COMMAND_NAMES: Final = (
     "am",
     "cmd",
@@ -36,9 +29,8 @@ COMMAND_NAMES: Final = (
 
 
 def guest_program(name: str) -> Path:
-    """Build (or find in the cache) a static x86-64 program of the guest. HostError without gcc."""
+    """Build a static x86-64 program of the guest, or take it from the cache. HostError without gcc."""
     if name == "app":
         return binary("app", "x86_64")
-    folder = GUEST / _SOURCES[name]
-    sources = [*sorted(folder.glob("*.c")), *sorted((GUEST / "common").glob("*.c"))]
+    sources = [*sorted((GUEST / name).glob("*.c")), *sorted((GUEST / "common").glob("*.c"))]
     return build_c(f"guest-{name}", sources, "x86_64", ("-Wshadow",))

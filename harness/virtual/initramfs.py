@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError, UsageError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from harness.virtual.cpio import CpioWriter
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_program
 
@@ -46,7 +46,7 @@ def build_initramfs(bundle: KernelBundle) -> Path:
     digest = hashlib.sha256(archive).hexdigest()[:24]
     target = cache_dir("virtual", "initramfs") / f"{digest}.cpio.gz"
     if not target.exists():
-        write_whole(target, gzip.compress(archive, compresslevel=6, mtime=0))
+        write_atomic(target, gzip.compress(archive, compresslevel=6, mtime=0))
     return target
 
 
@@ -81,9 +81,7 @@ def module_bytes(path: Path) -> bytes:
     except (OSError, lzma.LZMAError, EOFError) as error:
         raise UsageError(f"cannot read module {path}: {error}", next_step="rebuild it") from error
     if path.suffix != ".ko":
-        raise UsageError(
-            f"module {path} is neither .ko nor .ko.xz nor .ko.gz", next_step="unpack it to .ko"
-        )
+        raise UsageError(f"module {path} is not a .ko, .ko.xz or .ko.gz file", next_step="unpack it to .ko")
     return content
 
 
@@ -129,7 +127,9 @@ def _busybox() -> Path:
     for name in ("/bin/busybox", shutil.which("busybox")):
         if name and Path(name).exists() and _is_static(Path(name)):
             return Path(name)
-    raise HostError("no static busybox on this host", next_step="install the Debian package busybox-static")
+    raise HostError(
+        "this host has no static busybox", next_step="install the Debian package busybox-static"
+    )
 
 
 def shell_name() -> str:

@@ -1,4 +1,4 @@
-"""A lane whose device is a virtual machine: each boot is a fresh one."""
+"""A lane whose device is a virtual machine, a new one for each boot."""
 
 from __future__ import annotations
 
@@ -23,30 +23,21 @@ _MEMORY_MAX_MB: Final = 1024 * 1024
 
 
 def check_sizes(cpus: int, memory_mb: int) -> None:
-    """UsageError for a machine that cannot be made."""
+    """UsageError for an impossible number of CPUs or memory size."""
     if not 1 <= cpus <= _CPUS_MAX:
-        raise UsageError(f"{cpus} CPUs for a virtual device", next_step=f"give 1 to {_CPUS_MAX}")
+        raise UsageError(f"a virtual device cannot have {cpus} CPUs", next_step=f"give 1 to {_CPUS_MAX}")
     if not _MEMORY_MIN_MB <= memory_mb <= _MEMORY_MAX_MB:
         raise UsageError(
-            f"{memory_mb} MB for a virtual device",
-            next_step=f"give {_MEMORY_MIN_MB} or more, at most {_MEMORY_MAX_MB}",
+            f"a virtual device cannot have {memory_mb} MB of memory",
+            next_step=f"give {_MEMORY_MIN_MB} to {_MEMORY_MAX_MB}",
         )
 
 
-def _make_folder(workdir: Path) -> None:
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HostError(
-            f"{workdir} cannot be made: {error.strerror}", next_step="give a folder for the consoles"
-        ) from error
-
-
 class VirtualLane:
-    """A virtual device, booted anew for each block (see the protocol ``Lane``).
+    """A virtual device, booted again for each block (see the protocol ``Lane``).
 
-    ``workdir`` keeps the console of each boot (a temporary folder if it is not given).
-    ``accel`` is kvm, tcg or None: by environment or probe. Nothing boots before `boot`.
+    ``workdir`` keeps the console of each boot (None: a temporary folder). ``accel`` is kvm, tcg
+    or None: by environment or probe. Nothing boots before `boot`.
     """
 
     emulated = True
@@ -68,23 +59,26 @@ class VirtualLane:
         self._wanted_accel = accel
         self._boot_deadline_s = boot_deadline_s
         self._closing = contextlib.ExitStack()
-        if workdir is None:
-            workdir = Path(
-                self._closing.enter_context(tempfile.TemporaryDirectory(prefix="virtual-device-"))
-            )
-        else:
-            _make_folder(workdir)
-        self._workdir = workdir
+        self._workdir = workdir or Path(
+            self._closing.enter_context(tempfile.TemporaryDirectory(prefix="virtual-device-"))
+        )
+        try:
+            self._workdir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(
+                f"{self._workdir} cannot be created: {error.strerror}",
+                next_step="give a folder for the consoles",
+            ) from error
         self._boots = 0
         self._machine: VirtualMachine | None = None
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
 
     def boot(self, recipe: Recipe, variant: str = "none") -> AdbDevice:
-        """End the machine that runs, boot ``recipe``, and wait until it answers adb.
+        """End the running machine, boot ``recipe``, and wait until it answers adb.
 
-        The guest shows the name ``variant``. BootFailed, ModuleLoadFailed (with the console as
-        log), HostError (QEMU, adb).
+        ``variant`` becomes a property of the guest. BootFailed, ModuleLoadFailed (with the console
+        as log), HostError (QEMU, adb).
         """
         self._end_machine()
         config = MachineConfig(
@@ -105,7 +99,7 @@ class VirtualLane:
         except LabError as error:
             crash = machine.crash()
             raise BootFailed(
-                f"the device came up, then did not answer adb: {crash.headline if crash else error.what}",
+                f"the device booted but did not answer adb: {crash.headline if crash else error.what}",
                 log=crash.log if crash else machine.console(),
                 device=machine.serial,
                 next_step="read the console log",
@@ -125,7 +119,7 @@ class VirtualLane:
                 f"{crash.kind}: {crash.headline}",
                 log=crash.log,
                 device=self._machine.serial if self._machine else None,
-                next_step="the log is the result; the kernel under test has to be corrected",
+                next_step="the log is the result; fix the kernel under test",
             )
 
     def console(self) -> str:
@@ -133,19 +127,19 @@ class VirtualLane:
         return self._machine.console() if self._machine else ""
 
     def device_cpu_s(self) -> float | None:
-        """Host CPU seconds of the machine that runs (from 0 at each boot), None before the first."""
+        """Host CPU seconds of the machine since its boot; None before the first boot."""
         return self._machine.cpu_s() if self._machine else None
 
     def is_running(self) -> bool:
-        """Whether the machine runs; a panic or a reboot from inside ends it."""
+        """Whether the machine runs; a panic or reboot of the guest ends it."""
         return self._machine is not None and self._machine.is_running()
 
     def boot_s(self) -> float | None:
-        """Seconds from the start of QEMU to the guest's listening adb daemon, at the last boot."""
+        """Seconds of the last boot, from the start of QEMU until the guest's adb daemon listens."""
         return self._machine.boot_s if self._machine else None
 
     def describe(self) -> dict[str, str]:
-        """Facts for the report. May probe KVM (once a week, some seconds)."""
+        """Facts for the report. May probe KVM, once a week for some seconds."""
         accel = self._accel()
         return {
             "model": "virtual-x86_64",

@@ -1,4 +1,4 @@
-"""One boot of the virtual device: QEMU, its console, and the port by which adb reaches it."""
+"""One boot of the virtual device: QEMU, its console, and the port for adb."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from foundation.errors import BootFailed, HostError, ModuleLoadFailed
+from foundation.errors import BootFailed, HostError, ModuleLoadFailed, SuiteError
 from foundation.ports import free_port
 from harness.device.crash import Crash, find_crash
 
@@ -27,22 +27,22 @@ _DAEMON_BROKEN: Final = re.compile(r"suite-init: (\S+) does not start")
 _PORT_TAKEN: Final = "Could not set up host forwarding rule"
 _POLL_S: Final = 0.05
 
-# nokaslr: addresses are the same in each boot. tsc=reliable: else an emulated CPU's clock is distrusted
-# and each time stamp becomes a slow device read. ramfs: the device's own files are never swapped.
-# panic=-1 reboots at once, and QEMU ends instead of rebooting (-no-reboot); loglevel 5 shows warnings.
+# nokaslr: the same addresses in each boot. tsc=reliable: otherwise the kernel rejects an emulated TSC,
+# and each timestamp is a slow device read. ramfs: the device's own files are never swapped.
+# panic=-1 reboots at once, and QEMU exits instead (-no-reboot); loglevel 5 shows warnings.
 _KERNEL_ARGUMENTS: Final = (
     "console=ttyS0 loglevel=5 printk.devkmsg=on nokaslr mitigations=off tsc=reliable rootfstype=ramfs "
     "panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 transparent_hugepage=never psi=1"
 )
 
-# The kernel ends a child with the thread that started it (PR_SET_PDEATHSIG), so the thread must live
-# as long as this process does.
+# PR_SET_PDEATHSIG fires when the thread that started the child exits, so that thread must live as long
+# as this process.
 _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qemu-launcher")
 
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """What a virtual machine is made of. ``variant`` becomes the property ``ro.boot.variant``."""
+    """The parts of a virtual machine. ``variant`` becomes the property ``ro.boot.variant``."""
 
     image: Path
     initramfs: Path
@@ -54,12 +54,14 @@ class MachineConfig:
 
 def find_qemu() -> Path:
     """Path of the emulator. HostError naming the package if it is missing."""
-    found = shutil.which(QEMU)
-    if not found:
-        raise HostError(
-            f"{QEMU} is not on this host", next_step="install the Debian package qemu-system-x86"
-        )
-    return Path(found)
+    return _program(QEMU, "qemu-system-x86")
+
+
+def _program(name: str, package: str) -> Path:
+    path = shutil.which(name)
+    if path is None:
+        raise HostError(f"this host lacks {name}", next_step=f"install the Debian package {package}")
+    return Path(path)
 
 
 def qemu_version() -> str:
@@ -91,9 +93,9 @@ def arguments(config: MachineConfig, port: int, console: Path) -> list[str]:
 
 
 class VirtualMachine:
-    """A running (or ended) virtual machine; it never outlives this process.
+    """A virtual machine; it boots once and never outlives this process.
 
-    ``workdir`` holds its console and QEMU's own messages. A machine boots once.
+    ``workdir`` holds its console and QEMU's messages.
     """
 
     def __init__(self, config: MachineConfig, workdir: Path, *, port_source: Callable[[], int] = free_port):
@@ -109,7 +111,7 @@ class VirtualMachine:
 
     @property
     def serial(self) -> str:
-        """The name by which adb knows the device."""
+        """The device's serial for adb."""
         return f"127.0.0.1:{self.port}"
 
     def start(self, *, deadline_s: float = 120.0) -> None:
@@ -138,7 +140,7 @@ class VirtualMachine:
         return self._process is not None and self._process.poll() is None
 
     def console(self) -> str:
-        """All that the guest's serial console said."""
+        """All output of the guest's serial console."""
         try:
             return self._console.read_bytes().decode(errors="replace").replace("\r\n", "\n")
         except FileNotFoundError:
@@ -149,7 +151,7 @@ class VirtualMachine:
         return find_crash(self.console())
 
     def cpu_s(self) -> float:
-        """Host CPU seconds (user and system) that QEMU has used; the last value known after its end."""
+        """Host CPU seconds (user and system) of QEMU; after its end the last known value."""
         if self._process is not None and self._process.returncode is None:
             try:
                 stat = Path(f"/proc/{self._process.pid}/stat").read_text()
@@ -175,17 +177,13 @@ class VirtualMachine:
         find_qemu()
         self.port = self._port_source()
         self._console.write_bytes(b"")
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise HostError(
-                "setpriv is not on this host", next_step="install the Debian package util-linux"
-            )
+        setpriv = str(_program("setpriv", "util-linux"))
         command = [setpriv, "--pdeathsig", "KILL", "--", *arguments(self.config, self.port, self._console)]
         self._process = _launcher.submit(self._popen, command).result()
 
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self._messages.open("wb") as messages:
-            # A session of its own: Ctrl-C is for us, and we stop the machine in good order.
+            # In its own session: Ctrl-C reaches us, and we stop the machine.
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -204,73 +202,64 @@ class VirtualMachine:
                 return True
             broken = _DAEMON_BROKEN.search(console)
             if broken:
-                raise BootFailed(
+                raise self._boot_failed(
                     f"the guest's {broken.group(1)} does not start",
-                    log=_tail(console),
-                    device=self.serial,
-                    next_step="give the device more memory, or read the console log",
+                    _tail(console),
+                    "give the device more memory, or read the console log",
                 )
             if not running:
                 if _PORT_TAKEN in self._qemu_text():
                     return False
-                self._raise_ended(console)
+                raise self._why_ended(console)
             if time.monotonic() > deadline:
-                raise BootFailed(
+                raise self._boot_failed(
                     "the kernel did not come up before the deadline",
-                    log=_tail(console),
-                    device=self.serial,
-                    next_step="read the console log; on a busy host give the boot more time",
+                    _tail(console),
+                    "read the console log; on a busy host give the boot more time",
                 )
             time.sleep(_POLL_S)
+
+    def _boot_failed(self, what: str, log: str, next_step: str = "read the console log") -> BootFailed:
+        return BootFailed(what, log=log, device=self.serial, next_step=next_step)
 
     def _raise_module_error(self, console: str, *, ended: bool) -> None:
         failed = _MODULE_ERROR.search(console)
         if not failed or not ended:
             return
         name, reason = failed.groups()
-        # The kernel names modules with underscores.
-        word = re.compile(rf"\b{re.escape(name).replace('_', '[-_]')}: (.+)")
-        said = [m.group(1).strip() for m in word.finditer(console[: failed.start()])]
-        detail = f"{reason.strip()} (the kernel says: {said[-1]})" if said else reason.strip()
+        # The kernel spells module names with underscores.
+        line = re.compile(rf"\b{re.escape(name).replace('_', '[-_]')}: (.+)")
+        messages = [m.group(1).strip() for m in line.finditer(console[: failed.start()])]
+        detail = f"{reason.strip()} (kernel log: {messages[-1]})" if messages else reason.strip()
         raise ModuleLoadFailed(
-            f"module {name} was refused: {detail}",
+            f"the kernel refused module {name}: {detail}",
             log=_tail(console),
             device=self.serial,
             next_step=(
                 "correct the module's parameters"
                 if "parameter" in detail
-                else "build the module against exactly this kernel's headers and configuration"
+                else "build the module with exactly this kernel's headers and configuration"
             ),
         )
 
-    def _raise_ended(self, console: str) -> None:
+    def _why_ended(self, console: str) -> SuiteError:
         crash = find_crash(console)
         if crash:
-            raise BootFailed(
-                f"the kernel crashed while it booted: {crash.headline}",
-                log=_tail(console),
-                device=self.serial,
-                next_step="read the console log",
-            )
+            return self._boot_failed(f"the kernel crashed during boot: {crash.headline}", _tail(console))
         if console.strip():
-            raise BootFailed(
-                "the machine ended while it booted",
-                log=_tail(console),
-                device=self.serial,
-                next_step="read the console log",
-            )
-        said = self._qemu_text().strip().splitlines()
+            return self._boot_failed("the machine ended during boot", _tail(console))
+        messages = self._qemu_text().strip()
+        last = messages.rpartition("\n")[2] or "no message"
         status = self._process.returncode if self._process else None
         if status == 0:
-            # QEMU itself is content: with -no-reboot a reset by the guest ends it.
-            raise BootFailed(
-                "the machine reset itself before the kernel said a word",
-                log="The console stayed empty.\n" + "\n".join(said),
-                device=self.serial,
-                next_step="check that the image is a whole kernel for this machine, with a serial console",
+            # Not an error of QEMU: with -no-reboot it exits when the guest resets.
+            return self._boot_failed(
+                "the machine reset itself before any console output",
+                f"The console stayed empty.\n{messages}",
+                "check that the image is a complete kernel for this machine, with a serial console",
             )
-        raise HostError(
-            f"QEMU ended with status {status}: {said[-1] if said else 'no message'}",
+        return HostError(
+            f"QEMU ended with status {status}: {last}",
             next_step="check the kernel image, the memory size and free memory of this host",
         )
 

@@ -1,4 +1,4 @@
-"""What a virtual device boots, and what proves it live."""
+"""What a virtual device boots, and the proof that it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.virtual.kernels import KernelBundle
 
 @dataclass(frozen=True)
 class Recipe:
-    """A kernel with its modules and parameters, and what must be seen once it runs."""
+    """A kernel with its modules and parameters, and what the running device must show."""
 
     bundle: KernelBundle
     expectation: Expectation
@@ -26,7 +26,7 @@ class Recipe:
         live_counter: str | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Self:
-        """Release and build ids are the bundle's; the rest is as in `Expectation`."""
+        """Expect the bundle's release and build ids; the rest is as in `Expectation`."""
         return cls(
             bundle,
             Expectation(

@@ -18,7 +18,7 @@ import pytest
 from analysis.metrics import all_metrics, needs_of
 from foundation.contract.device import Device
 from foundation.errors import UsageError, WrongKernel
-from harness.capture import Capture, room_for
+from harness.capture import Capture, reserve_buffer
 from harness.device.identity import counter_moved, prove, read_identity
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
@@ -146,10 +146,10 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
         "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
     )
     assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
-    with room_for(device, needs_of(all_metrics())) as room, smoke(device) as switching:
+    with reserve_buffer(device, needs_of(all_metrics())) as reservation, smoke(device) as switching:
         (tmp_path / "rep").mkdir()
         needs = needs_of(all_metrics())
-        capture = Capture(device, needs, tmp_path / "rep", room=room)
+        capture = Capture(device, needs, tmp_path / "rep", reservation=reservation)
         capture.start()
         capture.mark_begin()
         swapped = vmstat(device, "pswpout")

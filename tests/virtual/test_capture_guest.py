@@ -17,13 +17,14 @@ from foundation.contract.needs import Needs
 from foundation.contract.packets import read_packets
 from foundation.errors import StateError, SuiteError
 from harness.capture import (
+    BufferReservation,
     Capture,
     CaptureReport,
     RawCapture,
-    TraceRoom,
     assemble,
-    room_for,
+    reserve_buffer,
 )
+from harness.capture.buffer_reservation import INSTANCE as RESERVED
 from harness.capture.capture import usual_buffer_kb
 from harness.capture.events import split_present, tracefs_root, wanted
 from harness.capture.ftrace.ftrace_format import parse_header_page
@@ -31,7 +32,6 @@ from harness.capture.ftrace.ftrace_pages import read_pages
 from harness.capture.ftrace.ftrace_session import INSTANCE, FtraceSession
 from harness.capture.ftrace.ftrace_trace import read_formats
 from harness.capture.remote import RemoteFolder
-from harness.capture.trace_room import INSTANCE as ROOM
 from harness.native.build import binary
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
@@ -271,7 +271,7 @@ def test_a_poller_that_was_killed_makes_it_void(guest: Device, tmp_path: Path) -
     guest.script("kill -9 $(grep -lx poller /proc/[0-9]*/comm | cut -d/ -f3)")
     capture.mark_end()
     report = assemble(capture.stop(), (), tmp_path / "t")
-    assert any("the counter poller ended on its own" in reason for reason in report.void_reasons)
+    assert any("the counter poller ended by itself" in reason for reason in report.void_reasons)
 
 
 def test_cancel_leaves_nothing(guest: Device, tmp_path: Path) -> None:
@@ -296,25 +296,25 @@ def test_a_start_that_fails_leaves_nothing(guest: Device, tmp_path: Path) -> Non
 
 def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tmp_path: Path) -> None:
     before = found(guest)
-    with room_for(guest, needs(guest)) as room:
-        assert room is not None
-        assert found(guest)["instances"] == [ROOM]
-        capture = Capture(guest, needs(guest), tmp_path, room=room)
+    with reserve_buffer(guest, needs(guest)) as reservation:
+        assert reservation is not None
+        assert found(guest)["instances"] == [RESERVED]
+        capture = Capture(guest, needs(guest), tmp_path, reservation=reservation)
         capture.start()
         assert found(guest)["instances"] == [INSTANCE]
         capture.mark_begin()
         capture.mark_end()
         capture.stop()
-        held = guest.read_text(f"{TRACING}/instances/{ROOM}/buffer_size_kb")
-        assert found(guest)["instances"] == [ROOM]
+        held = guest.read_text(f"{TRACING}/instances/{RESERVED}/buffer_size_kb")
+        assert found(guest)["instances"] == [RESERVED]
     assert int(held.split()[0]) >= usual_buffer_kb(guest, needs(guest), 2)
     assert found(guest) == before
 
 
-def test_room_that_the_device_has_not_got_is_said(guest: Device) -> None:
+def test_a_reservation_larger_than_the_memory_is_one_error(guest: Device) -> None:
     before = found(guest)
-    with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB a CPU"):
-        TraceRoom(guest, TRACING, 4_000_000).hold()
+    with pytest.raises(StateError, match="no memory for a trace buffer of 4000000 KiB per CPU"):
+        BufferReservation(guest, TRACING, 4_000_000).hold()
     assert found(guest) == before
 
 

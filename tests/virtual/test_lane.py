@@ -105,7 +105,7 @@ def test_a_kernel_without_init_fails_to_boot_with_its_log(
     empty = tmp_path / "empty.cpio"
     empty.write_bytes(b"")
     monkeypatch.setattr("harness.virtual.lane.build_initramfs", lambda bundle: empty)
-    with pytest.raises(BootFailed, match="crashed while it booted") as caught:
+    with pytest.raises(BootFailed, match="crashed during boot") as caught:
         boot_into(lane, STOCK)
     assert "Kernel panic - not syncing" in caught.value.log
     assert "Kernel panic - not syncing" in lane.console()
@@ -152,7 +152,9 @@ def test_a_module_of_another_kernel_is_refused_by_name(
     monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
     with pytest.raises(ModuleLoadFailed) as caught:
         boot_into(lane, STOCK)
-    assert caught.value.what.startswith("module zram was refused: Invalid module format (the kernel says: ")
+    assert caught.value.what.startswith(
+        "the kernel refused module zram: Invalid module format (kernel log: "
+    )
     assert "version magic" in caught.value.what
     assert caught.value.blame == "kernel"
 
@@ -162,7 +164,7 @@ def test_a_missing_dependency_is_named(lane: VirtualLane, monkeypatch: pytest.Mo
     modules = tuple(module for module in bundle.modules if module.name != "zsmalloc")
     bundle = KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
     monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
-    with pytest.raises(ModuleLoadFailed, match="module zram was refused: Unknown symbol"):
+    with pytest.raises(ModuleLoadFailed, match="the kernel refused module zram: Unknown symbol"):
         boot_into(lane, STOCK)
 
 

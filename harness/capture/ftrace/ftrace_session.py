@@ -16,10 +16,10 @@ from typing import Final
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, StateError, SuiteError
 from foundation.quoting import quote
+from harness.capture.buffer_reservation import expand_top_level
 from harness.capture.ftrace.ftrace_format import parse_header_page
 from harness.capture.ftrace.ftrace_stats import CpuStats, parse_stats, stats_to_json
 from harness.capture.remote import RemoteFolder
-from harness.capture.trace_room import expand_top_level
 
 INSTANCE: Final = "reclaim-suite"
 BUFFER_KB_MIN: Final = 8 * 1024

@@ -1,4 +1,4 @@
-"""Perfetto's trace config, generated from what the metrics need and what the device's service knows."""
+"""Perfetto's trace config, made from the needs of the metrics and the features of the device's service."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _DRAIN_PERIOD_MS: Final = 250
 _WRITE_PERIOD_MS: Final = 2500
 _FLUSH_PERIOD_MS: Final = 30000
 
-#: Services refuse to poll faster (100 ms), and it costs more CPU than the figures are worth.
+#: Services refuse to poll faster than 100 ms; meminfo costs more CPU than more values are worth.
 _POLL_MS_MIN: Final = 100
 _MEMINFO_MS_MIN: Final = 1000
-#: Below 250 ms the power source of Android 10 corrects the value, and says so in its log.
+#: Android 10's power source raises a value below 250 ms, with a warning in its log.
 _RAILS_POLL_MS: Final = 1000
 
-#: Marks lmkd's kills in the trace (atrace), whatever the metrics ask for.
+#: Marks lmkd's kills in the trace (atrace), whatever the metrics need.
 _ATRACE_APPS: Final = ("lmkd",)
 
-#: Last counters that the service of Android 10 knows; numbers are never given anew.
+#: Last counters that the service of Android 10 knows; numbers are never reused.
 _VMSTAT_OF_29: Final[int] = VmstatCounters.VMSTAT_UNEVICTABLE_PGS_STRANDED
 _MEMINFO_OF_29: Final[int] = MeminfoCounters.MEMINFO_CMA_FREE
 
@@ -40,10 +40,10 @@ _MEMINFO_OF_29: Final[int] = MeminfoCounters.MEMINFO_CMA_FREE
 class Limits:
     """Sizes of one recording.
 
-    ``cpu_buffer_kb`` is the kernel's buffer of each CPU, drained every 250 ms; ``buffer_kb`` the
-    service's, which holds what arrives between two writes to the file. Both are taken from the
-    memory that is measured: see `limits_for`. A recording that nobody stops ends by itself after
-    ``duration_ms``, or when its file has ``max_file_bytes``.
+    ``cpu_buffer_kb`` is the kernel's buffer of each CPU, drained every 250 ms; ``buffer_kb`` is the
+    service's, for the data between two writes to the file. Both reduce the memory of the device
+    under test: see `limits_for`. An abandoned recording ends by itself after ``duration_ms``, or
+    when its file reaches ``max_file_bytes``.
     """
 
     cpu_buffer_kb: int = 8192
@@ -53,23 +53,21 @@ class Limits:
 
 
 def limits_for(mem_total_kb: int, cpus: int, longest_s: float, free_bytes: int | None) -> Limits:
-    """Buffers of at most 2 % and 1 % of the memory; an end that is known, and room left on the disk."""
-    plain = Limits()
-    room = plain.max_file_bytes if free_bytes is None else free_bytes - KEEP_FREE_BYTES
+    """Buffers of at most 2 % and 1 % of the memory, a fixed end, and a file that leaves disk space free.
+
+    ``free_bytes`` None: unknown.
+    """
+    file_bytes = Limits.max_file_bytes
     return Limits(
-        cpu_buffer_kb=_between(2048, mem_total_kb // 50 // cpus, 16384),
-        buffer_kb=_between(16384, mem_total_kb // 100, 65536),
+        cpu_buffer_kb=max(2048, min(mem_total_kb // 50 // cpus, 16384)),
+        buffer_kb=max(16384, min(mem_total_kb // 100, 65536)),
         duration_ms=round(longest_s * 1000),
-        max_file_bytes=min(plain.max_file_bytes, room),
+        max_file_bytes=file_bytes if free_bytes is None else min(file_bytes, free_bytes - KEEP_FREE_BYTES),
     )
 
 
-#: What a recording leaves free on the device.
+#: Disk space that a recording leaves free on the device.
 KEEP_FREE_BYTES: Final = 512 * 1024 * 1024
-
-
-def _between(low: int, value: int, high: int) -> int:
-    return max(low, min(value, high))
 
 
 def trace_config(
@@ -82,8 +80,8 @@ def trace_config(
 ) -> str:
     """TraceConfig text with the ftrace events ``group/name`` and polled statistics.
 
-    Only fields that ``service`` knows, as one refuses a text with a field that it does not know.
-    What it cannot poll the suite's own poller reads.
+    It holds only fields that ``service`` knows: a service rejects a text with an unknown field.
+    The suite's own poller reads what the service cannot.
     """
     limits = limits or Limits()
     sources = [
@@ -119,7 +117,7 @@ def _source(name: str, buffer: int, config: str | None = None, lines: Iterable[s
 
 
 def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -> list[str]:
-    # Compact switches are a third of the size, and from v42 on they are the default.
+    # Compact switches are a third of the size; they are the default from v42 on.
     compact = ["compact_sched { enabled: true }"] if service.android(COMPACT_SCHED_SINCE_API) else []
     return [
         *(f'ftrace_events: "{event}"' for event in sorted(events)),
@@ -131,7 +129,7 @@ def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -
 
 
 def _sys_stats(service: PerfettoService, period_ms: int) -> list[str]:
-    """Periods that are multiples of the shortest: with any other ones the service polls nothing."""
+    """All periods are multiples of the shortest: with others the service polls nothing."""
     poll_ms = max(period_ms, _POLL_MS_MIN)
     meminfo_ms = -(-_MEMINFO_MS_MIN // poll_ms) * poll_ms
     psi = [f"psi_period_ms: {poll_ms}"] if service.has(PSI_SINCE) else []
@@ -155,5 +153,5 @@ def check_config(text: str) -> None:
         text_format.Parse(text, TraceConfig())
     except text_format.ParseError as mistake:
         raise UsageError(
-            f"the trace config is not valid: {mistake}", next_step="correct the line that is named"
+            f"the trace config is not valid: {mistake}", next_step="correct the line named in the message"
         ) from mistake

@@ -1,4 +1,4 @@
-"""What the packets of the Perfetto service say about losses, and what the capture reads besides."""
+"""Reads the packets of a Perfetto trace: losses, failed events, context switches, births, lmkd's marks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLONE_THREAD: Final = 0x00010000
 
 
 @dataclass
-class _Found:
+class _Summary:
     begin: dict[int, Any] = field(default_factory=dict)
     end: dict[int, Any] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
@@ -38,50 +38,48 @@ def _read_bundle(bundle: Any, run_times: RunTimes) -> None:
             run_times.switch(bundle.cpu, event.timestamp, event.sched_switch.next_pid)
     compact = bundle.compact_sched
     t_ns = 0
-    # Times are differences; the first of a bundle is the difference from 0.
+    # Delta-encoded; the first time of a bundle is absolute.
     for delta_ns, next_pid in zip(compact.switch_timestamp, compact.switch_next_pid, strict=True):
         t_ns += delta_ns
         run_times.switch(bundle.cpu, t_ns, next_pid, compact=True)
 
 
-def _scan(path: Path, run_times: RunTimes) -> _Found:
-    found = _Found()
+def _scan(path: Path, run_times: RunTimes) -> _Summary:
+    summary = _Summary()
     for packet in read_packets(path):
         kind = packet.WhichOneof("data")
         if kind == "ftrace_events":
             if packet.ftrace_events.lost_events:
                 cpu = packet.ftrace_events.cpu
-                found.lost_by_cpu[cpu] = found.lost_by_cpu.get(cpu, 0) + 1
+                summary.lost_by_cpu[cpu] = summary.lost_by_cpu.get(cpu, 0) + 1
             _read_bundle(packet.ftrace_events, run_times)
         elif kind == "ftrace_stats":
             stats = packet.ftrace_stats
-            side = found.end if stats.phase == FtraceStats.END_OF_TRACE else found.begin
+            side = summary.end if stats.phase == FtraceStats.END_OF_TRACE else summary.begin
             side.update({cpu.cpu: cpu for cpu in stats.cpu_stats})
-            found.failed.update(stats.failed_ftrace_events, stats.unknown_ftrace_events)
-            found.parse_errors.update(f"code {code}" for code in stats.ftrace_parse_errors)
+            summary.failed.update(stats.failed_ftrace_events, stats.unknown_ftrace_events)
+            summary.parse_errors.update(f"code {code}" for code in stats.ftrace_parse_errors)
         elif kind == "trace_stats":
-            found.trace_stats = packet.trace_stats
-    return found
+            summary.trace_stats = packet.trace_stats
+    return summary
 
 
 def judge_perfetto(path: Path, run_times: RunTimes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Loss lines (empty: whole) and events that the service could not enable.
+    """Loss lines (empty: nothing lost) and events that the service could not enable.
 
-    Context switches, begins of processes and lmkd's marks go to ``run_times``.
-    TraceError if the file is not a whole sequence of packets.
+    Context switches, births of processes and lmkd's marks go to ``run_times``.
+    TraceError if the file is not a complete sequence of packets.
     """
-    found = _scan(path, run_times)
-    loss: list[str] = []
-    if not found.end:
-        loss.append(losses.NO_FTRACE_END)
-    for cpu, end in sorted(found.end.items()):
-        loss += losses.ftrace_lines(cpu, found.begin.get(cpu), end)
-    for cpu, count in sorted(found.lost_by_cpu.items()):
+    summary = _scan(path, run_times)
+    loss: list[str] = [] if summary.end else [losses.NO_FTRACE_END]
+    for cpu, end in sorted(summary.end.items()):
+        loss += losses.ftrace_lines(cpu, summary.begin.get(cpu), end)
+    for cpu, count in sorted(summary.lost_by_cpu.items()):
         loss.append(f"{count} {losses.INCOMPLETE_BUNDLES} on CPU {cpu}")
-    loss += [f"ftrace data could not be parsed ({text})" for text in sorted(found.parse_errors)]
-    if found.trace_stats is None:
+    loss += [f"ftrace data could not be parsed ({text})" for text in sorted(summary.parse_errors)]
+    if summary.trace_stats is None:
         loss.append(losses.NO_BUFFER_END)
     else:
-        for number, buffer in enumerate(found.trace_stats.buffer_stats):
+        for number, buffer in enumerate(summary.trace_stats.buffer_stats):
             loss += losses.buffer_lines(number, buffer)
-    return tuple(loss), tuple(sorted(found.failed))
+    return tuple(loss), tuple(sorted(summary.failed))

@@ -1,4 +1,4 @@
-"""Which Perfetto a device has, and what that one can do.
+"""Which Perfetto a device has, and what it supports.
 
 Perfetto's versions and their fields: its CHANGELOG and the history of
 protos/perfetto/config/perfetto_config.proto. Versions of Android: ``perfetto --version`` came with
@@ -14,10 +14,10 @@ from typing import Final
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 
-#: Said of one that does not tell its version.
+#: Stands for the version of a Perfetto that does not print one.
 OLD_PERFETTO: Final = "Perfetto of Android 11 or older"
 
-#: First version of Perfetto whose service knows a thing.
+#: First version of Perfetto whose service polls PSI.
 PSI_SINCE: Final = 41
 
 #: API levels. Before 30 an empty list of counters polls none of them; compact scheduling came with 30.
@@ -29,10 +29,10 @@ _VERSION: Final = re.compile(r"\bv(\d+)\.(\d+)")
 
 @dataclass(frozen=True)
 class PerfettoService:
-    """``version`` None: one that tells none, which is older than Android 12.
+    """A device's Perfetto. ``version`` None: it prints none and is older than Android 12.
 
-    ``text`` is what it says of itself; ``api`` the device's API level, None where it is unknown;
-    ``waits``: whether ``--background-wait`` returns only when the data sources run.
+    ``text`` is its version line; ``api`` the device's API level, None if unknown;
+    ``waits``: it has ``--background-wait``, which returns when the data sources run.
     """
 
     text: str
@@ -41,19 +41,19 @@ class PerfettoService:
     waits: bool
 
     def has(self, since: int) -> bool:
-        """Whether it is Perfetto ``since`` or newer; one of unknown version is not."""
+        """Whether it is Perfetto ``since`` or newer; False for an unknown version."""
         return self.version is not None and self.version[0] >= since
 
     def android(self, since_api: int) -> bool:
         """Whether it came with API level ``since_api`` or a newer one."""
         if self.api is not None:
             return self.api >= since_api
-        # One that tells its version came with Android 12 or newer.
+        # A Perfetto that prints its version came with Android 12 or newer.
         return self.version is not None and since_api <= 31
 
 
 def read_service(device: Device) -> PerfettoService | None:
-    """Ask the device; None where there is no Perfetto. Needs no root, changes nothing."""
+    """The device's Perfetto, or None if it has none. Needs no root, changes nothing."""
     answers = ask_all(
         device,
         {
@@ -63,15 +63,15 @@ def read_service(device: Device) -> PerfettoService | None:
         },
     )
     version, usage = answers["version"], answers["help"].text
-    tells = version.ok and bool(version.text)
-    if not tells and "--background" not in version.text + usage:
+    has_version = version.ok and bool(version.text)
+    if not has_version and "--background" not in version.text + usage:
         return None
-    text = version.text.splitlines()[0] if tells else OLD_PERFETTO
-    found = _VERSION.search(text) if tells else None
+    text = version.text.splitlines()[0] if has_version else OLD_PERFETTO
+    match = _VERSION.search(text)
     api = answers["api"].text
     return PerfettoService(
         text=text,
-        version=(int(found[1]), int(found[2])) if found else None,
+        version=(int(match[1]), int(match[2])) if match else None,
         api=int(api) if api.isdigit() else None,
         waits="--background-wait" in usage,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from foundation.cache import cache_root
 from foundation.errors import HostError, LabError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from foundation.state import state_dir, state_root
 from harness.device.fastboot.kernel_payload import KernelFingerprint
 from harness.device.preconditions.journal import process_of
@@ -89,7 +89,7 @@ def save(serialno: str, state: OriginalState) -> None:
     path = record_path(serialno)
     try:
         state_dir(_PHONES)
-        write_whole(path, json.dumps(asdict(state), indent=1), durable=True)
+        write_atomic(path, json.dumps(asdict(state), indent=1), durable=True)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from foundation.cache import cache_root
 from foundation.errors import HostError, UsageError
-from foundation.files import move_whole, write_whole
+from foundation.files import move_atomic, write_atomic
 from foundation.state import state_dir, state_root
 from harness.device.preconditions.protocol import Pin
 
@@ -111,7 +111,7 @@ class Journal:
                     staying.append(note)
                 else:
                     # Older than every note here, so it sorts before them.
-                    move_whole(path, state_dir(_PINS, self._name) / f"000000-{path.name}")
+                    move_atomic(path, state_dir(_PINS, self._name) / f"000000-{path.name}")
             except OSError:
                 staying.append(note)
         return staying
@@ -120,7 +120,7 @@ class Journal:
         folder = state_dir(_PINS, self._name)
         last = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit()), default=0)
         path = folder / f"{last + 1:06d}.json"
-        write_whole(path, text, durable=True)
+        write_atomic(path, text, durable=True)
         return path
 
 

@@ -1,4 +1,4 @@
-"""Kernels for the virtual device: Debian's stock one, and the same with the compression thread."""
+"""Kernels for the virtual device: Debian's, the same with a compression thread, and the user's."""
 
 from harness.virtual.kernels.bundles import (
     KernelBundle,

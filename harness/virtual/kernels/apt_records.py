@@ -1,4 +1,4 @@
-"""Reads what apt-cache prints: package records and dependency fields."""
+"""Reads the output of apt-cache: package records and dependency fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEPENDENCY = re.compile(
 
 @dataclass(frozen=True)
 class Package:
-    """One version of one package as the archive offers it. Sizes in bytes."""
+    """One version of one package in the archive. Sizes in bytes."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class Package:
 
     @property
     def wanted(self) -> str:
-        """The argument that names exactly this version to apt-get."""
+        """The argument of apt-get for exactly this version."""
         return f"{self.name}={self.version}"
 
 
@@ -51,17 +51,12 @@ def parse_fields(text: str) -> list[dict[str, str]]:
 
 def parse_depends(field: str) -> tuple[tuple[str, str | None], ...]:
     """A Depends field as (package, exact version or None), the first of each set of alternatives."""
-    found = []
-    for clause in field.split(","):
-        match = _DEPENDENCY.match(clause.split("|")[0].strip())
-        if match:
-            exact = match["version"] if match["op"] == "=" else None
-            found.append((match["name"], exact))
-    return tuple(found)
+    clauses = (_DEPENDENCY.match(clause.split("|")[0].strip()) for clause in field.split(","))
+    return tuple((m["name"], m["version"] if m["op"] == "=" else None) for m in clauses if m)
 
 
 def package_of(record: Mapping[str, str]) -> Package:
-    """A record as a Package; HostError if the archive does not give its hash and size."""
+    """A record as a Package; HostError if it lacks the hash or the size."""
     try:
         return Package(
             name=record["Package"],
@@ -75,16 +70,16 @@ def package_of(record: Mapping[str, str]) -> Package:
         name = record.get("Package", "a package")
         raise HostError(
             f"apt's record of {name} is incomplete ({error})",
-            next_step="run it again; if it stays so, use another mirror",
+            next_step="run it again; if the error persists, use another mirror",
         ) from error
 
 
 def image_abi(meta: Package) -> str:
-    """The ABI that the meta package stands for now (``6.1.0-99-cloud-amd64``)."""
+    """The ABI that the meta package currently depends on (``6.1.0-99-cloud-amd64``)."""
     for name, _ in meta.depends:
         if name.startswith("linux-image-") and name != meta.name:
             return name.removeprefix("linux-image-")
     raise HostError(
-        f"{meta.name} {meta.version} names no kernel image",
+        f"{meta.name} {meta.version} depends on no kernel image",
         next_step="check the archive that apt is configured for",
     )

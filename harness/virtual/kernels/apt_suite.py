@@ -1,10 +1,10 @@
-"""Packages of a named Debian suite, whatever system the host runs: a private apt root in the cache.
+"""Packages of a named Debian suite on any host system: a private apt root in the cache.
 
-The root has its own sources, lists and download cache; the host's lists, its sources and its
-installed packages are neither read nor changed, and root is not needed. apt checks each list and
-file against the signatures of Debian's archive keyring. The host's ``/etc/apt/apt.conf.d`` (proxies)
-and ``auth.conf.d`` hold here too. The archive is, in this order: what ``RECLAIM_SUITE_DEBIAN_MIRROR``
-names (``MAIN [SECURITY]``), the Debian archive of the host's own sources, Debian's public address.
+The root has its own sources, lists and download cache: the host's lists, sources and installed
+packages are neither read nor changed, and no root rights are needed. apt verifies each list and
+file with Debian's archive keyring. The host's ``/etc/apt/apt.conf.d`` (proxies) and
+``auth.conf.d`` apply. The archive is the first of: ``RECLAIM_SUITE_DEBIAN_MIRROR``
+(``MAIN [SECURITY]``), the Debian archive in the host's sources, Debian's public address.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.virtual.kernels.products import locked
 
 ENV_MIRROR = "RECLAIM_SUITE_DEBIAN_MIRROR"
 PUBLIC_ARCHIVE = "http://ftp.debian.org/debian"
-# Newer releases of the package name the file .pgp.
+# Newer releases of the package use .pgp.
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
@@ -39,16 +39,16 @@ _UPDATE_DEADLINE_S = 300.0
 _DOWNLOAD_DEADLINE_S = 1800.0
 _LOCK_DEADLINE_S = 1800.0
 _INDEX = re.compile(r"^'(?P<base>\S+)/dists/(?P<suite>[^/\s]+)/main/binary-[^/]+/Packages", re.MULTILINE)
-# Third parties serve folders named debian too, but below longer paths.
+# Third parties also serve folders named debian, but below longer paths.
 _ARCHIVE_PATH = re.compile(r"/debian(?!-security)[^/]*(/\d{8}T\d{6}Z)?$")
 _SECURITY_PATH = re.compile(r"/debian[^/]*(/\d{8}T\d{6}Z)?$")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Addresses of a Debian archive: ``main`` has the suites, ``security`` their -security twins.
+    """Addresses of a Debian archive: ``main`` has the suites, ``security`` their -security suites.
 
-    ``security`` is None where the mirror has none; ``origin`` says in words where the addresses come from.
+    ``security`` is None if the mirror has none; ``origin`` is the source of the addresses, for messages.
     """
 
     main: str
@@ -57,7 +57,7 @@ class Archive:
 
 
 def archive_of_setting(value: str) -> Archive:
-    """The archive that the setting names, ``MAIN`` or ``MAIN SECURITY``; UsageError for anything else."""
+    """The archive in the setting ``MAIN`` or ``MAIN SECURITY``; UsageError for anything else."""
     words = value.split()
     if not 1 <= len(words) <= 2 or not all(urlsplit(word).scheme for word in words):
         raise UsageError(
@@ -71,11 +71,11 @@ def archive_of_setting(value: str) -> Archive:
 
 
 def archive_of_sources(uris: str) -> Archive | None:
-    """The Debian archive in what ``apt-get --print-uris update`` prints, or None (an Ubuntu host)."""
-    found = [(match["base"], match["suite"]) for match in _INDEX.finditer(uris)]
-    main = [b for b, suite in found if suite.isalpha() and _ARCHIVE_PATH.search(urlsplit(b).path)]
+    """The Debian archive in the output of ``apt-get --print-uris update``, or None (an Ubuntu host)."""
+    indexes = [(match["base"], match["suite"]) for match in _INDEX.finditer(uris)]
+    main = [b for b, suite in indexes if suite.isalpha() and _ARCHIVE_PATH.search(urlsplit(b).path)]
     security = [
-        b for b, suite in found if suite.endswith("-security") and _SECURITY_PATH.search(urlsplit(b).path)
+        b for b, suite in indexes if suite.endswith("-security") and _SECURITY_PATH.search(urlsplit(b).path)
     ]
     if not main:
         return None
@@ -92,7 +92,7 @@ def choose_archive() -> Archive:
     if setting:
         return archive_of_setting(setting)
     with tempfile.TemporaryDirectory() as empty:
-        # With empty lists apt names the index of each component, and asks no network.
+        # With empty lists apt prints the index of each component, without using the network.
         uris = run(
             ["apt-get", "-o", f"Dir::State::Lists={empty}", "--print-uris", "update"],
             deadline_s=_LOOKUP_DEADLINE_S,
@@ -123,9 +123,9 @@ def sources_text(suite: str, archive: Archive, keyring: Path) -> str:
 
 
 def configuration_text(root: Path) -> str:
-    """apt's configuration of the private root; it is read after the host's, and goes before it."""
+    """apt's configuration for the private root; it is read after the host's and overrides it."""
     lines = [
-        # Hooks of the host's updates clean and refresh the host's caches.
+        # Update hooks of the host clean and refresh the host's caches.
         "#clear APT::Update::Pre-Invoke;",
         "#clear APT::Update::Post-Invoke;",
         "#clear APT::Update::Post-Invoke-Success;",
@@ -143,13 +143,13 @@ def configuration_text(root: Path) -> str:
         'APT::Update::Error-Mode "any";',
     ]
     if os.geteuid() == 0:
-        # apt would drop to a user of its own, who may not write into our cache.
+        # Otherwise apt drops to its own user, which cannot write to our cache.
         lines.append('APT::Sandbox::User "root";')
     return "\n".join(lines) + "\n"
 
 
 class AptSuite:
-    """apt-get and apt-cache for one Debian suite, in a private root. Made by `open_suite`."""
+    """apt-get and apt-cache for one Debian suite in a private root. Created by `open_suite`."""
 
     def __init__(self, suite: str, root: Path, archive: Archive) -> None:
         self.suite = suite
@@ -165,11 +165,11 @@ class AptSuite:
         return run([program, "-c", str(self._configuration), *words], deadline_s=deadline_s, cwd=cwd)
 
     def update(self) -> None:
-        """Fetch the suite's lists (9 MB). HostError if one of them cannot be had or verified."""
+        """Fetch the suite's lists (9 MB). HostError if one cannot be fetched or verified."""
         self._run("apt-get", "update", deadline_s=_UPDATE_DEADLINE_S)
 
     def show(self, wanted: str) -> Package:
-        """The record of ``NAME`` (its candidate) or ``NAME=VERSION``; HostError if the suite has none."""
+        """The record of ``NAME`` (its candidate) or ``NAME=VERSION``; HostError if the suite lacks it."""
         try:
             text = self._run(
                 "apt-cache", "--no-all-versions", "show", wanted, deadline_s=_LOOKUP_DEADLINE_S
@@ -184,32 +184,32 @@ class AptSuite:
         return package_of(records[0])
 
     def download(self, packages: Sequence[Package], folder: Path) -> dict[Package, Path]:
-        """Download into ``folder`` and verify; HostError if a file is not what apt's record says."""
+        """Download into ``folder`` and verify; HostError if a file differs from apt's record."""
         wanted = [package.wanted for package in packages]
         self._run("apt-get", "download", *wanted, deadline_s=_DOWNLOAD_DEADLINE_S, cwd=folder)
         files: dict[Package, Path] = {}
         for package in packages:
-            found = sorted(folder.glob(f"{package.name}_*.deb"))
-            if len(found) != 1:
-                raise HostError(f"apt-get download left {len(found)} files for {package.wanted}")
-            if sha256_of(found[0]) != package.sha256:
+            debs = sorted(folder.glob(f"{package.name}_*.deb"))
+            if len(debs) != 1:
+                raise HostError(f"apt-get download left {len(debs)} files for {package.wanted}")
+            if sha256_of(debs[0]) != package.sha256:
                 raise HostError(
-                    f"{found[0].name} does not have the SHA-256 of apt's record",
-                    next_step="run again; if it stays so, the mirror or a proxy alters files",
+                    f"{debs[0].name} does not have the SHA-256 of apt's record",
+                    next_step="run it again; if the error persists, the mirror or a proxy alters files",
                 )
-            files[package] = found[0]
+            files[package] = debs[0]
         return files
 
 
 @contextmanager
 def open_suite(suite: str, progress: Progress) -> Iterator[AptSuite]:
-    """The suite with lists that were fetched now; one process at a time holds its private root.
+    """The suite with freshly fetched lists; one process at a time uses its private root.
 
-    Raises HostError, with the archive that was asked and how to name another.
+    HostError names the archive, and how to use another one.
     """
     require_programs({"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg"})
     root = cache_dir("apt", suite)
-    waiting = f"waiting for another process that uses the lists of {suite}"
+    waiting = f"waiting for another process that uses the package lists of {suite}"
     with locked(root / "lock", progress, waiting, _LOCK_DEADLINE_S):
         apt = AptSuite(suite, root, choose_archive())
         try:
@@ -219,7 +219,7 @@ def open_suite(suite: str, progress: Progress) -> Iterator[AptSuite]:
             if error.next_step is not None:
                 raise
             raise HostError(
-                f"packages of {suite} cannot be had from {apt.archive.main} ({apt.archive.origin}): "
+                f"cannot fetch packages of {suite} from {apt.archive.main} ({apt.archive.origin}): "
                 f"{error.what}",
                 next_step=f"set {ENV_MIRROR} to a Debian mirror that has {suite}, such as http://HOST/debian",
             ) from error

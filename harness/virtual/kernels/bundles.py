@@ -1,4 +1,4 @@
-"""Kernel bundles: an image, the modules to load in order, and what identifies them."""
+"""Kernel bundles: an image, the modules to load in order, and their build ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.virtual.kernels.preparation import THREADS_PARAMETER, prepared
 
 @dataclass(frozen=True)
 class ModuleLoad:
-    """One module to load: the ``.ko``, its name in the kernel's spelling, and its parameters."""
+    """One module to load: the ``.ko``, its name as the kernel spells it, and its parameters."""
 
     path: Path
     name: str
@@ -42,7 +42,7 @@ class KernelBundle:
     compression_thread: bool
 
     def with_parameters(self, module: str, parameters: Mapping[str, str]) -> KernelBundle:
-        """The same, with ``parameters`` given to ``module`` besides those it has."""
+        """The same, with additional ``parameters`` for ``module``."""
         modules = tuple(
             replace(each, params={**each.params, **parameters}) if each.name == module else each
             for each in self.modules
@@ -51,7 +51,7 @@ class KernelBundle:
 
 
 def stock_bundle() -> KernelBundle:
-    """Debian's cloud kernel as it is. Prepares it first if it is absent or damaged."""
+    """Debian's cloud kernel, unchanged. Prepares it first if it is absent or damaged."""
     stock, _ = prepared(_to_stderr)
     return _bundle("stock", stock)
 
@@ -63,9 +63,9 @@ def kcompressd_bundle() -> KernelBundle:
 
 
 def user_bundle(image: Path, modules_dir: Path) -> KernelBundle:
-    """A user's own bzImage and module folder (may be empty if all is built in).
+    """A user's bzImage and module folder, which may be empty if everything is built in.
 
-    Raises UsageError if the image is not a bzImage, or if modules are of another release or incomplete.
+    UsageError if the image is not a bzImage, or if modules are missing or of another release.
     """
     release = release_of(image)
     if not modules_dir.is_dir():
@@ -77,10 +77,9 @@ def user_bundle(image: Path, modules_dir: Path) -> KernelBundle:
 
 
 def prepare(progress: Progress = print) -> None:
-    """Download, verify and build all kernels; the second call only checks hashes.
+    """Download, verify and build all kernels; a second call only checks hashes.
 
-    Needs the network (181 MB) the first time, apt's configuration, gcc, make and patch; not root.
-    Raises HostError.
+    Needs gcc, make and patch, and the first time the network (181 MB); not root. HostError.
     """
     prepared(progress)
 

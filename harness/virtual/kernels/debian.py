@@ -1,8 +1,8 @@
-"""Debian's cloud kernel and what an external module needs, of the suite that serves its series.
+"""Debian's cloud kernel, its source and its headers, from the suite with its series.
 
-Nothing is installed and root is not needed: packages are downloaded and unpacked below
-the cache. apt itself checks each file against the archive's signed lists; the SHA-256 of
-apt's record is checked once more before anything is unpacked.
+Nothing is installed and root is not needed: packages are downloaded and unpacked in the cache.
+apt verifies each file with the archive's signed lists; its SHA-256 in apt's record is checked
+again before it is unpacked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.virtual.kernels.products import kernels_dir, require_space
 
 META_PACKAGE = "linux-image-cloud-amd64"
 SERIES = "6.1"
-# Series of Debian's kernel -> the suite that serves it.
+# Series of Debian's kernel -> the suite that has it.
 SUITES = {"6.1": "bookworm"}
 ZRAM_IN_SOURCE = "drivers/block/zram"
 
@@ -34,7 +34,7 @@ _SPARE_BYTES = 100_000_000
 
 @dataclass(frozen=True)
 class KernelPackages:
-    """The packages of one kernel build; all but ``source`` and ``image`` are for building modules."""
+    """The packages of one kernel build; ``build`` are those for building modules."""
 
     abi: str
     image: Package
@@ -43,21 +43,21 @@ class KernelPackages:
 
     @property
     def key(self) -> str:
-        """Names this build in the cache."""
+        """The name of this build in the cache."""
         return f"{self.abi}_{self.image.version.replace('~', '-').replace(':', '-')}"
 
 
 def resolve(apt: AptSuite) -> KernelPackages:
-    """The packages of the cloud kernel that the suite serves now; HostError if it cannot be had."""
+    """The packages of the suite's current cloud kernel. HostError if one is missing."""
     meta = apt.show(META_PACKAGE)
     abi = image_abi(meta)
     if not abi.startswith(f"{SERIES}."):
         raise HostError(
-            f"{apt.suite} serves kernel {abi}; the compression thread is written for {SERIES}",
+            f"{apt.suite} has kernel {abi}; the compression thread is written for {SERIES}",
         )
     image = apt.show(f"linux-image-{abi}")
     headers = apt.show(f"linux-headers-{abi}={image.version}")
-    # Common headers, kbuild and the compiler package come from what the headers ask for.
+    # Common headers, kbuild and the compiler package are dependencies of the headers.
     parts = [
         apt.show(f"{name}={image.version}")
         for name, _ in headers.depends
@@ -70,10 +70,10 @@ def resolve(apt: AptSuite) -> KernelPackages:
 def obtain(
     select: Callable[[KernelPackages], Sequence[Package]], folder: Path, progress: Progress
 ) -> tuple[KernelPackages, dict[Package, Path]]:
-    """Resolve the kernel's packages, and download those that ``select`` names into ``folder``.
+    """Resolve the kernel's packages, and download those that ``select`` returns into ``folder``.
 
-    They come from the suite that serves the series, whatever the host's own suite is; the ABI is
-    resolved from lists fetched now, since an archive drops old ones. Raises HostError.
+    The suite depends on the series, not on the host. The ABI is resolved from freshly fetched
+    lists, because an archive drops old ones. HostError.
     """
     suite = SUITES[SERIES]
     progress(f"fetching the package lists of {suite}")
@@ -95,8 +95,8 @@ def unpack(package: Path, folder: Path) -> None:
 def extract_zram_source(package: Path, folder: Path) -> None:
     """Take drivers/block/zram alone out of a linux-source .deb, as plain files in ``folder``.
 
-    The tarball inside is 1.4 GB unpacked, so both archives are read as streams and left as
-    soon as the folder is complete.
+    The tarball inside is 1.4 GB unpacked, so both archives are streamed, and only until the
+    folder is complete.
     """
     reader = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
     assert reader.stdout is not None
@@ -116,7 +116,7 @@ def extract_zram_source(package: Path, folder: Path) -> None:
         reader.wait()
         reader.stdout.close()
     if "zram_drv.c" not in taken:
-        raise HostError(f"{package.name} holds no {ZRAM_IN_SOURCE}/zram_drv.c")
+        raise HostError(f"{package.name} has no {ZRAM_IN_SOURCE}/zram_drv.c")
 
 
 def _extract_folder(tarball: IO[bytes], folder: Path) -> list[str]:

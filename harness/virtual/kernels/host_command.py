@@ -1,10 +1,12 @@
-"""Runs a program of the host with a deadline; its failure becomes one clear line."""
+"""Runs a program of the host with a deadline; its failure becomes a one-line error."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from foundation.errors import HostError
 
 
 def require_programs(packages: dict[str, str]) -> None:
-    """Raise HostError naming the Debian packages of the programs (name -> package) that are absent."""
+    """HostError naming the missing programs and their Debian packages (program -> package)."""
     missing = {program: package for program, package in packages.items() if shutil.which(program) is None}
     if missing:
         raise HostError(
@@ -30,29 +32,36 @@ def _shown(argv: Sequence[str]) -> str:
 def run(argv: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> str:
     """Run ``argv`` and return its stdout as text.
 
-    Raises HostError on a non-zero exit status (with the last lines it printed), when
-    ``deadline_s`` passes (the program is killed), or when the program is absent.
+    HostError for a non-zero exit status (with its last lines of output), when ``deadline_s``
+    passes, or if the program is missing. Any exception kills the program and its children.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env={**os.environ, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=deadline_s,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise HostError(
             f"this machine lacks {argv[0]}", next_step="install it, then run this again"
         ) from error
-    except subprocess.TimeoutExpired as error:
-        raise HostError(f"{_shown(argv)} did not end within {deadline_s:.0f} s") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        if any("No space left on device" in line for line in said):
-            raise HostError(f"no space left on the disk, seen by {argv[0]}", next_step="free some space")
-        errors = [line for line in said if line.startswith(("E:", "Err:"))] or said[-3:]
-        raise HostError(f"{_shown(argv)} ended with status {done.returncode}: {' / '.join(errors[-3:])}")
-    return done.stdout.decode("utf-8", "replace")
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=deadline_s)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise HostError(f"{_shown(argv)} did not end within {deadline_s:.0f} s") from error
+            raise
+    if process.returncode:
+        output = (stderr or stdout).decode("utf-8", "replace").strip().splitlines()
+        if any("No space left on device" in line for line in output):
+            raise HostError(f"no space left on the disk of {argv[0]}", next_step="free some space")
+        errors = [line for line in output if line.startswith(("E:", "Err:"))] or output[-3:]
+        raise HostError(f"{_shown(argv)} ended with status {process.returncode}: {' / '.join(errors[-3:])}")
+    return stdout.decode("utf-8", "replace")

@@ -20,12 +20,12 @@ _COMPILER = re.compile(r"gcc-\d+")
 
 
 def own_sources() -> list[Path]:
-    """Our part of the module: the patch and the C files beside it."""
+    """Our part of the module: the C files and the patch."""
     return sorted([*SOURCE_DIR.glob("*.[ch]"), HOOK_PATCH])
 
 
 def sources_key() -> str:
-    """Changes when our part of the module changes, or how it is built."""
+    """A key that changes with our part of the module, and with its build."""
     digest = hashlib.sha256()
     for path in [*own_sources(), Path(__file__)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -33,10 +33,10 @@ def sources_key() -> str:
 
 
 def apply_hooks(zram_source: Path) -> None:
-    """Patch a copy of Debian's drivers/block/zram in place and put our files beside it.
+    """Patch a copy of Debian's drivers/block/zram in place and add our files.
 
-    Without fuzz: where the driver has changed around a hook, somebody must look.
-    Raises HostError if the patch does not apply.
+    Without fuzz: a change of the driver around a hook needs a review. HostError if the patch
+    does not apply.
     """
     try:
         run(
@@ -46,7 +46,7 @@ def apply_hooks(zram_source: Path) -> None:
         )
     except HostError as error:
         raise HostError(
-            f"{HOOK_PATCH.name} does not fit this kernel's zram driver: {error.what}",
+            f"{HOOK_PATCH.name} does not apply to this kernel's zram driver: {error.what}",
             next_step="adapt the patch to the driver in the archive's linux-source",
         ) from error
     for path in own_sources():
@@ -55,29 +55,26 @@ def apply_hooks(zram_source: Path) -> None:
 
 
 def relocate_headers(root: Path, abi: str) -> None:
-    """Let unpacked headers find their common part where they lie: Debian's Makefile says /usr/src."""
+    """Let unpacked headers find their common part in ``root``: Debian's Makefile has /usr/src."""
     makefile = root / "usr" / "src" / f"linux-headers-{abi}" / "Makefile"
     text = makefile.read_text()
     match = re.fullmatch(r"\s*include /usr/src/(\S+)\s*", text)
     if match is None:
-        raise HostError(
-            f"the Makefile of linux-headers-{abi} is not of the known form: {text.strip()[:100]}"
-        )
+        raise HostError(f"the Makefile of linux-headers-{abi} has an unknown form: {text.strip()[:100]}")
     here = "$(dir $(abspath $(lastword $(MAKEFILE_LIST))))"
     makefile.write_text(f"include {here}../{match[1]}\n")
 
 
 def build_module(headers: Path, zram_source: Path, work: Path) -> Path:
-    """Compile and return zram.ko, debug information removed.
+    """Compile and return zram.ko, without debug information.
 
     ``headers`` is the unpacked linux-headers-<abi> folder, ``zram_source`` the unpatched driver,
-    ``work`` an empty folder. The result, with its build id, does not depend on where these folders are.
+    ``work`` an empty folder. The result and its build id do not depend on the paths of these folders.
     """
     compiler = _COMPILER.search((headers / ".kernelvariables").read_text())
     if compiler is None:
         raise HostError(f"{headers.name} does not name its compiler")
-    name = compiler[0]
-    require_programs({name: name, "make": "make", "patch": "patch", "strip": "binutils"})
+    require_programs({compiler[0]: compiler[0], "make": "make", "patch": "patch", "strip": "binutils"})
     source = work / "zram"
     shutil.copytree(zram_source, source)
     apply_hooks(source)
@@ -89,7 +86,7 @@ def build_module(headers: Path, zram_source: Path, work: Path) -> Path:
             f"M={source}",
             f"-j{os.cpu_count() or 1}",
             "CONFIG_ZRAM=m",
-            # Paths in debug information would change the build id from machine to machine.
+            # Paths in debug information would make the build id depend on the machine.
             f"KCFLAGS=-ffile-prefix-map={source}/= -ffile-prefix-map={headers.parent}=/usr/src",
             "modules",
         ],

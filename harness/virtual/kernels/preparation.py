@@ -1,4 +1,4 @@
-"""Brings the cache to the state that the bundles need: fetched, verified, built."""
+"""Prepares the cache for the bundles: fetches, verifies and builds."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ _CURRENT = "current"
 def prepared(progress: Progress) -> tuple[Path, Path]:
     """The folders of the stock kernel (``vmlinuz``, ``config``, ``modules/``) and of our ``zram.ko``.
 
-    What is absent or damaged is made first, by one process at a time. The kernel that was
-    prepared once stays the one in use until it is damaged, so results stay comparable while
-    the archive moves on. Raises HostError.
+    Prepares what is absent or damaged, one process at a time. A prepared kernel stays in use
+    until it is damaged, so that results stay comparable when the archive changes. HostError.
     """
-    found = _whole()
-    if found is not None:
-        return found
+    undamaged = _undamaged()
+    if undamaged is not None:
+        return undamaged
     with exclusive(progress):
-        # Another process may have done it while we waited.
-        return _whole() or _make_whole(progress)
+        # Another process may have prepared it meanwhile.
+        return _undamaged() or _prepare(progress)
 
 
 def _locations(key: str) -> tuple[Path, Path, Path]:
@@ -50,7 +49,7 @@ def _locations(key: str) -> tuple[Path, Path, Path]:
     return home / "stock", home / "devel", home / f"kcompressd-{module_build.sources_key()}"
 
 
-def _whole() -> tuple[Path, Path] | None:
+def _undamaged() -> tuple[Path, Path] | None:
     key = read_pointer(_CURRENT)
     if key is None:
         return None
@@ -60,14 +59,14 @@ def _whole() -> tuple[Path, Path] | None:
     return None
 
 
-def _make_whole(progress: Progress) -> tuple[Path, Path]:
+def _prepare(progress: Progress) -> tuple[Path, Path]:
     key = read_pointer(_CURRENT)
     if key is not None:
         stock, devel, module = _locations(key)
         for folder in (stock, module):
             wrong = damage(folder)
             if wrong is not None and folder.exists():
-                progress(f"{folder} {wrong}: it is made again")
+                progress(f"{folder} {wrong}: making it again")
         if damage(stock) is None and damage(devel) is None:
             _build_module(progress, devel, module)
             return stock, module
@@ -100,7 +99,7 @@ def _provenance(*packages: Package) -> dict[str, object]:
 
 
 def _make_stock(packages: debian.KernelPackages, files: Mapping[Package, Path], final: Path) -> None:
-    """The image, its config, and only those of its modules that the guest loads."""
+    """The image, its config, and only the modules that the guest loads."""
     with building(final, _provenance(packages.image)) as work, scratch_dir() as root:
         debian.unpack(files[packages.image], root)
         image = root / "boot" / f"vmlinuz-{packages.abi}"
@@ -115,7 +114,7 @@ def _make_stock(packages: debian.KernelPackages, files: Mapping[Package, Path], 
 
 
 def _make_devel(packages: debian.KernelPackages, files: Mapping[Package, Path], final: Path) -> None:
-    """What an external module is built against, and the driver that ours starts from."""
+    """The headers for external modules, and the unpatched zram driver."""
     facts = {**_provenance(packages.source, *packages.build), "abi": packages.abi}
     with building(final, facts) as work:
         for package in packages.build:

@@ -1,4 +1,4 @@
-"""Folders in the cache that are whole or absent: a lock, an atomic rename, a manifest of hashes."""
+"""Folders in the cache that are complete or absent: a lock, an atomic rename, a manifest of hashes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import lock_file, sha256_of, write_whole
+from foundation.files import lock_file, sha256_of, write_atomic
 from foundation.progress import Progress
 
 MANIFEST = "manifest.json"
@@ -22,33 +22,31 @@ _LOCK_DEADLINE_S = 1800.0
 
 
 def kernels_dir() -> Path:
-    """The cache folder that holds everything about kernels."""
+    """The cache folder of packaged kernels and modules."""
     return cache_dir("kernels")
 
 
 def _inventory(folder: Path) -> dict[str, str]:
     """Relative path -> content hash, or ``-> target`` for a symbolic link."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            found[name] = f"-> {path.readlink()}"
-        elif path.is_file() and name != MANIFEST:
-            found[name] = sha256_of(path)
-    return found
+    return {
+        name: f"-> {path.readlink()}" if path.is_symlink() else sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+        if (name := path.relative_to(folder).as_posix()) != MANIFEST
+    }
 
 
 def seal(folder: Path, facts: Mapping[str, object]) -> None:
-    """Write the manifest of a finished folder: every file's hash, and where it comes from."""
+    """Write the manifest of a finished folder: every file's hash, and the facts."""
     record = {"schema": _MANIFEST_SCHEMA, "facts": dict(facts), "files": _inventory(folder)}
     (folder / MANIFEST).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
 def damage(folder: Path) -> str | None:
-    """What is wrong with a sealed folder, or None when each file is as it was sealed.
+    """What is wrong with a sealed folder, or None if it is unchanged.
 
-    A folder that does not exist, has no manifest, lacks a file or has a changed or
-    additional one is damaged.
+    A folder is damaged if it or its manifest is absent, or if a file is missing, changed or
+    additional.
     """
     if not folder.is_dir():
         return "is absent"
@@ -59,13 +57,13 @@ def damage(folder: Path) -> str | None:
             return "has a manifest of another schema"
     except (OSError, ValueError, KeyError, TypeError):
         return "has no readable manifest"
-    found = _inventory(folder)
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
+    actual = _inventory(folder)
+    for name in sorted(expected.keys() | actual.keys()):
+        if name not in actual:
             return f"lacks {name}"
         if name not in expected:
             return f"has a foreign file {name}"
-        if expected[name] != found[name]:
+        if expected[name] != actual[name]:
             return f"has a changed {name}"
     return None
 
@@ -78,10 +76,9 @@ def facts_of(folder: Path) -> dict[str, object]:
 
 @contextlib.contextmanager
 def building(final: Path, facts: dict[str, object]) -> Iterator[Path]:
-    """A folder to build in, which becomes ``final`` when the body ends without an exception.
+    """A folder to build in, which replaces ``final`` when the block ends without an exception.
 
-    ``facts`` may be filled until then. Whatever was at ``final`` is replaced. The caller
-    holds `exclusive`. Raises HostError if the disk is full.
+    ``facts`` may change until then. The caller holds `exclusive`. HostError if the disk is full.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=final.parent))
@@ -113,7 +110,7 @@ def scratch_dir() -> Iterator[Path]:
 
 
 def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
-    """Raise HostError unless ``need_bytes`` are free on the disk of ``folder``."""
+    """HostError unless ``need_bytes`` are free on the disk of ``folder``."""
     free = shutil.disk_usage(folder).free
     if free < need_bytes:
         raise HostError(
@@ -124,15 +121,15 @@ def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, progress: Progress, waiting: str, deadline_s: float) -> Iterator[None]:
-    """Hold the lock file ``path``; says ``waiting`` once if another process has it.
+    """Hold the lock file ``path``; reports ``waiting`` once if another process holds it.
 
-    HostError if it does so for longer than ``deadline_s``.
+    HostError if it still does after ``deadline_s``.
     """
     try:
         lock = lock_file(path, deadline_s=deadline_s, on_wait=lambda: progress(waiting))
     except BlockingIOError:
         raise HostError(
-            f"another process holds {path} since {deadline_s:.0f} s",
+            f"another process has held {path} for {deadline_s:.0f} s",
             next_step="end it, then run this again",
         ) from None
     with lock:
@@ -143,8 +140,8 @@ def locked(path: Path, progress: Progress, waiting: str, deadline_s: float) -> I
 def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
     """Hold the lock of the kernels folder: one process at a time downloads and builds.
 
-    Leftovers of a process that died in the middle are removed. Raises HostError if
-    another process holds the lock for longer than ``deadline_s``.
+    Removes leftovers of a dead process. HostError if another process still holds the lock after
+    ``deadline_s``.
     """
     folder = kernels_dir()
     with locked(
@@ -155,14 +152,14 @@ def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Itera
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a `building` of a process that died has left; the caller holds the lock."""
+    """Remove unfinished `building` folders of a dead process; the caller holds the lock."""
     for left in folder.rglob(f"{_TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def write_pointer(name: str, value: str) -> None:
     """Set the small file ``name`` in the kernels folder, atomically."""
-    write_whole(kernels_dir() / name, value + "\n")
+    write_atomic(kernels_dir() / name, value + "\n")
 
 
 def read_pointer(name: str) -> str | None:

@@ -250,7 +250,7 @@ def test_one_that_was_started_but_did_not_tell(
 def test_one_that_ends_too_early(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:
     capture = marked(shell_device, tmp_path)
     phone.end(next(iter(phone.service)))
-    with pytest.raises(DeviceError, match="ended before the repetition did"):
+    with pytest.raises(DeviceError, match="ended before the repetition"):
         capture.stop()
     assert phone.left == []
 

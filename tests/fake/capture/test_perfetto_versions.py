@@ -102,7 +102,7 @@ def test_an_event_that_fails_to_switch_on_voids(adb: AdbServer, trace: bytes, tm
         service.refused = {"vmscan/mm_vmscan_kswapd_wake"}
         raw = marked(device, tmp_path).stop()
     assert assemble(raw, SWITCHES, tmp_path / "t").void_reasons == (
-        "the ftrace event vmscan/mm_vmscan_kswapd_wake could not be switched on",
+        "the ftrace event vmscan/mm_vmscan_kswapd_wake could not be enabled",
     )
 
 
@@ -123,7 +123,7 @@ def test_a_service_that_never_records(
     monkeypatch.setattr(perfetto_session, "RECORDS_DEADLINE_S", 0.3)
     with recording_phone(adb, trace, 31) as (service, device):
         service.phone.files.put("/sys/kernel/tracing/tracing_on", "0\n")
-        with pytest.raises(CommandTimeout, match="did not begin to record"):
+        with pytest.raises(CommandTimeout, match="did not start recording"):
             Capture(device, NEEDS, tmp_path).start()
         assert left(service) == []
 
@@ -131,7 +131,7 @@ def test_a_service_that_never_records(
 def test_no_room_on_the_phone(adb: AdbServer, trace: bytes, tmp_path: Path) -> None:
     with recording_phone(adb, trace, 34) as (service, device):
         service.free_kb = 700 * 1024
-        with pytest.raises(StateError, match="700 MiB are free on /data, a recording needs 768 MiB"):
+        with pytest.raises(StateError, match="/data has 700 MiB free, a recording needs 768 MiB"):
             Capture(device, NEEDS, tmp_path).start()
         assert left(service) == []
         service.free_kb = 2000 * 1024
@@ -149,7 +149,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
         service.trace = filler * ((80 << 20) // len(filler)) + trace
-        capture = Capture(device, NEEDS, tmp_path, say=said.append)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
         capture.mark_begin()
         capture.mark_end()
@@ -163,7 +163,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
 def test_a_trace_that_stays_damaged(adb: AdbServer, trace: bytes, tmp_path: Path) -> None:
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
-        capture = Capture(device, NEEDS, tmp_path, say=said.append)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
         capture.mark_begin()
         capture.mark_end()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from foundation.contract.device import Expectation
-from harness.capture.perfetto.perfetto_session import perfetto_version
+from harness.capture.perfetto.perfetto_service import read_service
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.deadline import Deadline, wait_until
@@ -136,7 +136,7 @@ def test_perfetto_names_its_version_since_android_12(adb: AdbServer, api: int) -
         result = device.shell(["perfetto", "--version"], check=False)
         assert (result.exit_status == 0) == (api >= 31)
         assert ("Perfetto v" if api >= 31 else "unrecognized option") in result.stdout + result.stderr
-        assert perfetto_version(device) is not None
+        assert read_service(device) is not None
 
 
 def test_compression_threads_and_their_switches(adb: AdbServer) -> None:

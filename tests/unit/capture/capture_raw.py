@@ -27,6 +27,8 @@ from tests.unit.capture.capture_ring import (
     payload,
     switch_payload,
 )
+from workloads.launches import LaunchState
+from workloads.switches import Switch
 
 MS = 1_000_000
 START = 100_000 * MS
@@ -59,17 +61,30 @@ KCOMPRESSD = ("kcompressd:0", 43)
 APP = ("com.example.app", 700)
 
 
-@dataclass(frozen=True)
-class Switch:
-    index: int
-    package: str
-    launch_state: str
-    t_begin_boot_ns: int
-    t_end_boot_ns: int
-    total_time_ms: float | None
-    wait_time_ms: float | None
-    killed_since_last: bool
-    round: int = 0
+def switch(
+    package: str,
+    state: LaunchState,
+    begin_ns: int,
+    end_ns: int,
+    total_time_ms: float | None,
+    wait_time_ms: float | None,
+) -> Switch:
+    """A switch; a cold one is to an app that was killed."""
+    return Switch(
+        index=0 if state == "COLD" else 1,
+        round=0,
+        package=package,
+        launch_state=state,
+        expected_state=state,
+        doubt=None,
+        t_begin_boot_ns=begin_ns,
+        t_end_boot_ns=end_ns,
+        total_time_ms=total_time_ms,
+        wait_time_ms=wait_time_ms,
+        pid_before=None,
+        pid_after=None,
+        killed_since_last=state == "COLD",
+    )
 
 
 @dataclass
@@ -196,8 +211,8 @@ def raw_capture(folder: Path) -> RawCapture:
 
 
 SWITCHES = (
-    Switch(0, "com.example.app", "COLD", START + 30 * MS, START + 90 * MS, 55.0, 60.5, True),
-    Switch(1, "com.example.other", "HOT", START + 200 * MS, START + 210 * MS, None, 9.0, False),
+    switch("com.example.app", "COLD", START + 30 * MS, START + 90 * MS, 55.0, 60.5),
+    switch("com.example.other", "HOT", START + 200 * MS, START + 210 * MS, None, 9.0),
 )
 
 

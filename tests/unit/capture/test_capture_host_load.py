@@ -80,7 +80,7 @@ def test_a_real_device_has_no_share(host: Host) -> None:
 
 
 def test_asked_before_it_was_measured() -> None:
-    with pytest.raises(HostError, match="before it was measured"):
+    with pytest.raises(HostError, match="before it was started"):
         HostLoad().stop()
 
 

@@ -165,7 +165,7 @@ def test_a_whole_trace(write: Write) -> None:
         ([stats(BEGIN), stats(END, commit_overrun=1), buffers()], "(commit_overrun)"),
         (
             [stats(BEGIN), bundle(3, lost=True), stats(END), buffers()],
-            "1 ftrace bundles marked as incomplete on CPU 3",
+            "1 ftrace bundles marked incomplete on CPU 3",
         ),
         (
             [stats(BEGIN), stats(END), buffers(chunks_overwritten=8)],
@@ -173,8 +173,8 @@ def test_a_whole_trace(write: Write) -> None:
         ),
         ([stats(BEGIN), stats(END), buffers(chunks_discarded=8)], "chunks_discarded"),
         ([stats(BEGIN), stats(END), buffers(trace_writer_packet_loss=8)], "trace_writer_packet_loss"),
-        ([stats(BEGIN), buffers()], "closing statistics of ftrace"),
-        ([stats(BEGIN), stats(END)], "closing statistics of perfetto"),
+        ([stats(BEGIN), buffers()], "ftrace's closing statistics"),
+        ([stats(BEGIN), stats(END)], "perfetto's closing statistics"),
     ],
 )
 def test_each_loss_is_named(write: Write, packets: list[Any], line: str) -> None:

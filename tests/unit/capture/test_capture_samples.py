@@ -63,7 +63,7 @@ def test_a_source_that_is_missing_leaves_no_number(source: str) -> None:
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "{}", json.dumps(LINE | {"mark": "x"}), '"text"'])
 def test_a_line_that_is_no_sample(line: str) -> None:
-    with pytest.raises(DeviceError, match="not a sample"):
+    with pytest.raises(DeviceError, match="invalid sample"):
         parse_sample(line, device="serial-1")
 
 

@@ -129,7 +129,7 @@ def test_a_whole_page_that_did_not_arrive_is_loss(folder: Path, tmp_path: Path) 
     (folder / "cpu1.raw").write_bytes(whole[:-4096])
     report = assemble(raw_capture(folder), (), tmp_path / "t")
     (line,) = report.loss
-    assert line.startswith("CPU 1's trace holds ")
+    assert line.startswith("the trace of CPU 1 has ")
     assert line.endswith(f" of {truth.records[1]} events")
 
 
@@ -143,8 +143,8 @@ def test_event_that_nobody_asked_for(folder: Path, tmp_path: Path) -> None:
 
 def test_trouble_of_the_recording_is_a_void_reason(folder: Path, tmp_path: Path) -> None:
     write_pages(folder)
-    raw = dataclasses.replace(raw_capture(folder), troubles=("the counter poller ended on its own",))
-    assert assemble(raw, (), tmp_path / "t").void_reasons == ("the counter poller ended on its own",)
+    raw = dataclasses.replace(raw_capture(folder), troubles=("the counter poller ended by itself",))
+    assert assemble(raw, (), tmp_path / "t").void_reasons == ("the counter poller ended by itself",)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 40, 5000])

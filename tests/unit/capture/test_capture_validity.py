@@ -65,7 +65,7 @@ def test_a_whole_recording_has_no_loss() -> None:
         ({"overrun": 9}, "9 ftrace events overwritten before they were read on CPU 0 (overrun)"),
         ({"commit_overrun": 2}, "2 ftrace events lost to nesting on CPU 0 (commit_overrun)"),
         ({"dropped_events": 1}, "1 ftrace events dropped on CPU 0 (dropped_events)"),
-        ({"entries": 501}, "CPU 0's trace holds 500 of 501 events"),
+        ({"entries": 501}, "the trace of CPU 0 has 500 of 501 events"),
     ],
 )
 def test_each_counter_of_the_kernel_is_a_loss(change: dict[str, int], text: str) -> None:
@@ -93,20 +93,20 @@ def test_a_thread_that_died() -> None:
     threads = {42: "kswapd0", 43: "kcompressd:0"}
     begin, end = sample("begin", 10, 100, threads), sample("end", 20, 900)
     (reason,) = counter_reasons(begin, BETWEEN, end, 250)
-    assert reason == "thread kcompressd:0 (compression, tid 43) went away"
+    assert reason == "thread kcompressd:0 (compression, tid 43) disappeared"
 
 
-def test_a_thread_that_was_started_anew_both_went_and_came() -> None:
+def test_a_thread_that_was_restarted_both_disappeared_and_appeared() -> None:
     begin = sample("begin", 10, 100, {43: "kcompressd:0"})
     end = sample("end", 20, 900, {99: "kcompressd:0"})
     gone, came = counter_reasons(begin, BETWEEN, end, 250)
-    assert "tid 43) went away" in gone
-    assert "tid 99) came up" in came
+    assert "tid 43) disappeared" in gone
+    assert "tid 99) appeared" in came
 
 
 def test_no_swap_no_reclaim() -> None:
     (reason,) = counter_reasons(BEGIN, BETWEEN, sample("end", 20, 100), 250)
-    assert "nothing was swapped out" in reason
+    assert "no page was swapped out" in reason
 
 
 def test_a_counter_that_fell() -> None:
@@ -144,4 +144,4 @@ def test_a_changed_upper_limit_is_throttling(limits: tuple[int, int], throttled:
     reasons = throttle_reasons(edges[0], between, edges[1])
     assert bool(reasons) == throttled
     if throttled:
-        assert reasons == ("policy4 was throttled: at most 1500 kHz at times, 1824 otherwise",)
+        assert reasons == ("policy4 was throttled: at times limited to 1500 of 1824 kHz",)

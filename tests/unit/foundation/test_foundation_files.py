@@ -17,7 +17,7 @@ import pytest
 
 from foundation import files
 from foundation.errors import HostError
-from foundation.files import PARTIAL, known_sha256_of, lock_file, replacing, sha256_of, write_whole
+from foundation.files import PARTIAL, cached_sha256_of, lock_file, replacing, sha256_of, write_atomic
 
 
 def _fail_halfway(path: Path, error: BaseException) -> None:
@@ -62,7 +62,7 @@ def test_a_process_killed_in_the_middle_leaves_the_old_file(tmp_path: Path) -> N
     assert len(left) == 1
     assert left[0].startswith("record.json.")
     assert left[0].endswith(PARTIAL)
-    write_whole(path, "new")
+    write_atomic(path, "new")
     assert path.read_text() == "new"
 
 
@@ -70,7 +70,7 @@ def test_a_leftover_of_the_same_thread_id_is_in_nobodys_way(tmp_path: Path) -> N
     path = tmp_path / "record.json"
     leftover = tmp_path / f"record.json.{threading.get_native_id()}{PARTIAL}"
     leftover.write_text("half of an old run, and longer")
-    write_whole(path, "new")
+    write_atomic(path, "new")
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
     assert path.read_text() == "new"
 
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_text("old")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_whole(path, "new", durable=True)
+        write_atomic(path, "new", durable=True)
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
     assert path.read_text() == "old"
 
@@ -100,19 +100,19 @@ def test_a_durable_file_and_its_name_are_on_the_disk(
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    write_whole(path, "new", durable=True)
+    write_atomic(path, "new", durable=True)
     assert [(Path(name).name, there) for name, there in synced] == [
         (f"record.json.{threading.get_native_id()}{PARTIAL}", False),
         (tmp_path.name, True),
     ]
     synced.clear()
-    write_whole(path, "newer")
+    write_atomic(path, "newer")
     assert synced == []
 
 
 def test_text_is_utf8_and_bytes_are_bytes(tmp_path: Path) -> None:
-    write_whole(tmp_path / "text", "40 µs\n")
-    write_whole(tmp_path / "bytes", b"\xff\r\n")
+    write_atomic(tmp_path / "text", "40 µs\n")
+    write_atomic(tmp_path / "bytes", b"\xff\r\n")
     assert (tmp_path / "text").read_bytes() == b"40 \xc2\xb5s\n"
     assert (tmp_path / "bytes").read_bytes() == b"\xff\r\n"
 
@@ -121,7 +121,7 @@ def test_text_is_utf8_and_bytes_are_bytes(tmp_path: Path) -> None:
 def test_the_mode_is_subject_to_the_umask(tmp_path: Path, mode: int, expected: int) -> None:
     before = os.umask(0o027)
     try:
-        write_whole(tmp_path / "file", "", mode=mode)
+        write_atomic(tmp_path / "file", "", mode=mode)
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == expected
@@ -133,7 +133,7 @@ def test_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
     def write(content: str) -> None:
         for _ in range(20):
-            write_whole(path, content)
+            write_atomic(path, content)
 
     threads = [threading.Thread(target=write, args=(content,)) for content in contents]
     for thread in threads:
@@ -146,7 +146,7 @@ def test_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["record"]
 
 
-@pytest.mark.parametrize("hashed", [sha256_of, known_sha256_of])
+@pytest.mark.parametrize("hashed", [sha256_of, cached_sha256_of])
 def test_the_hash_of_a_file(tmp_path: Path, hashed: Callable[[Path], str]) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
@@ -161,11 +161,11 @@ def test_the_hash_of_a_file(tmp_path: Path, hashed: Callable[[Path], str]) -> No
 def test_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
-    first = known_sha256_of(path)
+    first = cached_sha256_of(path)
     monkeypatch.setattr(files, "sha256_of", lambda path: "read again")
-    assert known_sha256_of(path) == first
+    assert cached_sha256_of(path) == first
     os.utime(path, ns=(0, 0))
-    assert known_sha256_of(path) == "read again"
+    assert cached_sha256_of(path) == "read again"
 
 
 _HOLDER = """

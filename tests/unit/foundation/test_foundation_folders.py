@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundation.cache import cache_dir, cache_root
-from foundation.files import move_whole
+from foundation.files import move_atomic
 from foundation.state import state_dir, state_root
 
 _NAME = "android-reclaim-suite"
@@ -53,9 +53,9 @@ def test_folders_are_made_and_private(home: Path) -> None:
 
 def test_a_file_moves_whole(home: Path) -> None:
     (home / "old").write_text("content")
-    move_whole(home / "old", home / "new")
+    move_atomic(home / "old", home / "new")
     assert [path.name for path in home.iterdir()] == ["new"]
     assert (home / "new").read_text() == "content"
     with pytest.raises(FileNotFoundError):
-        move_whole(home / "old", home / "newer")
+        move_atomic(home / "old", home / "newer")
     assert [path.name for path in home.iterdir()] == ["new"]

@@ -130,7 +130,7 @@ def test_a_damaged_plan_is_one_line_with_file_and_key(
     ("changes", "words"),
     [
         ({"outcome": "fine"}, r"'fine' - at `\$\.outcome`"),
-        ({"outcome": "kernel_failure"}, "without its text"),
+        ({"outcome": "kernel_failure"}, "without its description"),
         ({"pair": 1}, "is not block 0 of the plan"),
         ({"pins": [{"name": 3}]}, r"Expected `str`, got `int` - at `\$\.pins\[0\]\.name`"),
         ({"reps": [0, 5]}, r"rep-5.rep\.json is missing"),

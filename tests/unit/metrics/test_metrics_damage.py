@@ -97,7 +97,7 @@ def test_overwritten_and_lost_events_are_named(tmp_path: Path) -> None:
     builder = _recorded()
     with pytest.raises(TraceError, match="7 ftrace events overwritten"):
         figures(write(tmp_path, builder.build(overrun=7)))
-    with pytest.raises(TraceError, match="marked as incomplete"):
+    with pytest.raises(TraceError, match="marked incomplete"):
         figures(write(tmp_path, builder.build(lost_events=True)))
 
 
@@ -127,7 +127,7 @@ def test_a_lossy_trace_can_be_read_on_purpose(tmp_path: Path) -> None:
 
 
 def test_without_closing_statistics_the_trace_was_cut(tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match="closing statistics of ftrace"):
+    with pytest.raises(TraceError, match="ftrace's closing statistics"):
         figures(write(tmp_path, _recorded().build(closing=False)))
 
 
@@ -135,7 +135,7 @@ def test_a_perfetto_backend_needs_perfettos_closing_statistics(tmp_path: Path) -
     builder = of_suite()
     builder.run(50, 1300 * MS, 1310 * MS)
     builder.capture(**{conventions.CAPTURE_BACKEND: "perfetto"})
-    with pytest.raises(TraceError, match="closing statistics of perfetto"):
+    with pytest.raises(TraceError, match="perfetto's closing statistics"):
         figures(write(tmp_path, builder.build()))
 
 
@@ -185,5 +185,5 @@ def test_a_thread_that_schedstat_saw_running_must_be_in_the_trace(tmp_path: Path
     builder = _recorded()
     builder.counter("schedstat.kcompressd0-60.run_ns", 1200 * MS, 0)
     builder.counter("schedstat.kcompressd0-60.run_ns", 1800 * MS, 300 * MS)
-    with pytest.raises(TraceError, match=r"kcompressd0 ran 300\.0 ms by schedstat and is not in the trace"):
+    with pytest.raises(TraceError, match=r"kcompressd0 ran 300\.0 ms by schedstat but is not in the trace"):
         figures(write(tmp_path, builder.build()))

@@ -178,7 +178,7 @@ def test_without_root_one_line(tmp_path: Path) -> None:
     said = one_line(system.run())
     wanted = " gcc-12 libelf1t64 libssl3t64 debian-archive-keyring"
     assert said == (
-        f"setup: packages wanted:{wanted} -> as root: apt-get install -y --no-install-recommends{wanted}"
+        f"setup: missing packages:{wanted} -> as root: apt-get install -y --no-install-recommends{wanted}"
     )
     assert system.steps == []
 
@@ -187,7 +187,7 @@ def test_a_package_that_apt_does_not_know(tmp_path: Path) -> None:
     known = [name for name in OF_SYSTEM["Ubuntu 24.04"] if name not in ("mksh", "gcc-12")]
     system = System(tmp_path, known=known)
     system.python("python3", "3.12.3")
-    assert "apt knows no package gcc-12 mksh -> enable" in one_line(system.run())
+    assert "apt does not know gcc-12 mksh -> enable" in one_line(system.run())
 
 
 def test_no_dpkg(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_python_too_old(tmp_path: Path) -> None:
     system = System(tmp_path, known=OF_SYSTEM["Debian 12"])
     system.python("python3", "3.10.12")
     said = one_line(system.run())
-    assert "Python 3.11 or newer is wanted, python3 here is Python 3.10.12 -> " in said
+    assert "the suite needs Python 3.11 or newer, python3 is Python 3.10.12 -> " in said
     assert system.steps == []
 
 
@@ -221,7 +221,7 @@ def test_no_python_with_venv(tmp_path: Path) -> None:
     system = System(tmp_path, known=[], installed=OF_SYSTEM["Debian 12"])
     system.python("python3", "3.10.12")
     system.python("python3.12", "3.12.9", venv=False)
-    assert "with its venv; here: python3.12 -> install" in one_line(system.run())
+    assert "with venv; without it: python3.12 -> install" in one_line(system.run())
 
 
 def test_without_a_chromium_package_playwright_is_asked_once(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_without_a_chromium_package_playwright_is_asked_once(tmp_path: Path) -> 
     done = system.run()
     assert done.returncode == 0, done.stderr
     assert "venv -m playwright install --with-deps --only-shell chromium" in system.steps
-    assert "no Chromium can be had" in done.stdout
+    assert "no Chromium (see .venv/chromium.log)" in done.stdout
     before = len(system.steps)
     assert system.run().returncode == 0
     assert not [step for step in system.steps[before:] if "playwright" in step or "apt-get" in step]

@@ -59,7 +59,7 @@ def test_incomplete_record(line: str) -> None:
 
 def test_meta_package_without_an_image() -> None:
     record = {**parse_fields(META)[0], "Depends": "linux-base (>= 4.3~)"}
-    with pytest.raises(HostError, match="names no kernel image"):
+    with pytest.raises(HostError, match="depends on no kernel image"):
         image_abi(package_of(record))
 
 

@@ -180,7 +180,7 @@ def test_a_mirror_without_the_suite_is_named(host: Host) -> None:
     host.broken.touch()
     with (
         pytest.raises(
-            HostError, match=rf"bookworm cannot be had from {PUBLIC_ARCHIVE} \(Debian's"
+            HostError, match=rf"cannot fetch packages of bookworm from {PUBLIC_ARCHIVE} \(Debian's"
         ) as caught,
         open_suite("bookworm", lambda line: None),
     ):

@@ -20,7 +20,7 @@ from harness.virtual.kernels.built import (
     read_patch,
 )
 from harness.virtual.kernels.built.kernel import (
-    KernelWish,
+    BuildRequest,
     _install,
     _Work,
     build_kernel,
@@ -46,15 +46,15 @@ def patch_at(path: Path, text: str = DIFF) -> Path:
 
 
 def test_a_key_changes_with_each_part_of_the_content(tmp_path: Path) -> None:
-    one = KernelWish(read_patch(patch_at(tmp_path / "one")))
-    other = KernelWish(read_patch(patch_at(tmp_path / "other", DIFF.replace("two", "three"))))
-    same = KernelWish(read_patch(patch_at(tmp_path / "same", "words\n" + DIFF)))
+    one = BuildRequest(read_patch(patch_at(tmp_path / "one")))
+    other = BuildRequest(read_patch(patch_at(tmp_path / "other", DIFF.replace("two", "three"))))
+    same = BuildRequest(read_patch(patch_at(tmp_path / "same", "words\n" + DIFF)))
     base = ("6.1.192-2", "gcc-12 12.2.0", "CONFIG_A=y\n")
     keys = [
-        content_key(*base, KernelWish()),
+        content_key(*base, BuildRequest()),
         content_key(*base, one),
         content_key(*base, other),
-        content_key(*base, KernelWish(one.patch, "CONFIG_B=y\n")),
+        content_key(*base, BuildRequest(one.patch, "CONFIG_B=y\n")),
         content_key("6.1.193-1", *base[1:], one),
         content_key(base[0], "gcc-12 12.3.0", base[2], one),
         content_key(*base[:2], "CONFIG_A=n\n", one),
@@ -203,7 +203,7 @@ def test_missing_packages_are_one_line(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_nothing_is_known_in_an_empty_cache(cache: Path) -> None:
     assert known_source() is None
-    assert cached_kernel(KernelWish()) is None
+    assert cached_kernel(BuildRequest()) is None
     (builds_dir() / "source-version").write_text("6.1.1-1\n")
     assert known_source() is None
 
@@ -242,7 +242,7 @@ def test_a_patch_that_does_not_fit_is_told_before_anything_is_built(
     (builds_dir() / "source-version").write_text("6.1.7-1\n")
     said: list[str] = []
     with pytest.raises(UsageError, match=r"Debian's 6.1.7: mm/one.c, hunk 1 \(line 1\)"):
-        build_kernel(KernelWish(read_patch(patch_at(cache / "p"))), said.append)
+        build_kernel(BuildRequest(read_patch(patch_at(cache / "p"))), said.append)
     assert said == []
     assert (source / "mm" / "one.c").read_text() == "eins\n"
     assert not _Work("x").top.exists()
@@ -292,7 +292,7 @@ def test_an_edited_patch_is_another_variant(tmp_path: Path) -> None:
 
 def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Path) -> None:
     variant = parse_variant(f"p=patch:{patch_at(tmp_path / 'x', 'words')}", device_kind="virtual")
-    with pytest.raises(UsageError, match="is no patch"):
+    with pytest.raises(UsageError, match="is not a patch"):
         pin_contents([variant])
 
 

@@ -38,7 +38,7 @@ def test_headers_of_another_form_are_not_guessed_at(tmp_path: Path) -> None:
     makefile = tmp_path / "usr" / "src" / "linux-headers-x" / "Makefile"
     makefile.parent.mkdir(parents=True)
     makefile.write_text("VERSION = 6\n")
-    with pytest.raises(HostError, match="linux-headers-x is not of the known form: VERSION = 6"):
+    with pytest.raises(HostError, match="linux-headers-x has an unknown form: VERSION = 6"):
         relocate_headers(tmp_path, "x")
 
 
@@ -46,7 +46,7 @@ def test_patch_that_does_not_fit(tmp_path: Path) -> None:
     for name in ("Makefile", "zram_drv.c", "zram_drv.h"):
         (tmp_path / name).write_text("/* another driver */\n")
     with pytest.raises(
-        HostError, match=r"hook\.patch does not fit this kernel's zram driver: .* -> adapt the patch"
+        HostError, match=r"hook\.patch does not apply to this kernel's zram driver: .* -> adapt the patch"
     ):
         apply_hooks(tmp_path)
 
@@ -98,7 +98,7 @@ def test_apt_errors_are_picked_out() -> None:
 
 
 def test_full_disk_is_told_first() -> None:
-    with pytest.raises(HostError, match="no space left on the disk, seen by sh -> free"):
+    with pytest.raises(HostError, match="no space left on the disk of sh -> free"):
         run(
             ["sh", "-c", "echo 'tar: ./x: Cannot write: No space left on device' >&2; exit 2"],
             deadline_s=60,

@@ -107,9 +107,9 @@ def test_a_rename_names_both_files(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         (" \n\n", "is empty"),
-        ("hello\n", "is no patch"),
-        ("--- a/x\n+++ b/x\n", "is no patch"),
-        (mail("[PATCH 0/1] cover", "words alone\n"), "is no patch"),
+        ("hello\n", "is not a patch"),
+        ("--- a/x\n+++ b/x\n", "is not a patch"),
+        (mail("[PATCH 0/1] cover", "words alone\n"), "is not a patch"),
         ("<!DOCTYPE html>\n<html></html>\n", "it is a web page"),
         (b"\x7fELF\0\0\0", "it is a binary file"),
         (b"\x1f\x8bno gzip", "cannot be read"),
@@ -131,7 +131,7 @@ def test_what_is_no_patch_is_told_in_one_line(tmp_path: Path, content: str | byt
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no patch"):
+    with pytest.raises(UsageError, match="does not exist"):
         read_patch(tmp_path / "none.patch")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         read_patch(tmp_path)

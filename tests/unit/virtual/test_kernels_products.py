@@ -133,7 +133,10 @@ def test_second_process_waits_and_says_so() -> None:
     said: list[str] = []
     try:
         assert held.wait(60)
-        with pytest.raises(HostError, match="another process holds"), exclusive(said.append, deadline_s=0):
+        with (
+            pytest.raises(HostError, match="another process has held"),
+            exclusive(said.append, deadline_s=0),
+        ):
             pass
         assert said == ["waiting for another process that prepares kernels"]
     finally:

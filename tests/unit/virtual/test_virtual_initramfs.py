@@ -40,7 +40,7 @@ def test_load_conf_keeps_order_and_parameters() -> None:
 
 @pytest.mark.parametrize("value", ["1 2", "1\n2", "\t"])
 def test_white_space_in_a_parameter_is_refused(value: str) -> None:
-    with pytest.raises(UsageError, match="white space"):
+    with pytest.raises(UsageError, match="whitespace"):
         load_conf((ModuleLoad(Path("a.ko"), "a", {"p": value}),))
 
 

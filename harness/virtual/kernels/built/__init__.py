@@ -1,4 +1,4 @@
-"""Whole kernels, built from Debian's source with our small configuration: plain, or with a patch."""
+"""Kernels built from Debian's source with our small configuration: plain, or with a patch."""
 
 from harness.virtual.kernels.built.bundles import (
     PAGE_IO_PATCH,

@@ -1,4 +1,4 @@
-"""Applies a patch to copies of the files that it touches; the source itself is only read."""
+"""Applies a patch to copies of the files that it touches; the source is never written."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ _FATAL = re.compile(r"^patch: \*\*\*\* (.*)")
 def apply_patch(patch: PatchFile, source: Path, work: Path, version: str) -> dict[str, Path | None]:
     """Apply every part in order, without fuzz; ``work`` is an empty folder.
 
-    Returns for each file that comes out different its new content (a file below ``work``),
-    or None where it is removed. Raises UsageError naming file and hunk; ``version`` says in
-    the message what the patch was applied to.
+    Returns the new content (a file below ``work``) of each file that changes, None for a removed
+    one. UsageError names file and hunk; ``version`` is the kernel's, for the message.
     """
     require_programs({"patch": "patch"})
     tree = work / "tree"
@@ -43,7 +42,8 @@ def apply_patch(patch: PatchFile, source: Path, work: Path, version: str) -> dic
             changed[name] = tree / name if after is not None else None
     if not changed:
         raise UsageError(
-            f"{patch.path} changes nothing in Debian's {version}", next_step="check which patch is given"
+            f"{patch.path} changes nothing in Debian's {version}",
+            next_step="check the path of the patch",
         )
     return changed
 
@@ -63,7 +63,7 @@ def _apply_part(patch: PatchFile, part: PatchPart, tree: Path, work: Path, versi
     diff.write_bytes(part.diff.encode("utf-8", "surrogateescape"))
     options = ["--fuzz=0", "--batch", "--forward", "--no-backup-if-mismatch", "--reject-file=-"]
     try:
-        # Without fuzz: a hunk in the wrong place would be another kernel than the one meant.
+        # Without fuzz: a misplaced hunk would make another kernel than the author's.
         done = subprocess.run(
             ["patch", "-p1", *options, "-i", str(diff)],
             cwd=tree,
@@ -76,9 +76,9 @@ def _apply_part(patch: PatchFile, part: PatchPart, tree: Path, work: Path, versi
     except subprocess.TimeoutExpired as error:
         raise HostError(f"patch did not end within {_DEADLINE_S:.0f} s on {patch.path}") from error
     if done.returncode:
-        said = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
+        output = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
         raise UsageError(
-            f"{_which(patch, part)} does not apply to Debian's {version}: {failure(said)}",
+            f"{_which(patch, part)} does not apply to Debian's {version}: {failure(output)}",
             next_step="rebase the patch onto this version (offsets are allowed, fuzz is not)",
         )
 
@@ -87,12 +87,12 @@ def _which(patch: PatchFile, part: PatchPart) -> str:
     return str(patch.path) if len(patch.parts) == 1 else f"{patch.path} ('{part.title[:80]}')"
 
 
-def failure(said: str) -> str:
-    """What patch's output says went wrong: the first file and hunk, and how many more."""
+def failure(output: str) -> str:
+    """What failed, from patch's output: the first file and hunk, and the number of others."""
     file = "?"
     first: str | None = None
     failed = 0
-    for line in said.splitlines():
+    for line in output.splitlines():
         if match := _FILE.match(line):
             file = match[1]
         elif match := _HUNK.match(line):
@@ -105,6 +105,5 @@ def failure(said: str) -> str:
         elif "which already exists" in line:
             first = first or line.strip().rstrip("!")
     if first is None:
-        lines = [line for line in said.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else "patch gave no reason"
+        return output.strip().rpartition("\n")[2].strip() or "patch gave no reason"
     return first if failed < 2 else f"{first}, and {failed - 1} more"

@@ -1,4 +1,4 @@
-"""Our kernel configuration, and the check that kconfig kept what was asked for."""
+"""Our kernel configuration, and the check that kconfig kept all options."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _UNSET = re.compile(r"^# (CONFIG_\w+) is not set$")
 
 
 def options(text: str) -> dict[str, str]:
-    """CONFIG_NAME -> value of a .config or a fragment; ``n`` for what "is not set"."""
-    found: dict[str, str] = {}
+    """CONFIG_NAME -> value in a .config or a fragment; ``n`` for an option that "is not set"."""
+    values: dict[str, str] = {}
     for line in text.splitlines():
         if match := _SET.match(line.strip()):
-            found[match[1]] = match[2]
+            values[match[1]] = match[2]
         elif match := _UNSET.match(line.strip()):
-            found[match[1]] = "n"
-    return found
+            values[match[1]] = "n"
+    return values
 
 
 def read_fragment(path: Path) -> str:
@@ -39,16 +39,16 @@ def read_fragment(path: Path) -> str:
 
 
 def merged(config: str, fragment: str) -> str:
-    """``config`` with the lines of ``fragment`` in the place of its own, for `make olddefconfig`."""
+    """``config`` with the options of ``fragment`` replaced, for `make olddefconfig`."""
     override = options(fragment)
     kept = [line for line in config.splitlines() if not (options(line).keys() & override.keys())]
-    asked = [
+    replaced = [
         f"# {name} is not set" if value == "n" else f"{name}={value}" for name, value in override.items()
     ]
-    return "\n".join([*kept, *asked]) + "\n"
+    return "\n".join([*kept, *replaced]) + "\n"
 
 
 def lost(config: str, fragment: str) -> list[str]:
-    """The lines of ``fragment`` that ``config`` does not have: unknown options, or unmet dependencies."""
+    """Lines of ``fragment`` that are not in ``config``: unknown options, or unmet dependencies."""
     have = options(config)
     return [f"{name}={value}" for name, value in options(fragment).items() if have.get(name, "n") != value]

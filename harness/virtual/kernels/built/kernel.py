@@ -1,13 +1,13 @@
-"""Builds a whole kernel, or takes it from the cache: once without a patch, then only what a patch touches.
+"""Builds a kernel, or takes it from the cache. A patched build starts from the objects of the plain one.
 
 Below the folder of the builds:
 
 - ``source-VERSION``: Debian's source, never written to after it was unpacked;
-- ``objects-KEY``: the objects of the build without a patch, which each patched build starts from;
-- ``work``: the build that runs. Its path is always the same, since kbuild keeps absolute paths and
-  builds everything anew when they change. Source files are hard links, objects are copies;
-- ``kernels/RELEASE``: finished kernels, whole or absent;
-- ``logs``: all that make said.
+- ``objects-KEY``: the objects of the build without a patch;
+- ``work``: the running build. Its path is always the same, because kbuild stores absolute paths
+  and rebuilds everything when they change. Source files are hard links, objects are copies;
+- ``kernels/RELEASE``: finished kernels, complete or absent;
+- ``logs``: the output of make.
 """
 
 from __future__ import annotations
@@ -36,12 +36,7 @@ from harness.virtual.kernels.built.source import (
 from harness.virtual.kernels.bzimage import release_of
 from harness.virtual.kernels.elf import sections
 from harness.virtual.kernels.host_command import run
-from harness.virtual.kernels.products import (
-    building,
-    damage,
-    facts_of,
-    require_space,
-)
+from harness.virtual.kernels.products import building, damage, facts_of, require_space
 
 LOCAL_VERSION = "-suite-"
 
@@ -49,85 +44,79 @@ _KEY_DIGITS = 8
 _COPY_DEADLINE_S = 600.0
 _OBJECTS_BYTES = 1_000_000_000
 _IMAGE = Path("arch/x86/boot/bzImage")
-# Changes when kernels are made in another way from the same content.
+# Changes when the same content is built in another way.
 _RECIPE = "1"
 
 
 @dataclass(frozen=True)
-class KernelWish:
-    """What to build: Debian's source with our configuration, plus these."""
+class BuildRequest:
+    """What to build: Debian's source with our configuration, a patch and additional options."""
 
     patch: PatchFile | None = None
     fragment: str = ""
 
     @property
     def plain(self) -> bool:
+        """Whether there is neither a patch nor an option."""
         return self.patch is None and not self.fragment
 
 
 @dataclass(frozen=True)
 class BuiltKernel:
-    """A finished kernel in the cache. ``build_id`` is vmlinux's, as /sys/kernel/notes shows it."""
+    """A finished kernel in the cache. ``build_id`` is that of vmlinux, as in /sys/kernel/notes."""
 
     release: str
     image: Path
     build_id: str
 
 
-def content_key(package_version: str, compiler: str, suite_config: str, wish: KernelWish) -> str:
-    """Eight hex digits that stand for everything a kernel is made of."""
-    digest = hashlib.sha256()
-    for part in (
-        _RECIPE,
-        package_version,
-        compiler,
-        suite_config,
-        wish.patch.digest if wish.patch else "",
-        wish.fragment,
-    ):
-        digest.update(part.encode() + b"\0")
-    return digest.hexdigest()[:_KEY_DIGITS]
+def content_key(package_version: str, compiler: str, suite_config: str, request: BuildRequest) -> str:
+    """Eight hex digits that identify everything a kernel is made of."""
+    patch = request.patch.digest if request.patch else ""
+    parts = (_RECIPE, package_version, compiler, suite_config, patch, request.fragment)
+    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:_KEY_DIGITS]
 
 
-def cached_kernel(wish: KernelWish) -> BuiltKernel | None:
+def cached_kernel(request: BuildRequest) -> BuiltKernel | None:
     """The kernel if it is in the cache and undamaged, else None. Builds nothing."""
     source = known_source()
     if source is None or shutil.which(make.COMPILER) is None:
         return None
-    return _product(_release(source, wish))
+    return _product(_release(source, request))
 
 
-def build_kernel(wish: KernelWish, progress: Progress) -> BuiltKernel:
+def build_kernel(request: BuildRequest, progress: Progress) -> BuiltKernel:
     """The kernel, built if it is not in the cache: some minutes the first time, then seconds.
 
-    UsageError if the patch does not apply or does not compile, HostError for everything that
-    this machine lacks. The cache stays as it was on every way out.
+    UsageError if the patch does not apply or compile, HostError for everything that this machine
+    lacks. After an error the cache is unchanged.
     """
-    found = cached_kernel(wish)
-    if found is not None:
-        return found
+    cached = cached_kernel(request)
+    if cached is not None:
+        return cached
     make.require_tools()
     with exclusive_builds(progress):
         source = kernel_source(progress)
-        release = _release(source, wish)
-        found = _product(release)
-        if found is not None:
-            return found
+        release = _release(source, request)
+        cached = _product(release)
+        if cached is not None:
+            return cached
         with scratch() as folder:
-            # Before the long build: a patch that does not fit is known at once.
-            changed = apply_patch(wish.patch, source.folder, folder, source.version) if wish.patch else {}
+            # Before the long build, so that a patch that does not apply fails at once.
+            patch = request.patch
+            changed = apply_patch(patch, source.folder, folder, source.version) if patch else {}
             objects = _plain_objects(source, progress)
-            if not wish.plain:
-                _build_patched(source, objects, wish, changed, release, progress)
+            if not request.plain:
+                _build_patched(source, objects, request, changed, release, progress)
     built = _product(release)
     if built is None:
-        raise HostError(f"the kernel {release} was built and is not whole", next_step="run it again")
+        raise HostError(f"the kernel {release} was built but is incomplete", next_step="run it again")
     return built
 
 
-def _release(source: KernelSource, wish: KernelWish) -> str:
+def _release(source: KernelSource, request: BuildRequest) -> str:
     key = content_key(
-        source.package_version, make.compiler_version(), config.SUITE_CONFIG.read_text(), wish
+        source.package_version, make.compiler_version(), config.SUITE_CONFIG.read_text(), request
     )
     return f"{source.version}{LOCAL_VERSION}{key}"
 
@@ -141,7 +130,7 @@ def _product(release: str) -> BuiltKernel | None:
 
 @dataclass(frozen=True)
 class _Work:
-    """The folder of the build that runs. ``purpose`` says what it holds, if it was cut short."""
+    """The folder of the running build. ``purpose`` holds its release, also if it was interrupted."""
 
     release: str
 
@@ -183,20 +172,20 @@ class _Work:
 
 
 def _plain_objects(source: KernelSource, progress: Progress) -> Path:
-    """The objects of the build without a patch; makes them, and that kernel, if they are absent."""
-    release = _release(source, KernelWish())
+    """The objects of the build without a patch; builds them, and that kernel, if they are absent."""
+    release = _release(source, BuildRequest())
     objects = builds_dir() / f"objects-{release}"
     if objects.is_dir() and _product(release) is not None:
         return objects
     require_space(builds_dir(), _OBJECTS_BYTES, "building a kernel")
     work = _Work(release)
     if work.begun():
-        progress(f"going on with the build of {release}, which was cut short")
+        progress(f"resuming the interrupted build of {release}")
     else:
         work.fresh(source)
         work.log.write_bytes(b"")
         if objects.is_dir():
-            # Only the finished kernel is damaged or gone.
+            # Only the finished kernel is damaged or missing.
             objects.rename(work.objects)
             work.purpose.write_text(release)
     progress(f"building {release} without a patch: some minutes, and only once; log: {work.log}")
@@ -218,7 +207,7 @@ def _plain_objects(source: KernelSource, progress: Progress) -> Path:
 def _build_patched(
     source: KernelSource,
     objects: Path,
-    wish: KernelWish,
+    request: BuildRequest,
     changed: Mapping[str, Path | None],
     release: str,
     progress: Progress,
@@ -231,12 +220,12 @@ def _build_patched(
         run(["cp", "-a", "--reflink=auto", str(objects), str(work.objects)], deadline_s=_COPY_DEADLINE_S)
         work.log.write_bytes(b"")
         _install(changed, work.source)
-        _configure(work, wish.fragment, UsageError, "the additional configuration")
+        _configure(work, request.fragment, UsageError, "the additional configuration")
         result = _make_image(work, progress, UsageError)
         facts: dict[str, object] = {"source": source.package_version}
-        if wish.patch is not None:
-            facts["patch"] = wish.patch.path.name
-            facts["parts"] = [part.title for part in wish.patch.parts]
+        if request.patch is not None:
+            facts["patch"] = request.patch.path.name
+            facts["parts"] = [part.title for part in request.patch.parts]
         _seal(work, result, facts)
     finally:
         work.remove()
@@ -249,13 +238,13 @@ def _named(files: list[str]) -> str:
 
 
 def _install(changed: Mapping[str, Path | None], source: Path) -> None:
-    """Put changed files in place. Unlinked first: what lies there is shared with the clean source."""
+    """Install the changed files; unlink first, since the old ones are hard links to the clean source."""
     for name, content in changed.items():
         target = source / name
         target.unlink(missing_ok=True)
         if content is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Without its time: make must see it as new.
+            # Without its mtime: make must see it as new.
             shutil.copy(content, target)
 
 
@@ -269,8 +258,8 @@ def _configure(work: _Work, fragment: str, blame: Callable[..., SuiteError], nam
     missing = config.lost(dot_config.read_text(), fragment)
     if missing:
         raise blame(
-            f"kconfig dropped {', '.join(missing[:3])} of {name}",
-            next_step="no such option in this source, or what it depends on is not set",
+            f"kconfig dropped {', '.join(missing[:3])} from {name}",
+            next_step="check that this source has the option, and that its dependencies are set",
         )
 
 
@@ -302,7 +291,7 @@ def _seal(work: _Work, result: make.MakeResult, facts: dict[str, object]) -> Non
         raise HostError(f"the vmlinux of {work.release} has no build id")
     facts |= {
         "build_id": build_id,
-        "release": named,
+        "release": work.release,
         "files": result.files,
         "dur_s": round(result.dur_s, 1),
     }

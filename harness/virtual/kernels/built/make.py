@@ -1,4 +1,4 @@
-"""Runs the kernel's make: with progress, a log, a deadline, and the first error told in one line."""
+"""Runs the kernel's make: with progress, a log, a deadline, and the first error in one line."""
 
 from __future__ import annotations
 
@@ -22,22 +22,16 @@ PROGRESS_EVERY_S = 30.0
 _DEADLINE_S = 3 * 3600.0
 _POLL_S = 0.1
 # Program -> Debian package, and headers that tools of the build include.
-_PROGRAMS = {
-    COMPILER: COMPILER,
-    "make": "make",
-    "flex": "flex",
-    "bison": "bison",
-    "bc": "bc",
+_PROGRAMS = {name: name for name in (COMPILER, "make", "flex", "bison", "bc", "patch")} | {
     "xz": "xz-utils",
-    "patch": "patch",
     "ld": "binutils",
 }
 _HEADERS = {"gelf.h": "libelf-dev", "openssl/ssl.h": "libssl-dev"}
 _INCLUDE = Path("/usr/include")
 _BUILT = re.compile(r"^  (?:CC|AS|HOSTCC|HOSTLD|LD|AR|LDS|GEN|CC \[M\]) ")
-# Only these pass: a MAKEFLAGS of `make demo`, an ARCH or a CC of the user's would make another kernel.
+# Nothing else is inherited: MAKEFLAGS of `make demo`, or the user's ARCH or CC, would change the kernel.
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "USER")
-# The same content gives the same build id, on whatever day and machine.
+# The same content gives the same build id on any day and machine.
 _FIXED = {
     "LC_ALL": "C",
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
@@ -55,7 +49,7 @@ _ERRORS = (
         r"^(?:\S*ld: )?(?P<at>[^\s:]+\.[oa])?:?(?:\([^)]*\))?:?\s*(?P<what>undefined reference to .*)$"
     ),
     re.compile(r"^\S*ld: (?P<at>)(?P<what>.*)$"),
-    # a source file that is not there, or a tool that fails
+    # a missing source file, or a tool that fails
     re.compile(r"^make(?:\[\d+\])?: \*\*\* (?P<at>)(?P<what>(?!\[|Waiting).*)$"),
     re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?P<at>[^\]]*)\] (?P<what>.*)$"),
 )
@@ -63,7 +57,7 @@ _ERRORS = (
 
 @dataclass(frozen=True)
 class MakeResult:
-    """How make ended; ``error`` is None, or its first error in one line. ``files`` were built."""
+    """How make ended: its first error in one line, or None; the number of built files; the time."""
 
     error: str | None
     files: int
@@ -71,25 +65,22 @@ class MakeResult:
 
 
 def require_tools() -> None:
-    """HostError naming the Debian packages without which no kernel can be built."""
+    """HostError naming the missing Debian packages of a kernel build."""
     missing = {name: package for name, package in _HEADERS.items() if not (_INCLUDE / name).is_file()}
+    packages = " ".join(sorted(missing.values()))
     try:
         require_programs(_PROGRAMS)
     except HostError as error:
-        absent = " ".join(sorted(missing.values()))
-        if absent:
-            raise HostError(error.what, next_step=f"{error.next_step} {absent}") from error
-        raise
+        raise HostError(error.what, next_step=f"{error.next_step} {packages}".strip()) from error
     if missing:
-        packages = " ".join(sorted(missing.values()))
         raise HostError(
-            f"this machine lacks what a kernel build includes: {', '.join(sorted(missing))}",
+            f"this machine lacks headers of a kernel build: {', '.join(sorted(missing))}",
             next_step=f"apt-get install {packages}",
         )
 
 
 def compiler_version() -> str:
-    """The compiler by name and full version; HostError if it is not there."""
+    """The compiler's name and full version; HostError if it is missing."""
     require_programs({COMPILER: COMPILER})
     done = subprocess.run(
         [COMPILER, "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=False
@@ -100,10 +91,10 @@ def compiler_version() -> str:
 def run_make(
     source: Path, objects: Path, arguments: Sequence[str], log: Path, progress: Progress | None = None
 ) -> MakeResult:
-    """Run make for ``source`` with its objects in ``objects``; all output is added to ``log``.
+    """Run make for ``source`` with its objects in ``objects``; appends all output to ``log``.
 
-    Says through ``progress`` every 30 s how many files have been built. HostError when the
-    deadline passes; on any exception make and its children are ended.
+    Reports the number of built files to ``progress`` every 30 s. HostError when the deadline
+    passes; any exception ends make and its children.
     """
     command = ["nice", "-n", "10", "make", "-C", str(source), f"O={objects}", f"-j{os.cpu_count() or 1}"]
     command += [f"CC={COMPILER}", f"HOSTCC={COMPILER}", *arguments]
@@ -111,7 +102,7 @@ def run_make(
     begin = time.monotonic()
     with log.open("ab") as stream:
         start = stream.tell()
-        # A group of its own: Ctrl-C is for us, and we end all of it.
+        # In its own process group: Ctrl-C reaches us, and we end the whole group.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -125,20 +116,20 @@ def run_make(
         except BaseException:
             _end(process)
             raise
-    said = _since(log, start)
-    error = first_error(said, source) if process.returncode else None
-    if error is not None and "No space left on device" in said:
+    output = _since(log, start)
+    error = first_error(output, source) if process.returncode else None
+    if error is not None and "No space left on device" in output:
         raise HostError(
             f"no space left on the disk of {objects}", next_step="free some space, and run it again"
         )
-    return MakeResult(error, files_built(said), time.monotonic() - begin)
+    return MakeResult(error, files_built(output), time.monotonic() - begin)
 
 
-def first_error(said: str, source: Path) -> str:
-    """The first line of make's output that tells why it failed, with paths below the source."""
+def first_error(output: str, source: Path) -> str:
+    """The first line of make's output with the cause, with paths relative to the source."""
     prefixes = (f"{source}/", "./")
     for pattern in _ERRORS:
-        for line in said.splitlines():
+        for line in output.splitlines():
             match = pattern.match(line.strip())
             if match is None:
                 continue
@@ -147,27 +138,26 @@ def first_error(said: str, source: Path) -> str:
                 at = at.removeprefix(prefix)
             what = match["what"].strip().replace(f"{source}/", "")
             return f"{at}: {what}" if at else what
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "make gave no reason"
+    return output.strip().rpartition("\n")[2].strip() or "make gave no reason"
 
 
-def files_built(said: str) -> int:
-    """How many objects, archives and generated files make's output names."""
-    return sum(1 for line in said.splitlines() if _BUILT.match(line))
+def files_built(output: str) -> int:
+    """The number of objects, archives and generated files in make's output."""
+    return sum(1 for line in output.splitlines() if _BUILT.match(line))
 
 
 def _wait(
     process: subprocess.Popen[bytes], log: Path, start: int, begin: float, progress: Progress | None
 ) -> None:
-    told = begin
+    reported = begin
     while process.poll() is None:
         now = time.monotonic()
         if now - begin > _DEADLINE_S:
             raise HostError(
                 f"the kernel build did not end within {_DEADLINE_S / 3600:.0f} h", next_step=f"read {log}"
             )
-        if progress is not None and now - told >= PROGRESS_EVERY_S:
-            told = now
+        if progress is not None and now - reported >= PROGRESS_EVERY_S:
+            reported = now
             progress(f"  {files_built(_since(log, start))} files built after {(now - begin) / 60:.1f} min")
         time.sleep(_POLL_S)
 

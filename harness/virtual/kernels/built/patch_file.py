@@ -1,4 +1,4 @@
-"""Reads a patch as people have it: a diff, a mail, or an mbox with a whole series."""
+"""Reads a patch: a diff, a mail, or an mbox with a series."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ _NOWHERE = "/dev/null"
 class PatchPart:
     """One patch of a series: the subject of its mail (or the file's name), and its diff.
 
-    ``old`` are the files it changes, removes or renames, ``new`` the ones it leaves behind,
-    both relative to the top of the kernel source.
+    ``old`` are the files before it, ``new`` the files after it, relative to the top of the source.
     """
 
     title: str
@@ -56,12 +55,12 @@ class PatchFile:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file of the kernel source that a part names, sorted."""
+        """Every file of the kernel source in any part, sorted."""
         return tuple(sorted({name for part in self.parts for name in part.old | part.new}))
 
     @property
     def digest(self) -> str:
-        """Hex hash of the diffs alone: the words around them make no other kernel."""
+        """Hex hash of the diffs alone: the text around them does not change the kernel."""
         digest = hashlib.sha256()
         for part in self.parts:
             digest.update(part.diff.encode("utf-8", "surrogateescape") + b"\0")
@@ -69,9 +68,9 @@ class PatchFile:
 
 
 def read_patch(path: Path) -> PatchFile:
-    """Read a unified diff, a mail or an mbox (also gzipped); a series is put in its order.
+    """Read a unified diff, a mail or an mbox (also gzipped); sorts a series by its numbers.
 
-    UsageError if the file is missing or empty, holds no patch, or not the whole of one series.
+    UsageError if the file is missing, empty or not a patch, or if the series is incomplete.
     """
     content = _content(path)
     if _HEADER.match(content):
@@ -80,7 +79,7 @@ def read_patch(path: Path) -> PatchFile:
         text = content.decode("utf-8", "surrogateescape")
         parts = [_part(path, path.name, text)] if _holds_diff(text) else []
     if not parts:
-        raise UsageError(f"{path} is no patch: {_instead(content)}", next_step=_GIVE)
+        raise UsageError(f"{path} is not a patch: {_instead(content)}", next_step=_GIVE)
     return PatchFile(path, tuple(parts))
 
 
@@ -90,12 +89,14 @@ _GIVE = "give a unified diff (git diff, git format-patch), or the raw mail or mb
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{path} is larger than {_MAX_BYTES // 10**6} MB: no patch", next_step=_GIVE)
+            raise UsageError(
+                f"{path} is not a patch: it has more than {_MAX_BYTES // 10**6} MB", next_step=_GIVE
+            )
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
     except FileNotFoundError as error:
-        raise UsageError(f"there is no patch {path}", next_step="correct the path") from error
+        raise UsageError(f"the patch {path} does not exist", next_step="correct the path") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"the patch {path} cannot be read: {reason}", next_step=_GIVE) from error
@@ -112,17 +113,17 @@ def _instead(content: bytes) -> str:
         return "it is a binary file"
     if re.search(rb"^\*\*\* .*\n--- .*\n\*{15}$", content, re.MULTILINE):
         return "it is a context diff"
-    return "no file header (---, +++) with a hunk (@@) is in it"
+    return "it has no file header (---, +++) with a hunk (@@)"
 
 
 def _of_mails(path: Path, content: bytes) -> list[PatchPart]:
-    found: list[tuple[str, str]] = []
+    diffs: list[tuple[str, str]] = []
     for mail in _mails(content):
         text = _body(mail)
         if _holds_diff(text):
-            found.append((" ".join(str(mail.get("Subject", path.name)).split()), text))
-    # Answers in a thread may hold diffs as well: proposals, not parts of the series.
-    own = [item for item in found if not _REPLY.match(item[0])] or found
+            diffs.append((" ".join(str(mail.get("Subject", path.name)).split()), text))
+    # Replies in a thread may hold diffs as well: proposals, not parts of the series.
+    own = [item for item in diffs if not _REPLY.match(item[0])] or diffs
     numbered = [(_NUMBER.search(title), title, text) for title, text in own]
     if len(own) > 1 and all(match for match, _, _ in numbered):
         own = _in_order(path, [(int(m[1]), int(m[2]), t, x) for m, t, x in numbered if m])
@@ -159,7 +160,7 @@ def _mails(content: bytes) -> Iterator[EmailMessage]:
 
 
 def _begins_mail(content: bytes, envelope: re.Match[bytes]) -> bool:
-    """Whether a header follows: a sentence may begin with 'From ' as well."""
+    """Whether a mail header follows: a sentence may also start with 'From '."""
     return _HEADER.match(content[envelope.start() : envelope.start() + 100_000]) is not None
 
 

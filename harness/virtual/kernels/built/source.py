@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +12,13 @@ from pathlib import Path
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
-from foundation.files import write_whole
+from foundation.files import write_atomic
 from foundation.progress import Progress
 from harness.virtual.kernels import debian
-from harness.virtual.kernels.products import (
-    locked,
-    remove_unfinished,
-    require_space,
-)
+from harness.virtual.kernels.host_command import run
+from harness.virtual.kernels.products import locked, remove_unfinished, require_space
 
-# Beside the folder of the small products: that one is hashed and searched as a whole.
+# Not below the folder of the small products, which is hashed and searched completely.
 _FOLDER = "kernel-builds"
 _POINTER = "source-version"
 _TEMPORARY = ".unfinished-"
@@ -34,29 +30,30 @@ _NUMBER = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class KernelSource:
-    """An unpacked source; ``package_version`` is Debian's (6.1.192-2), ``version`` the kernel's own."""
+    """An unpacked source; ``package_version`` is Debian's (6.1.192-2), ``version`` the kernel's."""
 
     package_version: str
     folder: Path
 
     @property
     def version(self) -> str:
+        """The version in the top Makefile, such as 6.1.192."""
         numbers = dict(_NUMBER.findall((self.folder / "Makefile").read_text()[:1000]))
         return ".".join(numbers[key] for key in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
 
 
 def builds_dir() -> Path:
-    """The cache folder of sources, objects and whole kernels (about 2 GB in all)."""
+    """The cache folder of sources, objects and kernels (about 2 GB in all)."""
     return cache_dir(_FOLDER)
 
 
 def products_dir() -> Path:
-    """The cache folder of finished kernels, one folder a release."""
+    """The cache folder of finished kernels, with one folder for each release."""
     return cache_dir(_FOLDER, "kernels")
 
 
 def known_source() -> KernelSource | None:
-    """The source in use, or None before the first build. It stays the same while the archive moves on."""
+    """The source in use, or None before the first build. It stays the same when the archive changes."""
     try:
         version = (builds_dir() / _POINTER).read_text().strip()
     except FileNotFoundError:
@@ -66,34 +63,34 @@ def known_source() -> KernelSource | None:
 
 
 def kernel_source(progress: Progress) -> KernelSource:
-    """The source, fetched and unpacked if it is not there yet (139 MB; 1.5 GB). HostError.
+    """The source, fetched and unpacked if it is absent (139 MB; 1.5 GB). HostError.
 
     The caller holds `exclusive_builds`.
     """
-    found = known_source()
-    if found is not None:
-        return found
+    source = known_source()
+    if source is not None:
+        return source
     builds = builds_dir()
     require_space(builds, 2 * _UNPACKED_BYTES, "unpacking and building a kernel")
     with scratch() as work:
-        packages, files = debian.obtain(lambda found: [found.source], work, progress)
+        packages, files = debian.obtain(lambda packages: [packages.source], work, progress)
         version = packages.source.version.replace("~", "-").replace(":", "-")
         progress(f"unpacking the kernel source {version}, 1.5 GB")
         unpacked = work / "unpacked"
         unpacked.mkdir()
         _unpack(files[packages.source], unpacked)
         if not (unpacked / "mm" / "page_io.c").is_file():
-            raise HostError(f"{files[packages.source].name} holds no kernel source")
+            raise HostError(f"{files[packages.source].name} does not hold a kernel source")
         final = builds / f"source-{version}"
         shutil.rmtree(final, ignore_errors=True)
         unpacked.rename(final)
-    write_whole(builds / _POINTER, version + "\n")
+    write_atomic(builds / _POINTER, version + "\n")
     return KernelSource(version, final)
 
 
 @contextmanager
 def exclusive_builds(progress: Progress) -> Iterator[None]:
-    """Hold the lock of the builds: one process at a time. Leftovers of a dead one are removed."""
+    """Hold the lock of the builds: one process at a time. Removes leftovers of a dead process."""
     builds = builds_dir()
     with locked(
         builds / ".lock", progress, "waiting for another process that builds a kernel", _LOCK_DEADLINE_S
@@ -116,37 +113,14 @@ def scratch() -> Iterator[Path]:
 def _unpack(package: Path, folder: Path) -> None:
     """The tarball inside a linux-source .deb, without its first folder."""
     member = f"./usr/src/linux-source-{debian.SERIES}.tar.xz"
-    stages = [
-        ["dpkg-deb", "--fsys-tarfile", str(package)],
-        ["tar", "-xO", member],
-        ["tar", "-xJ", "--strip-components=1", "--no-same-owner", "-C", str(folder)],
-    ]
-    running: list[subprocess.Popen[bytes]] = []
+    pipeline = (
+        'dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"'
+        ' | tar -xJ --strip-components=1 --no-same-owner -C "$2"; exit $((PIPESTATUS[1] | PIPESTATUS[2]))'
+    )
     try:
-        for stage in stages:
-            source = running[-1].stdout if running else subprocess.DEVNULL
-            last = len(running) == len(stages) - 1
-            running.append(
-                subprocess.Popen(
-                    stage,
-                    stdin=source,
-                    stdout=subprocess.DEVNULL if last else subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                )
-            )
-            if running[:-1] and running[-2].stdout is not None:
-                # Ours must go, or a stage that dies leaves the one before it waiting for ever.
-                running[-2].stdout.close()
-        _, said = running[-1].communicate(timeout=_UNPACK_DEADLINE_S)
-        if running[-1].returncode or running[1].wait(60):
-            lines = said.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-            raise HostError(f"{package.name} cannot be unpacked: {lines[-1]}", next_step="free some space")
-    except subprocess.TimeoutExpired as error:
-        raise HostError(f"{package.name} was not unpacked in {_UNPACK_DEADLINE_S:.0f} s") from error
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-            for stream in (process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
+        run(["bash", "-c", pipeline, str(package), member, str(folder)], deadline_s=_UNPACK_DEADLINE_S)
+    except HostError as error:
+        raise HostError(
+            f"{package.name} cannot be unpacked: {error.what.rpartition(' / ')[2]}",
+            next_step="free some space",
+        ) from error
