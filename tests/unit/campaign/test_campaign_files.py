@@ -193,7 +193,7 @@ def test_a_file_with_legs_runs_one_of_them_or_says_how_to_run_all(good: Path) ->
         ),
         ('"app-switching"', '"memory-eater"', "profile smoke is of app-switching"),
         ('["idle"]', '["idel"]', "did you mean 'idle'"),
-        ('["idle"]', '"idle"', "scenarios = 'idle' is not a list of texts"),
+        ('["idle"]', '"idle"', "scenarios = 'idle' is not a list of strings"),
         ("kcompressd:threads=2", "kcompresd", "did you mean 'kcompressd'"),
         ("kcompressd:depth=24", "kcompressd:dept=24", "did you mean 'depth'"),
         ('profile = "smoke"', 'profile = "smok"', "did you mean 'smoke'"),

@@ -47,10 +47,10 @@ PYTEST: list[tuple[tuple[str, ...], str]] = [
     (("--fail-on", "x"), "known: regressed, none"),
     (("--variant", "x"), "has no kind"),
     (("--variant", "=stock", "--variant", "b=stock"), "not usable in a file name"),
-    (("--variant", "a=stock", "--variant", "a=stock"), "two variants are called 'a'"),
+    (("--variant", "a=stock", "--variant", "a=stock"), "two variants have the name 'a'"),
     (("--variant", "a=stock", "--variant", "b=kcompressd:thread=1"), "did you mean 'threads'?"),
-    (("--variant", "a=stock", "--variant", "b=kcompressd:threads=x"), "is no number from 0 to 4"),
-    (("--variant", "a=stock", "--variant", "b=kcompressd:threads=99"), "is no number from 0 to 4"),
+    (("--variant", "a=stock", "--variant", "b=kcompressd:threads=x"), "is not an integer from 0 to 4"),
+    (("--variant", "a=stock", "--variant", "b=kcompressd:threads=99"), "is not an integer from 0 to 4"),
     (
         ("--variant", "a=stock", "--variant", "b=kernel:image=/no,modules=/no"),
         "cannot read the kernel image",
