@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from pathlib import Path
+from typing import Final
 
 from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
@@ -15,9 +17,7 @@ from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
 from harness.virtual.lane import VirtualLane
 from harness.virtual.qemu import find_qemu
 
-
-def _say(text: str) -> None:
-    print(text, flush=True)
+_say: Final = functools.partial(print, flush=True)
 
 
 def _prepare() -> int:

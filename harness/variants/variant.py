@@ -153,6 +153,5 @@ def _named(name: str) -> Iterator[None]:
     except UsageError as error:
         step = error.next_step
         raise UsageError(
-            f"variant '{name}': {error.what}",
-            next_step=step.replace("NAME=", f"{name}=") if step else step,
+            f"variant '{name}': {error.what}", next_step=step.replace("NAME=", f"{name}=") if step else step
         ) from error
