@@ -46,7 +46,7 @@ PYTEST: list[tuple[tuple[str, ...], str]] = [
     (("--device", "phon"), "did you mean 'phone'?"),
     (("--fail-on", "x"), "known: regressed, none"),
     (("--variant", "x"), "has no kind"),
-    (("--variant", "=stock", "--variant", "b=stock"), "not usable in a file name"),
+    (("--variant", "=stock", "--variant", "b=stock"), "cannot be used in a file name"),
     (("--variant", "a=stock", "--variant", "a=stock"), "two variants have the name 'a'"),
     (("--variant", "a=stock", "--variant", "b=kcompressd:thread=1"), "did you mean 'threads'?"),
     (("--variant", "a=stock", "--variant", "b=kcompressd:threads=x"), "is not an integer from 0 to 4"),
