@@ -1,1 +1,1 @@
-"""The questions asked of a kernel: one file each, and the entrances of the commands."""
+"""The questions asked of a kernel, one file each, and the entry points of the commands."""

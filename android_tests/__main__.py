@@ -1,4 +1,4 @@
-"""``python -m android_tests doctor|restore``: look at a device, or undo what a killed run left on it."""
+"""``python -m android_tests doctor|restore``: examine a device, or restore it after a killed run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.doctor import command as doctor
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m android_tests", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore")
-    sub = commands.add_parser("doctor", help="what this device can measure, and what to type next")
+    sub = commands.add_parser("doctor", help="show what this device can measure, and what to type next")
     add_options(OPTIONS, sub, "doctor")
     doctor.add_arguments(sub)
     sub.set_defaults(run=lambda args: doctor.run(args, catalogue()))
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 2 for a wrong request, 1 for what is in the way, 3 for no use."""
+    """Run the command line. 0: done; 1: an error; 2: bad usage; 3: the device can measure nothing."""
 
     def run() -> int:
         args = _parser().parse_args(argv)

@@ -1,7 +1,7 @@
 """Does the gain depend on how slow the compressor is?
 
-With a slow one (zstd) nearly all of kswapd's time is compression, with a fast one (lz4) scanning
-and unmapping weigh more.
+With a slow compressor (zstd), kswapd spends nearly all its time compressing; with a fast one (lz4),
+scanning and unmapping weigh more.
 """
 
 from harness.campaign.items import test_block, test_verdict

@@ -1,7 +1,7 @@
-"""Does the compression thread help while a person switches between apps?
+"""Does the compression thread help while a user switches between apps?
 
-Each `test_block` item is one boot of one variant, in the order of the schedule; each
-`test_verdict` item is the answer for one primary metric of one scenario.
+Each `test_block` item is one boot of one variant, in schedule order; each `test_verdict` item is the
+verdict on one primary metric in one scenario.
 """
 
 from harness.campaign.items import test_block, test_verdict

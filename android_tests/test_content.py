@@ -1,9 +1,9 @@
-"""Does the published gain (pgsteal_anon/s from 300,000 to above 800,000) depend on what the pages
-hold?
+"""Does the published gain (pgsteal_anon/s from 300,000 to above 800,000) depend on the content of the
+pages?
 
 A memory eater that writes one value everywhere gives zram next to nothing to compress: same-filled
-pages take no memory, and should not need a queue. Each leg eats as much as makes it swap about 80
-MB beside the room that zram's copies take.
+pages take no memory, and should need no queue. Each leg eats enough to swap about 80 MB on top of
+what zram's copies take.
 """
 
 from harness.campaign.items import test_block, test_verdict
@@ -23,7 +23,7 @@ name = "zero"
 set.eater.mb = 240
 set.eater.content = { zero = 1.0 }
 
-# One repeated word a page, as memset(0xff) leaves it.
+# One word repeated through the page, as memset(0xff) leaves it.
 [[legs]]
 name = "same-filled"
 set.eater.mb = 240
@@ -39,7 +39,7 @@ name = "ratio2"
 set.eater.mb = 200
 set.eater.content = { ratio2 = 1.0 }
 
-# Storing a page that does not compress frees nothing: the zero pages make the room for the others.
+# Storing an incompressible page frees nothing: the zero pages make room for the others.
 [[legs]]
 name = "random"
 set.eater.mb = 175

@@ -1,6 +1,6 @@
-"""Is it a loss with one CPU, where nothing can run beside kswapd, and does it gain more with four?
+"""Is the thread a loss on one CPU, where nothing runs in parallel to kswapd, and a larger gain on four?
 
-On a host with fewer CPUs than the device the four take turns: that leg then says less.
+On a host with fewer than four CPUs, those of the device take turns, and that leg shows less.
 """
 
 from harness.campaign.items import test_block, test_verdict

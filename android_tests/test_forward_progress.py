@@ -1,9 +1,9 @@
-"""Do queued pages always get compressed: how long do they wait when the thread must compete for the
-CPUs, at normal, lowest and highest nice value, and when real-time threads take all CPUs for 80 of
-each 100 ms?
+"""Do queued pages always get compressed? How long do they wait when the thread competes for the CPUs,
+at normal, lowest and highest priority (nice 0, 19, -20), and when real-time threads take all CPUs for
+80 of every 100 ms?
 
-queue_stall_max_ms is the longest time without a finished page. Tracing each page costs CPU, here on
-every variant alike: compare them with each other, not with stock.
+queue_stall_max_ms is the longest time without a finished page. Tracing each page costs CPU time, here
+on every variant alike: compare them with each other, not with stock.
 """
 
 from harness.campaign.items import test_block, test_verdict

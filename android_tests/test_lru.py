@@ -1,6 +1,6 @@
 """Does the answer hold on the multi-generational LRU?
 
-Refault counts of the two are not comparable.
+Refault counts of the classic LRU and MGLRU are not comparable.
 """
 
 from harness.campaign.items import test_block, test_verdict

@@ -1,8 +1,7 @@
-"""Does the thread help where the second patch set has it, above zram in mm/page_io.c?
+"""Does the thread help where the second patch set puts it, above zram in mm/page_io.c?
 
-Both kernels are built here from one source with one configuration (the first time this takes
-minutes). They need less memory for themselves than Debian's kernel: 228 MB leave the apps what 256
-MB leave there.
+Both kernels are built on this host from one source with one configuration, which takes minutes the
+first time. They need less memory than Debian's kernel: 228 MB leave the apps as much as 256 MB there.
 """
 
 from harness.campaign.items import test_block, test_verdict

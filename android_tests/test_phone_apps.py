@@ -1,8 +1,8 @@
-"""Does the thread help a phone in use?
+"""Does the thread help on a phone in use?
 
-100 rounds over 25 apps for each kernel, with the phone's own governor and with all frequencies
-fixed. These two are the same kernel with the switch vm.kcompressd off and on; for your own kernels,
-copy the campaign with `python -m android_tests.campaign show phone-apps` and change its variants.
+100 rounds over 25 apps for each kernel, with the phone's own governor and with all frequencies fixed.
+Both variants are the same kernel, with the sysctl vm.kcompressd off and on; for your own kernels, copy
+the campaign with `python -m android_tests.campaign show phone-apps` and change its variants.
 """
 
 from harness.campaign.items import test_block, test_verdict

@@ -1,6 +1,6 @@
 """What happens in the queue, and what do a wake-up and a same-filled page cost?
 
-Tracing each page costs CPU, here on every variant alike: compare them with each other, not with
+Tracing each page costs CPU time, here on every variant alike: compare them with each other, not with
 stock.
 """
 

@@ -1,9 +1,9 @@
-"""'t1 + t2 + t3 becomes max(t1 + t3, t2)': what are scanning and unmapping, compressing, and
-reclaiming file pages in a reclaim cycle of each kernel, and which of the two models meets the
+"""'t1 + t2 + t3 becomes max(t1 + t3, t2)': how long do scanning and unmapping, compressing, and
+reclaiming file pages take in a reclaim cycle of each kernel, and which of the two models predicts the
 measured length?
 
-Timing the parts costs CPU: judge CPU time by another campaign. The memory for its trace buffers is
-added.
+Timing the parts costs CPU time: judge CPU time by another campaign. The device has more memory, for
+the trace buffers.
 """
 
 from harness.campaign.items import test_block, test_verdict

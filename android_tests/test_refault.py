@@ -1,9 +1,9 @@
-"""What if a page is wanted again before it is stored: how often does that happen under random access,
-what does the fault take beside an ordinary swap-in, and how many of these pages still wait in the
-queue?
+"""What if a page is needed again before it is stored? How often does that happen under random access,
+how long does the fault take compared with an ordinary swap-in, and how many of these pages still wait
+in the queue?
 
-Every fault is timed, which costs CPU: judge CPU time by another campaign. The memory for its trace
-buffers is added.
+Timing every fault costs CPU time: judge CPU time by another campaign. The device has more memory, for
+the trace buffers.
 """
 
 from harness.campaign.items import test_block, test_verdict
@@ -31,7 +31,7 @@ set.eater.rewrite_share = 0.3
 name = "lzo-rle"
 set.device.zram_algorithm = "lzo-rle"
 
-# A slow compressor: pages stay longer on their way out.
+# A slow compressor: pages take longer on their way out.
 [[legs]]
 name = "zstd"
 set.device.zram_algorithm = "zstd"

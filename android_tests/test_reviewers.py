@@ -1,8 +1,8 @@
-"""What the reviewers of the patch set asked for: does it help with CPUs relatively idle, and with all
-CPUs busy?
+"""What the reviewers of the patch set asked: does it help with CPUs relatively idle, and with all CPUs
+busy?
 
-And is the answer to be trusted: the same kernel under a second name must come out not different,
-and a compression thread that is slowed by 200 us a page must come out worse.
+Two controls show whether to trust the answer: the same kernel under a second name must not differ, and
+a compression thread slowed by 200 us per page must come out worse.
 """
 
 from harness.campaign.items import test_block, test_verdict

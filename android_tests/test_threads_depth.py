@@ -1,7 +1,7 @@
 """How many compression threads, and how long a queue?
 
-The first version of the patch set had 4 threads with 4096 entries each, the second one thread with
-256, a port of it 24.
+The first version of the patch set had 4 threads with 4096 entries each, the second 1 thread with 256,
+and a port of it 1 thread with 24.
 """
 
 from harness.campaign.items import test_block, test_verdict

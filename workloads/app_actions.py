@@ -1,4 +1,4 @@
-"""What is done in an app of a phone while it is in front: swipe, tap, open an address, press a key."""
+"""Input to the app in front on a phone: swipe, tap, open an address, press a key."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SIZE: Final = re.compile(r"^(Physical|Override) size: (\d+)x(\d+)", re.MULTILIN
 
 @dataclass(frozen=True)
 class Action:
-    """One kind of input, ``times`` times, each ``every_s`` after the one before.
+    """One kind of input, ``times`` times, with ``every_s`` seconds before each.
 
-    Points are shares of the screen's width and height, from the upper left corner; ``text`` is
-    the address of ``url``, the key of ``key`` (as Android's KEYCODE_* without the prefix).
+    Points are shares of the screen's width and height from the upper left corner; ``text`` is the
+    address for ``url``, and Android's KEYCODE_* without the prefix for ``key``.
     """
 
     kind: Kind
@@ -40,12 +40,12 @@ class Action:
 
     @property
     def dur_s(self) -> float:
-        """Time until the last one begins."""
+        """Seconds until the last input."""
         return self.times * self.every_s
 
 
 def take_action(table: Table) -> Action | None:
-    """The action of an app's table; None for an app that is only looked at. UsageError."""
+    """The action in an app's table, or None. UsageError."""
     word = table.take_if("action", str, lambda v: v in _KINDS, "'swipe', 'tap', 'url' or 'key'")
     if word is None:
         return None
@@ -68,23 +68,23 @@ def _point(table: Table, key: str, default: Point) -> Point:
     def inside(value: list[Any]) -> bool:
         return len(value) == 2 and all(isinstance(part, int | float) and 0 <= part <= 1 for part in value)
 
-    found = table.take_or(key, list, list(default), inside, "two shares of the screen, such as [0.5, 0.9]")
-    return float(found[0]), float(found[1])
+    x, y = table.take_or(key, list, list(default), inside, "two shares of the screen, such as [0.5, 0.9]")
+    return float(x), float(y)
 
 
 def screen_size(device: Device) -> tuple[int, int]:
-    """Width and height in pixels. Source: WindowManagerShellCommand.java of frameworks/base.
+    """Width and height in pixels. DeviceError if the device does not report them.
 
-    DeviceError if the device does not tell.
+    Source: WindowManagerShellCommand.java of frameworks/base.
     """
     sizes = {word: (int(x), int(y)) for word, x, y in _SIZE.findall(device.shell(["wm", "size"]).stdout)}
     if not sizes:
-        raise DeviceError("'wm size' tells no size", device=device.serial)
+        raise DeviceError("'wm size' reports no size", device=device.serial)
     return sizes.get("Override", sizes.get("Physical", (0, 0)))
 
 
 def argv_of(action: Action, package: str, size: tuple[int, int]) -> list[str]:
-    """The command of one time; no root. ``size`` is the screen's, in pixels."""
+    """The command for one input; needs no root. ``size`` is that of the screen, in pixels."""
 
     def place(point: Point) -> list[str]:
         return [str(round(share * side)) for share, side in zip(point, size, strict=True)]
@@ -105,7 +105,7 @@ def act(
     size: tuple[int, int],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Do them in order. CommandFailed if the device refuses one."""
+    """Perform ``actions`` in order. CommandFailed if the device refuses one."""
     for action in actions:
         for _ in range(action.times):
             sleep(action.every_s)

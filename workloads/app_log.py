@@ -1,4 +1,4 @@
-"""What synthetic apps wrote down: pages touched, rewritten, checked; and pages that were wrong."""
+"""The logs of synthetic apps: pages touched, rewritten and checked, and wrong pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STARTS: Final = ("start", "resume", "recreate")
 
 @dataclass
 class _Read:
-    """How far a package's log has been read, and what has begun and ended in it."""
+    """The bytes of a package's log read so far, and the switches started and ended in it."""
 
     offset: int = 0
     starts: int = 0
@@ -28,7 +28,7 @@ class _Read:
 
 @dataclass
 class Tally:
-    """Sums over the log lines read since the last `take`."""
+    """Sums over the log lines read since the last `AppLogs.take`."""
 
     touched: int = 0
     rewritten: int = 0
@@ -47,10 +47,7 @@ class AppLogs:
         self._sleep = sleep
 
     def wait_idle(self, *, deadline_s: float = IDLE_DEADLINE_S) -> None:
-        """Wait until no app is still at work on its last switch. DeviceError at the deadline.
-
-        Apps whose process has ended are not waited for.
-        """
+        """Wait until every running app has finished its last switch. DeviceError at the deadline."""
         limit = time.monotonic() + deadline_s
         while True:
             running = self.update()
@@ -59,14 +56,14 @@ class AppLogs:
                 return
             if time.monotonic() > limit:
                 raise DeviceError(
-                    f"{', '.join(busy)} still at work after {deadline_s:.0f} s",
+                    f"{', '.join(busy)} still busy after {deadline_s:.0f} s",
                     device=self._device.serial,
                     next_step="give the profile less memory to touch, or look for a hang in the kernel log",
                 )
             self._sleep(0.2)
 
     def update(self) -> set[str]:
-        """Read new lines; returns the packages that have a process."""
+        """Read new lines; return the packages that have a process. DeviceError for an invalid line."""
         script = "; ".join(
             f'echo "=== {package} $(pidof {quote(package)})"; '
             f"tail -c +{read.offset + 1} {quote(f'{APP_DIR}/{package}/app.log')} 2>/dev/null"
@@ -79,10 +76,10 @@ class AppLogs:
             package, *pids = head.split()
             if pids:
                 running.add(package)
-            whole, newline, _ = body.rpartition("\n")
+            lines, newline, _ = body.rpartition("\n")
             if newline:
-                self._read[package].offset += len(whole.encode()) + 1
-                for line in whole.split("\n"):
+                self._read[package].offset += len(lines.encode()) + 1
+                for line in lines.split("\n"):
                     self._line(package, line)
         return running
 
@@ -97,11 +94,11 @@ class AppLogs:
             self._tally.rewritten += int(event["pages_rewritten"])
         except (ValueError, KeyError, TypeError) as damage:
             raise DeviceError(
-                f"the log of {package} has a line that is none: {line[:80]!r}", device=self._device.serial
+                f"the log of {package} has an invalid line: {line[:80]!r}", device=self._device.serial
             ) from damage
         read = self._read[package]
         if kind in _STARTS:
-            # A process that died at work never says idle; its successor begins afresh.
+            # A process that died while busy never logs idle; its successor starts from zero.
             if kind == "start":
                 read.starts, read.idles = 0, 0
             read.starts += 1
@@ -109,7 +106,7 @@ class AppLogs:
             read.idles += 1
 
     def take(self) -> Tally:
-        """The sums since the last call. DataCorruption if any page was wrong."""
+        """Return the sums and reset them. DataCorruption if a page was wrong."""
         taken, self._tally = self._tally, Tally()
         if taken.mismatches:
             raise DataCorruption(

@@ -1,11 +1,10 @@
-"""The app-switching workload: start apps in turn until memory is short, then keep switching."""
+"""The app-switching workload: launch apps in turn until memory is short, then keep switching."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from foundation.contract.device import Device
@@ -20,42 +19,35 @@ from workloads.synthetic_apps import SyntheticApps
 
 
 class Apps(Protocol):
-    """The apps of a profile on one device: the installed ones of a phone, or synthetic ones."""
+    """The apps of a profile on one device: installed ones on a phone, else synthetic ones."""
 
     def install(self) -> None:
-        """Make every app startable. UsageError naming all that are not."""
+        """Make every app startable. UsageError naming those that are not."""
 
     def activity(self, app: App) -> str:
-        """What `am start` is given."""
+        """The activity to pass to `am start`."""
 
     def begin(self) -> None:
-        """A cycle is about to start: from now on its kills count."""
+        """Count kills from now on, as a cycle is about to start."""
 
     def act(self, app: App) -> None:
-        """Do in the app, which is in front, what the profile says."""
+        """Perform the profile's action in the app, which is in front."""
 
     def settle(self) -> Tally:
-        """Wait until no app works any more; what they touched since the last call."""
+        """Wait until all apps are idle; return what they touched since the last call."""
 
     def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` with the kills since `begin`, and why, where the device tells."""
+        """``cycle`` with the kills since `begin`, and their reasons as far as the device reports them."""
 
     def remove(self) -> None:
-        """Undo what `install` and `begin` did."""
-
-
-@dataclass
-class _State:
-    pid: dict[str, int] = field(default_factory=dict)
-    started: set[str] = field(default_factory=set)
-    index: int = 0
+        """Undo `install` and `begin`."""
 
 
 class AppSwitching:
-    """Switches between the apps of a profile.
+    """Switches between the apps of a profile; `workloads.protocol.Workload`.
 
-    On an emulated device the apps are synthetic, on a phone the packages must be installed already;
-    `remove` stops them.
+    An emulated device runs synthetic apps; on a phone the packages must be installed. `remove` stops
+    all of them.
     """
 
     def __init__(
@@ -64,20 +56,22 @@ class AppSwitching:
         self._device = device
         self._profile = profile
         self._sleep = sleep
-        self._state = _State()
+        #: Number of switches so far, and the last process of each app.
+        self._switches = 0
+        self._pids: dict[str, int | None] = {}
         self._draw = random.Random(profile.seed)
         self._apps: Apps = (SyntheticApps if device.emulated else PhoneApps)(device, profile, sleep)
         self._last: CycleResult | None = None
 
     def install(self) -> None:
-        """Make every app of the profile startable. UsageError naming all that are missing."""
+        """Make every app of the profile startable. UsageError naming those that are not."""
         self._apps.install()
 
     def prepare(self) -> CycleResult:
-        """Cold-start every app in order; afterwards the device must have swapped.
+        """Cold-start every app in order.
 
-        DeviceError if nothing was swapped out: then the working set fits into memory and
-        there is no reclaim to measure. Not known, and no error, where the counter may not be read.
+        DeviceError if the device swapped nothing out: the apps fit into memory, so there is no reclaim
+        to measure. Not checked if the counter is not readable.
         """
         before = self._swapped()
         for app in self._profile.apps:
@@ -93,7 +87,7 @@ class AppSwitching:
         return result
 
     def _swapped(self) -> int | None:
-        """`pswpout`, or None where a shell without root may not read it (Android 10: shell.te)."""
+        """`pswpout`, or None if a shell without root may not read it (Android 10: shell.te)."""
         try:
             return pswpout(self._device)
         except CommandFailed:
@@ -102,16 +96,13 @@ class AppSwitching:
             return None
 
     def cycle(self) -> CycleResult:
-        """The measured part: all rounds, until the last app is at rest."""
-        switches = []
-        for number in range(self._profile.rounds):
-            for app in self._order():
-                switches.append(self._switch(app, number))
-        self._last = self._finish(switches)
+        """Run all rounds, until the last app is idle: the measured part."""
+        rounds = range(self._profile.rounds)
+        self._last = self._finish([self._switch(app, number) for number in rounds for app in self._order()])
         return self._last
 
     def reset(self) -> None:
-        """A cycle goes on from where the one before it ended; kills are counted from here."""
+        """Count kills from here; otherwise a cycle continues where the previous one ended."""
         self._apps.begin()
 
     def result(self) -> CycleResult:
@@ -132,34 +123,25 @@ class AppSwitching:
         self._apps.act(app)
         self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
         if self._profile.gap_s > 0:
-            # Leaves the app in front.
+            # HOME leaves the app in front.
             self._device.shell(["input", "keyevent", "HOME"])
             self._sleep(self._profile.gap_s)
         return switch
 
     def _note(self, package: str, number: int, launch: Launch) -> Switch:
-        state = self._state
-        known = state.pid.get(package)
+        last_pid = self._pids.get(package)
+        lost = last_pid is not None and launch.pid_before != last_pid
         switch = Switch(
-            index=state.index,
+            index=self._switches,
             round=number,
             package=package,
-            launch_state=launch.launch_state,
-            expected_state="HOT" if package in state.started else "COLD",
-            doubt=launch.doubt,
-            t_begin_boot_ns=launch.t_begin_boot_ns,
-            t_end_boot_ns=launch.t_end_boot_ns,
-            total_time_ms=launch.total_time_ms,
-            wait_time_ms=launch.wait_time_ms,
-            pid_before=launch.pid_before,
-            pid_after=launch.pid_after,
-            killed_since_last=known is not None and launch.pid_before != known,
-            pid_lost=known if known is not None and launch.pid_before != known else None,
+            expected_state="HOT" if package in self._pids else "COLD",
+            killed_since_last=lost,
+            pid_lost=last_pid if lost else None,
+            **vars(launch),
         )
-        state.index += 1
-        state.started.add(package)
-        if launch.pid_after is not None:
-            state.pid[package] = launch.pid_after
+        self._switches += 1
+        self._pids[package] = last_pid if launch.pid_after is None else launch.pid_after
         return switch
 
     def _finish(self, switches: list[Switch]) -> CycleResult:
@@ -175,7 +157,7 @@ class AppSwitching:
         )
 
     def remove(self) -> None:
-        """Stop the apps, and undo what `install` did."""
+        """Stop the apps and undo `install`."""
         try:
             for app in self._profile.apps:
                 self._device.shell(stop_argv(app.package), check=False)

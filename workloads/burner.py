@@ -1,4 +1,4 @@
-"""The CPU burner: the conditions "all CPUs busy" and "all CPUs taken by real-time threads"."""
+"""The CPU burner, for the conditions `busy` and `rt-busy`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from foundation.contract.device import Device, RemoteProcess
@@ -20,12 +19,12 @@ _ATTEMPTS: Final = 6
 
 @dataclass(frozen=True)
 class RealTime:
-    """Threads of policy SCHED_FIFO that take all CPUs for ``busy_ms`` of each ``every_ms``.
+    """SCHED_FIFO threads that take all CPUs at once for ``busy_ms`` of every ``every_ms``.
 
-    They do so at the same time on all CPUs: meanwhile no thread of a lower priority or of the
-    normal policy runs anywhere. The rest of the time is left to the device, which else would
-    not even answer; it is more than the kernel's own limit for real-time threads leaves
-    (sched_rt_runtime_us of sched_rt_period_us, 95 % by default), which is not touched.
+    Meanwhile no thread of lower priority or of the normal policy runs anywhere. The rest of the time
+    is left to the device, which would not even answer otherwise. It is more than the kernel's limit
+    for real-time threads leaves (sched_rt_runtime_us, by default 95 % of sched_rt_period_us), which is
+    not changed.
     """
 
     priority: int = 1
@@ -34,11 +33,11 @@ class RealTime:
 
     @property
     def share(self) -> float:
-        """Of each CPU's time."""
+        """Share of each CPU's time."""
         return self.busy_ms / self.every_ms
 
     def argv(self) -> list[str]:
-        """Options of the burner."""
+        """The burner's options."""
         return [
             *("--fifo", str(self.priority)),
             *("--busy-ms", str(self.busy_ms), "--every-ms", str(self.every_ms)),
@@ -48,10 +47,10 @@ class RealTime:
 class CpuBurner:
     """Keeps every CPU of a device busy while the ``with`` block runs.
 
-    One spinning thread pinned to each CPU: at normal nice, as a program of the user would be,
-    or as ``realtime`` says. ``program`` is the burner on the host, built for the device. Side
-    effects: one process and one file in /data/local/tmp, both gone at the end. Needs no root, but
-    for real-time threads. DeviceError if a CPU stays idle, since then the condition is not met.
+    One spinning thread is pinned to each CPU, at nice 0 like a user's program, or as ``realtime``
+    defines. ``program`` is the burner on the host, built for the device. Side effects, undone at the
+    end: a process, and a file in /data/local/tmp. Only real-time threads need root. DeviceError if a
+    CPU stays idle, since the condition is not met.
     """
 
     def __init__(
@@ -76,12 +75,7 @@ class CpuBurner:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._end()
 
     def _start(self) -> None:
@@ -109,7 +103,7 @@ class CpuBurner:
         raise DeviceError(
             f"the CPU burner does not keep every CPU busy: {text}",
             device=self._device.serial,
-            next_step="check that no CPU is offline, isolated, or forbidden to shell by a cpuset",
+            next_step="check that no CPU is offline, isolated, or excluded from the shell's cpuset",
         )
 
     def _idle_ticks(self) -> dict[str, tuple[int, int]]:
@@ -123,19 +117,19 @@ class CpuBurner:
 
 
 def parse_cpus(stat: str) -> dict[str, tuple[int, int]]:
-    """/proc/stat -> CPU: (idle and iowait ticks, all ticks)."""
-    found = {}
+    """(idle and iowait ticks, all ticks) by CPU, from /proc/stat."""
+    ticks_by_cpu = {}
     for line in stat.splitlines():
         name, *fields = line.split()
         if name.startswith("cpu") and name != "cpu":
             # The last two fields, guest time, are part of user and nice (man 5 proc).
             ticks = [int(word) for word in fields[:8]]
-            found[name] = (ticks[3] + ticks[4], sum(ticks))
-    return found
+            ticks_by_cpu[name] = (ticks[3] + ticks[4], sum(ticks))
+    return ticks_by_cpu
 
 
 def busy_shares(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> dict[str, float]:
-    """Share of time each CPU was not idle between two readings; CPUs that did not tick are left out."""
+    """Share of time that each CPU was not idle between two readings, without CPUs that did not tick."""
     shares = {}
     for cpu, (idle, total) in after.items():
         idle_before, total_before = before.get(cpu, (0, 0))

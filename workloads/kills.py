@@ -1,10 +1,10 @@
 """Processes that a phone killed during a cycle: which, why, and how much swap was free.
 
-Three witnesses, joined by pid: lmkd's event ``killinfo`` (system/memory/lmkd: event.logtags,
-statslog.h; Android 11 and newer), its line in the log ("Kill 'NAME' (PID), ...; reason: ...",
-lmkd.cpp), and the activity manager's event ``am_kill`` (EventLogTags.logtags of frameworks/base). For
-those that none of them names, ``dumpsys activity exit-info`` (AppExitInfoTracker.java, API 30). A fourth
-one comes with a Perfetto trace: the marks that lmkd writes at each kill, if its log is full or off.
+Three sources, joined by pid: lmkd's event ``killinfo`` (system/memory/lmkd: event.logtags, statslog.h;
+Android 11 and newer), its log line ("Kill 'NAME' (PID), ...; reason: ...", lmkd.cpp), and the activity
+manager's event ``am_kill`` (EventLogTags.logtags of frameworks/base). ``dumpsys activity exit-info``
+(AppExitInfoTracker.java, API 30) covers processes that none of them names. A Perfetto trace adds the
+marks that lmkd writes at each kill, in case its log is full or off.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LMKD_LINE: Final = re.compile(
     r"Kill '(?P<name>[^']+)' \((?P<pid>\d+)\).*?oom_(?:score_)?adj (?P<adj>-?\d+)"
 )
 _LMKD_WHY: Final = re.compile(r"reason: (.*)$")
-#: Figures in a reason differ from kill to kill.
+#: Figures in a reason, which differ from kill to kill.
 _FIGURES: Final = re.compile(r"\s*\([^)]*\)")
 _AM_RSS: Final = re.compile(r",\d+$")
 _EXIT: Final = re.compile(
@@ -48,16 +48,17 @@ _EXIT: Final = re.compile(
 #: and a text with pid, reason (-1: none) and oom_score_adj, as a slice or on a track (12 on).
 _COUNTER_MARK: Final = re.compile(r"C\|\d+\|kill_one_process\|(\d+)")
 _TEXT_MARK: Final = re.compile(r"[BIN]\|\d+\|(?:[^|]*\|)?lmk,(\d+),(-?\d+),(-?\d+)")
+_NOT_REPORTED: Final = "lmkd: not reported"
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
 _LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One process. ``t_s`` is the device's clock (Unix time); ``process`` None: nobody said its name.
+    """One killed process. ``t_s`` is the device's clock (Unix time); ``process`` is None if unknown.
 
-    ``reason`` begins with its witness: lmkd, activity manager, or exit info. ``swap_free_kb`` is
-    what lmkd saw at the kill, None where lmkd did not kill it or did not say.
+    ``reason`` starts with its source: lmkd, activity manager, or exit info. ``swap_free_kb`` is what
+    lmkd saw at the kill, None if lmkd did not kill it or did not report it.
     """
 
     t_s: float | None
@@ -70,7 +71,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class KillMark:
-    """A kill as lmkd marked it in a trace, CLOCK_BOOTTIME ns; None where it told the pid only."""
+    """A kill as lmkd marked it in a trace, CLOCK_BOOTTIME ns; None if the mark holds only the pid."""
 
     t_ns: int
     pid: int
@@ -79,7 +80,7 @@ class KillMark:
 
 
 class KillWatch:
-    """Follows the phone's log from `start` to `stop`; no root. Side effect: one logcat."""
+    """Follows the phone's log from `start` to `stop`. Needs no root. Side effect: one logcat process."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -87,25 +88,25 @@ class KillWatch:
         self._since_s = 0.0
 
     def start(self) -> None:
-        """Follow what is logged from now on; a watch that runs already begins anew."""
+        """Follow the log from now on; a running watch restarts."""
         self.cancel()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
         self._process = self._device.spawn([*_LOGCAT, "-T", "1", *_TAGS, "*:S"])
 
     def cancel(self) -> None:
-        """End it; what it has seen is lost."""
+        """End the watch and discard what it saw."""
         process, self._process = self._process, None
         if process is not None:
             process.stop()
 
     def stop(self) -> tuple[list[Kill], str | None]:
-        """End it: the kills since `start`, and why some may be missing, or None."""
+        """End the watch. Returns the kills since `start`, and why some may be missing, or None."""
         process, self._process = self._process, None
         if process is None:
             return [], None
         ended = process.poll()
         done = process.stop()
-        # What follows the log lags behind it; what is in the log's buffer now may begin too late.
+        # The follower lags behind the log; the log's buffer may have lost its oldest lines. Read both.
         argv = [*_LOGCAT, "-d", "-T", f"{self._since_s:.3f}", *_TAGS, "*:S"]
         last = self._device.shell(argv, check=False, deadline_s=60.0)
         trouble = None
@@ -117,30 +118,25 @@ class KillWatch:
 
 
 def parse_kills(log: str, since_s: float) -> list[Kill]:
-    """Kills in lines of ``logcat -v epoch``, one a pid, in order of time."""
-    found: dict[int, Kill] = {}
+    """Kills in lines of ``logcat -v epoch`` since ``since_s``, one per pid, sorted by time."""
+    kills: dict[int, Kill] = {}
     for time_text, tag, message in _LINE.findall(log):
         t_s = float(time_text)
         if t_s < since_s:
             continue
         kill = _of_line(tag, message, t_s)
         if kill is not None:
-            known = found.get(kill.pid)
-            found[kill.pid] = kill if known is None else _joined(known, kill)
-    return sorted(found.values(), key=lambda kill: kill.t_s or 0.0)
+            earlier = kills.get(kill.pid)
+            kills[kill.pid] = kill if earlier is None else _joined(earlier, kill)
+    return sorted(kills.values(), key=lambda kill: kill.t_s or 0.0)
 
 
 def _of_line(tag: str, message: str, t_s: float) -> Kill | None:
+    parse = {"killinfo": _killinfo, "am_kill": _am_kill, "lowmemorykiller": _lmkd_line}.get(tag)
     try:
-        if tag == "killinfo":
-            return _killinfo(message, t_s)
-        if tag == "am_kill":
-            return _am_kill(message, t_s)
-        if tag == "lowmemorykiller":
-            return _lmkd_line(message, t_s)
+        return parse(message, t_s) if parse else None
     except (ValueError, IndexError):
         return None
-    return None
 
 
 def _killinfo(message: str, t_s: float) -> Kill:
@@ -163,42 +159,41 @@ def _lmkd_line(message: str, t_s: float) -> Kill | None:
     found, why = _LMKD_LINE.search(message), _LMKD_WHY.search(message)
     if found is None:
         return None
-    reason = _FIGURES.sub("", why[1]) if why else "not told"
+    reason = _FIGURES.sub("", why[1]) if why else "not reported"
     return Kill(t_s, int(found["pid"]), found["name"], int(found["adj"]), f"lmkd: {reason}", None)
 
 
 def _joined(one: Kill, other: Kill) -> Kill:
-    """Two witnesses of one kill: the reason is that of killinfo, else lmkd's, else the first."""
-    ranked = sorted((one, other), key=lambda k: (k.swap_free_kb is None, not _by_lmkd(k)))
-    best, second = ranked
+    """One kill from two sources: the reason is killinfo's, else lmkd's, else the first."""
+    best, second = sorted((one, other), key=lambda k: (k.swap_free_kb is None, not _by_lmkd(k)))
     return replace(best, process=best.process or second.process, t_s=min(one.t_s or 0, other.t_s or 0))
 
 
 def exit_reasons(device: Device, package: str) -> Mapping[int, str]:
-    """Reason by pid of a package's processes that ended; empty before Android 11."""
+    """Why a package's processes ended, by pid; empty before Android 11."""
     answer = device.shell(["dumpsys", "activity", "exit-info", package], check=False, deadline_s=60.0)
     return parse_exit_info(answer.stdout)
 
 
 def parse_exit_info(text: str) -> dict[int, str]:
-    """Records as they stand in every version: one key a line, or several."""
-    found: dict[int, str] = {}
+    """Reasons by pid; versions differ in how many keys stand on a line."""
+    reasons: dict[int, str] = {}
     for record in re.split(r"ApplicationExitInfo #\d+:", text)[1:]:
         match = _EXIT.search(record)
         if match is not None:
             reason = match["reason"]
-            whole = reason if reason.count("(") == reason.count(")") else reason.rstrip(")")
-            found.setdefault(int(match["pid"]), f"exit info: {whole}")
-    return found
+            balanced = reason if reason.count("(") == reason.count(")") else reason.rstrip(")")
+            reasons.setdefault(int(match["pid"]), f"exit info: {balanced}")
+    return reasons
 
 
 def by_reason(kills: Iterable[Kill]) -> dict[str, int]:
-    """How many of each reason, sorted by name."""
+    """The number of kills by reason, sorted by reason."""
     return dict(sorted(Counter(kill.reason for kill in kills).items()))
 
 
 def parse_mark(text: str, t_ns: int) -> KillMark | None:
-    """A line that somebody wrote into the trace, if it is lmkd's mark of a kill."""
+    """The kill that a line written into the trace marks, if it is lmkd's."""
     if found := _TEXT_MARK.match(text):
         pid, reason, adj = map(int, found.groups())
         return KillMark(t_ns, pid, reason if reason >= 0 else None, adj)
@@ -207,24 +202,18 @@ def parse_mark(text: str, t_ns: int) -> KillMark | None:
 
 
 def with_marks(kills: Sequence[Kill], marks: Iterable[KillMark]) -> list[Kill]:
-    """``kills``, and those that only the trace tells; what lmkd marked was lmkd, whoever else took note."""
+    """``kills`` plus those that only the trace shows; a kill that lmkd marked counts as lmkd's."""
     joined = {kill.pid: kill for kill in kills}
-    # Of two marks of one kill the one that says more comes last.
+    # Of two marks of one kill, the one with a reason comes last.
     for mark in sorted(marks, key=lambda mark: mark.reason is not None):
-        known = joined.get(mark.pid, Kill(None, mark.pid, None, mark.adj, "lmkd: not told", None))
-        if mark.reason is not None and (known.reason == "lmkd: not told" or not _by_lmkd(known)):
-            known = replace(known, reason=_reason(mark.reason), adj=mark.adj)
-        elif not _by_lmkd(known):
-            known = replace(known, reason="lmkd: not told")
-        joined[mark.pid] = known
+        kill = joined.get(mark.pid, Kill(None, mark.pid, None, mark.adj, _NOT_REPORTED, None))
+        if mark.reason is not None and (kill.reason == _NOT_REPORTED or not _by_lmkd(kill)):
+            kill = replace(kill, reason=_reason(mark.reason), adj=mark.adj)
+        elif not _by_lmkd(kill):
+            kill = replace(kill, reason=_NOT_REPORTED)
+        joined[mark.pid] = kill
     return list(joined.values())
 
 
 def _by_lmkd(kill: Kill) -> bool:
     return kill.reason.startswith("lmkd")
-
-
-def unexplained(kills: Sequence[Kill], lost: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Of (package, pid) that lost their process, those that no witness has named."""
-    known = {kill.pid for kill in kills}
-    return [(package, pid) for package, pid in lost if pid not in known]

@@ -1,4 +1,4 @@
-"""One app start over adb, and what Android says of it: cold, warm or hot."""
+"""One app launch over adb, and whether it was cold, warm or hot."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
 LAUNCH_DEADLINE_S: Final = 90.0
 
 _FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
-#: RELAUNCH: a new activity in the process that lives (WaitResult.java).
+#: RELAUNCH: a new activity in the living process (WaitResult.java).
 _STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT", "RELAUNCH": "WARM"}
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What one ``am start -W`` came to.
+    """The result of one ``am start -W``.
 
-    ``launch_state`` is UNKNOWN where ``am`` and the process ids contradict each other, and
-    ``doubt`` then says how. Times are CLOCK_BOOTTIME with the 10 ms resolution of
-    /proc/uptime, read in the same round trip; ``total_time_ms`` is Android's own figure.
+    ``launch_state`` is UNKNOWN if ``am`` and the PIDs contradict each other; ``doubt`` is the reason.
+    Times are CLOCK_BOOTTIME with the 10 ms resolution of /proc/uptime, read in the same round trip;
+    ``total_time_ms`` is Android's own figure.
     """
 
     launch_state: LaunchState
@@ -39,7 +39,7 @@ class Launch:
 
 
 def launch_script(package: str, activity: str) -> str:
-    """Shell text that starts an activity and tells pids and boot time before and after."""
+    """Shell text that starts an activity and prints the PIDs and the boot time before and after."""
     component, name = quote(f"{package}/{activity}"), quote(package)
     return (
         "read up rest < /proc/uptime; "
@@ -52,7 +52,7 @@ def launch_script(package: str, activity: str) -> str:
 
 
 def stop_argv(package: str) -> list[str]:
-    """Ends all processes of an app."""
+    """The command that ends all processes of an app."""
     return ["am", "force-stop", package]
 
 
@@ -63,9 +63,9 @@ def start(device: Device, package: str, activity: str) -> Launch:
 
 
 def parse_launch(answer: str, package: str, *, device: str | None = None) -> Launch:
-    """Read what `launch_script` printed. DeviceError for an answer that is no start.
+    """Parse the output of `launch_script`. DeviceError for a launch that failed or is incomplete.
 
-    A start that ``am`` gave up waiting for is of state UNKNOWN.
+    The state of a launch that timed out in ``am`` is UNKNOWN.
     """
     stamps = {
         word: rest.split() for word, rest in re.findall(r"^(before|after|status) ?(.*)$", answer, re.M)
@@ -73,7 +73,7 @@ def parse_launch(answer: str, package: str, *, device: str | None = None) -> Lau
     fields = dict(_FIELD.findall(answer))
     if stamps.keys() != {"before", "after", "status"} or not stamps["before"] or not stamps["after"]:
         raise DeviceError(
-            f"starting {package} gave no whole answer: {answer[-200:]!r}",
+            f"incomplete output from starting {package}: {answer[-200:]!r}",
             device=device,
             next_step="run `am start -W` on the device by hand",
         )
@@ -89,7 +89,7 @@ def parse_launch(answer: str, package: str, *, device: str | None = None) -> Lau
     before, after = _pid(stamps["before"]), _pid(stamps["after"])
     state, doubt = classify(fields.get("LaunchState"), "brought to the front" in answer, before, after)
     if fields["Status"] == "timeout":
-        # Short of memory a phone may be this slow: it voids a repetition and ends no campaign.
+        # A phone short of memory may be this slow: the repetition is void, the campaign continues.
         state, doubt = "UNKNOWN", "am gave up waiting for it to draw (Status: timeout)"
     return Launch(
         launch_state=state,
@@ -104,24 +104,24 @@ def parse_launch(answer: str, package: str, *, device: str | None = None) -> Lau
 
 
 def classify(
-    said: str | None, to_front: bool, before: int | None, after: int | None
+    reported: str | None, to_front: bool, before: int | None, after: int | None
 ) -> tuple[LaunchState, str | None]:
-    """Cold, warm or hot, from what ``am`` said and from the process ids.
+    """Cold, warm or hot, from the state that ``am`` reported and the PIDs before and after.
 
-    A cold start makes a new process, a warm one a new activity in a living process, a hot
-    one neither (developer.android.com, "App startup time"). Android before 10 prints no
-    LaunchState; there the process ids and the brought-to-front warning decide.
+    A cold launch creates a process, a warm one an activity in a living process, a hot one neither
+    (developer.android.com, "App startup time"). Android before 10 reports no LaunchState; there the
+    PIDs and the warning "brought to the front" decide.
     """
     new_process = after is not None and after != before
     if after is None:
-        return "UNKNOWN", "the app has no process after its start"
-    if said is None:
+        return "UNKNOWN", "the app has no process after its launch"
+    if reported is None:
         return ("COLD" if new_process else "HOT" if to_front else "WARM"), None
-    state = _STATES.get(said)
+    state = _STATES.get(reported)
     if state is None:
-        return "UNKNOWN", f"am said LaunchState {said}"
+        return "UNKNOWN", f"am reported LaunchState {reported}"
     if (state == "COLD") != new_process:
-        return "UNKNOWN", f"am said {state}, but the process id went from {before} to {after}"
+        return "UNKNOWN", f"am reported {state}, but the PID changed from {before} to {after}"
     return state, None
 
 
@@ -130,8 +130,8 @@ def _pid(stamp: list[str]) -> int | None:
 
 
 def _boot_ns(seconds: str) -> int:
-    whole, _, part = seconds.partition(".")
-    return int(whole) * 1_000_000_000 + int(part.ljust(9, "0")[:9] or "0")
+    integer, _, part = seconds.partition(".")
+    return int(integer) * 1_000_000_000 + int(part.ljust(9, "0")[:9] or "0")
 
 
 def _number(text: str | None) -> float | None:

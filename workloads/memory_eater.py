@@ -1,4 +1,4 @@
-"""The memory eater: fill more memory than there is, as fast as reclaim lets it."""
+"""The memory eater: fill more memory than there is, as fast as reclaim allows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from workloads.swap_counter import pswpout
 from workloads.switches import Switch
 
 REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
-#: How long a cycle may take, and how long the reading of all pages after it, seconds.
+#: The longest cycle, and the longest reading of all pages after it, seconds.
 CYCLE_DEADLINE_S: Final = 600.0
 VERIFY_DEADLINE_S: Final = 600.0
 
 PAGES_PER_MB: Final = 256
 _POLL_S: Final = 0.02
-# adbd reports a death by signal N as 128 + N, as shells do.
+# adbd reports death by signal N as 128 + N, as shells do.
 _KILLED: Final = 128 + 9
 
 
@@ -32,7 +32,7 @@ _KILLED: Final = 128 + 9
 class EaterCycle:
     """One run of the eater; `workloads.protocol.Cycle`.
 
-    ``kills`` is 1 if the device killed it, which then did less than ``pages_wanted``.
+    ``kills`` is 1 if the device killed the eater, which then did less than ``pages_wanted``.
     """
 
     phases: tuple[Phase, ...]
@@ -43,14 +43,15 @@ class EaterCycle:
 
     @property
     def pages_verified(self) -> int:
+        """Pages read and compared with what was written."""
         return sum(phase.pages for phase in self.phases if phase.event != "fill")
 
     def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> EaterCycle:
-        """Itself: it starts no app."""
+        """The same cycle: it launches no app."""
         return self
 
     def to_json_lines(self) -> str:
-        """``workload.jsonl``: one line a phase, with its histogram, then one with the sums."""
+        """``workload.jsonl``: one line per phase, with its histogram, then one with the sums."""
         sums = {
             "kills": self.kills,
             "mismatches": self.mismatches,
@@ -60,7 +61,7 @@ class EaterCycle:
         return "".join(json.dumps(line) + "\n" for line in [*map(asdict, self.phases), sums])
 
     def facts(self) -> dict[str, Any]:
-        """``eater``: for each phase its length, pages, rate, and the latency of its faults."""
+        """``eater``: duration, pages, rate, and latency of the faults, by phase."""
         return {
             "eater": {
                 phase.event: {
@@ -77,22 +78,22 @@ class EaterCycle:
         }
 
     def void_reasons(self) -> list[str]:
-        if not self.kills:
-            return []
-        return [
-            "the memory eater was killed: it did less work than was asked for"
+        """One reason if the eater was killed."""
+        reason = (
+            "the memory eater was killed: it did less than the requested work"
             " (give it less memory, or the device more)"
-        ]
+        )
+        return [reason] if self.kills else []
 
 
 class MemoryEater:
-    """Fills memory of known content on a device; measured is the filling, and touches after it.
+    """Fills memory with known content; `workloads.protocol.Workload`. Needs root.
 
-    Each cycle is a process of its own that starts from an empty, newly made zram and ends
-    with all its memory. Its pages are read and checked after the measurement. Side effects:
-    one process and one file in /data/local/tmp, both gone after `remove`; zram is made anew
-    as the block has pinned it. Needs root. ``program`` is the eater on the host, built for the
-    device; ``recreate_swap`` makes the zram of the profile anew, empty.
+    Measured are the filling and the touches after it. Each cycle is a new process that starts with an
+    empty, recreated zram and exits with all its memory; its pages are read and checked after the
+    measurement. Side effects: a process, and a file in /data/local/tmp, both gone after `remove`; zram
+    is recreated as the block has pinned it. ``program`` is the eater on the host, built for the device;
+    ``recreate_swap`` recreates the profile's zram.
     """
 
     def __init__(
@@ -117,22 +118,22 @@ class MemoryEater:
         self._pswpout_before = 0
 
     def install(self) -> None:
-        """Bring the program to the device."""
+        """Push the program to the device."""
         self._device.push(self._program, REMOTE, mode=0o755)
 
     def prepare(self) -> None:
-        """Nothing: every cycle makes its own start."""
+        """Do nothing: `reset` prepares every cycle."""
 
     def reset(self) -> None:
-        """Nothing is eaten and nothing is swapped out. StateError if zram cannot be made anew."""
+        """End the eater and empty swap. StateError if zram cannot be recreated."""
         self._end()
         self._recreate_swap()
         self._pswpout_before = pswpout(self._device)
 
     def cycle(self) -> None:
-        """Fill, then touch; returns when it holds all it was asked for, or was killed.
+        """Fill, then touch; return when the eater holds all its memory, or has exited.
 
-        DeviceError if it fails by itself or does not come to its end.
+        DeviceError at the deadline. `result` examines an early exit.
         """
         process = self._process = self._device.spawn(eater_argv(self._eater))
         limit = time.monotonic() + CYCLE_DEADLINE_S
@@ -141,23 +142,23 @@ class MemoryEater:
                 return
             if time.monotonic() > limit:
                 raise DeviceError(
-                    f"the memory eater is still at work after {CYCLE_DEADLINE_S:.0f} s",
+                    f"the memory eater is still busy after {CYCLE_DEADLINE_S:.0f} s",
                     device=self._device.serial,
-                    next_step="give the profile less memory or fewer touches, or look into the kernel log",
+                    next_step="give the profile less memory or fewer touches, or check the kernel log",
                 )
             self._sleep(_POLL_S)
 
     def result(self) -> EaterCycle:
-        """Let the eater read all its pages, and end it.
+        """Let the eater read all its pages and exit.
 
-        DataCorruption if a page was wrong, DeviceError if nothing was swapped out: then
-        the memory sufficed and there was no reclaim to measure.
+        DataCorruption if a page was wrong. DeviceError if nothing was swapped out, since there was no
+        reclaim to measure.
         """
         if self._process is None:
             raise DeviceError("the memory eater has not run", device=self._device.serial)
         swapped = pswpout(self._device) - self._pswpout_before
         process, self._process = self._process, None
-        # SIGTERM ends the hold; only a program that does not end by itself is killed.
+        # SIGTERM ends the hold; SIGKILL follows only if the program does not exit by itself.
         begun_s = time.monotonic()
         done = process.stop(deadline_s=VERIFY_DEADLINE_S)
         late = time.monotonic() - begun_s > VERIFY_DEADLINE_S / 2
@@ -173,7 +174,7 @@ class MemoryEater:
         wanted = self._eater.mb * PAGES_PER_MB
         if done.exit_status == _KILLED and not late:
             return EaterCycle(phases, wanted, kills=1)
-        self._check_whole(phases, done.exit_status, done.stderr, wanted)
+        self._check_complete(phases, done.exit_status, done.stderr, wanted)
         if swapped == 0:
             raise DeviceError(
                 f"profile {self._profile.name} swapped nothing out: {self._eater.mb} MiB fit into memory",
@@ -182,34 +183,33 @@ class MemoryEater:
             )
         return EaterCycle(phases, wanted, kills=0)
 
-    def _check_whole(self, phases: tuple[Phase, ...], status: int, stderr: str, wanted: int) -> None:
-        """Every phase must be there, over all its pages."""
-        pages = {"fill": wanted, "touch": self._eater.touches, "verify": wanted}
-        if not self._eater.touches:
-            del pages["touch"]
+    def _check_complete(self, phases: tuple[Phase, ...], status: int, stderr: str, wanted: int) -> None:
+        """Check that every phase covered all its pages. DeviceError."""
+        touch = {"touch": self._eater.touches} if self._eater.touches else {}
+        pages = {"fill": wanted, **touch, "verify": wanted}
         if status == 0 and {phase.event: phase.pages for phase in phases} == pages:
             return
         ended = ", ".join(f"{phase.event} {phase.pages} pages" for phase in phases) or "no phase"
         raise DeviceError(
             f"the memory eater ended with exit status {status} after {ended}: {stderr.strip()[-200:]}",
             device=self._device.serial,
-            next_step="run it on the device by hand, and see the kernel log",
+            next_step="run it on the device by hand, and check the kernel log",
         )
 
     def _end(self) -> None:
-        """End a run whose result nobody wants; it need not read its pages first."""
+        """Stop the eater and discard its result."""
         process, self._process = self._process, None
         if process is not None:
             process.stop()
 
     def remove(self) -> None:
-        """End the eater and delete its file."""
+        """Stop the eater and delete its file."""
         self._end()
         self._device.shell(["rm", "-f", REMOTE])
 
 
 def eater_argv(eater: Eater) -> list[str]:
-    """Its command line on the device."""
+    """The eater's command line on the device."""
     return [
         REMOTE,
         *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),

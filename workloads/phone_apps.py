@@ -1,4 +1,4 @@
-"""The installed apps of a phone: which there are, how each is started, and who killed them."""
+"""The installed apps of a phone: how each is launched, and what killed them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foundation.errors import UsageError
 from foundation.quoting import quote_argv
 from workloads.app_actions import act, screen_size
 from workloads.app_log import Tally
-from workloads.kills import Kill, KillWatch, exit_reasons, unexplained
+from workloads.kills import Kill, KillWatch, exit_reasons
 from workloads.profile import App, Profile
 from workloads.switches import CycleResult
 
@@ -22,7 +22,7 @@ _COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$"
 
 
 def resolve_argv(package: str) -> list[str]:
-    """Asks which activity a launcher starts. Source: PackageManagerShellCommand.java, resolve-activity."""
+    """The command that prints the launcher activity. Source: PackageManagerShellCommand.java."""
     intent = ["-a", "android.intent.action.MAIN", "-c", "android.intent.category.LAUNCHER"]
     return ["cmd", "package", "resolve-activity", "--brief", *intent, package]
 
@@ -44,7 +44,7 @@ class PhoneApps:
         self._watch = KillWatch(device)
 
     def install(self) -> None:
-        """Find every app. UsageError naming all that are missing, and all that nothing can start."""
+        """Find every app. UsageError naming those that are missing or have no launcher activity."""
         listed = self._device.shell(["pm", "list", "packages", "--show-versioncode"], deadline_s=60).stdout
         present = {package: version or "unknown" for package, version in _LISTED.findall(listed)}
         missing = [app.package for app in self._apps if app.package not in present]
@@ -53,34 +53,32 @@ class PhoneApps:
         if missing:
             problems.append(f"{len(missing)} packages are not installed: {', '.join(missing)}")
         if unstartable:
-            problems.append(
-                f"{len(unstartable)} have nothing that a launcher could start: {', '.join(unstartable)}"
-            )
+            problems.append(f"{len(unstartable)} have no launcher activity: {', '.join(unstartable)}")
         if problems:
             raise UsageError(
                 f"profile {self._profile.name}: {'; '.join(problems)}",
                 device=self._device.serial,
-                next_step="install them and open each once by hand, or take them out of the profile",
+                next_step="install them and open each once by hand, or remove them from the profile",
             )
         self._versions = {app.package: present[app.package] for app in self._apps}
         if any(app.action is not None for app in self._apps):
             self._size_px = screen_size(self._device)
 
     def _resolve(self, packages: Sequence[str]) -> list[str]:
-        """Ask for launcher activities; the packages that have none."""
+        """Look up the launcher activities; return the packages that have none."""
         named = {app.package: app.activity for app in self._apps if app.activity is not None}
         self._activities = {package: named[package] for package in packages if package in named}
-        asked = [package for package in packages if package not in named]
-        questions = {package: quote_argv(resolve_argv(package)) for package in asked}
-        answers = ask_all(self._device, questions, deadline_s=120.0)
-        for package in asked:
-            found = _COMPONENT.search(answers[package].text)
-            if found is not None and found["package"] == package:
-                self._activities[package] = found["activity"]
-        return [package for package in asked if package not in self._activities]
+        questions = {
+            package: quote_argv(resolve_argv(package)) for package in packages if package not in named
+        }
+        for package, answer in ask_all(self._device, questions, deadline_s=120.0).items():
+            match = _COMPONENT.search(answer.text)
+            if match is not None and match["package"] == package:
+                self._activities[package] = match["activity"]
+        return [package for package in questions if package not in self._activities]
 
     def activity(self, app: App) -> str:
-        """What `am start` is given."""
+        """The activity to pass to `am start`."""
         return self._activities[app.package]
 
     def begin(self) -> None:
@@ -88,26 +86,28 @@ class PhoneApps:
         self._watch.start()
 
     def act(self, app: App) -> None:
-        """Do the action of the profile, if the app has one."""
+        """Perform the profile's action, if the app has one."""
         if app.action is not None:
             act(self._device, [app.action], app.package, self._size_px, self._sleep)
 
     def settle(self) -> Tally:
-        """Nothing to wait for, and no pages whose content is known."""
+        """Return an empty tally: the content of a phone's apps is not known."""
         return Tally()
 
     def explain(self, cycle: CycleResult) -> CycleResult:
         """``cycle`` with all kills since `begin`, and the packages' version codes (API 26).
 
-        For lost processes that the log does not name, Android is asked why they ended.
+        The reasons for lost processes that the log does not name come from ``dumpsys``.
         """
         kills, trouble = self._watch.stop()
-        lost = [(s.package, s.pid_lost) for s in cycle.switches if s.pid_lost is not None]
-        for package, pid in unexplained(kills, lost):
-            reason = exit_reasons(self._device, package).get(pid, "not told by anybody")
-            kills.append(Kill(None, pid, package, None, reason, None))
+        logged = {kill.pid for kill in kills}
+        for switch in cycle.switches:
+            package, pid = switch.package, switch.pid_lost
+            if pid is not None and pid not in logged:
+                reason = exit_reasons(self._device, package).get(pid, "not reported")
+                kills.append(Kill(None, pid, package, None, reason, None))
         return replace(cycle, killed=tuple(kills), versions=self._versions, log_trouble=trouble)
 
     def remove(self) -> None:
-        """End the logcat, if it still runs."""
+        """Stop the logcat, if it still runs."""
         self._watch.cancel()

@@ -1,4 +1,4 @@
-"""The ``[phone]`` table of a profile: what a phone has to be like while it is measured."""
+"""The ``[phone]`` table of a profile: the state that a phone is measured in."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ANY: Final = "any"
 
 @dataclass(frozen=True)
 class PhoneSettings:
-    """The ``[phone]`` table of a profile; these are the defaults for any phone.
+    """The ``[phone]`` table of a profile, with defaults for any phone.
 
-    ``cpufreq`` ``fixed`` holds every CPU at the highest step of at most ``cpufreq_share`` of its
-    maximum, ``governor`` leaves the frequencies to the phone. A repetition begins at a thermal
-    status of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature)
-    and a battery of at most ``battery_c_max`` degrees; the phone gets ``cool_down_s`` to come
-    there. ``brightness`` is 0 to 255. None (or ``any``) leaves and records what is found.
+    ``cpufreq`` ``fixed`` pins every CPU to its highest frequency of at most ``cpufreq_share`` of the
+    maximum; ``governor`` leaves the frequencies to the phone. A repetition starts at a thermal status
+    of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature) and a battery
+    of at most ``battery_c_max`` degrees Celsius; the phone has ``cool_down_s`` to get there.
+    ``brightness`` is 0 to 255. None (``any`` in the file) keeps and records the current setting.
     """
 
     cpufreq: Literal["fixed", "governor"] = "governor"
@@ -42,7 +42,7 @@ class PhoneSettings:
     sync: bool = False
 
 
-#: Key -> type, check, and the rule in words. A key that is not there has `PhoneSettings`'s default.
+#: Type, check, and rule in words by key. `PhoneSettings` has the defaults.
 _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
     "cpufreq": (str, lambda v: v in ("fixed", "governor"), "'fixed' or 'governor'"),
     "cpufreq_share": (float, lambda v: 0 < v <= 1, "a share of the highest frequency, above 0 to 1"),
@@ -53,40 +53,28 @@ _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
     "battery_c_max": (float, lambda v: 0 < v <= 60, "above 0 to 60 degrees Celsius"),
     "charging": (str, lambda v: v in (_ANY, "yes", "no"), "'any', 'yes' or 'no'"),
     "brightness": (int, lambda v: 0 <= v <= 255, "0 to 255"),
-    **{
-        key: (bool, lambda v: True, "true or false")
-        for key in (
-            "screen_on",
-            "fixed_rotation",
-            "animations",
-            "airplane",
-            "doze",
-            "background_dexopt",
-            "sync",
-        )
-    },
+    **dict.fromkeys(
+        ("screen_on", "fixed_rotation", "animations", "airplane", "doze", "background_dexopt", "sync"),
+        (bool, lambda v: True, "true or false"),
+    ),
 }
 
 
 def read_phone_settings(path: Path, content: Any) -> PhoneSettings:
-    """Read the table; ``content`` is what the file holds under ``phone``. UsageError of one line.
-
-    ``brightness = "any"`` leaves the brightness as it is.
-    """
+    """Parse the table ``content`` of the profile ``path``. UsageError of one line."""
     if not isinstance(content, Mapping):
         raise UsageError(f"{path}: [phone] is not a table")
-    given = dict(content)
-    as_found = given.get("brightness") == _ANY
-    if as_found:
-        del given["brightness"]
-    table = Table(path, "[phone] ", given)
-    found: dict[str, Any] = {"brightness": None} if as_found else {}
+    values: dict[str, Any] = {}
+    if content.get("brightness") == _ANY:
+        values["brightness"] = None
+        content = {key: value for key, value in content.items() if key != "brightness"}
+    table = Table(path, "[phone] ", content)
     for key, (kind, check, rule) in _KEYS.items():
         value = table.take_if(key, kind, check, rule)
         if value is not None:
-            found[key] = value
+            values[key] = value
     table.done()
-    settings = PhoneSettings(**found)
+    settings = PhoneSettings(**values)
     if settings.battery_percent_min > settings.battery_percent_max:
         raise table.fail(
             f"battery_percent_min {settings.battery_percent_min} is above battery_percent_max"

@@ -1,4 +1,4 @@
-"""Workload profiles: TOML files that say which apps, how much memory, in which order."""
+"""Workload profiles: TOML files that define the apps, their memory, and their order."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from workloads.phone_settings import PhoneSettings, read_phone_settings
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
-#: Table of a profile -> key -> value that takes the place of the profile's own.
+#: Values that replace a profile's own, by table and key.
 Changes = Mapping[str, Mapping[str, Any]]
 CHANGEABLE: Final = ("device", "phone", "workload", "defaults", "eater")
-#: A start that takes its time, seconds.
+#: A slow app launch, seconds.
 _START_S: Final = 3.0
-#: Tables that a profile may leave out, and that can be changed all the same.
+#: Tables that a profile may omit and that can be changed nevertheless.
 _OPTIONAL: Final = ("phone",)
 
 
 @dataclass(frozen=True)
 class DevicePins:
-    """Settings that the device is pinned to; ``zram_mb`` is the disk's size in MiB.
+    """Settings that the device is pinned to; ``zram_mb`` is the zram disk's size in MiB.
 
-    ``mglru`` switches the multi-generational LRU; None leaves and records what the device has.
+    ``mglru`` switches MGLRU on or off; None keeps and records the device's setting.
     """
 
     zram_mb: int
@@ -41,22 +41,22 @@ class DevicePins:
 
 @dataclass(frozen=True)
 class Content:
-    """One kind of page: ``zero``, ``same``, ``ratioR`` (compresses about R times) or ``random``."""
+    """A kind of page: ``zero``, ``same``, ``ratioR`` (compresses about R times) or ``random``."""
 
     kind: str
     weight: float
 
 
 def mix_text(content: tuple[Content, ...]) -> str:
-    """As the native programs take it: ``zero:0.1,random:0.9``."""
+    """The content as the native programs take it: ``zero:0.1,random:0.9``."""
     return ",".join(f"{part.kind}:{part.weight:g}" for part in content)
 
 
 @dataclass(frozen=True)
 class Eater:
-    """What the memory eater does: fill ``mb`` MiB, then touch ``touches`` pages picked at random.
+    """What the memory eater does: fill ``mb`` MiB, then touch ``touches`` random pages.
 
-    ``rate_mb_s`` 0 is as fast as it can; ``rewrite_share`` of the touched pages is rewritten.
+    ``rate_mb_s`` limits the filling (0: no limit); ``rewrite_share`` of the touched pages is rewritten.
     """
 
     mb: int
@@ -69,11 +69,10 @@ class Eater:
 
 @dataclass(frozen=True)
 class SyntheticApp:
-    """What an app is made of on a device whose apps are ours.
+    """The memory of a synthetic app, and how the app uses it.
 
-    ``hot_share`` of its pages is touched at each switch, ``cold_share`` picked at random
-    after it, ``rewrite_share`` of what is touched is rewritten. It rests ``pace_ms`` after
-    each ``pace_pages`` pages.
+    At each switch the app touches ``hot_share`` of its pages, then ``cold_share`` picked at random, and
+    rewrites ``rewrite_share`` of them. It pauses ``pace_ms`` after every ``pace_pages`` pages.
     """
 
     anon_mb: int
@@ -86,7 +85,7 @@ class SyntheticApp:
     pace_ms: int
 
     def to_ini(self) -> str:
-        """The app.ini that the device's app program reads."""
+        """The text of app.ini, which the app program on the device reads."""
         return (
             f"anon_kb={self.anon_mb * 1024}\nhot_share={self.hot_share}\ncold_share={self.cold_share}\n"
             f"rewrite_share={self.rewrite_share}\ncontent={mix_text(self.content)}\nseed={self.seed}\n"
@@ -96,9 +95,9 @@ class SyntheticApp:
 
 @dataclass(frozen=True)
 class App:
-    """One app: a package to start, what is done in it, and its memory where apps are synthetic.
+    """One app: its package, and what a synthetic one is made of.
 
-    ``activity`` None: the one that the launcher starts. ``action`` is for a phone.
+    ``activity`` None is the launcher's. ``action`` is for a phone.
     """
 
     package: str
@@ -111,11 +110,10 @@ class App:
 class Profile:
     """A workload and the settings of the device under it.
 
-    With ``apps``: ``rounds`` passes over them, in fixed or shuffled (seeded) order; ``dwell_s``
-    is the time an app stays in front, ``gap_s`` the time between leaving it and the next
-    start. With ``eater``: the memory eater, and the keys of app switching mean nothing.
-    ``phone`` is what a phone has to be like while it is measured; a virtual device ignores it.
-    ``source`` is the TOML text, stored with the results.
+    App switching makes ``rounds`` passes over ``apps``, in fixed or shuffled (seeded) order; an app stays
+    in front for ``dwell_s``, and ``gap_s`` passes before the next launch. With ``eater`` the workload is
+    the memory eater, and these fields have no meaning. ``phone`` is the state that a phone is measured
+    in; a virtual device ignores it. ``source`` is the TOML text, stored with the results.
     """
 
     name: str
@@ -132,21 +130,20 @@ class Profile:
 
     @property
     def switching_s(self) -> float:
-        """How long a cycle of app switching takes, roughly, seconds; 0 without apps."""
+        """The approximate length of an app-switching cycle, seconds; 0 without apps."""
         return self.rounds * len(self.apps) * (self.dwell_s + self.gap_s + _START_S)
 
     @property
     def workload(self) -> str:
-        """Name of the workload that the profile is made for."""
+        """Name of the profile's workload."""
         return "app-switching" if self.eater is None else "memory-eater"
 
 
 def load_profile(name: str, changes: Changes | None = None) -> Profile:
-    """Load a profile by the name of one that comes with the suite, or by the path of a TOML file.
+    """Load a profile by the path of a TOML file, or by the name of one that comes with the suite.
 
-    With ``changes`` the keys named there take the place of the profile's own, and ``source``
-    is the changed text. UsageError for an unknown name (the nearest is offered), a missing or
-    unknown key, or a value out of range.
+    ``changes`` replace values of the profile, and ``source`` is then the changed text. UsageError for an
+    unknown name (offering the nearest), a missing or unknown key, or an invalid value.
     """
     path = Path(name)
     if path.suffix != ".toml":
@@ -166,67 +163,72 @@ def load_profile(name: str, changes: Changes | None = None) -> Profile:
 
 
 def _changed(path: Path, content: dict[str, Any], changes: Changes) -> tuple[dict[str, Any], str]:
-    """The profile with ``changes``; a table that it does not have cannot be changed."""
+    """Content and text of the profile with ``changes``. UsageError for a table that it does not have."""
     for table, keys in changes.items():
-        there = content.get(table, {} if table in _OPTIONAL else None)
-        if not isinstance(there, dict):
+        values = content.get(table, {} if table in _OPTIONAL else None)
+        if not isinstance(values, dict):
             tables = [name for name in CHANGEABLE if isinstance(content.get(name), dict)]
             raise UsageError(
                 f"{path} has no table [{table}] to change", next_step=f"it has {', '.join(tables)}"
             )
-        content = {**content, table: {**there, **keys}}
+        content = {**content, table: {**values, **keys}}
     keys_text = ", ".join(f"{table}.{key}" for table, keys in changes.items() for key in keys)
     return content, f"# {path.stem}, changed: {keys_text}\n\n{to_toml(content)}"
 
 
-def _is_share(value: float) -> bool:
-    return 0 <= value <= 1
+def _share(table: Table, key: str) -> float:
+    return table.take(key, float, lambda v: 0 <= v <= 1, "a share from 0 to 1")
 
 
-def _sub(path: Path, content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    table = content.get(key)
-    if not isinstance(table, dict):
+def _seed(table: Table, default: int | None = None) -> int:
+    rule = "an integer from 0 to 2147483647"
+    if default is None:
+        return table.take("seed", int, lambda v: 0 <= v < 2**31, rule)
+    return table.take_or("seed", int, default, lambda v: 0 <= v < 2**31, rule)
+
+
+def _table(path: Path, content: Mapping[str, Any], key: str) -> Table:
+    values = content.get(key)
+    if not isinstance(values, dict):
         raise UsageError(f"{path}: the table [{key}] is missing")
-    return table
+    return Table(path, f"[{key}] ", values)
 
 
 def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
     top = Table(path, "", content)
     top.skip(*CHANGEABLE, "apps")
     top.done()
-    device = Table(path, "[device] ", _sub(path, content, "device"))
+    device = _table(path, content, "device")
     pins = DevicePins(
         zram_mb=device.take("zram_mb", int, lambda v: 1 <= v <= 65536, "a size of 1 to 65536 MiB"),
         zram_algorithm=device.take("zram_algorithm", str, lambda v: bool(v), "the name of a compressor"),
         swappiness=device.take("swappiness", int, lambda v: 0 <= v <= 200, "0 to 200"),
         page_cluster=device.take("page_cluster", int, lambda v: 0 <= v <= 10, "0 to 10"),
-        mglru=device.take("mglru", bool, lambda v: True, "true or false")
-        if "mglru" in content["device"]
-        else None,
+        mglru=device.take_if("mglru", bool, lambda v: True, "true or false"),
     )
     device.done()
     phone = read_phone_settings(path, content.get("phone", {}))
     if "eater" in content:
         return _eating(path, text, content, pins, phone)
-    work = Table(path, "[workload] ", _sub(path, content, "workload"))
+    work = _table(path, content, "workload")
     order = work.take("order", str, lambda v: v in ("fixed", "shuffled"), "'fixed' or 'shuffled'")
     rounds = work.take("rounds", int, lambda v: 1 <= v <= 10000, "1 to 10000")
     dwell_s = work.take("dwell_s", float, lambda v: 0 <= v <= 600, "0 to 600 seconds")
     gap_s = work.take("gap_s", float, lambda v: 0 <= v <= 600, "0 to 600 seconds")
-    seed = work.take("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31")
+    seed = _seed(work)
     work.done()
     listed = content.get("apps")
     if not isinstance(listed, list) or len(listed) < 2:
-        raise UsageError(f"{path}: at least two [[apps]] are needed to switch between")
+        raise UsageError(f"{path}: app switching needs at least two [[apps]]")
     defaults = content.get("defaults", {})
     apps = tuple(_app(path, number, {**defaults, **entry}) for number, entry in enumerate(listed))
     packages = [app.package for app in apps]
     for app in apps:
         if app.action is not None and app.action.dur_s > dwell_s:
             raise UsageError(
-                f"{path}: the action of {app.package} takes {app.action.dur_s:g} s,"
-                f" and the dwell is {dwell_s:g}",
-                next_step="give it fewer times, or a longer dwell_s",
+                f"{path}: the action of {app.package} takes {app.action.dur_s:g} s, longer than"
+                f" dwell_s = {dwell_s:g}",
+                next_step="lower its times, or raise dwell_s",
             )
     for package in packages:
         if packages.count(package) > 1:
@@ -248,20 +250,21 @@ def _parse(path: Path, text: str, content: Mapping[str, Any]) -> Profile:
 def _eating(
     path: Path, text: str, content: Mapping[str, Any], pins: DevicePins, phone: PhoneSettings
 ) -> Profile:
-    """A profile of the memory eater, which has no apps."""
+    """Parse a profile of the memory eater, which has no apps."""
     for other in ("workload", "defaults", "apps"):
         if other in content:
             raise UsageError(
-                f"{path}: [eater] and [{other}] are of two workloads", next_step="make two profiles of it"
+                f"{path}: [eater] and [{other}] belong to two workloads",
+                next_step="split it into two profiles",
             )
-    table = Table(path, "[eater] ", _sub(path, content, "eater"))
+    table = _table(path, content, "eater")
     eater = Eater(
         mb=table.take("mb", int, lambda v: 1 <= v <= 1024 * 1024, "a size of 1 to 1048576 MiB"),
         content=_content(table),
         rate_mb_s=table.take("rate_mb_s", int, lambda v: 0 <= v <= 1024 * 1024, "0 (no limit) or MiB/s"),
         touches=table.take("touches", int, lambda v: 0 <= v < 2**32, "0 or more pages"),
-        rewrite_share=table.take("rewrite_share", float, _is_share, "a share from 0 to 1"),
-        seed=table.take("seed", int, lambda v: 0 <= v < 2**31, "a whole number below 2^31"),
+        rewrite_share=_share(table, "rewrite_share"),
+        seed=_seed(table),
     )
     table.done()
     return Profile(path.stem, text, pins, "fixed", 1, 0.0, 0.0, eater.seed, (), eater, phone)
@@ -280,11 +283,11 @@ def _app(path: Path, number: int, content: Mapping[str, Any]) -> App:
     if "anon_mb" in content:
         synthetic = SyntheticApp(
             anon_mb=table.take("anon_mb", int, lambda v: 1 <= v <= 65536, "a size of 1 to 65536 MiB"),
-            hot_share=table.take("hot_share", float, _is_share, "a share from 0 to 1"),
-            cold_share=table.take("cold_share", float, _is_share, "a share from 0 to 1"),
-            rewrite_share=table.take("rewrite_share", float, _is_share, "a share from 0 to 1"),
+            hot_share=_share(table, "hot_share"),
+            cold_share=_share(table, "cold_share"),
+            rewrite_share=_share(table, "rewrite_share"),
             content=_content(table),
-            seed=table.take_or("seed", int, number + 1, lambda v: 0 <= v < 2**31, "below 2^31"),
+            seed=_seed(table, number + 1),
             pace_pages=table.take("pace_pages", int, lambda v: v >= 0, "0 or more pages"),
             pace_ms=table.take("pace_ms", int, lambda v: 0 <= v <= 1000, "0 to 1000 ms"),
         )
@@ -297,8 +300,9 @@ def _content(table: Table) -> tuple[Content, ...]:
     parts = []
     for kind, weight in given.items():
         if kind not in ("zero", "same", "random") and not _is_ratio(kind):
-            words = ["zero", "same", "random", "ratio2.5"]
-            hint = did_you_mean(kind, words, "known: zero, same, random, ratioR")
+            hint = did_you_mean(
+                kind, ["zero", "same", "random", "ratio2.5"], "known: zero, same, random, ratioR"
+            )
             raise table.fail(f"content has no kind '{kind}'", hint)
         if not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise table.fail(f"content {kind} = {weight!r} is not a share from 0 to 1")

@@ -1,4 +1,4 @@
-"""What a campaign asks of a workload, whatever it makes the device do."""
+"""The interface between a campaign and any workload."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from workloads.switches import Switch
 
 
 class Cycle(Protocol):
-    """What one cycle came to; pages are of 4 KiB."""
+    """The result of one cycle; pages are of 4 KiB."""
 
     @property
     def switches(self) -> Sequence[Switch]:
-        """App switches; empty for a workload that has none."""
+        """App switches; empty for a workload without any."""
 
     @property
     def kills(self) -> int:
-        """How many processes of the workload the device killed."""
+        """Number of the workload's processes that the device killed."""
 
     @property
     def pages_verified(self) -> int:
-        """How many pages were read and compared with what had been written."""
+        """Number of pages read and compared with what was written."""
 
     @property
     def mismatches(self) -> int:
-        """0 for every cycle that exists: a wrong page is raised as DataCorruption."""
+        """Always 0: a wrong page raises DataCorruption."""
 
     def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> Cycle:
-        """This cycle with what the trace of its repetition tells.
+        """This cycle with what its trace shows.
 
-        ``marks`` are lmkd's kills, None where the trace has none of its marks; ``births`` is when each
-        process began, CLOCK_BOOTTIME ns by pid, empty where that was not recorded.
+        ``marks`` are lmkd's kills, None if the trace cannot hold its marks; ``births`` is when each
+        process was created, CLOCK_BOOTTIME ns by pid, empty if not recorded.
         """
 
     def to_json_lines(self) -> str:
         """The content of ``workload.jsonl``."""
 
     def facts(self) -> Mapping[str, Any]:
-        """What only this workload has to say in ``rep.json``."""
+        """This workload's own keys of ``rep.json``."""
 
     def void_reasons(self) -> list[str]:
-        """Why the work that was done makes a repetition void; blind to every metric."""
+        """Why the work done makes a repetition void; independent of every metric."""
 
 
 class Workload(Protocol):
     """One workload on one device; `remove` undoes what it did there, on every way out."""
 
     def install(self) -> None:
-        """Bring to the device what it runs. UsageError for what the profile lacks."""
+        """Install on the device what the workload runs. UsageError for what the profile lacks."""
 
     def prepare(self) -> object:
-        """Once a block, before the warm-up."""
+        """Prepare a block, before its warm-up."""
 
     def reset(self) -> None:
-        """Bring the device to the state that a cycle starts from; before the capture begins."""
+        """Bring the device to the initial state of a cycle, before the capture starts."""
 
     def cycle(self) -> object:
-        """The measured work, and nothing else."""
+        """Do the measured work, and nothing else."""
 
     def result(self) -> Cycle:
-        """What the last cycle came to; may still work on the device, after the capture.
+        """The result of the last cycle; may use the device, as the capture has ended.
 
         DataCorruption if a page was wrong.
         """
 
     def remove(self) -> None:
-        """Undo what it did on the device; called on every way out."""
+        """Undo every change to the device; called on every way out."""

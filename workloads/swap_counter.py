@@ -1,4 +1,4 @@
-"""How much a device has swapped out since its boot."""
+"""How much a device has swapped out since it booted."""
 
 from __future__ import annotations
 

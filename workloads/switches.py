@@ -1,4 +1,4 @@
-"""What app switching came to: each switch, the cycle that they make, and what a trace says against them."""
+"""The results of app switching: each switch, their cycle, and what a trace contradicts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from workloads.launches import LaunchState
 
 #: Resolution of /proc/uptime.
 _STAMP_NS: Final = 10_000_000
-#: Fields of a cycle that its line of sums leaves to others: lines of their own, and ``rep.json``.
+#: Fields of a cycle that are not in its line of sums, but in lines of their own or in ``rep.json``.
 _NOT_SUMS: Final = ("switches", "contradictions", "cold_starts_unseen")
 
 
 @dataclass(frozen=True)
 class Switch:
-    """One switch to an app: who, when (CLOCK_BOOTTIME ns), how it was launched.
+    """One switch to an app: when (CLOCK_BOOTTIME ns) and how it was launched.
 
-    ``killed_since_last``: the app had a process when it was left, and lost it since.
-    ``pid_lost`` is that process. ``expected_state`` is what a device that kills nothing would show.
+    ``killed_since_last``: the app has lost the process it had at its last switch, ``pid_lost``.
+    ``expected_state`` is what a device that kills nothing would show.
     """
 
     index: int
@@ -42,14 +42,13 @@ class Switch:
 
 @dataclass(frozen=True)
 class CycleResult:
-    """One cycle: its switches, and what the apps saw.
+    """One cycle of app switching; `workloads.protocol.Cycle`.
 
-    ``kills`` counts apps found without the process they had; ``relaunches`` the cold
-    starts that followed. Pages are of 4 KiB; ``mismatches`` is 0 for every result that
-    exists, since a wrong page is raised as DataCorruption. ``killed`` are all processes that the
-    phone killed meanwhile, with reasons; ``versions`` the version codes of the phone's packages.
-    ``kills_marked`` is how many of them lmkd marked in the trace, ``contradictions`` and
-    ``cold_starts_unseen`` are those of `trace_doubts`; None without a trace that tells.
+    ``kills`` counts apps that had lost their process, ``relaunches`` the cold launches that followed.
+    Pages are of 4 KiB. ``killed`` are all processes that the phone killed during the cycle;
+    ``kills_marked`` is how many of them lmkd marked in the trace. ``versions`` are the version codes of
+    the phone's packages. ``contradictions`` and ``cold_starts_unseen`` come from `trace_doubts`. None
+    means that the trace does not show it.
     """
 
     switches: tuple[Switch, ...]
@@ -66,7 +65,7 @@ class CycleResult:
     cold_starts_unseen: int | None = None
 
     def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> CycleResult:
-        """Joined with what a trace tells: kills that lmkd marked, and when processes began."""
+        """This cycle with the kills that lmkd marked and the processes created during its switches."""
         cycle = self
         if marks is not None:
             killed = tuple(with_marks(self.killed, marks))
@@ -77,14 +76,14 @@ class CycleResult:
         return cycle
 
     def to_json_lines(self) -> str:
-        """``workload.jsonl``: one line a switch, then one with the sums."""
+        """``workload.jsonl``: one line per switch, then one with the sums."""
         sums = {key: value for key, value in asdict(self).items() if key not in _NOT_SUMS}
         lines = [*(asdict(switch) for switch in self.switches), sums]
         return "".join(json.dumps(line) + "\n" for line in lines)
 
     def facts(self) -> dict[str, Any]:
-        """``relaunches``: cold starts of apps that had been killed; of a phone also the kills by reason,
-        the share of switches that found their app alive, and the packages' versions."""
+        """``relaunches``: cold launches of apps that had been killed. For a phone also the kills by
+        reason, the share of switches that found their app alive, and the packages' versions."""
         facts: dict[str, Any] = {"relaunches": self.relaunches}
         if self.cold_starts_unseen is not None:
             facts["cold_starts_unseen"] = self.cold_starts_unseen
@@ -112,18 +111,18 @@ class CycleResult:
             return ["the workload made no switch"]
         if self.kills == len(self.switches):
             return [
-                f"all {self.kills} switches found their app killed: this measured app starts "
+                f"all {self.kills} switches found their app killed: this measured app launches "
                 "(give the apps less memory, or the device more)"
             ]
         return []
 
 
 def trace_doubts(switches: Sequence[Switch], births: Mapping[int, int]) -> tuple[list[str], int]:
-    """What a trace says against the states that ``am`` and the process ids agreed on.
+    """Check launch states against the trace: void reasons, and the number of unseen cold launches.
 
-    ``births`` is when each process began (task_newtask), by pid. A process that began during a
-    start makes it a cold one: contradictions are void reasons. A cold start whose process began
-    earlier is only counted: the zygote may have had it ready (USAP), or the event was lost.
+    ``births`` is when each process was created (task_newtask), by pid. A launch during which its
+    process was created must be cold, else it is a void reason. A cold launch whose process is older is
+    only counted: the zygote may have had one ready (USAP), or the event was lost.
     """
     if not births:
         return [], 0
@@ -135,8 +134,8 @@ def trace_doubts(switches: Sequence[Switch], births: Mapping[int, int]) -> tuple
         )
         if switch.launch_state in ("WARM", "HOT") and inside:
             reasons.append(
-                f"switch {switch.index} to {switch.package} was {switch.launch_state} by am, and the trace"
-                f" has its process begin in it"
+                f"switch {switch.index} to {switch.package}: am reported {switch.launch_state}, but the"
+                " trace shows its process being created"
             )
         elif switch.launch_state == "COLD" and not inside:
             unseen += 1

@@ -1,4 +1,4 @@
-"""The apps of a device without Android: programs of the suite with memory of known compressibility."""
+"""Apps for a device without Android: programs of the suite with memory of known compressibility."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workloads.switches import CycleResult
 class SyntheticApps:
     """Apps of a profile on an emulated device; `workloads.app_switching.Apps`. Needs root.
 
-    Side effect: a descriptor of each app below /data/app, until `remove`.
+    Side effect: a descriptor of each app in /data/app, until `remove`.
     """
 
     def __init__(self, device: Device, profile: Profile, sleep: Callable[[float], None]) -> None:
@@ -24,7 +24,7 @@ class SyntheticApps:
         self._logs = AppLogs(device, [app.package for app in profile.apps], sleep)
 
     def install(self) -> None:
-        """Write the descriptors. UsageError for an app without memory, or one that is not listed then."""
+        """Write the descriptors. UsageError for an app without memory, or that the device does not list."""
         without = [app.package for app in self._profile.apps if app.synthetic is None]
         if without:
             raise UsageError(
@@ -45,26 +45,26 @@ class SyntheticApps:
                 f"{len(missing)} packages of profile {self._profile.name} are not installed: "
                 + ", ".join(missing),
                 device=self._device.serial,
-                next_step="install them, or take them out of the profile",
+                next_step="install them, or remove them from the profile",
             )
 
     def activity(self, app: App) -> str:
-        """The profile's, or the only one that they have."""
+        """The profile's activity, or the only one of a synthetic app."""
         return app.activity or ".Main"
 
     def begin(self) -> None:
-        """Nothing: a kill shows as a process that is gone."""
+        """Do nothing: a kill shows as a missing process."""
 
     def act(self, app: App) -> None:
-        """Nothing: an app works by itself when it comes to the front."""
+        """Do nothing: a synthetic app acts by itself when it comes to the front."""
 
     def settle(self) -> Tally:
-        """See `AppLogs.wait_idle`. DeviceError at its deadline, DataCorruption if a page was wrong."""
+        """Wait until all apps are idle. DeviceError at the deadline, DataCorruption if a page was wrong."""
         self._logs.wait_idle()
         return self._logs.take()
 
     def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` as it is."""
+        """``cycle``, unchanged."""
         return cycle
 
     def remove(self) -> None:

@@ -1,1 +1,1 @@
-"""Variants, the balanced schedule, the block runner, and the store of results."""
+"""A campaign: its options, plan and balanced schedule, the block runner, and the results folder."""

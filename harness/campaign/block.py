@@ -1,4 +1,4 @@
-"""One block: boot a variant, prove it, warm up, measure m repetitions, verify, restore."""
+"""One block: boot a variant, prove it, warm up, measure the repetitions, verify, restore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from harness.campaign.plan import Plan
 from harness.campaign.repetition import Repetitions
 from harness.campaign.rules import RETRIES_PER_REPETITION
 from harness.campaign.store import Store
-from harness.campaign.workloads import workload_named
 from harness.capture import reserve_buffer
 from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
@@ -29,12 +28,12 @@ from harness.device.preconditions.pinned import PinnedState
 from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS: Final = 2
-#: A recording that nobody stops ends well after the workload does.
+#: A recording that is never stopped ends this many times the workload's length after its start.
 LONGEST_FACTOR: Final = 2.0
 
 
-def _begun(attempts: tuple[str, ...] = ()) -> BlockResult:
-    """The record of a block that begins now: valid until something says otherwise."""
+def _new_record(attempts: tuple[str, ...] = ()) -> BlockResult:
+    """The record of a block that starts now: valid until a check or the kernel fails."""
     return BlockResult(
         outcome="valid",
         void_reasons=(),
@@ -63,12 +62,12 @@ def run_block(
     phase: PhaseReporter,
     host: Host | None = None,
 ) -> BlockResult:
-    """Run ``block`` to its end and store it; a failure of the kernel is stored as its result.
+    """Run ``block`` and store its result, which may be a failure of the kernel under test.
 
-    Transient errors of lab or device are tried once more from a fresh boot; every other
-    error leaves the block unfinished and is raised. The device is restored on every way out.
+    A transient error of lab or device gets one more attempt from a fresh boot; any other error leaves
+    the block unfinished and is raised. The device is restored on every way out.
     """
-    record = _begun()
+    record = _new_record()
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
         folder = store.start_block(block)
         try:
@@ -84,8 +83,8 @@ def run_block(
                 break
             if not error.transient or attempt == BLOCK_ATTEMPTS:
                 raise
-            phase(Phase.VERIFY, f"{error}; trying this block once more")
-            record = _begun((*record.attempts, str(error)))
+            phase(Phase.VERIFY, f"{error}; trying this block again")
+            record = _new_record((*record.attempts, str(error)))
             store.discard_attempt(block, attempt)
     record.ended_utc = _now_utc()
     store.finish_block(block, record)
@@ -93,7 +92,7 @@ def run_block(
 
 
 def _crash_behind(error: SuiteError, lane: Lane) -> KernelCrash | None:
-    """A lost or mute device may be a dead kernel; its console decides."""
+    """The crash behind a device that is lost or does not answer, if its console shows one."""
     log = lane.crash_log()
     if log is None:
         return None
@@ -108,7 +107,7 @@ def _kernel_result(record: BlockResult, error: KernelError, lane: Lane, folder: 
 
 @dataclass(frozen=True)
 class Booted:
-    """A device that runs the variant of a block: what proves it, and what was found."""
+    """A device that runs the block's variant: what proves that, and what was read."""
 
     device: Device
     expectation: Expectation
@@ -117,7 +116,7 @@ class Booted:
 
 @dataclass(frozen=True)
 class BlockRun:
-    """One attempt at ``block``; ``record`` fills while it runs."""
+    """One attempt at ``block``, which fills in ``record``."""
 
     lane: Lane
     plan: Plan
@@ -128,16 +127,15 @@ class BlockRun:
     host: Host
 
     def run(self) -> None:
-        """The whole attempt; the device is restored on every way out.
+        """Run the attempt; the device is restored on every way out.
 
-        KernelError for a failure of the kernel; why the block is void is in ``record``.
+        KernelError for a failure of the kernel; ``record`` holds why the block is void.
         """
         booted = self.boot()
         with PinnedState(booted.device) as state:
             try:
                 conditions = self.prepare(booted.device, state)
-                kind = workload_named(self.plan.workload)
-                workload = kind.make(booted.device, self.plan.profile, self.host)
+                workload = self.plan.kind.make(booted.device, self.plan.profile, self.host)
                 try:
                     self.measure(booted, workload, conditions)
                     self.verify(booted, state)
@@ -167,13 +165,10 @@ class BlockRun:
         return Booted(device, expectation, identity)
 
     def prepare(self, device: Device, state: PinnedState) -> Preconditions:
-        """Set and check the preconditions; ``state`` holds what was set. StateError."""
+        """Set and check the preconditions; ``state`` records what was set. StateError."""
         self.phase(Phase.PINS)
         conditions = preconditions_of(
-            device,
-            self.plan.profile,
-            self.plan.suppressed,
-            say=lambda text: self.phase(Phase.PINS, text),
+            device, self.plan.profile, self.plan.suppressed, say=lambda text: self.phase(Phase.PINS, text)
         )
         conditions.establish(state)
         return conditions
@@ -181,7 +176,7 @@ class BlockRun:
     def measure(self, booted: Booted, workload: Workload, conditions: Preconditions) -> None:
         """Install and warm up the workload, prove that the variant is in use, and measure.
 
-        A void repetition is measured again, up to the limit of the void rules.
+        Void repetitions are measured again, within the limit of the void rules.
         """
         self.phase(Phase.PREPARE)
         workload.install()
@@ -200,13 +195,13 @@ class BlockRun:
                 reservation=reservation,
             )
             before = read_identity(booted.device, booted.expectation)
-            self.phase(Phase.PREPARE, workload_named(self.plan.workload).warm_up)
+            self.phase(Phase.PREPARE, self.plan.kind.warm_up)
             repetitions.warm_up()
             self._live_gate(booted, before)
             self._measure_all(repetitions)
 
     def verify(self, booted: Booted, state: PinnedState) -> None:
-        """Settings and kernel threads must be as they were set and found. KernelCrash."""
+        """Check that settings have not drifted and no kernel thread died. KernelCrash."""
         self.phase(Phase.VERIFY)
         drifted = state.drifted()
         self.record.gate("pins", not drifted, "; ".join(drifted) or "as set")
@@ -224,16 +219,16 @@ class BlockRun:
             )
 
     def _live_gate(self, booted: Booted, before: KernelIdentity) -> None:
-        """The warm-up must have moved the counter that only this variant has."""
+        """Check that the warm-up moved the counter that only this variant has. WrongKernel."""
         after = read_identity(booted.device, booted.expectation)
         counter = booted.expectation.live_counter
         if counter is None:
             return
         if not counter_moved(before, after):
             raise WrongKernel(
-                f"{counter} did not move in the warm-up: the variant is loaded but not in use",
+                f"{counter} did not move during the warm-up: the variant is loaded but not in use",
                 device=booted.device.serial,
-                next_step="check that reclaim happened (pswpout) and that the variant is switched on",
+                next_step="check that there was reclaim (pswpout) and that the variant is switched on",
             )
         self.record.gate("live counter", True, f"{counter}: {before.live_count} to {after.live_count}")
 

@@ -1,10 +1,11 @@
 """Campaign files: TOML that defines what is compared, how often, and in which legs.
 
-The keys are those of the table of options (see docs/options.md), ``[set]`` and ``[[legs]]``.
+The keys are ``[set]``, ``[[legs]]``, and those in the table of options (docs/options.md).
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -23,16 +24,15 @@ from workloads.profile import CHANGEABLE, Changes
 
 _LEG_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
-#: `workload` is read by itself: it must be there, and no leg has another.
+#: Without `workload`, which is required and the same for all legs.
 _KEYS: Final = tuple(o for o in OPTIONS if "file" in o.where and o.name != "workload")
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One campaign of a file. ``name`` None: the file has no legs and is one campaign.
+    """One campaign of a file; ``name`` is None if the file has no legs.
 
-    ``given`` are the settings that the file and the leg name; ``changes`` among them take the place
-    of keys of the profile.
+    ``given`` are the settings of the file and the leg, among them ``changes`` to the profile.
     """
 
     name: str | None
@@ -41,7 +41,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class CampaignFile:
-    """A campaign that was read; ``question`` is the first comment, or the test file's docstring."""
+    """A parsed campaign; ``question`` is the first comment, or the test file's docstring."""
 
     path: Path
     name: str
@@ -51,11 +51,11 @@ class CampaignFile:
 
     @property
     def word(self) -> str:
-        """What a person types for it."""
+        """What a user types to name it."""
         return self.name if self.path.parent == FOLDER else str(self.path)
 
     def leg(self, name: str | None) -> Leg:
-        """The leg of that name; None where there is only one campaign. UsageError naming the legs."""
+        """The leg called ``name``, None for a file without legs. UsageError naming the legs."""
         names = [leg.name for leg in self.legs if leg.name]
         if not names:
             if name is not None:
@@ -79,9 +79,9 @@ def shipped() -> list[str]:
 
 
 def load_campaign(name: str) -> CampaignFile:
-    """Read a file by the name of one that comes with the suite, or by its path.
+    """Load a campaign by its path, or by the name of one that comes with the suite.
 
-    UsageError of one line for whatever is wrong with it.
+    UsageError of one line for any fault in it.
     """
     path = Path(name)
     if path.suffix != ".toml":
@@ -93,7 +93,7 @@ def load_campaign(name: str) -> CampaignFile:
         raise UsageError(f"no campaign '{name}'", next_step=did_you_mean(name, shipped())) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"campaign {path} cannot be read: {error}") from error
-    return _parse(path, path.stem, " ".join(_first_comment(text)), content)
+    return _parse(path, path.stem, _first_comment(text), content)
 
 
 def _shipped(name: str) -> CampaignFile:
@@ -120,7 +120,7 @@ def _parse(path: Path, name: str, question: str, content: Mapping[str, Any]) -> 
     for leg_name in names:
         if names.count(leg_name) > 1:
             raise UsageError(
-                f"{path}: two legs are called '{leg_name}'", next_step="give each its own name"
+                f"{path}: two legs have the name '{leg_name}'", next_step="give each its own name"
             )
     return CampaignFile(path, name, question, workload, tuple(legs) or (Leg(None, base),))
 
@@ -131,44 +131,40 @@ def _leg(path: Path, number: int, content: Mapping[str, Any], base: Given) -> Le
         "name",
         str,
         lambda v: _LEG_NAME.fullmatch(v) is not None,
-        "a name for a folder: lower-case letters, digits, '.', '_', '-'",
+        "a folder name: lower-case letters, digits, '.', '_', '-'",
     )
     own = _given(table, path)
     table.done()
     changes: dict[str, Mapping[str, Any]] = dict(base["changes"])
-    for of_profile, keys in own["changes"].items():
-        changes[of_profile] = {**changes.get(of_profile, {}), **keys}
+    for profile_table, keys in own["changes"].items():
+        changes[profile_table] = {**changes.get(profile_table, {}), **keys}
     return Leg(name, {**base, **own, "changes": changes})
 
 
 def _given(table: Table, path: Path) -> dict[str, Any]:
-    """What the table sets: keys of the table of options, and ``changes``."""
+    """The settings in ``table``: options by name, and ``changes``."""
     tables = {"": table, "virtual": table.sub("virtual")}
-    found = {option.name: option.take(tables[option.key.rpartition(".")[0]], path) for option in _KEYS}
+    values = {option.name: option.take(tables[option.key.rpartition(".")[0]], path) for option in _KEYS}
     tables["virtual"].done()
-    given = {name: value for name, value in found.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
     if str(given.get("profile", "")).endswith(".toml"):
-        # As the file's author sees it, wherever the command is typed.
+        # Relative to the file, wherever the command runs.
         given["profile"] = str(path.parent / given["profile"])
     return {**given, "changes": _changes(table)}
 
 
 def _changes(table: Table) -> Changes:
-    """The keys of [set], by table of the profile; the profile itself checks them."""
-    changes = table.sub("set")
-    found: dict[str, Mapping[str, Any]] = {}
+    """The keys of [set] by table of the profile, which checks them itself."""
+    section = table.sub("set")
+    changes: dict[str, Mapping[str, Any]] = {}
     for name in CHANGEABLE:
-        keys = changes.take_if(name, dict, lambda v: bool(v), "a table of keys and their new values")
+        keys = section.take_if(name, dict, lambda v: bool(v), "a table of keys and their new values")
         if keys is not None:
-            found[name] = keys
-    changes.done()
-    return found
+            changes[name] = keys
+    section.done()
+    return changes
 
 
-def _first_comment(text: str) -> list[str]:
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# ").rstrip())
-    return lines
+def _first_comment(text: str) -> str:
+    lines = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    return " ".join(line.lstrip("# ").rstrip() for line in lines)

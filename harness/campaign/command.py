@@ -1,10 +1,12 @@
-"""``python -m android_tests.campaign list|show|run|reference``: campaign files, all of their legs."""
+"""``python -m android_tests.campaign list|show|run|reference``: campaign files with all their legs."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import textwrap
 from collections.abc import Sequence
+from typing import Final
 
 from foundation.arguments import OneLineParser, exit_status_of
 from foundation.errors import UsageError
@@ -20,26 +22,27 @@ from harness.campaign.settings import OPTIONS
 _USAGE = 4
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
+_say: Final = functools.partial(print, flush=True)
 
 
 class _Parser(OneLineParser):
-    #: Not argparse's 2, which here says interrupted.
+    #: Not argparse's 2, which means interrupted here.
     status = _USAGE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m android_tests.campaign", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="list|show|run|reference")
-    commands.add_parser("list", help="the campaigns that come with the suite, and what each asks")
+    commands.add_parser("list", help="list the campaigns of the suite, with the question of each")
     show = commands.add_parser("show", help="print one of them as a campaign file, to copy and change")
-    show.add_argument("name", metavar="NAME", help="the name of one that comes with the suite")
-    run = commands.add_parser("run", help="run all legs of a campaign file, or go on with them")
-    run.add_argument("file", metavar="FILE", help="a path, or the name of one that comes with the suite")
+    show.add_argument("name", metavar="NAME", help="name of a campaign of the suite")
+    run = commands.add_parser("run", help="run or resume all legs of a campaign file")
+    run.add_argument("file", metavar="FILE", help="a path, or the name of a campaign of the suite")
     add_options(OPTIONS, run, "run")
-    run.add_argument("-v", "--verbose", action="count", default=0, help="show each device command")
-    commands.add_parser("reference", help="print docs/options.md, made from the table of options")
+    run.add_argument(
+        "-v", "--verbose", action="count", default=0, help="show each command sent to the device"
+    )
+    commands.add_parser("reference", help="print docs/options.md, generated from the table of options")
     return parser
 
 
@@ -55,7 +58,7 @@ def _list() -> int:
 def _show(name: str) -> int:
     file = load_campaign(name)
     if name not in shipped_campaigns():
-        raise UsageError(f"{name} is a file of your own", next_step="show prints those of the suite")
+        raise UsageError(f"{name} is not a campaign of the suite", next_step="open the file itself")
     comment = textwrap.wrap(file.question, 100, initial_indent="# ", subsequent_indent="# ")
     _say("\n".join([*comment, str(shipped_campaigns()[name].campaign).rstrip()]))
     return 0
@@ -70,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    """0: nothing failed; 1: a verdict or a kernel failed; 2: interrupted; 4: asked for what cannot be."""
+    """Run the command line: 0, or 1 for a failed verdict or kernel, 2 if interrupted, 4 for bad usage."""
 
     def run() -> int:
         options = _parser().parse_args(words)

@@ -1,4 +1,4 @@
-"""What a command would run, without touching a device: a phone's part is the real code on a planned one."""
+"""``--dry-run``: what a campaign would do, found by running the real code on a planned device."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.device.planned_device import PlannedDevice, PlannedLane, Sent
 from harness.device.planned_phone import PlannedPhone, Traits
 from harness.variants.variant import kernels_of
 
-#: What else a phone may be; shown is what one is sent that the first was not.
+#: Other phones; the dry run shows what each is sent that the first one is not.
 _OTHERS: Final[Mapping[str, Traits]] = {
     "without a root shell": Traits(root=False),
     "before Android 13": Traits(api=31, perfetto="versions"),
@@ -42,7 +42,7 @@ _OTHERS: Final[Mapping[str, Traits]] = {
 def dry_run_text(several: Sequence[Settings], *, reads: bool = False) -> str:
     """Variants, schedule, seed and results folder of each campaign. UsageError, ResultsError.
 
-    Of a phone also what it is sent, in order; with ``reads`` also what only reads.
+    For a phone also the commands that it is sent, in order; with ``reads`` those that only read, too.
     """
     return "\n\n".join(_one(settings, plan_of(settings), reads) for settings in several)
 
@@ -81,11 +81,11 @@ def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
     run = _Run(settings, plan, first, Traits())
     yield from _in_order(run, plan, reads)
     if run.trouble:
-        yield f"  its answers decide what follows: {run.trouble}"
-    known = {sent for _, _, lines in run.phases for sent in lines}
+        yield f"  what follows depends on its answers: {run.trouble}"
+    shown = {sent for _, _, lines in run.phases for sent in lines}
     for title, other in _others(settings, plan, first[:1], run):
-        new = [sent for _, _, lines in other.phases for sent in lines if sent not in known]
-        known.update(new)
+        new = [sent for _, _, lines in other.phases for sent in lines if sent not in shown]
+        shown.update(new)
         rows = _rows(new, reads)
         yield from [f"  to a phone {title}:", *rows] if rows else []
     if plan.suppressed:
@@ -93,15 +93,15 @@ def _phone(settings: Settings, plan: Plan, reads: bool) -> Iterator[str]:
     if plan.reps > 1 or plan.profile.rounds > 1:
         rounds = plan.profile.rounds
         each = f", {rounds} rounds each ({plan.profile.order})" if rounds > 1 else ""
-        yield f"repetitions of a block: {plan.reps}{each}; one is shown"
-    yield "a line that is sent several times in one phase is shown once"
-    yield "<its value> and the like are what only the phone knows; its screen is taken for 1000 by 1000"
+        yield f"each block has {plan.reps} repetitions{each}; one is shown"
+    yield "a command that is sent several times in one phase is shown once"
+    yield "<its value> and the like stand for what only the phone knows; its screen counts as 1000 by 1000"
     if not reads:
-        yield "left out is what only reads (-v shows it)"
+        yield "commands that only read are left out (-v shows them)"
 
 
 def _in_order(run: _Run, plan: Plan, reads: bool) -> Iterator[str]:
-    """Blocks and their phases; what a phase has in common with that of an earlier block is not repeated."""
+    """Blocks and their phases, without repeating what a phase shares with an earlier block's."""
     seen: dict[str, dict[int, dict[str, None]]] = {}
     block = -1
     for index, phase, lines in run.phases:
@@ -110,19 +110,19 @@ def _in_order(run: _Run, plan: Plan, reads: bool) -> Iterator[str]:
             yield f"  block {index}, {planned.variant}, {planned.scenario}:"
         rows = _rows(lines, reads)
         earlier = seen.setdefault(phase, {})
-        again = next((n for n, known in earlier.items() if known.keys() == set(rows)), None)
-        within = next((n for n, known in earlier.items() if known and known.keys() < set(rows)), None)
-        around = next((n for n, known in earlier.items() if known.keys() > set(rows)), None)
+        equal = next((n for n, other in earlier.items() if other.keys() == set(rows)), None)
+        subset = next((n for n, other in earlier.items() if other and other.keys() < set(rows)), None)
+        superset = next((n for n, other in earlier.items() if other.keys() > set(rows)), None)
         if not rows:
             yield f"    {phase}: nothing"
-        elif again is not None:
-            yield f"    {phase}: as in block {again}"
-        elif within is not None:
-            yield f"    {phase}: as in block {within}, and"
-            yield from (row for row in rows if row not in earlier[within])
-        elif around is not None:
-            yield f"    {phase}: as in block {around}, without"
-            yield from (row for row in earlier[around] if row not in rows)
+        elif equal is not None:
+            yield f"    {phase}: as in block {equal}"
+        elif subset is not None:
+            yield f"    {phase}: as in block {subset}, and"
+            yield from (row for row in rows if row not in earlier[subset])
+        elif superset is not None:
+            yield f"    {phase}: as in block {superset}, without"
+            yield from (row for row in earlier[superset] if row not in rows)
         else:
             yield f"    {phase}:"
             yield from rows
@@ -141,23 +141,23 @@ def _others(
 ) -> Iterator[tuple[str, _Run]]:
     for title, traits in _OTHERS.items():
         yield title, _Run(settings, plan, blocks, traits)
-    # Where one of several files is looked for, phones without it have the next.
-    known = list(first.tested)
-    for path in tuple(dict.fromkeys(known)):
+    # Where the suite looks for one of several files, phones without it have the next.
+    tested = list(first.tested)
+    for path in tuple(dict.fromkeys(tested)):
         lacks = [path]
         while True:
             run = _Run(settings, plan, blocks, Traits(lacks=frozenset(lacks)))
-            new = [one for one in run.tested if one not in known]
+            new = [one for one in run.tested if one not in tested]
             if not new:
                 break
             yield f"without {lacks[-1]}", run
-            known += new
+            tested += new
             lacks.append(new[0])
 
 
 @dataclass
 class _Run:
-    """Blocks on a planned phone: what each phase sent, and why it ended early, if it did."""
+    """Blocks on a planned phone: the commands of each phase, and why the run ended early, if it did."""
 
     settings: Settings
     plan: Plan
@@ -209,14 +209,7 @@ class _Run:
             if not self.phases or self.phases[-1][:2] != (block.index, names[phase]):
                 self._begin(block.index, names[phase])
 
-        record = run_block(
-            lane=lane,
-            plan=plan,
-            block=block,
-            store=store,
-            phase=phase,
-            host=PLANNED_HOST,
-        )
+        record = run_block(lane, plan, block, store, phase, PLANNED_HOST)
         if record.outcome != "valid":
             self.trouble = record.failure or "; ".join(record.void_reasons)
 

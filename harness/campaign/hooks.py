@@ -1,4 +1,4 @@
-"""Pytest's hooks while it runs a campaign: items from the plan, quiet progress, verdicts at the end."""
+"""pytest's hooks during a campaign: items from the plan, quiet progress, verdicts at the end."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from analysis.report.page import write
+from analysis.report.terminal import verdict_table
 from foundation.errors import SuiteError
 from harness.campaign.questions import FOLDER, QuestionFile, question_files
-from harness.campaign.session import CampaignSession, LaneBroke
-from harness.campaign.summary import summary_text
+from harness.campaign.session import CampaignSession, LaneBroken, questions_of
 from harness.campaign.workloads import WORKLOADS
 
 
 class CampaignHooks:
-    """A plugin, registered once it is known that the command line asks a question.
+    """A plugin for command lines that ask a question.
 
-    ``asked`` is the test file that was named; None: that of the campaign's workload.
+    ``question`` is the test file on the command line; None: that of the campaign's workload.
     """
 
-    def __init__(self, session: CampaignSession, asked: QuestionFile | None) -> None:
+    def __init__(self, session: CampaignSession, question: QuestionFile | None) -> None:
         self._session = session
-        self._file = asked.path.name if asked else WORKLOADS[session.plan.workload].file
+        self._file = question.path.name if question else WORKLOADS[session.plan.workload].file
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """A run is one campaign: the test files of other questions are left out."""
+        """Ignore the test files of other questions: a run is one campaign."""
         if collection_path.parent != FOLDER:
             return None
         return True if collection_path.name in question_files().keys() - {self._file} else None
@@ -33,19 +34,19 @@ class CampaignHooks:
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, str] | None:
-        """A campaign prints its own progress in lines; pytest's letters would cut them up."""
+        """Suppress pytest's letters, which would break up the campaign's progress lines."""
         if isinstance(report, pytest.TestReport) and report.when != "call":
             return None
         return report.outcome, "", ""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """The names of files would cut the lines up as well."""
+        """Suppress pytest's file names, for the same reason."""
         reporter = session.config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter.showfspath = False
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """An item for each block of the plan, and one for each question."""
+        """Make an item for each block of the plan and for each question."""
         plan = self._session.plan
         if "block" in metafunc.fixturenames:
             metafunc.parametrize(
@@ -54,7 +55,7 @@ class CampaignHooks:
                 ids=[f"{plan.workload}-{b.scenario}-{b.index:03d}-{b.variant}" for b in plan.blocks],
             )
         if "question" in metafunc.fixturenames:
-            questions = self._session.questions()
+            questions = questions_of(plan)
             metafunc.parametrize(
                 "question",
                 questions,
@@ -63,10 +64,10 @@ class CampaignHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """An error of the suite is one line, and a block of a broken lane is skipped."""
+        """Report an error of the suite in one line, and skip the blocks of a broken lane."""
         try:
             return (yield)
-        except LaneBroke as error:
+        except LaneBroken as error:
             raise pytest.skip.Exception(str(error)) from None
         except SuiteError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
@@ -74,7 +75,17 @@ class CampaignHooks:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
     ) -> None:
-        """The verdict table, and where the report is."""
-        if not config.getoption("collectonly"):
-            terminalreporter.section("verdicts")
-            terminalreporter.write_line(summary_text(self._session))
+        """Judge what is on disk, write the report, and print the verdict table and the report's path."""
+        if config.getoption("collectonly"):
+            return
+        terminalreporter.section("verdicts")
+        try:
+            judgement = self._session.judge()
+            if judgement is None:
+                text = "nothing was measured"
+            else:
+                page = write(self._session.store.root)
+                text = f"{verdict_table(judgement)}\n\nreport: {page}"
+        except SuiteError as error:
+            text = f"no verdict: {error}"
+        terminalreporter.write_line(text)

@@ -1,4 +1,4 @@
-"""What a block takes from the host: programs for a device, time, and the making of a trace."""
+"""What a block needs from the host: programs for the device, time, and the assembly of a trace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from workloads.switches import Switch
 
 @dataclass(frozen=True)
 class Host:
-    """The real one by default; a dry run has one that builds nothing, waits for nothing and reads no trace.
+    """The real host by default; that of a dry run builds nothing, does not wait, and reads no trace.
 
-    ``program`` finds or builds a native program (see `harness.native.build.binary`), ``assemble`` makes a
-    trace of what was recorded.
+    ``program`` finds or builds a native program (see `harness.native.build.binary`); ``assemble`` turns
+    a recording into a trace.
     """
 
     program: Callable[[str, Arch], Path] = binary

@@ -1,6 +1,6 @@
-"""What a block and a verdict are as pytest items; the same for every question.
+"""The pytest items of every question: a block, and a verdict.
 
-A test file below android_tests takes both into itself, which is how pytest finds them there.
+Each test file in android_tests imports both, so that pytest finds them there.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from harness.campaign.session import CampaignSession, Question
 def test_block(campaign: CampaignSession, block: PlannedBlock) -> None:
     """Boot the variant, prove it, measure it, restore the device.
 
-    A void block is skipped, a kernel failure fails.
+    A void block is skipped; a kernel failure fails.
     """
-    outcome = campaign.run(block)
-    if outcome.kind == "void":
-        pytest.skip(f"VOID: {outcome.reason}")
-    if outcome.kind == "kernel_failure":
-        pytest.fail(f"the kernel under test failed: {outcome.reason}", pytrace=False)
+    result = campaign.run(block)
+    if result.outcome == "void":
+        pytest.skip(f"VOID: {'; '.join(result.void_reasons)}")
+    if result.outcome == "kernel_failure":
+        pytest.fail(f"the kernel under test failed: {result.failure}", pytrace=False)
 
 
 def test_verdict(campaign: CampaignSession, question: Question, fail_on: str) -> None:
-    """The paired statistics over the finished blocks.
+    """Judge the finished blocks by paired statistics.
 
-    UNDECIDED is skipped, REGRESSED fails unless ``fail_on`` is none.
+    UNDECIDED is skipped; REGRESSED fails unless ``fail_on`` is none.
     """
     answer = campaign.answer(question)
     if answer.gates and answer.verdict == "REGRESSED" and fail_on == "regressed":

@@ -1,4 +1,4 @@
-"""From the command line to a lane: a virtual device, or the phone on the desk."""
+"""From the settings to a lane: a virtual device or a phone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def flash_options(settings: Settings) -> FlashOptions:
-    """What is asked for about kernels on a phone."""
+    """The settings for booting and flashing kernels on a phone."""
     from harness.device.fastboot.opening import FlashOptions
 
     return FlashOptions(
@@ -28,7 +28,7 @@ def flash_options(settings: Settings) -> FlashOptions:
 
 
 def check_lane(settings: Settings, variants: Sequence[Variant]) -> None:
-    """What can be known to be wrong before anything is opened, built or booted. UsageError."""
+    """Check everything that needs no device, before anything is built or booted. UsageError."""
     if settings.device != "virtual":
         from harness.device.fastboot.opening import check_kernels
         from harness.variants.variant import kernels_of
@@ -39,17 +39,15 @@ def check_lane(settings: Settings, variants: Sequence[Variant]) -> None:
 
 
 def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
-    """Open the lane; nothing boots yet, but kernels that are not built are built now.
+    """Open the lane without booting it; builds the kernels that the cache lacks.
 
-    ``write`` takes the lines of that, and of images that are written. UsageError, LabError, HostError.
+    ``write`` receives progress lines of builds and flashing. UsageError, LabError, HostError.
     """
     if settings.device == "virtual":
         from harness.virtual.lane import VirtualLane
 
         lane = VirtualLane(
-            name=plan.lanes[0],
-            cpus=settings.virtual_cpus,
-            memory_mb=settings.virtual_memory_mb,
+            name=plan.lanes[0], cpus=settings.virtual_cpus, memory_mb=settings.virtual_memory_mb
         )
         for variant in plan.variants:
             variant.kind.prepare(write)

@@ -1,9 +1,8 @@
-"""One table over all legs of a campaign file: what each of them came to."""
+"""One table of the verdicts of all legs of a campaign file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,25 +14,20 @@ from foundation.errors import SuiteError
 _HEAD: Final = ("leg", "scenario", "metric", "variant", "change [95 %]", "verdict")
 
 
-@dataclass(frozen=True)
-class LegResult:
-    """A leg and its results folder, which need not exist yet."""
+def legs_table(legs: Mapping[str, Path]) -> str:
+    """The primary verdicts of every leg, and what is missing or failed. Judges what is on disk.
 
-    name: str
-    results: Path
-
-
-def legs_table(legs: Sequence[LegResult]) -> str:
-    """The primary verdicts of every leg, and what is missing or failed. Judges what is on disk."""
+    ``legs`` maps a leg's name to its results folder, which may not exist yet.
+    """
     rows: list[tuple[str, ...]] = [_HEAD]
     notes: list[str] = []
-    for leg in legs:
-        name = leg.name.rpartition("/")[2]
-        if not (leg.results / "campaign.json").exists():
-            notes.append(f"{name}: nothing was measured yet")
+    for campaign, results in legs.items():
+        name = campaign.rpartition("/")[2]
+        if not (results / "campaign.json").exists():
+            notes.append(f"{name}: not measured yet")
             continue
         try:
-            judgement = judge(leg.results)
+            judgement = judge(results)
         except SuiteError as error:
             notes.append(f"{name}: no verdict: {error}")
             continue
@@ -43,7 +37,7 @@ def legs_table(legs: Sequence[LegResult]) -> str:
             if row.primary
         ]
         notes += _notes(name, judgement)
-        notes.append(f"{name}: {leg.results / 'report.html'}")
+        notes.append(f"{name}: {results / 'report.html'}")
     lines = aligned(rows) if len(rows) > 1 else []
     return "\n".join([*lines, *([""] if lines else []), *notes])
 
@@ -53,8 +47,8 @@ def _notes(name: str, judgement: Judgement) -> list[str]:
     notes = []
     if not campaign.complete:
         notes.append(
-            f"{name}: unfinished, {len(campaign.blocks)} of {len(campaign.schedule)} blocks:"
-            " its figures are interim"
+            f"{name}: unfinished, figures are interim: {len(campaign.blocks)} of"
+            f" {len(campaign.schedule)} blocks"
         )
     notes += [f"{name}: KERNEL FAILURE in {failure.block}" for failure in judgement.kernel_failures]
     notes += [

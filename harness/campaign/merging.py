@@ -1,4 +1,4 @@
-"""From a command line, and the campaign file it names, to the settings of one campaign."""
+"""From a command line and its campaign file to the settings of a campaign."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.campaign.workloads import DEFAULT, workload_named
 
 
 def settings_of(given: Given) -> Settings:
-    """The one campaign that is asked for.
+    """The settings of the one campaign that ``given`` selects.
 
-    ``given`` is the command line, with the ``workload`` of the test file if one was named. UsageError
-    for a conflict, or a leg that is not chosen.
+    ``given`` is the command line, with the ``workload`` of the test file if it names one. UsageError
+    for a conflict, or if the file has legs and none is chosen.
     """
     if "campaign" in given:
         file = load_campaign(given["campaign"])
@@ -25,7 +25,7 @@ def settings_of(given: Given) -> Settings:
 
 
 def settings_of_all(given: Given) -> list[Settings]:
-    """As `settings_of`; of a file with legs, where no leg is chosen, all of them in order."""
+    """As `settings_of`, but all legs in order if the file has legs and none is chosen."""
     if "campaign" not in given or "leg" in given:
         return [settings_of(given)]
     file = load_campaign(given["campaign"])
@@ -42,7 +42,7 @@ def _of_leg(given: Given, file: CampaignFile, leg: Leg) -> Settings:
     workload = given.get("workload", file.workload)
     if workload != file.workload:
         raise UsageError(
-            f"campaign {file.name} is of {file.workload}, the test file of {workload}",
+            f"campaign {file.name} uses {file.workload}, but the test file uses {workload}",
             next_step=f"run android_tests/{workload_named(file.workload).file}, or android_tests",
         )
     results = given.get("results", RESULTS / file.name)
@@ -51,14 +51,13 @@ def _of_leg(given: Given, file: CampaignFile, leg: Leg) -> Settings:
 
 
 def _merged(below: Given, given: Given) -> Settings:
-    """The command line over the file over the defaults."""
+    """The command line ``given`` over the file over the defaults. UsageError."""
     device = given.get("device", "virtual")
     for option in OPTIONS:
         if option.name in given and option.device not in (None, device):
             kind = "a phone" if option.device == "phone" else "a virtual device"
             raise UsageError(
-                f"{option.flag} is for {kind}",
-                next_step=f"add --device={option.device}, or leave it out",
+                f"{option.flag} is for {kind}", next_step=f"add --device={option.device}, or leave it out"
             )
     profile = workload_named(below["workload"]).profile
     return Settings(**{"profile": profile, **below, **given})

@@ -1,6 +1,6 @@
-"""An option: one row from which its command lines, its key in a campaign file and its docs are made.
+"""An option: one row that defines its command lines, its key in a campaign file, and its docs.
 
-The rows are the fields of `harness.campaign.settings.Settings`. Imported whenever pytest starts: keep
+The rows are the fields of `harness.campaign.settings.Settings`. pytest imports this on every start: keep
 it light.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ Place = Literal["pytest", "run", "file", "doctor", "restore"]
 Kind = Literal["text", "int", "float", "path", "flag", "words"]
 DeviceKind = Literal["virtual", "phone"]
 
-#: Values by the name of their option; an option that was not given is not in it.
+#: Values by option name; an option that was not given is absent.
 Given = Mapping[str, Any]
 
 _READ: Final[Mapping[Kind, Callable[[str], Any]]] = {"text": str, "int": int, "float": float, "path": Path}
@@ -38,22 +39,22 @@ _TOML: Final[Mapping[Kind, type[Any]]] = {
     "words": list,
 }
 _RULES: Final[Mapping[Kind, str]] = {
-    "text": "a text that is not empty",
+    "text": "a non-empty string",
     "flag": "true or false",
-    "words": "a list of texts",
+    "words": "a list of strings",
 }
 _IN_WORDS: Final[Mapping[Kind, str]] = {"int": "an integer", "float": "a number"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Option:
-    """One row.
+    """One option.
 
-    ``device``: only for this kind of device. ``bounds`` of a number are inclusive, in ``unit``.
-    ``choices`` are the allowed words. ``path_unless``: a text that is a path unless it is this word.
-    ``commas``: one text holds several words. ``fixed_by_file``: part of what a campaign file
-    compares, so it cannot be given together with one. ``default_text`` describes a default that
-    depends on something else.
+    ``device``: for this kind of device only. ``bounds`` of a number are inclusive, in ``unit``.
+    ``choices`` are the allowed words. ``path_unless``: the text is a path unless it is this word.
+    ``commas``: one string holds several words. ``fixed_by_file``: part of what a campaign file
+    compares, so it cannot be combined with one. ``default_text`` describes a default that depends on
+    something else.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Option:
 
     @property
     def range_text(self) -> str:
-        """The allowed values, such as ``1 to 200 pairs``; empty where there is nothing to say."""
+        """The allowed values, such as ``1 to 200 pairs``; empty if anything is allowed."""
         return f"{self._span} {self.unit}".rstrip() if self.bounds else ", ".join(self.choices)
 
     @property
@@ -84,24 +85,24 @@ class Option:
 
     @property
     def value_name(self) -> str:
-        """How a help text names the value."""
+        """The name of the value in help texts."""
         names: dict[Kind, str] = {"int": "N", "float": "N"}
         choices = "|".join(self.choices) if self.kind == "text" else ""
         return self.metavar or names.get(self.kind) or choices or self.name.upper()
 
     @property
     def default_words(self) -> str:
-        """The default as a user would type it; empty for none."""
+        """The default as a user would type it; empty without one."""
         if isinstance(self.default, tuple):
             return self.default_text or ",".join(self.default)
         plain = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
         return self.default_text or ("" if self.default in (None, False) else plain)
 
     def add_to(self, add: Callable[..., Any], place: Place) -> None:
-        """Add it to a parser through its ``add_argument`` or ``addoption``.
+        """Add the option to a parser through ``add``, its ``add_argument`` or ``addoption``.
 
-        argparse converts and checks the value (UsageError from ``parse_args``); pytest is handed text
-        and calls `read` later, because its own error takes three lines.
+        argparse converts and checks the value (UsageError from ``parse_args``); pytest keeps the text,
+        and `given_at` reads it later, because pytest's own error takes three lines.
         """
         words: dict[str, Any] = {"dest": self.name, "default": None, "help": self._help(place)}
         if self.kind == "flag":
@@ -115,11 +116,11 @@ class Option:
     def _help(self, place: Place) -> str:
         default = self.default_words
         if place == "run" and "file" in self.where:
-            default = "that of the file"
+            default = "the file's"
         return f"{self.help} (default: {default})" if default else self.help
 
     def read(self, typed: Any) -> Any:
-        """The value of what was typed: text, texts, or True for a flag. UsageError in the flag's name."""
+        """Convert and check what was typed: a string, strings, or True for a flag. UsageError."""
         if self.kind == "words":
             parts = [part.strip() for part in typed.split(",")] if self.commas else typed
             value: Any = tuple(dict.fromkeys(filter(None, parts))) if self.commas else tuple(parts)
@@ -137,7 +138,7 @@ class Option:
         return value
 
     def take(self, table: Table, path: Path) -> Any:
-        """The value of its key in a table of the campaign file ``path``; None if it is not there."""
+        """The value of its key in a table of the campaign file ``path``, or None. UsageError."""
         key = self.key.rpartition(".")[2]
         value = table.take_if(key, _TOML[self.kind], self._fits, _RULES.get(self.kind, self.range_text))
         if value is None:
@@ -147,13 +148,13 @@ class Option:
         return value
 
     def _fits(self, value: Any) -> bool:
-        """Whether a value of the right type is one; the words of a list are checked later."""
+        """Whether a value of the right type is valid; `check` looks at the words of a list."""
         if self.kind == "words":
             return bool(value) and all(isinstance(word, str) for word in value)
         return self.in_range(value) and value != ""
 
-    def check(self, value: Any, said: str) -> None:
-        """UsageError of one line about ``said`` (the flag, or the key and its file) for a bad value."""
+    def check(self, value: Any, subject: str) -> None:
+        """UsageError of one line about ``subject`` (the flag, or the key and its file) for a bad value."""
         unknown = [word for word in (value if self.kind == "words" else (value,)) if self._unknown(word)]
         if self.commas and not value:
             raise UsageError(
@@ -161,20 +162,20 @@ class Option:
             )
         if unknown:
             raise UsageError(
-                f"{said} cannot be {unknown[0]!r}", next_step=did_you_mean(str(unknown[0]), self.choices)
+                f"{subject} cannot be {unknown[0]!r}", next_step=did_you_mean(str(unknown[0]), self.choices)
             )
         if self.kind != "words" and not self.in_range(value):
-            raise UsageError(f"{said} must be {self._span}, not {value:g}")
+            raise UsageError(f"{subject} must be {self._span}, not {value:g}")
 
     def _unknown(self, word: Any) -> bool:
         return bool(self.choices) and word not in self.choices
 
     def in_range(self, value: Any) -> bool:
-        """Whether a number is inside the bounds; True without bounds."""
+        """Whether ``value`` is within the bounds, if there are any."""
         return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
 
     def words(self, value: Any) -> list[str]:
-        """The value as words of a command line; paths absolute, since it may run in another folder."""
+        """The value as command-line words; paths are absolute, as the command may run elsewhere."""
         if self.kind == "flag":
             return [self.flag]
         if self.kind == "words":
@@ -191,36 +192,41 @@ def row(kind: Kind, where: tuple[Place, ...], text: str, default: Any = None, **
     return dataclasses.field(default=default, metadata={"option": option})
 
 
-def rows_of(settings: type) -> dict[str, Option]:
-    """The options of a class whose fields are made by `row`, by name.
+#: A `row` for phones only, and one that a campaign file fixes.
+phone_row: Final = functools.partial(row, device="phone")
+fixed_row: Final = functools.partial(row, fixed_by_file=True)
 
-    The flag is ``--`` and the name with dashes, the key the name with its ``virtual_`` a table,
-    unless the row says otherwise.
+
+def rows_of(settings: type) -> dict[str, Option]:
+    """The options of a dataclass whose fields come from `row`, by name.
+
+    Unless the row sets them, the flag is ``--`` and the name with dashes, and the key is the name, with
+    ``virtual_`` turned into a table.
     """
-    found = {}
+    options = {}
     for field in dataclasses.fields(settings):
         option: Option | None = field.metadata.get("option")
         if option is not None:
-            found[field.name] = dataclasses.replace(
+            options[field.name] = dataclasses.replace(
                 option,
                 name=field.name,
                 flag=option.flag or f"--{field.name.replace('_', '-')}",
                 key=option.key or field.name.replace("virtual_", "virtual.", 1),
             )
-    return found
+    return options
 
 
 def add_options(
     options: Sequence[Option], parser: argparse.ArgumentParser | argparse._ArgumentGroup, place: Place
 ) -> None:
-    """Add those of ``options`` that are allowed at ``place``."""
+    """Add the ``options`` that ``place`` takes to ``parser``."""
     for option in options:
         if place in option.where:
             option.add_to(parser.add_argument, place)
 
 
 def given_at(options: Sequence[Option], value_of: Callable[[str], Any], place: Place) -> dict[str, Any]:
-    """What was typed at ``place``, read and checked; ``value_of`` looks a name up. UsageError."""
+    """The options given at ``place``, converted and checked; ``value_of`` looks up a name. UsageError."""
     typed = {option: value_of(option.name) for option in options if place in option.where}
     return {
         option.name: option.read(value)

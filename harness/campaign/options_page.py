@@ -1,4 +1,4 @@
-"""docs/options.md, made from the table of options."""
+"""docs/options.md, generated from the table of options."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from harness.campaign.options import Option, Place
 
 _HEAD: Final = """# Options
 
-Made from the table of options in `harness/campaign/settings.py` by
-`python -m android_tests.campaign reference`.
+Generated from `harness/campaign/settings.py` by `python -m android_tests.campaign reference`.
 
-**p**: an option of `pytest android_tests`. **r**: of `python -m android_tests.campaign run`, where the
-default is what the file says. **d**, **u**: of `python -m android_tests doctor` and `restore`. A key in the
-second column may stand in a [campaign file](campaigns.md), at the top or in a leg. The command line comes
-before a leg, a leg before its file, the file before the defaults; `--variant`, `--profile`,
-`--virtual-cpus` and `--virtual-memory-mb` cannot be given together with a file.
+Which command takes an option: **p** `pytest android_tests`; **r** `python -m android_tests.campaign run`,
+where the default is the campaign file's value; **d**, **u** `python -m android_tests doctor` and `restore`.
+The second column is the key in a [campaign file](campaigns.md), at the top level or in a leg. The command
+line overrides the leg, the leg overrides the file, and the file overrides the defaults; `--variant`,
+`--profile`, `--virtual-cpus` and `--virtual-memory-mb` cannot be combined with a campaign file.
 """
 _LETTERS: Final[dict[Place, str]] = {"pytest": "p", "run": "r", "doctor": "d", "restore": "u"}
 _TABLES: Final = (
@@ -27,10 +26,10 @@ _TABLES: Final = (
 
 
 def reference(options: Sequence[Option]) -> str:
-    """A page with a table for each kind of device, in the order of the options."""
+    """The page as Markdown: a table for each kind of device, in the order of ``options``."""
     parts = [_HEAD]
     for title, device in _TABLES:
-        parts.append(f"## {title}\n\n| option | key of a file | where | values | default | what it does |")
+        parts.append(f"## {title}\n\n| option | file key | where | values | default | what it does |")
         parts.append("|---|---|---|---|---|---|")
         parts += [_entry(option) for option in options if option.device == device]
         parts.append("")

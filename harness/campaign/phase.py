@@ -1,4 +1,4 @@
-"""The phases of a block, as a person who watches a campaign knows them."""
+"""The phases of a block, as shown to a user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Phase(StrEnum):
-    """In the order of a block; CAPTURE, PULL and VERIFY come once a repetition."""
+    """In the order of a block; CAPTURE, PULL and VERIFY occur once per repetition."""
 
     BOOT = "boot"
     PINS = "pins"
@@ -19,9 +19,10 @@ class Phase(StrEnum):
 
 
 class PhaseReporter(Protocol):
-    """Reports that a phase begins, or progress within the current one.
+    """Reports the start of a phase, or progress within the current one.
 
-    ``text`` is for people and logs; a phase without one is shown only where a screen is drawn.
+    ``text`` is a line for users and logs; without it, only a drawn screen shows the phase.
     """
 
-    def __call__(self, phase: Phase, text: str | None = None) -> None: ...
+    def __call__(self, phase: Phase, text: str | None = None) -> None:
+        """Report ``phase``."""

@@ -1,11 +1,12 @@
-"""A campaign's plan: everything that is fixed before its first block."""
+"""A campaign's plan: everything that is fixed before the first block."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -16,8 +17,9 @@ from foundation.contract.needs import Request
 from foundation.contract.records import CampaignRecord, PlannedBlock, ProfileRecord, VariantRecord
 from foundation.errors import UsageError
 from foundation.version import SUITE_VERSION
+from harness.campaign.rules import VOID_RULES
 from harness.campaign.schedule import schedule
-from harness.campaign.workloads import workload_named
+from harness.campaign.workloads import WorkloadKind, workload_named
 from harness.variants.variant import Variant
 from workloads.profile import Profile
 
@@ -26,11 +28,13 @@ ALPHA = 0.05
 _TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "scipy", "pytest")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What will be measured, in which order, and how it will be judged.
 
-    ``images`` maps a variant that brings images to their SHA-256 by partition.
+    ``requests`` are recordings beyond the default, which cost CPU time; ``images`` maps a variant that
+    brings images to their SHA-256 by partition. UsageError if the profile is for another workload, or
+    if ``suppressed`` holds a zram that the workload recreates.
     """
 
     name: str
@@ -42,38 +46,49 @@ class Plan:
     reps: int
     seed: int
     lanes: tuple[str, ...]
-    blocks: tuple[PlannedBlock, ...]
-    trace_queue: bool = False
-    trace_reclaim: bool = False
-    trace_faults: bool = False
+    requests: tuple[Request, ...] = ()
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     suppressed: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.profile.workload != self.workload:
+            raise UsageError(
+                f"profile {self.profile.name} is for {self.profile.workload}, not for {self.workload}",
+                next_step=f"use profile {self.kind.profile}, or one like it",
+            )
+        if self.kind.recreates_zram and "zram" in self.suppressed:
+            raise UsageError(
+                f"--suppress zram cannot be used with {self.workload}, which recreates zram for each cycle",
+                next_step="leave it out (which needs root), or use another workload",
+            )
+
+    @cached_property
+    def blocks(self) -> tuple[PlannedBlock, ...]:
+        """All blocks in the order in which they run."""
+        names = [variant.name for variant in self.variants]
+        return schedule(names, self.scenarios, self.pairs, self.seed, self.lanes)
+
+    @property
+    def kind(self) -> WorkloadKind:
+        """The workload."""
+        return workload_named(self.workload)
+
     def variant(self, name: str) -> Variant:
+        """The variant called ``name``."""
         return next(variant for variant in self.variants if variant.name == name)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is recorded for, in the order of reports."""
+        """The metrics to record for, in the order of reports."""
         return tuple(requested_metrics(self.requests))
-
-    @property
-    def requests(self) -> tuple[Request, ...]:
-        """What is recorded besides, though recording it costs CPU time."""
-        asked: dict[Request, bool] = {
-            "queue": self.trace_queue,
-            "reclaim": self.trace_reclaim,
-            "faults": self.trace_faults,
-        }
-        return tuple(request for request, on in asked.items() if on)
 
     @property
     def primaries(self) -> tuple[str, ...]:
         """The metrics that decide: those of the workload."""
-        return workload_named(self.workload).primaries
+        return self.kind.primaries
 
     def identity(self) -> dict[str, Any]:
-        """Fields of the record that two commands must have in common to be the same campaign."""
+        """The record's fields in which two commands must agree to be the same campaign."""
         return {
             "workload": self.workload,
             "profile": ProfileRecord(self.profile.name, self.profile.source),
@@ -91,10 +106,8 @@ class Plan:
     def _images(self, variant: str) -> dict[str, str] | UnsetType:
         return dict(self.images[variant]) if variant in self.images else UNSET
 
-    def record(
-        self, *, emulated: bool, lanes: Mapping[str, Mapping[str, str]], void_rules: Sequence[str]
-    ) -> CampaignRecord:
-        """The content of ``campaign.json``, made now."""
+    def record(self, *, emulated: bool, lanes: Mapping[str, Mapping[str, str]]) -> CampaignRecord:
+        """The content of a new ``campaign.json``; ``lanes`` holds what each lane's device reports."""
         return CampaignRecord(
             name=self.name,
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -112,54 +125,5 @@ class Plan:
                 "kernel": platform.release(),
                 "python": platform.python_version(),
             },
-            void_rules=tuple(void_rules),
+            void_rules=VOID_RULES,
         )
-
-
-def make_plan(
-    *,
-    workload: str,
-    profile: Profile,
-    scenarios: tuple[str, ...],
-    variants: tuple[Variant, ...],
-    pairs: int,
-    reps: int,
-    seed: int,
-    lanes: tuple[str, ...],
-    trace_queue: bool = False,
-    trace_reclaim: bool = False,
-    trace_faults: bool = False,
-    suppressed: tuple[str, ...] = (),
-    name: str | None = None,
-    images: Mapping[str, Mapping[str, str]] | None = None,
-) -> Plan:
-    """Fix the plan; UsageError if the profile is of another workload, or `zram` cannot be suppressed."""
-    kind = workload_named(workload)
-    if profile.workload != workload:
-        raise UsageError(
-            f"profile {profile.name} is of {profile.workload}, and this question is asked with {workload}",
-            next_step=f"use profile {kind.profile}, or one like it",
-        )
-    if kind.recreates_zram and "zram" in suppressed:
-        raise UsageError(
-            f"--suppress zram cannot be used with {workload}, which recreates zram for each cycle",
-            next_step="leave it out (that needs root), or use another workload",
-        )
-    blocks = schedule([v.name for v in variants], scenarios, pairs, seed, lanes)
-    return Plan(
-        name=name or workload,
-        workload=workload,
-        profile=profile,
-        scenarios=scenarios,
-        variants=variants,
-        pairs=pairs,
-        reps=reps,
-        seed=seed,
-        lanes=lanes,
-        blocks=blocks,
-        trace_queue=trace_queue,
-        trace_reclaim=trace_reclaim,
-        trace_faults=trace_faults,
-        images=images or {},
-        suppressed=suppressed,
-    )

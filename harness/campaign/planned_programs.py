@@ -1,4 +1,4 @@
-"""What the suite's own programs print in a dry run, where nothing is built and nothing is recorded."""
+"""The output of the suite's own programs in a dry run, which builds and records nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _eater(words: Sequence[str]) -> str:
     )
 
 
-#: Programs that end, by name; and what others print while they run, and in all.
+#: Programs that exit, by name; and for others what they print while they run, and in total.
 PROGRAMS: Final[Mapping[str, Program]] = {"recorder": _recorder, "poller": _poller}
 PROCESSES: Final[Mapping[str, tuple[Program, Program]]] = {
     "reclaim-suite-eater": (lambda words: '{"event":"hold"}\n', _eater)
@@ -69,7 +69,7 @@ def _report(raw: RawCapture, switches: Sequence[Switch], out: Path) -> CaptureRe
     )
 
 
-#: Builds nothing, spends no time, and finds nothing wrong with what was recorded.
+#: Builds nothing, does not wait, and finds no fault in any recording.
 PLANNED_HOST: Final = Host(
     program=lambda name, arch: Path(name), sleep=lambda seconds: None, assemble=_report
 )

@@ -1,7 +1,7 @@
-"""The test files of android_tests: the question that each asks, and the campaign that answers it.
+"""The test files of android_tests: the question of each, and the campaign that answers it.
 
-A file with ``CAMPAIGN`` holds a campaign file as text; one with ``WORKLOAD`` asks with that
-workload whatever the command line compares. The files are read, not imported.
+``CAMPAIGN`` in a file is a campaign file as text; ``WORKLOAD`` names a workload for whatever the
+command line compares. The files are parsed, not imported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER: Final = Path(__file__).parents[2] / "android_tests"
 
 @dataclass(frozen=True)
 class QuestionFile:
-    """One test file; either ``workload`` or ``campaign`` (the text of a campaign file) is set."""
+    """One test file; it has either ``workload`` or ``campaign`` (the text of a campaign file)."""
 
     path: Path
     question: str
@@ -34,7 +34,7 @@ class QuestionFile:
 
 
 def read_question(path: Path) -> QuestionFile:
-    """Read one test file."""
+    """Parse one test file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: str(ast.literal_eval(node.value))
@@ -53,7 +53,7 @@ def read_question(path: Path) -> QuestionFile:
 
 @functools.cache
 def question_files() -> Mapping[str, QuestionFile]:
-    """All of them, by file name."""
+    """All test files with a question, by file name."""
     return {path.name: read_question(path) for path in sorted(FOLDER.glob("test_*.py"))}
 
 
@@ -63,27 +63,27 @@ def shipped_campaigns() -> Mapping[str, QuestionFile]:
 
 
 def question_of(paths: Iterable[Path]) -> QuestionFile | None:
-    """The question that the paths of a command line name; None if there is none among them.
+    """The question among the ``paths`` of a command line, if any; a folder is not a question.
 
-    A folder asks nothing by itself. UsageError for two questions: a run is one campaign.
+    UsageError for two questions: a run is one campaign.
     """
     files = question_files()
-    asked = {path.name: files[path.name] for path in paths if path.parent == FOLDER and path.name in files}
-    if len(asked) > 1:
+    named = {path.name: files[path.name] for path in paths if path.parent == FOLDER and path.name in files}
+    if len(named) > 1:
         raise UsageError(
-            f"{' and '.join(sorted(asked))} are two questions, and a run is one campaign",
+            f"{' and '.join(sorted(named))} are two questions, but a run is one campaign",
             next_step="run them one after another, each with its own --results",
         )
-    return next(iter(asked.values()), None)
+    return next(iter(named.values()), None)
 
 
 def campaign_of(question: QuestionFile | None, named: str | None) -> str | None:
-    """The campaign of a command line: its test file's, or ``named``. UsageError if they differ."""
+    """The campaign of a command line: that of its test file, or ``named``. UsageError if they differ."""
     if question is None or question.campaign is None:
         return named
     if named not in (None, question.name):
         raise UsageError(
-            f"{question.path.name} asks for campaign {question.name}, and --campaign for {named}",
-            next_step="leave --campaign out, or name android_tests in place of the test file",
+            f"{question.path.name} asks for campaign {question.name}, but --campaign for {named}",
+            next_step="leave --campaign out, or name android_tests instead of the test file",
         )
     return question.name

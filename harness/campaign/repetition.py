@@ -1,4 +1,4 @@
-"""One measured cycle: capture on, workload, capture off, verified, stored whole or not at all."""
+"""One measured cycle: start the capture, run the workload, stop, verify, store all of it or nothing."""
 
 from __future__ import annotations
 
@@ -18,31 +18,21 @@ from harness.campaign.host import Host
 from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.rules import host_reasons
 from harness.campaign.store import Repetition
-from harness.capture import (
-    BufferReservation,
-    Capture,
-    HostLoad,
-    RawCapture,
-)
+from harness.capture import BufferReservation, Capture, HostLoad, RawCapture
 from harness.capture.validity import throttle_reasons
 from harness.device.preconditions.block_preconditions import Preconditions
 from workloads.burner import CpuBurner, RealTime
 from workloads.protocol import Workload
 
-# The trace buffers take memory, and reclaim makes room for them: that is not the workload's.
+#: Wait for the reclaim that makes room for the trace buffers: it is not the workload's.
 SETTLE_S: Final = 1.0
-
-
-def real_time(scenario: str) -> RealTime | None:
-    """The real-time threads of a scenario with a burner; None for one at normal nice."""
-    return RealTime() if scenario == "rt-busy" else None
 
 
 @dataclass(frozen=True)
 class Repetitions:
-    """Runs and stores repetitions of one scenario, each in the memory that ``reservation`` holds.
+    """Runs and stores repetitions of one scenario; trace buffers use the memory that ``reservation`` holds.
 
-    A recording that nobody stops ends by itself after ``longest_s``.
+    A recording that is never stopped ends by itself after ``longest_s``.
     """
 
     lane: Lane
@@ -59,15 +49,16 @@ class Repetitions:
     def condition(self) -> contextlib.AbstractContextManager[object]:
         """The CPU condition of the scenario.
 
-        Nothing for ``idle``; a burner on every CPU for ``busy``, one of real-time threads for ``rt-busy``.
+        None for ``idle``, a burner on every CPU for ``busy``, with real-time threads for ``rt-busy``.
         """
         if self.scenario == "idle":
             return contextlib.nullcontext()
         program = self.host.program("burner", arch_of(self.device))
-        return CpuBurner(self.device, program, self.host.sleep, realtime=real_time(self.scenario))
+        realtime = RealTime() if self.scenario == "rt-busy" else None
+        return CpuBurner(self.device, program, self.host.sleep, realtime=realtime)
 
     def warm_up(self) -> None:
-        """One cycle under the CPU condition of the scenario, without a recording."""
+        """Run one cycle under the CPU condition of the scenario, without recording."""
         self.workload.prepare()
         self.workload.reset()
         with self.condition():
@@ -75,11 +66,11 @@ class Repetitions:
         self.workload.result()
 
     def measure(self, repetition: Repetition, index: int) -> tuple[str, ...]:
-        """Run and store one repetition; why it is void, empty if it is valid.
+        """Run and store one repetition; return why it is void, empty if it is valid.
 
-        It begins when the preconditions hold, and is void if they did not until its end. Device side
-        effects (burner, capture) are undone on every way out. On an exception nothing of the
-        repetition stays; one that ran to its end is always kept.
+        It starts when the preconditions hold, and is void if one fails before its end. Side effects
+        on the device (burner, capture) are undone on every way out. A repetition that ran to its end
+        is kept; an exception leaves nothing of it.
         """
         try:
             started = datetime.now(UTC)
@@ -125,7 +116,7 @@ class Repetitions:
         return reasons
 
     def _record(self, folder: Path) -> tuple[RawCapture, dict[str, float | None]]:
-        """One cycle with its recording, and the load of the host meanwhile."""
+        """Record one cycle, and the host's load during it."""
         capture = Capture(
             self.device,
             self.needs,
@@ -136,8 +127,8 @@ class Repetitions:
             program=self.host.program,
         )
         load = HostLoad(device_cpu_s=self.lane.device_cpu_s, own_pid=os.getpid())
-        # Around the CPU condition: what it sets up and takes down rewrites code of the kernel, which
-        # is safest while little runs, and the buffers are read faster by an idle device.
+        # Start and stop outside the CPU condition: enabling events patches kernel code, which is safest
+        # while little runs, and an idle device reads its buffers faster.
         capture.start()
         try:
             with self.condition():

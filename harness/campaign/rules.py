@@ -1,4 +1,4 @@
-"""Void rules: fixed before the first block, and blind to every metric."""
+"""Void rules: fixed before the first block, and independent of every metric."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ STEAL_SHARE_MAX: Final = 0.10
 RETRIES_PER_REPETITION: Final = 1
 
 VOID_RULES: Final[tuple[str, ...]] = (
-    "a repetition whose trace or counters lost data is void",
-    "a repetition in which a reclaim or compression thread came or went is void",
+    "a repetition is void if its trace or counters lost data",
+    "a repetition is void if a reclaim or compression thread started or exited during it",
     "on an emulated device, a repetition is void if other programs used more than "
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
-    "a repetition in which an app switch failed or could not be classified is void",
-    "a repetition is void in whose trace a process begins during a start that am and the process ids call "
-    "warm or hot (a cold start whose process the trace has not seen begin is counted in rep.json)",
-    "a repetition in which every switch found its app killed is void: it measured app starts",
-    "a repetition in which the memory eater was killed is void: it did less work",
-    "a repetition that swapped nothing out is void: there was no reclaim to measure",
-    "a repetition whose trace and schedstat disagree about a thread's CPU time is void",
-    f"a void repetition is measured again, up to {RETRIES_PER_REPETITION} time for each one planned; "
+    "a repetition is void if an app switch failed or could not be classified",
+    "a repetition is void if its trace shows a process being created during a launch that am and the PIDs "
+    "both report as warm or hot (a cold launch without a process creation is only counted, in rep.json)",
+    "a repetition is void if every switch found its app killed: it measured app launches, not switches",
+    "a repetition is void if the memory eater was killed: it did less work",
+    "a repetition is void if it swapped nothing out: there was no reclaim to measure",
+    "a repetition is void if its trace and schedstat disagree about a thread's CPU time",
+    f"a void repetition is measured again, at most {RETRIES_PER_REPETITION} time per planned repetition; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
-    "on a phone, a repetition is void as throttled if a CPU's highest allowed frequency changed in it, if "
-    "the thermal status at its end is above the profile's limit, or if a CPU that is held at one frequency "
-    "ran at others for more than 1 % of the time",
-    "a repetition in which an ftrace event that was asked for could not be switched on is void",
-    "a block whose pinned settings drifted is void",
+    "on a phone, a repetition is void as throttled if a CPU's maximum frequency changed during it, if the "
+    "thermal status at its end is above the profile's limit, or if a CPU pinned to one frequency spent "
+    "more than 1 % of the time at others",
+    "a repetition is void if a requested ftrace event could not be enabled",
+    "a block is void if its pinned settings drifted",
 )
 
 
 def host_reasons(host: Mapping[str, float | None], *, emulated: bool) -> list[str]:
-    """Why the host's load voids a repetition; empty if it does not.
+    """Why the host's load makes a repetition void; empty if it does not.
 
-    ``host`` holds shares of all CPU capacity. A phone does not run on this host, so only
-    an emulated device is judged by it.
+    ``host`` holds shares of all CPU capacity. Only an emulated device is checked: a phone does not
+    run on this host.
     """
     if not emulated:
         return []

@@ -1,4 +1,4 @@
-"""All legs of a campaign file, one pytest run after another, unattended."""
+"""Run all legs of a campaign file unattended, one pytest run after another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from foundation.progress import Progress
 from foundation.signals import handled_by
-from harness.campaign.legs_table import LegResult, legs_table
+from harness.campaign.legs_table import legs_table
 from harness.campaign.merging import settings_of_all
 from harness.campaign.options import Given
 from harness.campaign.session import plan_of
@@ -31,7 +31,7 @@ _STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Run:
-    """One leg's pytest run: the arguments after ``-m pytest``, and where its results are."""
+    """One leg's pytest run: the arguments after ``-m pytest``, and its results folder."""
 
     name: str
     results: Path
@@ -39,9 +39,9 @@ class Run:
 
 
 def runs_of(given: Given, more: Sequence[str] = ()) -> list[Run]:
-    """The runs of a campaign file, checked as a whole: nothing begins if a later leg is wrong.
+    """The runs of a campaign file; all legs are checked before the first one starts.
 
-    ``given`` is handed on to each, and the words ``more`` after it. UsageError, ResultsError.
+    Each run gets the options ``given``, then the words ``more``. UsageError, ResultsError.
     """
     runs = []
     for settings in settings_of_all(given):
@@ -51,51 +51,50 @@ def runs_of(given: Given, more: Sequence[str] = ()) -> list[Run]:
 
 
 def _arguments(given: Given, settings: Settings) -> list[str]:
-    """The run's own folder is the suite's, so that no path may be relative to this one."""
+    """Words with absolute paths only, since the run has another working directory."""
     campaign = Path(given["campaign"])
     own: dict[str, Any] = {"results": settings.results if settings.leg is None else settings.results.parent}
     if campaign.suffix == ".toml":
         own["campaign"] = str(campaign.absolute())
     if settings.leg is not None:
         own["leg"] = settings.leg
-    # The run would look for its lab file elsewhere.
+    # The run would look for the lab file in its own directory.
     lab = find_lab(settings.lab).path if settings.device == "phone" else None
     if lab is not None:
         own["lab"] = lab
-    asked = {**given, **own}
-    words = [word for one in OPTIONS if one.name in asked for word in one.words(asked[one.name])]
+    values = {**given, **own}
+    words = [word for one in OPTIONS if one.name in values for word in one.words(values[one.name])]
     return ["android_tests", *words]
 
 
-def run_all(runs: Sequence[Run], say: Progress) -> int:
-    """Run them in order, and end with one table over all; the exit status.
+def run_all(runs: Sequence[Run], progress: Progress) -> int:
+    """Run the legs in order, print one table of all, and return the exit status.
 
-    A leg whose items fail does not stop the next one. Ctrl-C, SIGTERM and SIGHUP let the
-    run of the moment restore its device and end, and no other begins; the same command
-    goes on later. 0: nothing failed; 1: a verdict or a kernel failed; 2: interrupted; else
-    what pytest ended with.
+    A leg whose items fail does not stop the next one. On Ctrl-C, SIGTERM or SIGHUP the current run
+    restores its device and ends, and no other starts; the same command resumes. 0: nothing failed;
+    1: a verdict or a kernel failed; 2: interrupted; else pytest's exit status.
     """
     worst = 0
     stopped = False
     for number, run in enumerate(runs, 1):
-        say(f"=== {number}/{len(runs)}: {run.name}, results in {run.results}")
+        progress(f"=== {number}/{len(runs)}: {run.name}, results in {run.results}")
         status, stopped = _run(run)
         worst = max(worst, status)
         if stopped or status == _INTERRUPTED:
             worst = _INTERRUPTED
             break
-    say("")
-    say(legs_table([LegResult(run.name, run.results) for run in runs]))
+    progress("")
+    progress(legs_table({run.name: run.results for run in runs}))
     if worst == _INTERRUPTED:
-        say("\ninterrupted: the same command goes on where it stopped")
+        progress("\ninterrupted: repeat the same command to resume")
     return worst
 
 
 def _run(run: Run) -> tuple[int, bool]:
-    """Exit status, and whether this program was asked to stop meanwhile."""
+    """The exit status, and whether this program received a request to stop during the run."""
     stops = _Stops()
     with handled_by(stops.stop, _STOPS):
-        # A group of its own: a Ctrl-C at the terminal must reach it once, through us, and not twice.
+        # In a process group of its own, so that a Ctrl-C reaches it once, through us.
         child = subprocess.Popen(
             [sys.executable, "-m", "pytest", *run.arguments], cwd=ROOT, process_group=0
         )
@@ -105,10 +104,10 @@ def _run(run: Run) -> tuple[int, bool]:
 
 
 class _Stops:
-    """Requests to stop (Ctrl-C, SIGTERM, SIGHUP), held from before the run begins until it has ended.
+    """Requests to stop (Ctrl-C, SIGTERM, SIGHUP), counted from before the run starts until it ends.
 
-    The first becomes the run's Ctrl-C. The second changes nothing, since a run that is
-    restoring its device must not be disturbed; the third ends it at once.
+    The first becomes the run's Ctrl-C. The second is ignored, so as not to disturb a run that is
+    restoring its device; the third kills it.
     """
 
     def __init__(self) -> None:
@@ -116,13 +115,13 @@ class _Stops:
         self._child: subprocess.Popen[bytes] | None = None
 
     def hand_to(self, child: subprocess.Popen[bytes]) -> None:
-        """From now on they are the business of ``child``; also one that came before."""
+        """Pass requests on to ``child``, including one that came before."""
         self._child = child
         if self.count:
             child.send_signal(signal.SIGINT)
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """The handler of these signals."""
+        """Handle one of the signals."""
         self.count += 1
         if self._child is not None and self.count != 2:
             self._child.send_signal(signal.SIGINT if self.count == 1 else signal.SIGKILL)

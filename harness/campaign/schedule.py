@@ -1,4 +1,4 @@
-"""The balanced order of blocks, fixed before the first one runs. Pure."""
+"""The balanced order of blocks, fixed before the first one runs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from foundation.contract.records import PlannedBlock
 def schedule(
     variants: Sequence[str], scenarios: Sequence[str], pairs: int, seed: int, lanes: Sequence[str]
 ) -> tuple[PlannedBlock, ...]:
-    """Return all blocks in the order in which they run.
+    """All blocks in the order in which they run.
 
-    Pairs come in twos with opposite orders (ABBA or BAAB, drawn from ``seed``), so that
-    a linear drift cancels within each two. The scenarios of one pair number follow each
-    other in an order that is reversed from pair to pair, so that no scenario is always
-    the later one. With several lanes a pair stays on one lane.
+    Two successive pairs have opposite orders (ABBA or BAAB, drawn from ``seed``), so that a linear
+    drift cancels. The order of scenarios within a pair number is reversed from pair to pair, so
+    that no scenario always comes last. With several lanes, a pair stays on one lane.
     """
     draw = random.Random(seed)
     orders: dict[str, list[tuple[str, ...]]] = {}
     for scenario in scenarios:
-        chosen: list[tuple[str, ...]] = []
-        while len(chosen) < pairs:
+        orders[scenario] = []
+        while len(orders[scenario]) < pairs:
             order = list(variants)
             draw.shuffle(order)
-            chosen += [tuple(order), tuple(reversed(order))]
-        orders[scenario] = chosen[:pairs]
+            orders[scenario] += [tuple(order), tuple(reversed(order))]
     scenario_order = list(scenarios)
     draw.shuffle(scenario_order)
     blocks: list[PlannedBlock] = []
@@ -47,7 +45,7 @@ def schedule(
 
 
 def order_text(blocks: Sequence[PlannedBlock]) -> str:
-    """A table of the schedule for ``--dry-run``: one line a block."""
+    """The schedule as a table for ``--dry-run``, one line per block."""
     lines = ["block  pair  scenario  variant           lane"]
     for block in blocks:
         lines.append(

@@ -1,4 +1,4 @@
-"""A campaign as pytest sees it: a plan, a lane, a store, and the questions at the end."""
+"""A campaign as pytest runs it: a plan, a lane, a store, and the questions at the end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import partial
 from analysis.judging.interim import interim
 from analysis.judging.pipeline import Judgement, judge
 from foundation.contract.device import Lane
-from foundation.contract.records import PlannedBlock
+from foundation.contract.needs import Request
+from foundation.contract.records import BlockResult, PlannedBlock
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
 from harness.campaign.lanes import check_lane, open_lane
-from harness.campaign.plan import Plan, make_plan
-from harness.campaign.rules import VOID_RULES
+from harness.campaign.plan import Plan
 from harness.campaign.settings import Settings
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
@@ -24,15 +24,12 @@ from harness.variants.kind import Bindings
 from harness.variants.variant import hashes_of, parse_variants, pin_contents
 from workloads.profile import load_profile
 
-DEFAULT_VARIANTS = {
-    "virtual": ("baseline=stock", "patched=kcompressd"),
-    "phone": (),
-}
+DEFAULT_VARIANTS = {"virtual": ("baseline=stock", "patched=kcompressd"), "phone": ()}
 
 
 @dataclass(frozen=True)
 class Question:
-    """One primary metric of one scenario, for one variant against the first."""
+    """One primary metric of one scenario, for one variant against the baseline."""
 
     scenario: str
     metric: str
@@ -40,24 +37,16 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a block ended: ``valid``, ``void`` or ``kernel_failure``, and why."""
-
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Answer:
-    """A verdict in words; ``gates`` is false where too few pairs make it exploratory."""
+    """A verdict in words; ``gates`` is False if too few pairs make it exploratory."""
 
     verdict: str
     sentence: str
     gates: bool
 
 
-class LaneBroke(SuiteError):
-    """The lane failed in an earlier block; the first cause is kept."""
+class LaneBroken(SuiteError):
+    """The lane failed in an earlier block, with the cause."""
 
     blame = "lab"
 
@@ -78,12 +67,18 @@ def plan_of(settings: Settings) -> Plan:
         seed = stored.seed if stored else secrets.randbelow(2**31)
     elif stored and stored.seed != seed:
         raise UsageError(
-            f"{settings.results} was begun with seed {stored.seed}, not {seed}",
+            f"{settings.results} was started with seed {stored.seed}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
     bindings = Bindings(kernel=settings.kernel)
     variants = pin_contents(parse_variants(texts, device_kind=settings.device, bindings=bindings))
-    plan = make_plan(
+    requests: dict[Request, bool] = {
+        "queue": settings.trace_queue,
+        "reclaim": settings.trace_reclaim,
+        "faults": settings.trace_faults,
+    }
+    plan = Plan(
+        name=settings.name,
         workload=settings.workload,
         profile=load_profile(settings.profile, settings.changes),
         scenarios=settings.scenarios,
@@ -93,18 +88,15 @@ def plan_of(settings: Settings) -> Plan:
         reps=settings.reps,
         seed=seed,
         lanes=(f"{settings.device}-0",),
-        trace_queue=settings.trace_queue,
-        trace_reclaim=settings.trace_reclaim,
-        trace_faults=settings.trace_faults,
+        requests=tuple(request for request, on in requests.items() if on),
         suppressed=parse_suppressed(settings.suppress),
-        name=settings.name,
     )
     check_lane(settings, variants)
     return plan
 
 
 class CampaignSession:
-    """Runs blocks on demand and judges what is on disk. Opened once, closed always."""
+    """Runs blocks on demand and judges what is on disk; call `close` on every way out."""
 
     def __init__(self, settings: Settings, plan: Plan, view: View) -> None:
         self.settings = settings
@@ -118,7 +110,7 @@ class CampaignSession:
         self._opened = False
 
     def open(self) -> None:
-        """Hold the results folder, and set aside pairs that an interruption left unfinished."""
+        """Lock the results folder and set unfinished pairs aside, once. Raises what `Store.open` does."""
         if self._opened:
             return
         self.store.open()
@@ -132,17 +124,16 @@ class CampaignSession:
                 self.progress.time_left.block(block.scenario, dur_s)
         self.progress.resume([block.index for block in done], len(moved), str(self.store.root))
 
-    def run(self, block: PlannedBlock) -> Outcome:
-        """Run a block, or read back how it ended if it is finished already."""
+    def run(self, block: PlannedBlock) -> BlockResult:
+        """The result of ``block``, which runs now unless it is finished. LaneBroken, SuiteError."""
         self.open()
         if not self.store.finished(block):
             self._run_now(block)
-        result = self.store.block_result(block)
-        return Outcome(result.outcome, result.failure or "; ".join(result.void_reasons))
+        return self.store.block_result(block)
 
     def _run_now(self, block: PlannedBlock) -> None:
         if self._broken is not None:
-            raise LaneBroke(f"not run: {block.lane} broke earlier: {self._broken}")
+            raise LaneBroken(f"not run: {block.lane} broke earlier: {self._broken}")
         self._judgement = None
         try:
             lane = self._lane_ready()
@@ -158,44 +149,39 @@ class CampaignSession:
             self._estimate(block)
 
     def _estimate(self, block: PlannedBlock) -> None:
-        """Between two pairs, where it disturbs no measurement; a failure here is not the campaign's."""
+        """Update the running estimate between two pairs, where it disturbs no measurement."""
         try:
-            found = interim(self.store.root, progress=partial(self.progress.reading, block))
+            estimate = interim(self.store.root, progress=partial(self.progress.reading, block))
         except SuiteError as error:
             self.progress.line(f"  no running estimate: {error}")
-            found = ()
-        self.progress.judged(block, found)
+            estimate = ()
+        self.progress.judged(block, estimate)
 
     def _lane_ready(self) -> Lane:
         if self._lane is None:
             self._lane = open_lane(self.settings, self.plan, self.progress.line)
             campaign = self.plan.record(
-                emulated=self._lane.emulated,
-                lanes={self._lane.name: self._lane.describe()},
-                void_rules=VOID_RULES,
+                emulated=self._lane.emulated, lanes={self._lane.name: self._lane.describe()}
             )
             self.store.begin(campaign, self.plan.identity())
         return self._lane
 
     def judge(self) -> Judgement | None:
-        """Judge what is on disk; None while there is nothing to judge."""
+        """Judge what is on disk; None if nothing is. Keeps the judgement until the next block runs."""
         if self._judgement is None and self.store.campaign_file.exists():
             self._judgement = judge(self.store.root, progress=self.view.line)
         return self._judgement
 
     def answer(self, question: Question) -> Answer:
-        """The verdict on one question, from all finished blocks."""
+        """The verdict on ``question`` from all finished blocks."""
         judgement = self.judge()
         if judgement is None:
             return Answer("UNDECIDED", "no block has been measured", False)
         row = judgement.row(question.scenario, question.metric, question.variant)
         return Answer(row.verdict, row.sentence(), not row.exploratory)
 
-    def questions(self) -> list[Question]:
-        return questions_of(self.plan)
-
     def close(self) -> None:
-        """Stop the device and let go of the folder. May be called twice."""
+        """Stop the device and unlock the results folder. May be called twice."""
         lane, self._lane = self._lane, None
         try:
             if lane is not None:
@@ -207,7 +193,7 @@ class CampaignSession:
 
 
 def questions_of(plan: Plan) -> list[Question]:
-    """Every primary metric, scenario and non-first variant of a plan."""
+    """A question for every scenario, primary metric, and variant but the baseline."""
     return [
         Question(scenario, metric, variant.name)
         for scenario in plan.scenarios

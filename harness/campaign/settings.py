@@ -1,7 +1,7 @@
-"""The settings of one campaign, and with them the table of all options: a row is one option.
+"""The settings of one campaign, which are also the table of all options: a field is an option.
 
-pytest's options, those of ``python -m android_tests.campaign run`` and ``python -m android_tests``,
-the keys of a campaign file and docs/options.md are made from these rows.
+The options of pytest, ``python -m android_tests.campaign run`` and ``python -m android_tests``, the
+keys of a campaign file, and docs/options.md are made from these fields.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from foundation.errors import UsageError
-from harness.campaign.options import DeviceKind, Option, Place, row, rows_of
+from harness.campaign.options import DeviceKind, Option, Place, fixed_row, phone_row, row, rows_of
 
 SCENARIOS: Final = ("idle", "busy", "rt-busy")
 RESULTS: Final = Path("results")
@@ -26,84 +26,76 @@ _FILE: Final[tuple[Place, ...]] = ("pytest", "file")
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for: the command line over the leg over the file over these defaults.
+    """The settings of one campaign: command line over leg over campaign file over these defaults.
 
-    Every value is checked when the object is made (UsageError). ``changes`` take the place of keys
-    of the profile. ``results`` is the folder of this campaign; with a leg, the leg's own.
+    Every value is checked on construction (UsageError). ``changes`` override keys of the profile.
+    ``results`` is the folder of this campaign; with a leg, the leg's own.
     """
 
-    device: DeviceKind = row("text", _LINE, "what to measure on", "virtual", choices=("virtual", "phone"))
-    serial: str | None = row("text", _PHONE, "which phone, if several are attached", device="phone")
-    adb_port: int | None = row(
-        "int", _PHONE, "port of the adb server that holds the phone", bounds=(1, 65535), device="phone"
+    device: DeviceKind = row("text", _LINE, "the kind of device", "virtual", choices=("virtual", "phone"))
+    serial: str | None = phone_row("text", _PHONE, "serial number of the phone, if several are attached")
+    adb_port: int | None = phone_row(
+        "int", _PHONE, "port of the adb server that the phone is attached to", bounds=(1, 65535)
     )
-    lab: Path | None = row(
-        "path", _PHONE, "the lab file", metavar="FILE", default_text="./lab.toml", device="phone"
+    lab: Path | None = phone_row(
+        "path",
+        _PHONE,
+        "lab file: the role of each phone, and what is allowed on it",
+        metavar="FILE",
+        default_text="./lab.toml",
     )
-    role: str | None = row(
-        "text", _PHONE, "the attached phone that has this role in the lab file", device="phone"
+    role: str | None = phone_row("text", _PHONE, "use the attached phone with this role in the lab file")
+    su: bool = phone_row("flag", _PHONE, "become root on the phone through its su", False)
+    reboot_between: bool = phone_row(
+        "flag", _LINE, "reboot the phone before every block but the first", False
     )
-    su: bool = row("flag", _PHONE, "be root on the phone through its su", False, device="phone")
-    reboot_between: bool = row(
-        "flag", _LINE, "restart the phone before each block but the first", False, device="phone"
-    )
-    allow_flash: bool = row(
+    allow_flash: bool = phone_row(
         "flag",
         _FLASH,
-        "let variants (or restore) change the phone's kernel, if the lab file allows it for this phone",
+        "allow variants (or restore) to change the phone's kernel; the lab file must allow it too",
         False,
-        device="phone",
     )
-    known_good: str | None = row(
+    known_good: str | None = phone_row(
         "text",
         _LINE,
-        "what a flashed phone is rolled back to: the images that are on it now, or the word slot",
+        "what to roll a flashed phone back to: the images that are on it now, or the word slot",
         metavar="SET",
         path_unless="slot",
-        device="phone",
     )
-    fastboot_serial: str | None = row(
-        "text", _FLASH, "the phone's name in its bootloader", metavar="SERIAL", device="phone"
+    fastboot_serial: str | None = phone_row(
+        "text", _FLASH, "serial number of the phone in its bootloader", metavar="SERIAL"
     )
-    boot_deadline_s: float = row(
-        "float",
-        _LINE,
-        "how long a kernel may take to boot, s",
-        300.0,
-        metavar="S",
-        bounds=(1, 3600),
-        device="phone",
+    boot_deadline_s: float = phone_row(
+        "float", _LINE, "seconds a kernel may take to boot", 300.0, metavar="S", bounds=(1, 3600)
     )
-    suppress: tuple[str, ...] = row(
+    suppress: tuple[str, ...] = phone_row(
         "words",
         _LINE,
-        "a precondition that is neither set nor checked, such as thermal; every result says so",
+        "preconditions to neither set nor check, such as thermal; every result lists them",
         (),
         metavar="NAME,...",
-        device="phone",
     )
-    workload: str = row("text", ("file",), "the workload; a file must name it", "app-switching")
-    variants: tuple[str, ...] = row(
+    workload: str = row("text", ("file",), "workload; required in a campaign file", "app-switching")
+    variants: tuple[str, ...] = fixed_row(
         "words",
         _FILE,
-        "a kernel under test, twice or more; the others are compared with the first",
+        "a kernel under test; give at least two, the first is the baseline",
         (),
         flag="--variant",
         metavar="NAME=KIND[:KEY=VALUE,...]",
         default_text="stock and kcompressd on a virtual device",
-        fixed_by_file=True,
     )
     campaign: str | None = row(
         "text",
         ("pytest",),
-        "a campaign file, which defines what is compared: a path, or the name of one of the suite's",
+        "campaign file, which defines what is compared: a path, or the name of one of the suite's",
         metavar="FILE",
     )
-    leg: str | None = row("text", _LINE, "which leg of the campaign file", metavar="NAME")
+    leg: str | None = row("text", _LINE, "leg of the campaign file to run", metavar="NAME")
     results: Path = row(
         "path",
         _LINE,
-        "results folder; each leg has its own in it",
+        "results folder; each leg gets a subfolder",
         RESULTS,
         metavar="DIR",
         default_text="results/<workload or campaign>",
@@ -111,7 +103,7 @@ class Settings:
     scenarios: tuple[str, ...] = row(
         "words",
         _BOTH,
-        "CPU conditions, with commas",
+        "CPU conditions, comma-separated",
         ("idle", "busy"),
         flag="--scenario",
         metavar="NAME,...",
@@ -119,54 +111,48 @@ class Settings:
         commas=True,
     )
     pairs: int = row(
-        "int", _BOTH, "pairs of blocks a scenario; 7 can show a change", 8, bounds=(1, 200), unit="pairs"
+        "int", _BOTH, "pairs of blocks per scenario; 7 can show a change", 8, bounds=(1, 200), unit="pairs"
     )
-    reps: int = row("int", _BOTH, "measured repetitions a block", 2, bounds=(1, 50), unit="repetitions")
-    profile: str = row(
+    reps: int = row("int", _BOTH, "measured repetitions per block", 2, bounds=(1, 50), unit="repetitions")
+    profile: str = fixed_row(
         "text",
         _FILE,
-        "workload profile: a name, or a TOML file (relative to the campaign file)",
+        "workload profile: a name, or a TOML file (in a campaign file: relative to it)",
         "",
         default_text="phone-like, or eater",
-        fixed_by_file=True,
     )
     seed: int | None = row(
-        "int", _BOTH, "seed of the block order", bounds=(0, 2**31 - 1), default_text="drawn, and recorded"
+        "int", _BOTH, "seed for the block order", bounds=(0, 2**31 - 1), default_text="random, recorded"
     )
     trace_queue: bool = row(
         "flag",
         _FILE,
-        "also trace each page through the compression queue; costs the kernels that have one CPU time",
+        "also trace each page through the compression queue; costs CPU time on kernels that have one",
         False,
     )
     trace_reclaim: bool = row(
         "flag", _FILE, "also time the parts of kswapd's reclaim cycles; costs kswapd CPU time", False
     )
     trace_faults: bool = row(
-        "flag", _FILE, "also time each fault on a swapped-out page; costs each fault CPU time", False
+        "flag", _FILE, "also time each fault on a swapped-out page; costs CPU time in each fault", False
     )
     redo_void: bool = row(
-        "flag", _LINE, "when resuming: also measure pairs with a void block again, each as a whole", False
+        "flag", _LINE, "when resuming, also measure pairs with a void block again, both halves", False
     )
-    dry_run: bool = row("flag", _LINE, "print the schedule and stop", False)
+    dry_run: bool = row(
+        "flag", _LINE, "print the schedule and what a phone would be sent, then exit", False
+    )
     fail_on: Literal["regressed", "none"] = row(
         "text",
         _LINE,
-        "whether a REGRESSED verdict fails its item",
+        "whether a REGRESSED verdict fails its test item",
         "regressed",
         choices=("regressed", "none"),
     )
-    virtual_cpus: int = row(
-        "int",
-        _FILE,
-        "CPUs of the virtual device",
-        2,
-        bounds=(1, 64),
-        unit="CPUs",
-        device="virtual",
-        fixed_by_file=True,
+    virtual_cpus: int = fixed_row(
+        "int", _FILE, "CPUs of the virtual device", 2, bounds=(1, 64), unit="CPUs", device="virtual"
     )
-    virtual_memory_mb: int = row(
+    virtual_memory_mb: int = fixed_row(
         "int",
         _FILE,
         "memory of the virtual device, MiB",
@@ -174,13 +160,12 @@ class Settings:
         bounds=(96, 1024 * 1024),
         unit="MiB",
         device="virtual",
-        fixed_by_file=True,
     )
     virtual_kernel: Path | None = row(
-        "path", ("pytest",), "boot this kernel as 'stock'", metavar="IMAGE", device="virtual"
+        "path", ("pytest",), "boot this kernel image as 'stock'", metavar="IMAGE", device="virtual"
     )
     virtual_modules: Path | None = row(
-        "path", ("pytest",), "modules of that kernel", metavar="DIR", device="virtual"
+        "path", ("pytest",), "folder of that kernel's modules", metavar="DIR", device="virtual"
     )
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -192,7 +177,7 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """Of the campaign: its file's, with the leg's; the workload's where there is no file."""
+        """Name of the campaign: that of its file and leg, or of the workload if there is no file."""
         if self.campaign is None:
             return self.workload
         path = Path(self.campaign)
@@ -201,7 +186,7 @@ class Settings:
 
     @property
     def kernel(self) -> tuple[Path, Path] | None:
-        """Image and modules of the kernel that is 'stock' on a virtual device. UsageError for one alone."""
+        """Image and modules to boot as 'stock' on a virtual device, or None. UsageError for one alone."""
         if (self.virtual_kernel is None) != (self.virtual_modules is None):
             raise UsageError("--virtual-kernel and --virtual-modules go together", next_step="give both")
         if self.virtual_kernel is None or self.virtual_modules is None:
@@ -209,5 +194,5 @@ class Settings:
         return self.virtual_kernel, self.virtual_modules
 
 
-#: All of them, in the order of help texts and docs.
+#: All options, in the order of help texts and docs.
 OPTIONS: Final[tuple[Option, ...]] = tuple(rows_of(Settings).values())

@@ -1,4 +1,4 @@
-"""The workloads of a campaign: which test file asks with them, and what decides."""
+"""The workloads of campaigns: the test file and the primary metrics of each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from workloads.protocol import Workload
 class WorkloadKind:
     """A workload, the test file whose question it answers, and its primary metrics.
 
-    ``primaries`` are fixed here, before the first block of any campaign; at most three. ``recreates_zram``:
-    each cycle begins with a new zram, so that zram cannot be left as it is.
+    ``primaries``, at most three, are fixed here before the first block of any campaign. ``warm_up``
+    describes the warm-up. ``recreates_zram``: each cycle needs a new zram, so zram cannot be suppressed.
     """
 
     name: str
@@ -73,7 +73,7 @@ DEFAULT: Final = "app-switching"
 
 
 def workload_named(name: str) -> WorkloadKind:
-    """UsageError with the nearest name for an unknown one."""
+    """The workload called ``name``. UsageError with the nearest name."""
     kind = WORKLOADS.get(name)
     if kind is None:
         raise UsageError(f"unknown workload '{name}'", next_step=did_you_mean(name, list(WORKLOADS)))

@@ -1,1 +1,1 @@
-"""The first minute with a device: what it can measure, what it cannot, and why. Changes nothing."""
+"""The doctor: what a device can measure, what it cannot, and why. Changes nothing."""

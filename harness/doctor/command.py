@@ -1,11 +1,10 @@
-"""``python -m android_tests doctor``: what this device can measure, on one page."""
+"""``python -m android_tests doctor``: one page on what a device can measure."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,18 +25,23 @@ NOTHING = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of this command alone; the phone is chosen by those of every command."""
-    parser.add_argument("--device", choices=("phone", "virtual"), default="phone", help="what to look at")
-    parser.add_argument("--json", action="store_true", help="print all that was read, for a program")
+    """Add the options that only this command has."""
     parser.add_argument(
-        "--write-profile", type=Path, metavar="FILE", help="write a profile of the memory eater that fits"
+        "--device", choices=("phone", "virtual"), default="phone", help="the kind of device to examine"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything that was read, as JSON")
+    parser.add_argument(
+        "--write-profile",
+        type=Path,
+        metavar="FILE",
+        help="write a memory eater profile that fits the device",
     )
 
 
 def run(args: argparse.Namespace, catalogue: Catalogue) -> int:
     """Print the page for the metrics of ``catalogue``; 0 if anything can be measured, else `NOTHING`.
 
-    SuiteError for what is in the way.
+    Side effect: ``--write-profile`` writes a file. SuiteError.
     """
     facts, found = (
         examine_virtual(catalogue) if args.device == "virtual" else _examine_phone(args, catalogue)
@@ -58,14 +62,14 @@ def run(args: argparse.Namespace, catalogue: Catalogue) -> int:
 def examine(
     device: Device, catalogue: Catalogue, *, unprivileged: Device | None = None
 ) -> tuple[DeviceFacts, list[Finding]]:
-    """Read the device and judge every metric of ``catalogue``; changes nothing."""
+    """Read the device and judge every metric of ``catalogue``."""
     events = catalogue.needs().ftrace_events
     facts = read_facts(device, events, unprivileged=unprivileged)
     return facts, findings(facts, catalogue.metrics.values())
 
 
 def examine_virtual(catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
-    """Boot the stock virtual device, look at it, and end it."""
+    """Boot the stock virtual device, `examine` it, and shut it down."""
     from harness.variants.variant import parse_variant
     from harness.virtual.lane import VirtualLane
 
@@ -77,7 +81,7 @@ def examine_virtual(catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
 def to_json(
     facts: DeviceFacts, found: list[Finding], left: list[str], steps: list[str]
 ) -> dict[str, object]:
-    """``facts``, ``metrics`` (name to ok and why), ``usable``, ``left_behind`` and ``next``."""
+    """The content of ``--json``: ``facts``, ``metrics`` by name, ``usable``, ``left_behind``, ``next``."""
     plain = asdict(facts)
     plain["vmstat"] = sorted(facts.vmstat) if facts.vmstat is not None else None
     return {
@@ -90,18 +94,12 @@ def to_json(
 
 
 def _examine_phone(args: argparse.Namespace, catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
-    with attached(args) as (device, plain):
-        return examine(device, catalogue, unprivileged=plain)
-
-
-@contextlib.contextmanager
-def attached(args: argparse.Namespace) -> Iterator[tuple[AdbDevice, AdbDevice | None]]:
-    """The phone of the options, and the same one without su if they ask for su."""
     server, device = attach_phone(
         serial=args.serial, adb_port=args.adb_port, su=args.su, role=args.role, lab=find_lab(args.lab)
     )
     try:
-        yield device, AdbDevice(server, device.serial) if args.su else None
+        unprivileged = AdbDevice(server, device.serial) if args.su else None
+        return examine(device, catalogue, unprivileged=unprivileged)
     finally:
         server.stop()
 

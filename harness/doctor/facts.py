@@ -1,4 +1,4 @@
-"""What a device says about itself that decides what can be measured on it."""
+"""The facts about a device that decide what it can measure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-#: ``open``: the recorder may enable it; ``closed``: it is there, and the build does not let it.
+#: ``open``: the recorder may enable it; ``closed``: it exists, but the build does not allow that.
 EventAccess = Literal["open", "closed", "absent"]
-#: What records a trace: Perfetto's service, the kernel's tracer in the suite's own hands, or nothing.
+#: What records a trace: Perfetto's service, or the suite through tracefs.
 Recorder = Literal["perfetto", "ftrace"]
-#: How root is had: adbd runs as root, this reading used su, it could be had, or there is none.
+#: Root access: adbd runs as root, this reading used su, two ways to get root, or none.
 RootLevel = Literal["shell", "su", "adb root", "su, not used", "none"]
 
 
 @dataclass(frozen=True)
 class Readable:
-    """A file or a program's answer: ``text``, or None and the reason."""
+    """The content of a file or output of a program: ``text``, or None and the reason."""
 
     text: str | None
     why: str = ""
@@ -24,7 +24,7 @@ class Readable:
 
 @dataclass(frozen=True)
 class CompressionSwitch:
-    """A file that switches or sizes the compression threads; ``value`` None where it may not be read."""
+    """A file that switches or sizes the compression threads; ``value`` None if not readable."""
 
     path: str
     value: str | None
@@ -33,7 +33,7 @@ class CompressionSwitch:
 
 @dataclass(frozen=True)
 class CpuCluster:
-    """CPUs that share a clock, frequencies in kHz; empty or None where they are not told."""
+    """CPUs that share a clock, frequencies in kHz; empty or None if not readable."""
 
     cpus: str
     governor: str
@@ -45,10 +45,10 @@ class CpuCluster:
 class DeviceFacts:
     """One reading of a device.
 
-    ``events`` are those that the metrics need. ``vmstat`` and ``meminfo`` (kB) hold the keys of
-    those files. ``psi`` maps a resource to its file. ``threads`` are comms of kernel threads
-    with a role. ``kprobe_events``: calls of kernel functions can be recorded, which takes root.
-    What may not be read is None, with the reason beside it.
+    ``events`` are those that the metrics need. ``vmstat`` holds the keys of /proc/vmstat, ``meminfo`` the
+    values of /proc/meminfo in kB, ``psi`` the files of /proc/pressure by resource. ``threads`` are the
+    comms of kernel threads with a role. ``kprobe_events``: calls of kernel functions can be recorded,
+    which needs root. What is not readable is None, with its reason next to it.
     """
 
     serial: str
@@ -86,9 +86,5 @@ class DeviceFacts:
 
     @property
     def is_root(self) -> bool:
-        """Whether settings can be written."""
+        """Whether the suite can write settings."""
         return self.root in ("shell", "su")
-
-    @property
-    def user_build(self) -> bool:
-        return self.properties.get("build type") == "user"

@@ -1,4 +1,4 @@
-"""Which metrics can be known on a device: their `Needs` held against what the device lets be read."""
+"""Which metrics a device can measure: their `Needs` compared with what it lets the suite read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.doctor.facts import DeviceFacts
 
 @dataclass(frozen=True)
 class Finding:
-    """One metric. ``missing`` says why it cannot be known; empty if it can."""
+    """One metric; ``missing`` is why it cannot be measured, empty if it can."""
 
     metric: str
     family: str
@@ -20,12 +20,13 @@ class Finding:
 
     @property
     def ok(self) -> bool:
+        """Whether the metric can be measured."""
         return not self.missing
 
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """A metric family: how many of its metrics can be known, and what keeps the others from it."""
+    """A metric family: how many of its metrics can be measured, and why the others cannot."""
 
     family: str
     known: int
@@ -34,14 +35,14 @@ class FamilyRow:
 
     @property
     def answer(self) -> str:
-        """``yes``, ``no``, or how many."""
+        """``yes``, ``no``, or how many of them."""
         if self.known == self.total:
             return "yes"
         return "no" if self.known == 0 else f"{self.known} of {self.total}"
 
 
 def findings(facts: DeviceFacts, metrics: Iterable[Metric]) -> list[Finding]:
-    """A finding for each metric, in their order."""
+    """A finding for each metric, in order."""
     return [
         Finding(metric.name, metric.family, tuple(_missing(facts, metric)), metric.heavy)
         for metric in metrics
@@ -49,7 +50,7 @@ def findings(facts: DeviceFacts, metrics: Iterable[Metric]) -> list[Finding]:
 
 
 def by_family(found: Iterable[Finding]) -> list[FamilyRow]:
-    """Rows in order of first appearance; a reason that holds for a part names its metrics."""
+    """A row per family, in order of first appearance; a reason names its metrics unless all share it."""
     families: dict[str, list[Finding]] = {}
     for finding in found:
         families.setdefault(finding.family, []).append(finding)
@@ -60,7 +61,7 @@ def by_family(found: Iterable[Finding]) -> list[FamilyRow]:
 
 
 def usable(found: Iterable[Finding]) -> bool:
-    """Whether anything can be measured but the length of the window."""
+    """Whether anything but the length of the window can be measured."""
     return any(one.ok for one in found if one.family != "window")
 
 
@@ -79,9 +80,9 @@ def _missing(facts: DeviceFacts, metric: Metric) -> list[str]:
 
 
 def _rails(facts: DeviceFacts) -> list[str]:
-    """Never promised: whether a phone has them shows in its first trace."""
+    """Always missing, because only the first trace shows whether a phone has them."""
     if facts.recorder != "perfetto":
-        return ["power rails are read by Perfetto only"]
+        return ["only Perfetto reads power rails"]
     return ["few phones measure their power rails; the first trace shows whether this one does"]
 
 
@@ -94,12 +95,10 @@ def _events(facts: DeviceFacts, events: frozenset[str]) -> list[str]:
         return ["tracefs is not mounted or cannot be listed"]
     absent = [event for event in sorted(events) if facts.events.get(event, "absent") == "absent"]
     closed = [event for event in sorted(events) if facts.events.get(event) == "closed"]
-    found = []
-    if absent:
-        found.append(f"the kernel has no {_short(absent)}")
-    if closed:
-        found.append(f"closed on this build: {_short(closed)}")
-    return found
+    return [
+        *([f"the kernel has no {_names_of(absent)}"] if absent else []),
+        *([f"closed on this build: {_names_of(closed)}"] if closed else []),
+    ]
 
 
 def _vmstat(facts: DeviceFacts, keys: frozenset[str], any_of: frozenset[str]) -> list[str]:
@@ -119,28 +118,30 @@ def _meminfo(facts: DeviceFacts, keys: frozenset[str]) -> list[str]:
 
 
 def _pressure(facts: DeviceFacts, lines: frozenset[str]) -> list[str]:
-    found = []
+    missing = []
     for resource, _, line in (text.partition(".") for text in sorted(lines)):
-        held = facts.psi[resource]
-        if held.text is None:
-            found.append(f"/proc/pressure: {held.why}")
-        elif not any(part.startswith(f"{line} ") for part in held.text.splitlines()):
-            found.append(f"/proc/pressure/{resource} has no line {line}")
-    return found
+        pressure = facts.psi[resource]
+        if pressure.text is None:
+            missing.append(f"/proc/pressure: {pressure.why}")
+        elif not any(part.startswith(f"{line} ") for part in pressure.text.splitlines()):
+            missing.append(f"/proc/pressure/{resource} has no line {line}")
+    return missing
 
 
 def _zram(facts: DeviceFacts) -> list[str]:
-    held = facts.zram_statistics
-    return [] if held.text is not None else [f"mm_stat of zram0: {held.why}"]
+    statistics = facts.zram_statistics
+    return [] if statistics.text is not None else [f"mm_stat of zram0: {statistics.why}"]
 
 
 def _calls(facts: DeviceFacts) -> list[str]:
     if not facts.is_root or facts.tracefs is None:
-        return ["calls of kernel functions are recorded with a root shell and ftrace only"]
-    return [] if facts.kprobe_events else ["the kernel has no kprobe events, or lets nobody set them"]
+        return ["recording calls of kernel functions needs a root shell and tracefs"]
+    return (
+        [] if facts.kprobe_events else ["the kernel has no kprobe events, or does not allow setting them"]
+    )
 
 
-def _short(events: list[str]) -> str:
+def _names_of(events: list[str]) -> str:
     return ", ".join(event.partition("/")[2] for event in events)
 
 
@@ -149,9 +150,8 @@ def _reasons(members: list[Finding]) -> list[str]:
     for finding in members:
         for reason in finding.missing:
             by_reason.setdefault(reason, []).append(finding.metric)
-    whole = len(members)
     return [
-        reason if len(names) == whole else f"{reason} ({_names(names)})"
+        reason if len(names) == len(members) else f"{reason} ({_names(names)})"
         for reason, names in by_reason.items()
     ]
 

@@ -1,4 +1,4 @@
-"""What to type after the first page, and a profile of the memory eater that fits the device."""
+"""What to type after the first page, and a memory eater profile that fits the device."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from foundation.toml_table import to_toml
 from harness.doctor.facts import CompressionSwitch, DeviceFacts
 from harness.doctor.measurable import Finding, usable
 
-#: The eater must swap, and must leave what zram stores of it room beside Android.
+#: The eater must swap, and must leave room for Android and for what zram stores.
 _ZRAM_SHARE: Final = 0.5
 _EATER_SHARE: Final = 0.25
-#: Pages as those of the profiles that come with the suite.
+#: The mix of pages in the suite's profiles.
 _CONTENT: Final = {"zero": 0.05, "same": 0.10, "ratio2.5": 0.51, "random": 0.34}
-#: Preconditions that a shell without root cannot set.
+#: Preconditions that need root.
 WITHOUT_ROOT: Final = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
-#: Where a switch only says yes or no.
+#: Off and on of a boolean switch.
 _FLAGS: Final = {"Y": ("N", "Y"), "N": ("N", "Y")}
 
 
 def next_steps(
     facts: DeviceFacts, found: list[Finding], connection: list[str], profile: Path | None
 ) -> list[str]:
-    """Lines: a sentence, then commands that can be typed as they stand.
+    """Lines: a sentence, then commands to copy.
 
-    ``connection`` are the options that name the device (``--serial``, ``--adb-port``, ``--su``).
+    ``connection`` are the options that select the device (``--serial``, ``--adb-port``, ``--su``).
     """
     if facts.emulated:
         return [
@@ -41,21 +41,21 @@ def next_steps(
     if facts.root == "su, not used":
         return ["Next:", f"  {quote_argv([*again, '--su'])}"]
     if not usable(found) and facts.is_root:
-        return ["Next: a kernel or a build that has what is missing above."]
+        return ["Next: use a kernel or a build that has what is missing above."]
     if not facts.is_root:
         switching = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=phone"]
         same = [*connection, "--variant", "a=as-is", "--variant", "b=as-is"]
         return [
-            "Next, without root: this phone's noise between app switches, settings as they are:",
+            "Next, without root: measure this phone's noise in app switching, with its current settings:",
             f"  {quote_argv(switching)} \\",
             f"    {quote_argv(same)} \\",
             f"    --profile phone-apps --suppress {','.join(WITHOUT_ROOT)}",
-            "  Kernels are compared on a userdebug build, or with root: docs/phones.md says how.",
-            "  A trace that you record yourself is judged with: python -m analysis metrics TRACE",
+            "  Comparing kernels needs a userdebug build or root: see docs/phones.md.",
+            "  To analyse a trace that you recorded yourself: python -m analysis metrics TRACE",
         ]
     if profile is None:
         return [
-            "Next: a memory eater that fits this device, then the campaign that it prints:",
+            "Next: write a memory eater profile for this device, then run the campaign that this prints:",
             f"  {quote_argv([*again, '--write-profile', 'phone.toml'])}",
         ]
     words = ["python", "-m", "pytest", "android_tests/test_throughput.py", "--device=phone", *connection]
@@ -66,7 +66,7 @@ def next_steps(
 
 
 def variants(facts: DeviceFacts) -> tuple[str, str]:
-    """Two variants for this device: its compression switch off and on, else the same kernel twice."""
+    """Two variants for this device: its compression switch off and on, or the same kernel twice."""
     for switch in facts.switches:
         if switch.writable and (values := _off_and_on(switch)) is not None:
             kind, name = _kind(switch.path)
@@ -75,10 +75,10 @@ def variants(facts: DeviceFacts) -> tuple[str, str]:
 
 
 def write_profile(facts: DeviceFacts, path: Path) -> None:
-    """Write a profile of the memory eater for this device. HostError if it cannot be written.
+    """Write a memory eater profile for this device. HostError.
 
-    It takes what is available and a quarter of all memory more, of pages that compress about
-    2.5 times, with zram of half the memory; the compressor is the device's own.
+    The eater takes the available memory and a quarter of all memory more, in pages that compress about
+    2.5 times; zram has half the memory's size, and the device's own compressor.
     """
     total_mb = facts.meminfo.get("MemTotal", 0) >> 10
     available_mb = facts.meminfo.get("MemAvailable", 0) >> 10

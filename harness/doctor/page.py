@@ -1,4 +1,4 @@
-"""One page for the terminal: what the device is, what can be measured, what to type next."""
+"""One page for the terminal: what the device is, what it can measure, what to type next."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from typing import Final
 from foundation.contract.metric import Catalogue
 from foundation.contract.threads import role_of
 from harness.doctor.facts import DeviceFacts
-from harness.doctor.measurable import (
-    FamilyRow,
-    Finding,
-    by_family,
-    usable,
-)
+from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
 from harness.doctor.reading import used_swap_kb
 
 WIDTH: Final = 100
 _LABEL: Final = 12
-_NEEDS_ROOT: Final = "the kernel's own tracer needs root"
+_NEEDS_ROOT: Final = "tracefs needs root"
 
 
 def page(
@@ -29,7 +24,7 @@ def page(
     next_steps: Sequence[str],
     catalogue: Catalogue,
 ) -> str:
-    """Text of at most `WIDTH` columns, but for the commands at its end, which are never broken.
+    """The page, at most `WIDTH` columns wide except for the commands at its end, which are never broken.
 
     ``left`` names settings that a killed run left on the device.
     """
@@ -60,24 +55,25 @@ def page(
 
 
 def _root(facts: DeviceFacts) -> str:
-    """How root is had, in a few words."""
+    """Root access in a few words."""
     return {
         "shell": "yes: adbd runs as root",
         "su": "yes: through su",
         "adb root": "not yet: this build allows it, run 'adb root'",
-        "su, not used": "not used: there is an su, give --su to use it",
+        "su, not used": "not used: the phone has su, add --su to use it",
         "none": "none: a user build without su",
     }[facts.root]
 
 
 def _device(facts: DeviceFacts) -> str:
-    known = facts.properties
+    properties = facts.properties
     if facts.emulated:
         return f"virtual device {facts.serial}: what it measures is emulated"
-    android = f"Android {known.get('android', '?')} (API {known.get('api', '?')})"
-    soc = known.get("soc") or known.get("hardware", "unknown chip")
-    maker, model = known.get("manufacturer", ""), known.get("model", "unknown model")
-    return f"{maker} {model}, {soc}, {android}, {known.get('build type', '?')} build; serial {facts.serial}"
+    android = f"Android {properties.get('android', '?')} (API {properties.get('api', '?')})"
+    soc = properties.get("soc") or properties.get("hardware", "unknown chip")
+    model = f"{properties.get('manufacturer', '')} {properties.get('model', 'unknown model')}"
+    build = f"{properties.get('build type', '?')} build"
+    return f"{model}, {soc}, {android}, {build}; serial {facts.serial}"
 
 
 def _recorder(facts: DeviceFacts) -> str:
@@ -85,17 +81,17 @@ def _recorder(facts: DeviceFacts) -> str:
         state = "" if facts.service in ("", "running") else f"; its service is {facts.service}"
         return f"{facts.perfetto}{state}"
     if facts.recorder == "ftrace":
-        return f"no Perfetto; the kernel's own tracer ({facts.tracefs}) in its place"
+        return f"no Perfetto; ftrace ({facts.tracefs}) instead"
     return f"none: no Perfetto here, and {'no tracefs' if facts.is_root else _NEEDS_ROOT}"
 
 
 def _events(facts: DeviceFacts, catalogue: Catalogue) -> str:
-    """Those of the metrics that every campaign records."""
+    """Access to the events that every campaign records."""
     events = catalogue.needs(recorded_by_default=True).ftrace_events
     needed = {event: facts.events[event] for event in sorted(events)}
     parts = [f"{list(needed.values()).count('open')} of {len(needed)} that the metrics need are open"]
     for access in ("closed", "absent"):
-        names = [event for event, found in needed.items() if found == access]
+        names = [event for event, granted in needed.items() if granted == access]
         parts += [f"{access}: {', '.join(names)}"] if names else []
     return "; ".join(parts)
 
@@ -103,21 +99,19 @@ def _events(facts: DeviceFacts, catalogue: Catalogue) -> str:
 def _threads(facts: DeviceFacts) -> str:
     if not any(role_of(comm) == "reclaim" for comm in facts.threads):
         seen = ", ".join(facts.threads) or "none"
-        return (
-            f"no thread is known as kswapd (seen: {seen}): add its name to foundation/contract/threads.py"
-        )
+        return f"no kswapd found (seen: {seen}): add its thread name to foundation/contract/threads.py"
     words = ", ".join(f"{comm} ({role_of(comm)})" for comm in facts.threads)
     if not any(role_of(comm) == "compression" for comm in facts.threads):
         words += "; no compression thread"
     if facts.thread_cpu.text is None:
-        words += f"; schedstat: {facts.thread_cpu.why}, so CPU times are not checked a second way"
+        words += f"; schedstat: {facts.thread_cpu.why}, so CPU times are not cross-checked"
     return words
 
 
 def _switches(facts: DeviceFacts) -> str:
     if not facts.switches:
-        hidden = "" if facts.is_root else " (zram's own folder is seen by root only)"
-        return f"none found for a compression thread{hidden}"
+        hidden = "" if facts.is_root else " (only root sees zram's own folder)"
+        return f"no switch of a compression thread found{hidden}"
     return "; ".join(
         f"{switch.path} = {switch.value if switch.value is not None else '(not readable)'}"
         + ("" if switch.writable else ", not writable" + ("" if facts.is_root else " without root"))
@@ -130,7 +124,7 @@ def _zram(facts: DeviceFacts) -> str:
         return "no zram disk"
     size = facts.zram_size.text
     if size is None:
-        return f"{facts.zram_disk} is there; {facts.zram_size.why} without root"
+        return f"{facts.zram_disk} exists; {facts.zram_size.why} without root"
     used = used_swap_kb(facts)
     in_use = "" if used is None else f", {used // 1024} MiB in use"
     return f"{facts.zram_disk}: {int(size) >> 20} MiB, {facts.zram_algorithm.text}{in_use}"
@@ -140,22 +134,22 @@ def _memory(facts: DeviceFacts) -> str:
     total = facts.meminfo.get("MemTotal")
     parts = [f"{total >> 10} MiB" if total else "unknown size"]
     hidden: dict[str, list[str]] = {}
-    for name, held in (
+    for name, setting in (
         ("swappiness", facts.swappiness),
         ("page-cluster", facts.page_cluster),
         ("MGLRU", facts.lru_gen),
         ("huge pages", facts.huge_pages),
     ):
-        if held.text is None:
-            hidden.setdefault(held.why, []).append(name)
+        if setting.text is None:
+            hidden.setdefault(setting.why, []).append(name)
         else:
-            parts.append(f"{name} {held.text}")
+            parts.append(f"{name} {setting.text}")
     return "; ".join([", ".join(parts), *(f"{', '.join(names)}: {why}" for why, names in hidden.items())])
 
 
 def _clusters(facts: DeviceFacts) -> str:
     if not facts.clusters:
-        return "no cpufreq: the clock is not the kernel's to set"
+        return "no cpufreq: the kernel does not control the clock"
     return "; ".join(
         f"{_range(cluster.cpus)} {cluster.governor} "
         f"{(cluster.min_khz or 0) // 1000}-{(cluster.max_khz or 0) // 1000} MHz"
@@ -170,7 +164,7 @@ def _range(cpus: str) -> str:
 
 def _thermal(facts: DeviceFacts) -> str:
     if facts.thermal_status is None:
-        return "unknown: there is no thermal service"
+        return "unknown: the device has no thermal service"
     names = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
     number = facts.thermal_status
     status = names[number] if number < len(names) else str(number)
@@ -180,7 +174,7 @@ def _thermal(facts: DeviceFacts) -> str:
 
 def _table(rows: Sequence[FamilyRow]) -> list[str]:
     width = max(len(row.family) for row in rows)
-    lines = [f"{'metrics':<{width}}  known     why not"]
+    lines = [f"{'metrics':<{width}}  measured  why not"]
     for row in rows:
         head = f"{row.family:<{width}}  {row.answer:<9}"
         why = textwrap.wrap("; ".join(row.why), WIDTH - len(head) - 1) or [""]
@@ -190,20 +184,19 @@ def _table(rows: Sequence[FamilyRow]) -> list[str]:
 
 def _verdict(found: Sequence[Finding], primaries: Sequence[str]) -> list[str]:
     if not usable(found):
-        return ["Nothing can be measured on this device as it is."]
-    known = {one.metric: one.ok for one in found}
-    lost = [name for name in primaries if not known[name]]
-    if lost:
-        return textwrap.wrap(f"Of the metrics that decide, not known here: {', '.join(lost)}.", WIDTH)
-    return [f"All metrics that decide are known here: {', '.join(primaries)}."]
+        return ["This device can measure nothing as it is."]
+    ok = {one.metric for one in found if one.ok}
+    missing = [name for name in primaries if name not in ok]
+    if missing:
+        return textwrap.wrap(f"Primary metrics that cannot be measured here: {', '.join(missing)}.", WIDTH)
+    return [f"All primary metrics can be measured here: {', '.join(primaries)}."]
 
 
 def _pins(facts: DeviceFacts) -> list[str]:
     if facts.is_root:
         return []
     return textwrap.wrap(
-        "A campaign sets zram, swappiness, page-cluster and huge pages, and puts them back:"
-        " that needs root.",
+        "A campaign sets and restores zram, swappiness, page-cluster and huge pages, which needs root.",
         WIDTH,
     )
 
@@ -212,8 +205,8 @@ def _left(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     return textwrap.wrap(
-        f"A run that was killed has left its settings on this device: {', '.join(names)}. The next run"
-        " undoes them first, or: python -m android_tests restore",
+        f"A killed run left its settings on this device: {', '.join(names)}. The next run undoes them"
+        " first; to undo them now: python -m android_tests restore",
         WIDTH,
     )
 

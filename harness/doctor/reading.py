@@ -1,13 +1,14 @@
-"""Reads `DeviceFacts` in two round trips; reads only.
+"""Reads `DeviceFacts` in two round trips, without changing anything.
 
-What may be read depends on who asks, so every answer is the shell's own, not a table's. Which
-events Perfetto may enable is found the same way: its service and the shell are bounded by the
-same labels and file modes (private/shell.te, private/traced_probes.te, perfetto.rc, atrace.rc).
+What is readable depends on the reader, so every answer comes from the shell itself, not from a table.
+That also covers the events that Perfetto may enable: its service and the shell have the same labels and
+file modes (private/shell.te, private/traced_probes.te, perfetto.rc, atrace.rc).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from foundation.contract.batch import Answer, ask_all
@@ -17,7 +18,6 @@ from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO
 from harness.device import phone_state
 from harness.device.identity import thread_names
-from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import parse_swaps
 from harness.doctor.facts import (
     CompressionSwitch,
@@ -49,7 +49,7 @@ _CPUFREQ: Final = "/sys/devices/system/cpu/cpufreq"
 _LRU_GEN: Final = "/sys/kernel/mm/lru_gen/enabled"
 _THP: Final = "/sys/kernel/mm/transparent_hugepage/enabled"
 
-#: Where ports of the compression thread put their switches; a shell expands what it may list.
+#: Where ports of the compression thread put their switches; the shell expands what it may list.
 _SWITCH_GLOBS: Final = (
     "/proc/sys/vm/*kcompress*",
     "/sys/module/*kcompress*/parameters/*",
@@ -63,9 +63,9 @@ _SWITCH_GLOBS: Final = (
 def read_facts(
     device: Device, events: Collection[str], *, unprivileged: Device | None = None
 ) -> DeviceFacts:
-    """Ask ``device``. ``unprivileged`` is the same one without ``su``, if ``device`` uses it.
+    """Read ``device``; ``unprivileged`` is the same phone without ``su``, if ``device`` uses it.
 
-    LabError if it goes away; whatever it refuses to tell becomes a reason.
+    LabError if it disconnects; whatever it refuses to show becomes a reason.
     """
     first = ask_all(device, _first_questions(), deadline_s=60.0)
     root_dir = next((r for r in TRACEFS_ROOTS if first[f"tracefs {r}"].ok), None)
@@ -78,6 +78,7 @@ def read_facts(
     by_mode = unprivileged is None and uid == "0"
     there = first["perfetto there"].ok
     recorder: Recorder | None = "perfetto" if there else "ftrace" if uid == "0" and root_dir else None
+    vmstat_keys = re.findall(r"^\S+", first["vmstat"].text, re.MULTILINE)
     disk = next((name for name in _words(first["disks"]) if name.startswith("zram")), None)
     return DeviceFacts(
         serial=device.serial,
@@ -95,19 +96,19 @@ def read_facts(
         },
         threads=thread_names(first["threads"].text),
         thread_cpu=_readable(first["schedstat"]),
-        vmstat=frozenset(_keys(first["vmstat"].text)) if first["vmstat"].ok else None,
+        vmstat=frozenset(vmstat_keys) if first["vmstat"].ok else None,
         vmstat_why=_reason(first["vmstat"]),
         meminfo=_meminfo(first["meminfo"].text),
         psi={resource: _readable(first[f"psi {resource}"]) for resource in _PSI},
         swaps=_readable(first["swaps"]),
         zram_disk=disk,
         zram_size=_readable(first["zram size"]),
-        zram_algorithm=_chosen(first["zram algorithm"]),
+        zram_algorithm=_readable(first["zram algorithm"], selected_choice),
         zram_statistics=_readable(first["zram statistics"]),
         swappiness=_readable(first["swappiness"]),
         page_cluster=_readable(first["page-cluster"]),
         lru_gen=_hidden(first["lru_gen"], first["lru_gen listed"]),
-        huge_pages=_chosen(first["huge pages"]),
+        huge_pages=_readable(first["huge pages"], selected_choice),
         switches=tuple(_switch(path, second) for path in switches),
         clusters=tuple(_cluster(policy, second) for policy in policies),
         thermal_status=phone_state.parse_thermal_status(first["thermal"].text),
@@ -118,7 +119,7 @@ def read_facts(
 
 
 def used_swap_kb(facts: DeviceFacts) -> int | None:
-    """KiB in use over all swaps, None where it may not be read."""
+    """KiB in use on all swaps, None if not readable."""
     if facts.swaps.text is None:
         return None
     return sum(swap.used_kb for swap in parse_swaps(facts.swaps.text))
@@ -202,7 +203,7 @@ def _access(
         return "open"
     if not by_mode:
         return "open" if plain[f"open {event}"].ok else "closed"
-    # A root shell may write everything; Perfetto's service runs as nobody and needs the mode.
+    # A root shell may write everything; Perfetto's service runs as user nobody and needs the mode.
     return "open" if _mode(as_asked[f"mode {event}"]) & 0o002 else "closed"
 
 
@@ -221,28 +222,22 @@ def _perfetto(first: Mapping[str, Answer], *, there: bool) -> str | None:
     if first["perfetto"].ok and lines:
         return lines[0]
     # The option came with Android 12.
-    return f"{OLD_PERFETTO} (it tells no version)"
+    return f"{OLD_PERFETTO} (it reports no version)"
 
 
-def _readable(answer: Answer) -> Readable:
-    return Readable(answer.text) if answer.ok else Readable(None, _reason(answer))
-
-
-def _chosen(answer: Answer) -> Readable:
-    return Readable(selected_choice(answer.text)) if answer.ok else Readable(None, _reason(answer))
+def _readable(answer: Answer, parse: Callable[[str], str] = str) -> Readable:
+    return Readable(parse(answer.text)) if answer.ok else Readable(None, _reason(answer))
 
 
 def _hidden(answer: Answer, listing: Answer) -> Readable:
-    """As `_readable`; the folder's list tells a file that is hidden from one that is not there."""
-    if answer.ok:
-        return Readable(answer.text)
-    if listing.ok and "lru_gen" not in listing.text.split():
+    """As `_readable`; the listing of its folder distinguishes a hidden file from a missing one."""
+    if not answer.ok and listing.ok and "lru_gen" not in listing.text.split():
         return Readable(None, "this kernel has none")
-    return Readable(None, _reason(answer))
+    return _readable(answer)
 
 
 def _reason(answer: Answer) -> str:
-    """The last words of a tool's complaint: the kernel's own."""
+    """The end of a tool's error message, which is the kernel's own."""
     if answer.ok:
         return ""
     last = answer.text.strip().splitlines()[-1:] or [f"exit status {answer.exit_status}"]
@@ -253,21 +248,13 @@ def _words(answer: Answer) -> list[str]:
     return sorted(answer.text.split()) if answer.ok else []
 
 
-def _keys(text: str) -> list[str]:
-    return [line.split()[0] for line in text.splitlines() if line.split()]
-
-
 def _meminfo(text: str) -> dict[str, int]:
-    found = {}
-    for line in text.splitlines():
-        words = line.replace(":", " ").split()
-        if len(words) >= 2 and words[1].isdigit():
-            found[words[0]] = int(words[1])
-    return found
+    lines = (line.replace(":", " ").split() for line in text.splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) >= 2 and words[1].isdigit()}
 
 
 def _switch(path: str, second: Mapping[str, Answer]) -> CompressionSwitch:
-    """A root shell may write to any mode, but sysfs refuses what has no store (fs/kernfs/file.c)."""
+    """Root may write whatever the mode, but sysfs refuses a file without store (fs/kernfs/file.c)."""
     writable = second[f"writable {path}"].ok and bool(_mode(second[f"mode {path}"]) & 0o222)
     return CompressionSwitch(path, second[f"value {path}"].value, writable)
 
@@ -290,8 +277,8 @@ def _cluster(policy: str, second: Mapping[str, Answer]) -> CpuCluster:
 
 
 def _hottest(text: str) -> str | None:
-    found = phone_state.parse_hottest(text)
-    return f"{found[0]} {found[1]:.1f} C" if found else None
+    hottest = phone_state.parse_hottest(text)
+    return f"{hottest[0]} {hottest[1]:.1f} C" if hottest else None
 
 
 def _battery(text: str) -> str | None:

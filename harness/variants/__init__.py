@@ -1,1 +1,1 @@
-"""What is compared: each kind of kernel under test, and how it gets onto a device."""
+"""What is compared: the kinds of kernel under test, and how each gets onto a device."""

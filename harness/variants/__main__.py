@@ -1,4 +1,4 @@
-"""``python -m harness.variants``: print the page of all kinds of variant (docs/variants.md)."""
+"""``python -m harness.variants``: print docs/variants.md, the page of all kinds of variant."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""``python -m android_tests.virtual prepare|boot``: make the virtual device, or just run one."""
+"""``python -m android_tests.virtual prepare|boot``: build the virtual device, or boot one."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from pathlib import Path
+from typing import Final
 
 from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
@@ -15,9 +17,7 @@ from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
 from harness.virtual.lane import VirtualLane
 from harness.virtual.qemu import find_qemu
 
-
-def _say(text: str) -> None:
-    print(text, flush=True)
+_say: Final = functools.partial(print, flush=True)
 
 
 def _prepare() -> int:
@@ -40,11 +40,11 @@ def _boot(args: argparse.Namespace) -> int:
         try:
             device, _ = variant.boot(lane)
             _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
-            _say(f"another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
+            _say(f"in another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
             while lane.is_running():
                 time.sleep(0.5)
             lane.check_alive()
-            _say("the device has switched itself off")
+            _say("the device has powered itself off")
             return 0
         except KeyboardInterrupt:
             return 0
@@ -53,15 +53,15 @@ def _boot(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; the exit status (2 for a wrong request, 1 for what went wrong)."""
+    """Run the command line and return its exit status: 2 for bad usage, 1 for a failure."""
     parser = OneLineParser(prog="python -m android_tests.virtual", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="prepare|boot")
     commands.add_parser("prepare", help="download and build what the virtual device needs")
-    boot = commands.add_parser("boot", help="boot one and wait for Ctrl-C")
+    boot = commands.add_parser("boot", help="boot a virtual device and wait for Ctrl-C")
     boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")
     boot.add_argument("--cpus", type=int, default=2)
     boot.add_argument("--memory-mb", type=int, default=256)
-    boot.add_argument("--workdir", type=Path, help="folder that keeps the consoles")
+    boot.add_argument("--workdir", type=Path, help="folder for the console logs")
     boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
     args = parser.parse_args(argv)
     return exit_status_of(lambda: _prepare() if args.command == "prepare" else _boot(args))

@@ -1,4 +1,4 @@
-"""What a kind of variant is: how it reads its options, gets onto a device, and is proved there."""
+"""A kind of variant: how it reads its options, gets onto a device, and is proved there."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from foundation.progress import Progress
 from foundation.words import did_you_mean
 from harness.variants.option import Option, options_of
 
-#: The kinds of device that a kind can be for.
+#: The kinds of device.
 VIRTUAL = "virtual"
 PHONE = "phone"
 DEVICES = (VIRTUAL, PHONE)
 
 
 class Booted(NamedTuple):
-    """A device that was just booted into a variant, and what must be seen on it."""
+    """A device that has just booted a variant, and what proves it."""
 
     device: Device
     expectation: Expectation
@@ -29,10 +29,7 @@ class Booted(NamedTuple):
 
 @dataclass(frozen=True)
 class Bindings:
-    """What the lane of a campaign has that a kind may need.
-
-    ``kernel`` (image, folder of modules) is the user's own and takes the place of stock.
-    """
+    """What a campaign provides to its kinds: ``kernel`` (image, folder of modules) replaces stock."""
 
     kernel: tuple[Path, Path] | None = None
 
@@ -41,12 +38,12 @@ class Bindings:
 class VariantKind(ABC):
     """One way to put a kernel on a device, with its options as typed values.
 
-    A kind is a dataclass whose fields with `option` metadata are what a user may type. ``word``
-    is the kind's name, ``device`` one of `DEVICES`, ``usage`` what stands after ``NAME=``,
-    ``summary`` what it is and ``page`` where more is written, both for the docs. ``bare`` is the
-    option whose value may be typed alone, as the first one (``patch:FILE``).
+    A kind is a dataclass; its fields with `option` metadata are the options that a user may type.
+    ``word`` is the kind's name, ``device`` one of `DEVICES`, ``usage`` the text after ``NAME=``;
+    ``summary`` and ``page`` (with the details) are for the docs. ``bare`` is the option whose value
+    may come first without its key (``patch:FILE``).
 
-    UsageErrors of a kind do not name the variant: `Variant` does. In their next step ``NAME=``
+    A UsageError of a kind does not name the variant, `Variant` adds that; ``NAME=`` in its next step
     stands for the variant's name.
     """
 
@@ -59,12 +56,12 @@ class VariantKind(ABC):
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """What a user may type, by key."""
+        """The options that a user may type, by key."""
         return options_of(cls)
 
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
-        """Read the options from text. UsageError for an unknown or missing one, or a bad value."""
+        """Make the kind from its options. UsageError for an unknown or missing one, or a bad value."""
         known = cls.options()
         for key in options:
             if key not in known:
@@ -79,44 +76,41 @@ class VariantKind(ABC):
 
     @classmethod
     def needs(cls, what: str, *, example: str | None = None) -> UsageError:
-        """The error for options that are not there."""
+        """The error for missing options."""
         return UsageError(f"kind '{cls.word}' needs {what}", next_step=f"write NAME={example or cls.usage}")
 
     def content(self) -> Mapping[str, str]:
-        """Options that pin what the files of this kind contain now. UsageError for an unusable file.
+        """Options that pin the current content of this kind's files. UsageError for an unusable file.
 
-        Read when the campaign is planned: with an edited file it is another campaign.
+        Read when the campaign is planned: editing a file makes it another campaign.
         """
         return {}
 
     def pinned(self, content: Mapping[str, str]) -> Self:
-        """The same with the options of `content`."""
+        """A copy with the options that `content` returned."""
         known = self.options()
         return replace(self, **{known[key].field: value for key, value in content.items()})
 
     def check(self) -> None:
-        """What the files of this kind lack, without building anything. UsageError."""
+        """Check this kind's files without building anything. UsageError."""
         return
 
     def prepare(self, progress: Progress) -> None:
-        """Build or download now what `apply` needs: minutes, perhaps. UsageError, HostError."""
+        """Build or download what `apply` needs; may take minutes. UsageError, HostError."""
         return
 
     @abstractmethod
     def apply(self, lane: Lane, name: str) -> Booted:
-        """Put the kernel of variant ``name`` on the device of ``lane``, in place of what was there.
-
-        Raises what the lane's ``boot`` does.
-        """
+        """Boot the kernel of variant ``name`` on ``lane``; raises what the lane's ``boot`` does."""
 
     @abstractmethod
     def expectation(self, lane: Lane) -> Expectation:
-        """What proves that this kernel is the one that runs on ``lane``."""
+        """What proves that ``lane`` runs this kernel."""
 
     def hashes(self) -> Mapping[str, str]:
-        """Partition -> SHA-256 of the images that this kind brings. UsageError."""
+        """SHA-256 of the images that this kind brings, by partition. UsageError."""
         return {}
 
     def wrong_device(self) -> UsageError:
-        """The error for a lane of another kind of device."""
+        """The error for a lane of the other kind of device."""
         return UsageError(f"kind '{self.word}' is for a {self.device} device")

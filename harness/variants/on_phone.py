@@ -1,4 +1,4 @@
-"""Kinds for a phone: each may bring a kernel, and set switches in the one that runs."""
+"""Kinds for a phone: each may bring a kernel, and set switches in the running one."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PhoneKind(VariantKind):
-    """A kind for a phone. A new one defines `kernel` or `switches`; the lane puts both back."""
+    """A kind for a phone. A subclass defines `kernel` or `switches`; the lane restores both."""
 
     device: ClassVar[str] = PHONE
     page: ClassVar[str] = "docs/phones.md"
 
     def kernel(self) -> Kernel | None:
-        """The kernel that this kind brings; None where it takes the phone's own. UsageError."""
+        """The kernel that this kind brings, or None for the phone's own. UsageError."""
         return None
 
     def switches(self) -> list[FilePin]:
-        """What is set once the kernel runs, and read back."""
+        """Settings to write and read back once the kernel runs."""
         return []
 
     def check(self) -> None:
+        """Open the images. UsageError."""
         self.kernel()
 
     def apply(self, lane: Lane, name: str) -> Booted:
-        phone = self._phone(lane)
-        device = phone.boot(self.kernel(), self.switches())
+        """Boot the phone into `kernel` and set `switches`. DeviceError, StateError."""
+        device = self._phone(lane).boot(self.kernel(), self.switches())
         return Booted(device, self.expectation(lane))
 
     def expectation(self, lane: Lane) -> Expectation:
+        """The kernel's release and the values of the switches."""
         return self._phone(lane).expectation(self.kernel(), self.switches())
 
     def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of the kernel's images, by partition. UsageError."""
         kernel = self.kernel()
         return {} if kernel is None else kernel.hashes()
 

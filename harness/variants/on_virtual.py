@@ -14,28 +14,27 @@ from harness.virtual.recipe import Recipe
 
 
 def to_stderr(line: str) -> None:
-    """Where the lines of a long build go, unless somebody else takes them."""
+    """The default destination of a long build's progress lines."""
     print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class VirtualKind(VariantKind):
-    """A kind that a virtual device boots. A new one defines `recipe`."""
+    """A kind that a virtual device boots. A subclass defines `recipe`."""
 
     device: ClassVar[str] = VIRTUAL
     page: ClassVar[str] = "docs/virtual-device.md"
 
     @abstractmethod
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
-        """What is booted, and what proves it; built now if it is not in the cache.
-
-        UsageError, HostError.
-        """
+        """What to boot, and what proves it; builds what the cache lacks. UsageError, HostError."""
 
     def prepare(self, progress: Progress) -> None:
+        """Build the kernel, unless it is in the cache. UsageError, HostError."""
         self.recipe(progress)
 
     def apply(self, lane: Lane, name: str) -> Booted:
+        """Boot `recipe` in QEMU. BootFailed, HostError."""
         from harness.virtual.lane import VirtualLane
 
         if not isinstance(lane, VirtualLane):
@@ -44,4 +43,5 @@ class VirtualKind(VariantKind):
         return Booted(lane.boot(recipe, name), recipe.expectation)
 
     def expectation(self, lane: Lane) -> Expectation:
+        """That of `recipe`."""
         return self.recipe().expectation

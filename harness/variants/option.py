@@ -1,4 +1,4 @@
-"""The options of a kind of variant: fields of a dataclass that know how their text is read."""
+"""The options of a kind of variant: dataclass fields that know how to convert their text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, Final
 from foundation.errors import UsageError
 
 _KEY: Final = "variant option"
-_WHOLE: Final = re.compile(r"-?[0-9]{1,10}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,10}")
 
-#: From key and text to the value; UsageError for a text that is none.
+#: From key and text to the value; UsageError for invalid text.
 Convert = Callable[[str, str], Any]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One ``KEY=VALUE`` of a kind: ``typed`` is what VALUE stands for in the docs."""
+    """One ``KEY=VALUE`` of a kind; ``typed`` describes VALUE in the docs, such as ``FILE`` or ``0..4``."""
 
     key: str
     field: str
@@ -31,35 +31,34 @@ class Option:
 
 
 def option(convert: Convert, typed: str, help_text: str, *, key: str | None = None) -> dict[str, Any]:
-    """Metadata of a field that is an option; ``key`` where it is not the name of the field."""
+    """Metadata of a field that is an option; ``key`` if it is not the name of the field."""
     return {_KEY: (convert, typed, help_text, key)}
 
 
 def options_of(kind: Any) -> dict[str, Option]:
     """The options of a kind (a dataclass) by key, in the order of its fields."""
-    found = {}
+    options = {}
     for field in dataclasses.fields(kind):
         if _KEY in field.metadata:
             convert, typed, help_text, key = field.metadata[_KEY]
             required = field.default is dataclasses.MISSING
-            found[key or field.name] = Option(
-                key or field.name, field.name, typed, convert, help_text, required
-            )
-    return found
+            key = key or field.name
+            options[key] = Option(key, field.name, typed, convert, help_text, required)
+    return options
 
 
 def text(key: str, value: str) -> str:
-    """The text as it was typed."""
+    """Convert to a string: as typed."""
     return value
 
 
 def path(key: str, value: str) -> Path:
-    """A file or a folder of the host; it is not opened."""
+    """Convert to the path of a file or folder on the host, without opening it."""
     return Path(value)
 
 
 def one_of(words: Mapping[str, Any], refusal: str, next_step: str) -> Convert:
-    """What ``words`` has for the text; ``refusal`` has {key} and {value} in it."""
+    """Convert by looking the text up in ``words``; ``refusal`` is the error, with {key} and {value}."""
 
     def convert(key: str, value: str) -> Any:
         if value not in words:
@@ -69,13 +68,14 @@ def one_of(words: Mapping[str, Any], refusal: str, next_step: str) -> Convert:
     return convert
 
 
-def whole(lowest: int, highest: int) -> Convert:
-    """An integer from ``lowest`` to ``highest``."""
+def integer(lowest: int, highest: int) -> Convert:
+    """Convert to an integer from ``lowest`` to ``highest``, inclusive."""
 
     def convert(key: str, value: str) -> int:
-        if not (_WHOLE.fullmatch(value) and lowest <= int(value) <= highest):
+        if not (_INTEGER.fullmatch(value) and lowest <= int(value) <= highest):
             raise UsageError(
-                f"{key}={value} is no number from {lowest} to {highest}", next_step="correct the value"
+                f"{key}={value} is not an integer from {lowest} to {highest}",
+                next_step=f"such as {key}={lowest}",
             )
         return int(value)
 

@@ -1,4 +1,4 @@
-"""The page of all kinds of variant as Markdown, made from the kinds."""
+"""docs/variants.md, generated from the kinds of variant."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from harness.variants.registry import all_kinds
 
 _HEAD: Final = """# Variants
 
-Made from `harness/variants/kinds/` by `python -m harness.variants`. A variant is typed as `NAME=KIND`
-or `NAME=KIND:KEY=VALUE,KEY=VALUE`: NAME is yours (`baseline`, `patched`), KIND says how the kernel gets
-onto the device. The first variant of a campaign is the baseline. Not what you need? See
-[adding a variant](adding-a-variant.md).
+Generated from `harness/variants/kinds/` by `python -m harness.variants`.
+
+Write a variant as `NAME=KIND` or `NAME=KIND:KEY=VALUE,KEY=VALUE`. You choose NAME (`baseline`,
+`patched`); KIND defines how the kernel gets onto the device. The first variant of a campaign is the
+baseline. To add a kind of your own, see [adding a variant](adding-a-variant.md).
 """
 
 
 def reference() -> str:
-    """The page: a section for each kind of device, an entry for each kind of variant."""
+    """The page as Markdown: a section for each kind of device, an entry for each kind of variant."""
     parts = [_HEAD]
     for device in DEVICES:
         parts.append(f"## On a {device}{'' if device == 'phone' else ' device'}\n")
@@ -31,7 +32,7 @@ def _entry(kind: type[VariantKind]) -> str:
     lines = [f"`NAME={kind.usage}`: {kind.summary} ([more]({page})).\n"]
     options = kind.options().values()
     if options:
-        lines += ["| option | needed | what it is |", "|---|---|---|"]
+        lines += ["| option | required | what it is |", "|---|---|---|"]
         for each in options:
             typed = each.typed.replace("|", r"\|")
             lines.append(f"| `{each.key}={typed}` | {'yes' if each.required else 'no'} | {each.help} |")

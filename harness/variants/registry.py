@@ -1,4 +1,4 @@
-"""All kinds of variant, found in the modules of `kinds`: the only table of them."""
+"""All kinds of variant, found in the modules of `kinds`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from harness.variants.kind import VariantKind
 
 @cache
 def all_kinds() -> tuple[type[VariantKind], ...]:
-    """Every kind, by word; one that both devices have is there twice."""
+    """Every kind, sorted by word; a word that both kinds of device know appears twice."""
     found: list[type[VariantKind]] = []
-    for found_module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
-        module = importlib.import_module(found_module.name)
+    for module_info in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        module = importlib.import_module(module_info.name)
         found += [
             each
             for each in vars(module).values()
             if isinstance(each, type) and issubclass(each, VariantKind)
-            # Not what the module imports, and no base without a word of its own.
+            # Neither imported classes nor bases without a word of their own.
             if each.__module__ == module.__name__ and "word" in vars(each)
         ]
     return tuple(sorted(found, key=lambda kind: (kind.word, kind.device)))
 
 
 def kind_named(word: str, device: str) -> type[VariantKind]:
-    """The kind ``word`` of a ``device`` (virtual, phone). UsageError with the nearest word."""
+    """The kind ``word`` for a ``device`` (virtual, phone). UsageError with the nearest word."""
     known = {kind.word: kind for kind in all_kinds() if kind.device == device}
     if word not in known:
         raise UsageError(f"a {device} device has no kind '{word}'", next_step=did_you_mean(word, known))

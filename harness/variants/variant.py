@@ -1,4 +1,4 @@
-"""Variants as a user types them: ``NAME=KIND[:KEY=VALUE[,KEY=VALUE...]]``."""
+"""Variants as users type them: ``NAME=KIND[:KEY=VALUE[,KEY=VALUE...]]``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 class Variant:
     """One kernel under test.
 
-    ``name`` is the user's word (``baseline``, ``patched``), ``kind`` puts it on a device;
-    ``options`` are the text that ``kind`` was read from, as ``campaign.json`` keeps it.
+    ``name`` is the user's word (``baseline``, ``patched``), ``kind`` gets it onto a device, and
+    ``options`` are what ``kind`` was parsed from, as ``campaign.json`` stores them.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Variant:
 
     @property
     def spec(self) -> str:
-        """The text a user types: ``NAME=KIND[:KEY=VALUE[,KEY=VALUE...]]``."""
+        """The variant as a user types it: ``NAME=KIND[:KEY=VALUE[,KEY=VALUE...]]``."""
         tail = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
         return f"{self.name}={self.kind.word}" + (f":{tail}" if tail else "")
 
     def check(self) -> None:
-        """See `VariantKind.check`; the error names the variant. UsageError."""
+        """See `VariantKind.check`. UsageError naming the variant."""
         with _named(self.name):
             self.kind.check()
 
@@ -47,14 +47,14 @@ class Variant:
         return self.kind.apply(lane, self.name)
 
     def expectation(self, lane: Lane) -> Expectation:
-        """What proves that this variant is the one that runs on ``lane``."""
+        """What proves that ``lane`` runs this variant."""
         return self.kind.expectation(lane)
 
 
 def parse_variant(text: str, *, device_kind: str, bindings: Bindings | None = None) -> Variant:
     """Parse one ``--variant`` value for a device of ``device_kind`` (virtual, phone).
 
-    Raises UsageError for a bad name, an unknown kind or option, a value that is none.
+    UsageError for a bad name, an unknown kind or option, or an invalid value.
     """
     name, equals, rest = text.partition("=")
     if not equals or not rest:
@@ -63,7 +63,7 @@ def parse_variant(text: str, *, device_kind: str, bindings: Bindings | None = No
         )
     if not _NAME.match(name):
         raise UsageError(
-            f"variant name '{name}' is not usable in a file name",
+            f"variant name '{name}' cannot be used in a file name",
             next_step="use letters, digits, '.', '_' or '-', at most 32",
         )
     word, _, tail = rest.partition(":")
@@ -76,60 +76,59 @@ def parse_variant(text: str, *, device_kind: str, bindings: Bindings | None = No
 def parse_variants(
     texts: Sequence[str], *, device_kind: str, bindings: Bindings | None = None
 ) -> tuple[Variant, ...]:
-    """Parse all ``--variant`` values; the first is the one the others are compared with."""
+    """Parse all ``--variant`` values; the first is the baseline. UsageError."""
     variants = tuple(parse_variant(text, device_kind=device_kind, bindings=bindings) for text in texts)
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two variants are called '{name}'", next_step="give each its own name")
+            raise UsageError(f"two variants have the name '{name}'", next_step="give each its own name")
     if len(variants) < 2:
         raise UsageError(
-            "one variant alone cannot be compared",
+            "a comparison needs two variants",
             next_step="give --variant twice; the same kernel under two names is an A/A campaign",
         )
     return variants
 
 
 def pin_contents(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """Read the patches now, and make their content a part of the variants. UsageError.
+    """Read the variants' files (patches) and make their content part of the variants. UsageError.
 
-    So a patch that cannot be used is reported before anything runs, and one that was edited is
-    another campaign.
+    This reports an unusable patch before anything runs, and makes an edited one another campaign.
     """
-    return tuple(_pinned(variant) for variant in variants)
+    pinned = []
+    for variant in variants:
+        with _named(variant.name):
+            content = variant.kind.content()
+            kind = variant.kind.pinned(content)
+        pinned.append(dataclasses.replace(variant, kind=kind, options={**variant.options, **content}))
+    return tuple(pinned)
 
 
 def hashes_of(variants: Sequence[Variant]) -> dict[str, dict[str, str]]:
-    """Variant to partition to SHA-256, of the variants that bring images. UsageError."""
-    found = {}
+    """SHA-256 by variant and partition, for the variants that bring images. UsageError."""
+    hashes = {}
     for variant in variants:
         with _named(variant.name):
-            found[variant.name] = dict(variant.kind.hashes())
-    return {name: hashes for name, hashes in found.items() if hashes}
+            hashes[variant.name] = dict(variant.kind.hashes())
+    return {name: of_variant for name, of_variant in hashes.items() if of_variant}
 
 
 def kernels_of(variants: Sequence[Variant]) -> dict[str, Kernel]:
-    """The kernels that ``variants`` bring to a phone, by name. UsageError."""
-    found = {}
+    """The kernels that ``variants`` bring to a phone, by variant. UsageError."""
+    kernels = {}
     for variant in variants:
         if isinstance(variant.kind, PhoneKind):
             with _named(variant.name):
                 kernel = variant.kind.kernel()
             if kernel is not None:
-                found[variant.name] = kernel
-    return found
-
-
-def _pinned(variant: Variant) -> Variant:
-    with _named(variant.name):
-        kind = variant.kind.pinned(content := variant.kind.content())
-    return dataclasses.replace(variant, kind=kind, options={**variant.options, **content})
+                kernels[variant.name] = kernel
+    return kernels
 
 
 def _split(tail: str, bare: str | None) -> dict[str, str]:
     """``KEY=VALUE,KEY=VALUE`` by key. UsageError.
 
-    The first word may be the value of ``bare`` alone: one without a ``=``, or with a ``/`` before it.
+    The first word may be just the value of ``bare``: one without ``=``, or with a ``/`` before it.
     """
     options: dict[str, str] = {}
     for place, word in enumerate(filter(None, tail.split(","))):
@@ -148,12 +147,11 @@ def _split(tail: str, bare: str | None) -> dict[str, str]:
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """A UsageError from within names the variant."""
+    """Make a UsageError raised in the block name the variant."""
     try:
         yield
     except UsageError as error:
         step = error.next_step
         raise UsageError(
-            f"variant '{name}': {error.what}",
-            next_step=step.replace("NAME=", f"{name}=") if step else step,
+            f"variant '{name}': {error.what}", next_step=step.replace("NAME=", f"{name}=") if step else step
         ) from error

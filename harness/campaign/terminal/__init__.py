@@ -1,1 +1,1 @@
-"""What a person sees of a running campaign."""
+"""What a user sees of a running campaign."""

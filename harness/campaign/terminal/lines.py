@@ -1,4 +1,4 @@
-"""A campaign as plain lines, and when a terminal gets more than those."""
+"""A campaign as plain lines, and which terminals get more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from harness.campaign.terminal.progress import Progress
 
 
 def wants_screen(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether ``stream`` is a terminal on which a person wants a part of it updated in place.
+    """Whether ``stream`` is a terminal to be updated in place.
 
-    Not with NO_COLOR (https://no-color.org), with TERM=dumb or none, or where CI is set.
+    Not with NO_COLOR (https://no-color.org) or CI set, or with TERM unset or dumb.
     """
     if environment.get("NO_COLOR") or environment.get("CI"):
         return False
@@ -21,23 +21,23 @@ def wants_screen(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 class Lines:
-    """A view of plain lines."""
+    """A view that writes plain lines."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
-        """Write ``text`` at once."""
+        """Write ``text`` immediately."""
         with self._lock:
             self._write(text)
 
     def changed(self, progress: Progress) -> None:
-        """Nothing: every line has been written already."""
+        """Do nothing: all lines are written already."""
 
     def aside(self) -> contextlib.AbstractContextManager[object]:
-        """Nothing is in the way of other writers."""
+        """Do nothing: lines leave nothing to hide from other writers."""
         return contextlib.nullcontext()
 
     def close(self) -> None:
-        """Nothing to undo."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""What a campaign is doing at the moment, told to a view: lines, or a screen that is drawn anew."""
+"""What a campaign is doing now, reported to a view: lines, or a screen that is redrawn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from harness.campaign.terminal.time_left import TimeLeft
 
 def span_text(seconds: float) -> str:
     """``75`` -> ``1 min 15 s``."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
+    hours, rest = divmod(max(0, round(seconds)), 3600)
     minutes, secs = divmod(rest, 60)
     if hours:
         return f"{hours} h {minutes} min"
@@ -25,24 +24,21 @@ def span_text(seconds: float) -> str:
 
 
 class View(Protocol):
-    """Where progress is shown. Calls may come from several threads."""
+    """Where progress is shown; safe to call from several threads."""
 
     def line(self, text: str) -> None:
-        """Something that stays: a block, an error, a device command."""
-        ...
+        """Write a line that stays: a block, an error, a device command."""
 
     def changed(self, progress: Progress) -> None:
-        """What a drawn screen shows has changed."""
-        ...
+        """Redraw a screen from ``progress``, which has changed."""
 
     def close(self) -> None:
-        """Leave the terminal as it was found; may be called twice."""
-        ...
+        """Restore the terminal; may be called twice."""
 
 
 @dataclass
 class LaneState:
-    """The block that a lane runs, its phase, and since when (seconds of the progress' clock)."""
+    """The block that a lane runs, its phase, and its start in seconds of `Progress.clock`."""
 
     block: PlannedBlock
     begun_s: float
@@ -52,10 +48,10 @@ class LaneState:
 
 @dataclass
 class Progress:
-    """The state of a run of ``blocks`` in ``view``.
+    """The state of a run of ``blocks``, shown in ``view``.
 
-    ``name`` and ``device`` head a screen. ``finished`` holds the indices of blocks that an
-    earlier run of the same campaign has finished, or this one.
+    ``name`` and ``device`` are the head of a screen. ``finished`` holds the indices of blocks that
+    this or an earlier run of the campaign has finished.
     """
 
     blocks: Sequence[PlannedBlock]
@@ -75,11 +71,11 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of this run so far."""
+        """Seconds since the start of this run."""
         return self.clock() - self._begun_s
 
     def left_s(self) -> float | None:
-        """Seconds still needed, or None before the first block has ended."""
+        """Estimated seconds to the end, None before the first block has ended."""
         now = self.clock()
         remaining = [block for block in self.blocks if block.index not in self.finished]
         return self.time_left.left_s(
@@ -87,7 +83,7 @@ class Progress:
         )
 
     def resume(self, finished: Collection[int], set_aside: int, where: str) -> None:
-        """Blocks of an earlier run count as finished; says so if there are any."""
+        """Count blocks of an earlier run as finished, with a line if there are any."""
         self.finished |= set(finished)
         if finished or set_aside:
             self.line(
@@ -96,9 +92,11 @@ class Progress:
             )
 
     def line(self, text: str) -> None:
+        """Write a line that stays."""
         self.view.line(text)
 
     def begin(self, block: PlannedBlock) -> None:
+        """``block`` starts on its lane."""
         self.lanes[block.lane] = LaneState(block, self.clock())
         left = self.left_s()
         tail = f", about {span_text(left)} left" if left is not None else ""
@@ -107,7 +105,7 @@ class Progress:
         self.view.changed(self)
 
     def phase(self, block: PlannedBlock, phase: Phase, text: str | None = None) -> None:
-        """``block`` is in ``phase``; with ``text`` also a line, stamped with seconds since its begin."""
+        """``block`` is in ``phase``; ``text`` becomes a line with the seconds since its start."""
         lane = self.lanes[block.lane]
         lane.phase, lane.text = phase, text or ""
         if text:
@@ -115,7 +113,7 @@ class Progress:
         self.view.changed(self)
 
     def end(self, block: PlannedBlock, outcome: str) -> None:
-        """The block has ended, as ``valid``, ``void`` or ``kernel_failure``."""
+        """``block`` has ended with ``outcome``: ``valid``, ``void`` or ``kernel_failure``."""
         lane = self.lanes.pop(block.lane)
         dur_s = self.clock() - lane.begun_s
         self.line(f"  {dur_s:5.1f} s  {outcome.replace('_', ' ')}")
@@ -125,7 +123,7 @@ class Progress:
         self.view.changed(self)
 
     def broke(self, block: PlannedBlock, error: str) -> None:
-        """The block has ended without an outcome, and its lane with it."""
+        """``block`` has ended without an outcome, and its lane is broken."""
         self.lanes.pop(block.lane, None)
         self.line(f"error: {error}")
         self.view.changed(self)
@@ -137,7 +135,7 @@ class Progress:
         self.view.changed(self)
 
     def judged(self, block: PlannedBlock, interim: Sequence[Interim]) -> None:
-        """The running estimates after a pair."""
+        """Show the running estimates after the pair that ``block`` completed."""
         lane = self.lanes.pop(block.lane, None)
         if lane is not None:
             self.time_left.judging(self.clock() - lane.begun_s)
@@ -148,7 +146,7 @@ class Progress:
 
 
 def interim_lines(interim: Sequence[Interim]) -> list[str]:
-    """A line for each scenario and variant, none of which can be taken for a verdict."""
+    """A line for each scenario and variant, marked so that it cannot be taken for a verdict."""
     lines = []
     for key in dict.fromkeys((one.scenario, one.variant) for one in interim):
         of_key = [one for one in interim if (one.scenario, one.variant) == key]

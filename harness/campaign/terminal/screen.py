@@ -1,4 +1,4 @@
-"""A campaign on a terminal: lines that stay, and below them a part that is updated in place, by rich."""
+"""A campaign on a terminal: lines that stay, and below them a part that rich updates in place."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from foundation.signals import signals_held
 from harness.campaign.terminal.progress import Progress
 from harness.campaign.terminal.screen_layout import frame, printable
 
-#: Drawing costs a few milliseconds of CPU, which a measurement on this host does not notice.
+#: Drawing costs a few milliseconds of CPU time, too little to disturb a measurement on this host.
 _TICK_S: Final = 1.0
-#: Lines that are written again after the terminal was resized.
+#: Lines to write again after the terminal was resized.
 _KEPT: Final = 200
 _SIZE_UNKNOWN: Final = ConsoleDimensions(80, 24)
 
@@ -29,10 +29,9 @@ _SIZE_UNKNOWN: Final = ConsoleDimensions(80, 24)
 class Screen:
     """A view that draws on the terminal ``stream``, which it does not close.
 
-    The live part appears with the first `changed` and is gone after `close`; lines stay.
-    ``after`` writes the lines that come later. A terminal that was resized is cleared and
-    written again: each kind of terminal breaks rows in its own way, and rich does not
-    follow a new size.
+    The live part appears with the first `changed` and disappears with `close`; lines stay. ``after``
+    writes the lines that come after `close`. A resized terminal is cleared and written again, because
+    terminals rewrap rows differently and rich does not follow a new size.
     """
 
     def __init__(self, stream: TextIO, after: Callable[[str], None]) -> None:
@@ -67,7 +66,7 @@ class Screen:
                     self._print(text)
 
     def changed(self, progress: Progress) -> None:
-        """Show ``progress``, and from now on its times as they pass."""
+        """Show ``progress``, and keep its times current from now on."""
         with self._lock:
             if self._closed:
                 return
@@ -79,7 +78,7 @@ class Screen:
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """The live part is away while another writer has the terminal."""
+        """Hide the live part while another writer uses the terminal."""
         with self._lock:
             self._hide()
             try:
@@ -89,7 +88,7 @@ class Screen:
                     self._refresh()
 
     def close(self) -> None:
-        """Take the live part away and show the cursor again; may be called twice."""
+        """Remove the live part and show the cursor again; may be called twice."""
         self._end.set()
         with self._lock:
             self._hide()
@@ -143,7 +142,7 @@ class Screen:
         return was_shown
 
     def _last_kept(self) -> list[str]:
-        """The lines that fit above the live part, the last ones of all."""
+        """The last lines, as many as fit above the live part."""
         width, room = self._console.size
         room -= len(self._rows())
         shown: list[str] = []
@@ -155,7 +154,7 @@ class Screen:
         return shown
 
     def _terminal_size(self) -> ConsoleDimensions:
-        # Rich asks the standard streams, which pytest has redirected.
+        # rich would ask the standard streams, which pytest has redirected.
         try:
             size = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
@@ -163,14 +162,14 @@ class Screen:
         return ConsoleDimensions(*size) if size.columns and size.lines else _SIZE_UNKNOWN
 
     def _print(self, text: str) -> None:
-        # Not wrapped by rich: a long line that is copied from the terminal stays one line.
+        # Not wrapped by rich, so that a long line copied from the terminal stays one line.
         self._console.print(Text("\n".join(map(printable, text.split("\n")))), soft_wrap=True)
 
     def _rows(self) -> list[Text]:
         if self._progress is None:
             return []
         width, height = self._console.size
-        # One row stays free, so that the last line above can be seen.
+        # One row stays free for the last line above.
         return frame(self._progress, width, height - 1, ascii_only=self._console.options.ascii_only)
 
     def _frame(self) -> Group:
@@ -179,6 +178,6 @@ class Screen:
 
 @contextlib.contextmanager
 def _drawing() -> Iterator[None]:
-    """Ctrl-C waits for a whole drawing, and a terminal that was closed does not end the campaign."""
+    """Hold Ctrl-C until a drawing is complete, and ignore a terminal that was closed."""
     with signals_held(python_handlers_only=True), contextlib.suppress(OSError, ValueError):
         yield

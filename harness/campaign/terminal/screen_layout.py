@@ -1,4 +1,4 @@
-"""What the drawn part of the terminal says about a campaign, as rows that fit. Pure."""
+"""The drawn part of the terminal as rows that fit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rich.text import Text
 from harness.campaign.phase import Phase
 from harness.campaign.terminal.progress import LaneState, Progress, span_text
 
-#: Wider rows are harder to read, not fuller.
+#: Wider rows are harder to read.
 _WIDTH_MAX: Final = 100
 _BAR_MAX: Final = 40
-#: Below this the changes of the single pairs are left out.
+#: Narrower screens omit the changes of single pairs.
 _RANGES_FROM: Final = 76
 
 
@@ -53,7 +53,7 @@ def _times(progress: Progress) -> Text:
     left = progress.left_s()
     so_far = f"{span_text(progress.elapsed_s)} so far, "
     if left is None:
-        return Text(f"{so_far}time left not known before the first block has ended", "dim")
+        return Text(f"{so_far}time left unknown until the first block ends", "dim")
     end = time.localtime(time.time() + left)
     until = time.strftime("%H:%M" if left < 20 * 3600 else "%a %H:%M", end)
     return Text.assemble(so_far, (f"about {span_text(left)} left", "bold"), f", until {until}")
@@ -74,11 +74,11 @@ def _lane(progress: Progress, lane: LaneState) -> list[Text]:
 
 
 def _estimates(progress: Progress, width: int) -> list[Text]:
-    known = progress.interim
-    if not known:
+    estimates = progress.interim
+    if not estimates:
         return []
-    several = len({one.variant for one in known}) > 1
-    ranges = width >= _RANGES_FROM and any(one.range_text() for one in known)
+    several = len({one.variant for one in estimates}) > 1
+    ranges = width >= _RANGES_FROM and any(one.range_text() for one in estimates)
     table = [
         (
             one.scenario,
@@ -88,12 +88,11 @@ def _estimates(progress: Progress, width: int) -> list[Text]:
             f"{one.pairs} of {one.planned} pairs",
             *((one.range_text(),) if ranges else ()),
         )
-        for one in known
+        for one in estimates
     ]
-    compared = (
-        f"against {known[0].baseline}" if several else f"{known[0].variant} against {known[0].baseline}"
-    )
-    single = "; right: from the least to the greatest single pair" if ranges else ""
+    variant, baseline = estimates[0].variant, estimates[0].baseline
+    compared = f"against {baseline}" if several else f"{variant} against {baseline}"
+    single = "; right: smallest to largest single pair" if ranges else ""
     title = Text.assemble(
         ("running estimate, NOT YET A VERDICT", "yellow"), (f" ({compared}{single})", "dim")
     )

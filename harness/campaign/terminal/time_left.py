@@ -1,4 +1,4 @@
-"""How long a campaign still takes, from the blocks that have ended. Pure."""
+"""How long a campaign still takes, estimated from the blocks that have ended."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ _NOTHING: Final[Mapping[str, float]] = {}
 
 @dataclass
 class TimeLeft:
-    """The mean duration of the ended blocks of a scenario stands for those to come.
+    """Expects each block to take the mean duration of its scenario's ended blocks.
 
-    The mean and not the median: a repetition that is measured again, or a boot that is tried
-    again, costs time in the blocks to come as well. A scenario that has no ended block yet is
-    given the mean of all. What is judged after a pair is counted for each pair to come.
+    The mean, not the median: repeated repetitions and boots will cost time in later blocks, too. A
+    scenario without an ended block gets the mean of all. Each remaining pair also takes the mean time
+    of judging after a pair.
     """
 
     _blocks_s: dict[str, list[float]] = field(default_factory=dict)
     _judging_s: list[float] = field(default_factory=list)
 
     def block(self, scenario: str, dur_s: float) -> None:
-        """A block of ``scenario`` has ended after ``dur_s`` seconds, all its attempts together."""
+        """A block of ``scenario`` took ``dur_s`` seconds, including all attempts."""
         self._blocks_s.setdefault(scenario, []).append(dur_s)
 
     def judging(self, dur_s: float) -> None:
-        """The traces of a pair were read in ``dur_s`` seconds."""
+        """Reading the traces of a pair took ``dur_s`` seconds."""
         self._judging_s.append(dur_s)
 
     def expected_s(self, scenario: str) -> float | None:
-        """Seconds of one block, or None before any has ended."""
-        known = self._blocks_s.get(scenario) or [v for every in self._blocks_s.values() for v in every]
-        return fmean(known) if known else None
+        """Expected seconds of one block, None before any has ended."""
+        ended_s = self._blocks_s.get(scenario) or [v for every in self._blocks_s.values() for v in every]
+        return fmean(ended_s) if ended_s else None
 
     def left_s(
         self, remaining: Sequence[PlannedBlock], running: Mapping[str, float] = _NOTHING
     ) -> float | None:
-        """Seconds until ``remaining`` has ended on every lane, or None before the first block has.
+        """Seconds until ``remaining`` has ended on every lane, None before any block has ended.
 
-        ``running`` gives, by lane, the seconds since the begin of the first of its remaining blocks.
+        ``running`` holds, by lane, the seconds since the start of the block that runs now.
         """
         lanes: dict[str, float] = {}
         for block in remaining:
@@ -50,7 +50,7 @@ class TimeLeft:
             if expected is None:
                 return None
             if block.lane not in lanes:
-                # A block that takes longer than expected is about to end, as far as one knows.
+                # Assume that a block that takes longer than expected is about to end.
                 expected = max(0.0, expected - running.get(block.lane, 0.0))
             lanes[block.lane] = lanes.get(block.lane, 0.0) + expected
         if self._judging_s:

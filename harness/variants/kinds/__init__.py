@@ -1,1 +1,1 @@
-"""One module a kind: a `VariantKind` here that has a ``word`` is known to the whole suite."""
+"""The kinds of variant: the suite finds every `VariantKind` in these modules that has a ``word``."""

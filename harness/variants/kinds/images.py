@@ -1,4 +1,4 @@
-"""Kernels that a phone gets over fastboot: started from memory, or written to a slot."""
+"""Kernels that a phone gets over fastboot: booted from memory, or flashed to a slot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.device.fastboot.images import load_boot_image, load_image_set
 from harness.variants.on_phone import PhoneKind
 from harness.variants.option import one_of, option, path, text
 
-_RELEASE: Final = option(text, "RELEASE", "what `uname -r` prints, where the image does not say it")
+_RELEASE: Final = option(text, "RELEASE", "what `uname -r` prints, if the image does not contain it")
 _SLOT: Final = one_of(
     {slot: slot for slot in SLOTS}, "there is no slot '{value}'", f"slots are {', '.join(SLOTS)}"
 )
@@ -20,11 +20,11 @@ _SLOT: Final = one_of(
 
 @dataclass(frozen=True)
 class Boot(PhoneKind):
-    """The image is opened once: a campaign boots what was hashed when it was planned."""
+    """A boot image, opened once: a campaign boots what was hashed when it was planned."""
 
     word: ClassVar[str] = "boot"
     usage: ClassVar[str] = "boot:image=FILE"
-    summary: ClassVar[str] = "a kernel of your own on a phone, started from memory; nothing is written"
+    summary: ClassVar[str] = "your own kernel on a phone, booted from memory; nothing is flashed"
     page: ClassVar[str] = "docs/phone-kernels.md"
 
     image: Path = field(metadata=option(path, "FILE", "the boot image"))
@@ -36,26 +36,25 @@ class Boot(PhoneKind):
         return RamKernel(image, found.with_release(self.release))
 
     def kernel(self) -> Kernel:
+        """The image, to be booted from memory. UsageError."""
         return self._kernel
 
 
 @dataclass(frozen=True)
 class Flash(PhoneKind):
-    """The images are opened once, as for `Boot`."""
+    """A set of images for a slot, opened once as for `Boot`."""
 
     word: ClassVar[str] = "flash"
     usage: ClassVar[str] = "flash:set=DIR"
-    summary: ClassVar[str] = (
-        "a kernel of your own from a slot of a phone: boot, vendor_boot, modules and more"
-    )
+    summary: ClassVar[str] = "your kernel flashed to a slot of a phone: boot, vendor_boot, modules and more"
     page: ClassVar[str] = "docs/phone-kernels.md"
 
     images: Path = field(
-        metadata=option(path, "DIR", "a folder of images, or a TOML file that names them", key="set")
+        metadata=option(path, "DIR", "a folder of images, or a TOML file that lists them", key="set")
     )
     slot: str = field(
         default="inactive",
-        metadata=option(_SLOT, "|".join(SLOTS), "as seen from the slot that the phone was found in"),
+        metadata=option(_SLOT, "|".join(SLOTS), "`active` is the slot that the phone runs at the start"),
     )
     release: str | None = field(default=None, metadata=_RELEASE)
 
@@ -64,4 +63,5 @@ class Flash(PhoneKind):
         return SlotKernel(load_image_set(self.images).with_release(self.release), self.slot)
 
     def kernel(self) -> Kernel:
+        """The images, to be written to the slot. UsageError."""
         return self._kernel

@@ -1,4 +1,4 @@
-"""The stock kernel, with a zram module that has the compression thread."""
+"""The stock kernel with a zram module that has the compression thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
-from harness.variants.option import option, whole
+from harness.variants.option import integer, option
 from harness.virtual.kernels import kcompressd_bundle
 from harness.virtual.recipe import Recipe
 
@@ -17,28 +17,28 @@ LIVE_COUNTER: Final = "/sys/kernel/zram_kcompressd/done"
 
 
 def _parameter(lowest: int, highest: int, help_text: str) -> int | None:
-    """An option for a parameter of the module; the limits are the module's own (kcompressd.c)."""
-    metadata = option(whole(lowest, highest), f"{lowest}..{highest}", help_text)
+    """An option for a module parameter, with the module's own limits (kcompressd.c)."""
+    metadata = option(integer(lowest, highest), f"{lowest}..{highest}", help_text)
     made: int | None = field(default=None, metadata=metadata)
     return made
 
 
 @dataclass(frozen=True)
 class Kcompressd(VirtualKind):
-    """Each option is a ``kcompressd_*`` parameter of the module; None leaves it at its default."""
+    """Each option is a ``kcompressd_*`` parameter of the module; None keeps the default."""
 
     word: ClassVar[str] = "kcompressd"
     usage: ClassVar[str] = "kcompressd[:KEY=VALUE,...]"
-    summary: ClassVar[str] = "the stock kernel, its zram with a compression thread"
+    summary: ClassVar[str] = "the stock kernel with a compression thread in zram"
 
     delay_us: int | None = _parameter(
-        0, 10_000, "CPU time wasted in each page write, to check the suite (default 0)"
+        0, 10_000, "CPU time to waste in each page write, to check the suite (default 0)"
     )
     depth: int | None = _parameter(
-        1, 4096, "pages that may wait; when full kswapd compresses itself (default 256)"
+        1, 4096, "queue length in pages; when it is full, kswapd compresses (default 256)"
     )
     fail_every: int | None = _parameter(
-        0, 2**31 - 1, "the write of each n-th queued page fails, to check the suite (default 0: never)"
+        0, 2**31 - 1, "fail every n-th queued page write, to check the suite (default 0: never)"
     )
     nice: int | None = _parameter(-20, 19, "nice value of the threads (default 0)")
     same_filled_direct: int | None = _parameter(
@@ -46,10 +46,11 @@ class Kcompressd(VirtualKind):
     )
     threads: int | None = _parameter(0, 4, "compression threads; 0 is off (default 1)")
     wake_batch: int | None = _parameter(
-        1, 4096, "a thread is woken when so many pages wait, or after a tick (default 1)"
+        1, 4096, "queued pages that wake a thread; fewer wake it after a tick (default 1)"
     )
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        """Stock with our module and its parameters, which are read back; needs a finished ``prepare``."""
         bundle = kcompressd_bundle()
         given = {
             f"kcompressd_{each.name}": str(value)

@@ -1,4 +1,4 @@
-"""A kernel that the user built, on the virtual device."""
+"""A kernel that the user built, for the virtual device."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from harness.virtual.recipe import Recipe
 
 @dataclass(frozen=True)
 class OwnKernel(VirtualKind):
-    """An image and a folder of modules, which may be empty if all is built in."""
+    """An image and a folder of modules, which may be empty if everything is built in."""
 
     word: ClassVar[str] = "kernel"
     usage: ClassVar[str] = "kernel:image=FILE,modules=DIR"
-    summary: ClassVar[str] = "a kernel of your own on the virtual device"
+    summary: ClassVar[str] = "your own kernel on the virtual device"
 
     image: Path = field(metadata=option(path, "FILE", "the bzImage"))
     modules: Path = field(metadata=option(path, "DIR", "the folder of its modules"))
 
     def check(self) -> None:
+        """Open both. UsageError."""
         self.recipe()
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        """The user's kernel; whether it has a compression thread is not checked. UsageError."""
         return Recipe.of(user_bundle(self.image, self.modules))

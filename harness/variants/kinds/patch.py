@@ -1,4 +1,4 @@
-"""A kernel built here from Debian's source with a patch of the user."""
+"""A kernel built on this host from Debian's source and the user's patch."""
 
 from __future__ import annotations
 
@@ -17,43 +17,45 @@ from harness.virtual.recipe import Recipe
 _THREAD: Final = one_of(
     {"yes": True, "no": False},
     "{key}={value} is neither yes nor no",
-    "leave it out if it is not known whether the patch brings a compression thread",
+    "leave it out if you do not know whether the patch adds a compression thread",
 )
 
 
 @dataclass(frozen=True)
 class Patch(VirtualKind):
-    """``content`` is what `patch_content` said when the campaign was planned."""
+    """``recorded`` is what `content` returned when the campaign was planned."""
 
     word: ClassVar[str] = "patch"
     usage: ClassVar[str] = "patch:FILE"
     summary: ClassVar[str] = (
-        "your patch (a diff, a mail, an mbox) on Debian's source, built here; compare it with `built`"
+        "your patch (diff, mail or mbox) on Debian's source, built on this host; compare it with `built`"
     )
     bare: ClassVar[str | None] = "file"
 
     file: Path = field(metadata=option(path, "FILE", "the patch"))
     config: Path | None = field(
-        default=None, metadata=option(path, "FILE", "kernel options besides ours, such as `CONFIG_X=y`")
+        default=None, metadata=option(path, "FILE", "more kernel options, such as `CONFIG_X=y`")
     )
     thread: bool | None = field(
         default=None,
-        metadata=option(_THREAD, "yes|no", "whether it brings a compression thread, which is then proved"),
+        metadata=option(_THREAD, "yes|no", "whether it adds a compression thread, which is then proved"),
     )
     recorded: str | None = field(
         default=None,
-        metadata=option(text, "HEX", "the content of the files, which the suite fills in", key="content"),
+        metadata=option(text, "HEX", "hash of the files' content, filled in by the suite", key="content"),
     )
 
     def content(self) -> Mapping[str, str]:
+        """Hash of patch and configuration. UsageError if it is not the recorded one."""
         found = patch_content(self.file, self.config)
         if self.recorded not in (None, found):
             raise UsageError(
-                f"{self.file} has the content {found}, not {self.recorded}",
-                next_step="leave content= out, or give the file that it was",
+                f"{self.file} has content {found}, not {self.recorded}",
+                next_step="leave content= out, or restore the original file",
             )
         return {"content": found}
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        """The patched kernel, built unless it is in the cache. UsageError, HostError."""
         bundle = patched_bundle(self.file, self.config, progress, content=self.recorded)
         return Recipe.of(bundle, compression_thread=self.thread)

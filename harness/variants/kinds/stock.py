@@ -1,4 +1,4 @@
-"""Debian's kernel as it is, or the kernel that the command line puts in its place."""
+"""Debian's kernel as it is, or the kernel that replaces it on the command line."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ from harness.virtual.recipe import Recipe
 
 @dataclass(frozen=True)
 class Stock(VirtualKind):
-    """``own`` (image, folder of modules) is what `Bindings.kernel` puts in the place of Debian's."""
+    """``own`` (image, folder of modules) is `Bindings.kernel`, which replaces Debian's."""
 
     word: ClassVar[str] = "stock"
     usage: ClassVar[str] = "stock"
-    summary: ClassVar[str] = "the Debian cloud kernel as it is"
+    summary: ClassVar[str] = "Debian's cloud kernel, unmodified"
 
     own: tuple[Path, Path] | None = None
 
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
+        """Take the kernel from ``bindings``. UsageError for any option."""
         super().parse(options, bindings)
         return cls(bindings.kernel)
 
     def check(self) -> None:
+        """Open the user's image and modules, if there are any. UsageError."""
         if self.own is not None:
             self.recipe()
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
+        """Debian's kernel, or the user's. UsageError."""
         if self.own is not None:
-            # Whether a user's kernel has the thread is what is to be found out.
+            # Whether a user's kernel has the thread is an open question.
             return Recipe.of(user_bundle(*self.own))
         bundle = stock_bundle()
         return Recipe.of(bundle, compression_thread=bundle.compression_thread)
@@ -43,7 +46,7 @@ class Stock(VirtualKind):
 
 @dataclass(frozen=True)
 class VirtualAsIs(Stock):
-    """The same under the word that phones have."""
+    """`Stock` under the word that phones use."""
 
     word: ClassVar[str] = "as-is"
     usage: ClassVar[str] = "as-is"

@@ -1,4 +1,4 @@
-"""A phone as it is, and switches in its running kernel: sysctls and parameters."""
+"""A phone as it is, and settings of its running kernel: sysctls and parameters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SYSCTL_KEY: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class PhoneAsIs(PhoneKind):
-    """Brings nothing and sets nothing."""
+    """No kernel and no settings of its own."""
 
     word: ClassVar[str] = "as-is"
     usage: ClassVar[str] = "as-is"
-    summary: ClassVar[str] = "a phone as it is"
+    summary: ClassVar[str] = "the phone as it is"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Switches(PhoneKind):
     @staticmethod
     @abstractmethod
     def pin(key: str, value: str) -> FilePin:
-        """The switch ``key``. UsageError if it is none."""
+        """The setting ``key``. UsageError for a key of another kind."""
 
     def switches(self) -> list[FilePin]:
         return list(self.pins)
@@ -50,34 +50,36 @@ class _Switches(PhoneKind):
 
 @dataclass(frozen=True)
 class Sysctl(_Switches):
-    """Keys as sysctl(8) has them."""
+    """Keys as in sysctl(8)."""
 
     word: ClassVar[str] = "sysctl"
     usage: ClassVar[str] = "sysctl:KEY=VALUE"
-    summary: ClassVar[str] = "a sysctl in the running kernel of a phone"
+    summary: ClassVar[str] = "a sysctl of the phone's running kernel"
     example: ClassVar[str] = "vm.kcompressd=0"
 
     @staticmethod
     def pin(key: str, value: str) -> FilePin:
+        """The sysctl ``key``. UsageError."""
         if not _SYSCTL_KEY.fullmatch(key):
-            raise UsageError(f"'{key}' is not a sysctl", next_step="write it as in vm.kcompressd=0")
+            raise UsageError(f"'{key}' is not a sysctl", next_step="such as vm.kcompressd=0")
         return sysctl(key, value)
 
 
 @dataclass(frozen=True)
 class Param(_Switches):
-    """Files of ``/sys`` or ``/proc/sys``."""
+    """Files below ``/sys`` or ``/proc/sys``."""
 
     word: ClassVar[str] = "param"
     usage: ClassVar[str] = "param:FILE=VALUE"
-    summary: ClassVar[str] = "a module parameter, or another file of `/sys`, of a phone"
+    summary: ClassVar[str] = "a module parameter, or another file below `/sys`, of the phone"
     example: ClassVar[str] = "/sys/module/NAME/parameters/KEY=0"
 
     @staticmethod
     def pin(key: str, value: str) -> FilePin:
+        """The file ``key``. UsageError for a path elsewhere."""
         if not key.startswith(("/sys/", "/proc/sys/")) or "/../" in key or key.endswith("/.."):
             raise UsageError(
-                f"'{key}' is not a file of /sys or /proc/sys",
-                next_step="write the whole path, such as /sys/module/NAME/parameters/KEY=0",
+                f"'{key}' is not a file below /sys or /proc/sys",
+                next_step="write the full path, such as /sys/module/NAME/parameters/KEY=0",
             )
         return sysfs(key, value)

@@ -128,7 +128,7 @@ def test_a_campaign_from_its_first_block_to_its_report(lab: Lab) -> None:
         assert record["trace"]["backend"] == "perfetto"
         assert (record["switches"], record["kills"], record["kept_alive_share"]) == (6, 0, 1.0)
         # Nobody but the trace says it: the log has no kill.
-        assert (record["kills_marked"], record["kills_by_reason"]) == (1, {"lmkd: not told": 1})
+        assert (record["kills_marked"], record["kills_by_reason"]) == (1, {"lmkd: not reported": 1})
         assert record["package_versions"] == dict.fromkeys(NAMES, "42")
     page = (lab.results / "report.html").read_text()
     assert "Neither set nor checked on the phone: battery, rotation" in page

@@ -114,7 +114,7 @@ def test_the_command(
     options = ["--serial", phone.serial, "--adb-port", str(adb.port)]
     run_that_is_killed(adb, phone)
     main(["doctor", *options])
-    assert "A run that was killed has left its settings on this device" in capsys.readouterr().out
+    assert "A killed run left its settings on this device" in capsys.readouterr().out
     assert main(["restore", "--dry-run", *options]) == 0
     assert "vm.swappiness: would be 60\n" in capsys.readouterr().out
     assert values(phone)[0] == "100"

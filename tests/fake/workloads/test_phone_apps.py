@@ -47,7 +47,7 @@ def test_all_that_is_missing_is_told_before_anything_starts(apps: Apps, phone_de
         workload.install()
     text = str(caught.value)
     assert "2 packages are not installed: com.four, com.five" in text
-    assert "1 have nothing that a launcher could start: com.three.b" in text
+    assert "1 have no launcher activity: com.three.b" in text
     assert "\n" not in text
     assert apps.starts == 0
 
@@ -84,7 +84,7 @@ def test_kills_are_counted_with_their_reason_and_the_free_swap(apps: Apps, phone
     assert result.kills == result.relaunches == 2
     facts = result.facts()
     # Android keeps the reasons of ended processes since API 30.
-    other = "not told by anybody" if apps.phone.android.api < 30 else "exit info: LOW_MEMORY"
+    other = "not reported" if apps.phone.android.api < 30 else "exit info: LOW_MEMORY"
     assert facts["kills_by_reason"] == {other: 1, "lmkd: low memory and swap": 1}
     assert facts["swap_free_kb_at_kills"] == [20480]
     assert facts["kept_alive_share"] == pytest.approx(4 / 6)

@@ -92,7 +92,7 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
     [
         (["--scenario", "bussy"], "did you mean 'busy'"),
         (["--variant", "a=stok", "--variant", "b=stock"], "did you mean 'stock'"),
-        (["--variant", "a=stock"], "cannot be compared"),
+        (["--variant", "a=stock"], "needs two variants"),
         (["--pairs", "0"], "--pairs must be 1 to 200"),
         (["--reps", "0"], "--reps must be 1 to 50"),
         (["--profile", "phone-lik"], "phone-like"),
@@ -110,7 +110,7 @@ def test_a_dry_run_of_a_file_with_legs_shows_them_all(tmp_path: Path) -> None:
         (["android_tests/test_throughput.py", "android_tests/test_app_switching.py"], "are two questions"),
         (
             ["android_tests/test_app_switching.py", "--campaign", "content", "--leg", "zero"],
-            "of memory-eater",
+            "uses memory-eater",
         ),
         (["android_tests/test_queue.py", "--campaign", "page-io"], "asks for campaign queue"),
         (["android_tests/test_queue.py", "android_tests/test_lru.py"], "are two questions"),

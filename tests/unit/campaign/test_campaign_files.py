@@ -152,7 +152,7 @@ def test_numbers_of_the_command_line_come_before_the_files(good: Path, tmp_path:
         ({"profile": "smoke"}, "--profile and --campaign own"),
         ({"virtual_cpus": 1}, "--virtual-cpus and --campaign own"),
         ({"virtual_memory_mb": 256}, "--virtual-memory-mb and --campaign own"),
-        ({"workload": "memory-eater"}, "campaign own is of app-switching"),
+        ({"workload": "memory-eater"}, "campaign own uses app-switching"),
     ],
 )
 def test_the_file_alone_defines_what_is_compared(good: Path, line: Given, words: str) -> None:
@@ -184,16 +184,16 @@ def test_a_file_with_legs_runs_one_of_them_or_says_how_to_run_all(good: Path) ->
         ("set.device.zram", "set.devise.zram", "[set] unknown key devise -> did you mean device?"),
         ("set.device.zram_algorithm", "set.device.zram_algoritm", "did you mean zram_algorithm?"),
         ("set.defaults.content", "set.eater.content", "no table [eater] to change"),
-        ('name = "two"', 'name = "one"', "two legs are called 'one'"),
-        ('name = "two"', 'name = "../two"', "is not a name for a folder"),
+        ('name = "two"', 'name = "one"', "two legs have the name 'one'"),
+        ('name = "two"', 'name = "../two"', "is not a folder name"),
         (
             '"app-switching"',
             '"app-switch"',
             "unknown workload 'app-switch' -> did you mean 'app-switching'",
         ),
-        ('"app-switching"', '"memory-eater"', "profile smoke is of app-switching"),
+        ('"app-switching"', '"memory-eater"', "profile smoke is for app-switching"),
         ('["idle"]', '["idel"]', "did you mean 'idle'"),
-        ('["idle"]', '"idle"', "scenarios = 'idle' is not a list of texts"),
+        ('["idle"]', '"idle"', "scenarios = 'idle' is not a list of strings"),
         ("kcompressd:threads=2", "kcompresd", "did you mean 'kcompressd'"),
         ("kcompressd:depth=24", "kcompressd:dept=24", "did you mean 'depth'"),
         ('profile = "smoke"', 'profile = "smok"', "did you mean 'smoke'"),
@@ -241,7 +241,7 @@ def test_the_question_decides_the_primaries() -> None:
     assert switching.primaries == PRIMARIES
     assert eating.primaries == ("pgsteal_anon_per_s", "allocstall", "reclaim_cpu_us_per_page")
     assert {question.metric for question in questions_of(eating)} == set(eating.primaries)
-    written = eating.record(emulated=True, lanes={}, void_rules=[])
+    written = eating.record(emulated=True, lanes={})
     assert written.primaries == eating.primaries
     assert written.workload == "memory-eater"
 

@@ -10,16 +10,18 @@ from analysis.metrics import (
     reclaim_probes,
     requested_metrics,
 )
+from foundation.contract.needs import Request
 from foundation.errors import UsageError
-from harness.campaign.plan import Plan, make_plan
+from harness.campaign.plan import Plan
 from harness.variants.variant import parse_variants
 from workloads.profile import load_profile
 
 QUEUE_EVENTS = {"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"}
 
 
-def plan(*, trace_queue: bool = False, trace_reclaim: bool = False, trace_faults: bool = False) -> Plan:
-    return make_plan(
+def plan(*requests: Request) -> Plan:
+    return Plan(
+        name="smoke",
         workload="app-switching",
         profile=load_profile("smoke"),
         scenarios=("idle",),
@@ -28,15 +30,14 @@ def plan(*, trace_queue: bool = False, trace_reclaim: bool = False, trace_faults
         reps=1,
         seed=1,
         lanes=("virtual-0",),
-        trace_queue=trace_queue,
-        trace_reclaim=trace_reclaim,
-        trace_faults=trace_faults,
+        requests=requests,
     )
 
 
 def test_the_eater_makes_zram_anew_and_cannot_leave_it_alone() -> None:
     with pytest.raises(UsageError, match="--suppress zram cannot be used with memory-eater"):
-        make_plan(
+        Plan(
+            name="eater",
             workload="memory-eater",
             profile=load_profile("eater"),
             scenarios=("idle",),
@@ -51,19 +52,19 @@ def test_the_eater_makes_zram_anew_and_cannot_leave_it_alone() -> None:
 
 def test_pages_are_not_traced_one_by_one_unless_it_is_asked_for() -> None:
     """Their events cost CPU on the kernel that has them, which would be taken for its own."""
-    assert not QUEUE_EVENTS & needs_of(plan(trace_queue=False).metrics).ftrace_events
-    assert needs_of(plan(trace_queue=True).metrics).ftrace_events >= QUEUE_EVENTS
-    assert plan(trace_queue=False).metrics == tuple(light_metrics())
-    assert plan(trace_queue=True).metrics == tuple(requested_metrics(["queue"]))
-    assert plan(trace_queue=True, trace_reclaim=True, trace_faults=True).metrics == tuple(all_metrics())
-    assert set(PRIMARIES) < set(plan(trace_queue=False).metrics)
+    assert not QUEUE_EVENTS & needs_of(plan().metrics).ftrace_events
+    assert needs_of(plan("queue").metrics).ftrace_events >= QUEUE_EVENTS
+    assert plan().metrics == tuple(light_metrics())
+    assert plan("queue").metrics == tuple(requested_metrics(["queue"]))
+    assert plan("queue", "reclaim", "faults").metrics == tuple(all_metrics())
+    assert set(PRIMARIES) < set(plan().metrics)
 
 
 def test_calls_of_the_kernel_are_recorded_only_where_it_is_asked_for() -> None:
-    assert not needs_of(plan(trace_queue=True).metrics).probes
-    assert needs_of(plan(trace_reclaim=True).metrics).probes >= set(reclaim_probes.ALL)
-    assert not QUEUE_EVENTS & needs_of(plan(trace_reclaim=True).metrics).ftrace_events
+    assert not needs_of(plan("queue").metrics).probes
+    assert needs_of(plan("reclaim").metrics).probes >= set(reclaim_probes.ALL)
+    assert not QUEUE_EVENTS & needs_of(plan("reclaim").metrics).ftrace_events
 
 
 def test_a_campaign_with_other_metrics_is_another_campaign() -> None:
-    assert plan(trace_queue=True).identity() != plan(trace_queue=False).identity()
+    assert plan("queue").identity() != plan().identity()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
-from harness.campaign.legs_table import LegResult, legs_table
+from harness.campaign.legs_table import legs_table
 from harness.campaign.runner import (
     ROOT,
     Run,
@@ -146,7 +146,7 @@ def test_a_stop_lets_the_run_restore_its_device_and_begins_no_other(
     assert process.returncode == 2, output
     assert (tmp_path / "restored").exists(), "the second request disturbed the restore"
     assert "2/2" not in output
-    assert "interrupted: the same command goes on" in output
+    assert "interrupted: repeat the same command to resume" in output
 
 
 def test_a_leg_that_fails_does_not_stop_the_next(tmp_path: Path) -> None:
@@ -159,17 +159,15 @@ def test_a_leg_that_fails_does_not_stop_the_next(tmp_path: Path) -> None:
     ]
     assert run_all(runs, said.append) == 1
     assert "=== 2/2: good" in "\n".join(said)
-    assert "good: nothing was measured yet" in said[-1]
+    assert "good: not measured yet" in said[-1]
 
 
 def test_one_table_stands_over_all_legs(tmp_path: Path) -> None:
     ResultsFolder(tmp_path / "lz4").fill(model).save()
-    table = legs_table(
-        [LegResult(f"algorithms/{name}", tmp_path / name) for name in ("lz4", "zstd")]
-    ).splitlines()
+    table = legs_table({f"algorithms/{name}": tmp_path / name for name in ("lz4", "zstd")}).splitlines()
     assert table[0].split()[:4] == ["leg", "scenario", "metric", "variant"]
     (stalls,) = [line for line in table if "allocstall" in line]
     assert stalls.split()[:3] == ["lz4", "idle", "allocstall"]
     assert stalls.endswith("REGRESSED")
-    assert "zstd: nothing was measured yet" in table
+    assert "zstd: not measured yet" in table
     assert f"lz4: {tmp_path / 'lz4' / 'report.html'}" in table

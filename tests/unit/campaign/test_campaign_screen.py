@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 
 from analysis.judging.interim import Interim
-from harness.campaign.terminal.beside_pytest import view_of
+from harness.campaign.terminal.pytest_terminal import view_of
 from harness.campaign.phase import Phase
 from harness.campaign.terminal.progress import Progress
 from harness.campaign.schedule import schedule
@@ -123,7 +123,7 @@ def go(folder: Path, *indices: int) -> None:
 def test_the_screen_shows_the_campaign_and_leaves_its_lines_behind(folder: Path) -> None:
     with start(folder) as terminal:
         terminal.wait_for(r"\[capture\]")
-        terminal.wait_for("time left not known before the first block has ended")
+        terminal.wait_for("time left unknown until the first block ends")
         assert terminal.cursor_hidden
         go(folder, 0, 1)
         terminal.wait_for("2 of 4 blocks")

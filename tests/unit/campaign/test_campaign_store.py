@@ -171,7 +171,7 @@ def test_a_foreign_campaign_file_is_refused(tmp_path: Path, content: str) -> Non
 
 def test_a_full_disk_stops_before_measuring(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.campaign.store.MIN_FREE_BYTES", 2**62)
-    with pytest.raises(HostError, match="MiB are free below"):
+    with pytest.raises(HostError, match="MiB free"):
         store.start_block(BLOCKS[0])
 
 

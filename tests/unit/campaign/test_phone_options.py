@@ -147,7 +147,7 @@ def test_a_dry_run_runs_to_its_end_and_is_of_one_kind(name: str, scenario: str, 
         "results": tmp_path / "results",
     }
     shown, whole = (dry_run_text([settings_of(given)], reads=reads) for reads in (False, True))
-    assert "its answers decide what follows" not in whole
+    assert "what follows depends on its answers" not in whole
     assert "settings get" not in shown
     assert not (tmp_path / "results").exists()
     if name == "app-switching":

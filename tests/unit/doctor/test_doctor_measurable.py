@@ -149,4 +149,4 @@ def test_calls_need_kprobes_and_root() -> None:
     without = lost(replace(FACTS, kprobe_events=False))
     assert without.keys() >= probed
     assert all("no kprobe events" in " ".join(without[name]) for name in probed)
-    assert "with a root shell" in " ".join(lost(replace(FACTS, root="none"))[min(probed)])
+    assert "needs a root shell" in " ".join(lost(replace(FACTS, root="none"))[min(probed)])

@@ -50,7 +50,7 @@ def test_phone_switch_without_a_key_is_refused() -> None:
 
 
 def test_two_variants_of_one_name_are_refused() -> None:
-    with pytest.raises(UsageError, match="two variants are called 'a'"):
+    with pytest.raises(UsageError, match="two variants have the name 'a'"):
         parse_variants(["a=stock", "a=kcompressd"], device_kind="virtual")
 
 

@@ -48,8 +48,8 @@ def test_switches_are_set_in_the_order_in_which_they_are_typed() -> None:
         ("v=param", "needs KEY=VALUE -> write v=param:/sys/module/NAME/parameters/KEY=0"),
         ("v=sysctl:../../x=1", "is not a sysctl"),
         ("v=sysctl:swappiness=1", "is not a sysctl"),
-        ("v=param:/data/x=1", "is not a file of /sys or /proc/sys"),
-        ("v=param:/sys/../data/x=1", "is not a file of /sys"),
+        ("v=param:/data/x=1", "is not a file below /sys or /proc/sys"),
+        ("v=param:/sys/../data/x=1", "is not a file below /sys"),
     ],
 )
 def test_variants_that_a_phone_refuses(text: str, said: str) -> None:

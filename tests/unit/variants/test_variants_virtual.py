@@ -108,7 +108,7 @@ def test_a_value_out_of_range_is_refused(value: str) -> None:
 @pytest.mark.parametrize("option", ["depth=0", "depth=4097", "delay_us=10001"])
 def test_limits_are_those_of_the_module(option: str) -> None:
     key, _, value = option.partition("=")
-    with pytest.raises(UsageError, match=f"{key}={value} is no number"):
+    with pytest.raises(UsageError, match=f"{key}={value} is not an integer"):
         recipe(f"p=kcompressd:{key}={value}")
 
 

@@ -62,14 +62,14 @@ def test_half_a_line_is_not_read_yet() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"pages": 511}, "other than the pages"),
-        ({"pages": -1}, "pages is -1"),
-        ({"pages": True}, "pages is True"),
+        ({"pages": 511}, "does not add up to the pages"),
+        ({"pages": -1}, ">= 0 - at `$.pages`"),
+        ({"pages": True}, "got `bool` - at `$.pages`"),
         ({"mismatches": 2}, "first_wrong -1 with 2"),
         ({"first_wrong": 7}, "first_wrong 7 with 0"),
         ({"buckets": [[20, 500], [10, 12]]}, "out of order"),
-        ({"buckets": [[10, 512, 1]]}, "none of its own"),
-        ({"event": "feast"}, "no phase 'feast'"),
+        ({"buckets": [[10, 512, 1]]}, "at `$.buckets[0]`"),
+        ({"event": "feast"}, "'feast' - at"),
     ],
 )
 def test_a_line_that_cannot_be_is_refused(changed: dict[str, Any], words: str) -> None:
@@ -79,7 +79,7 @@ def test_a_line_that_cannot_be_is_refused(changed: dict[str, Any], words: str) -
 
 @pytest.mark.parametrize("text", ["hello\n", "[]\n", '{"event":"fill"}\n', "\n"])
 def test_what_is_no_phase_is_refused(text: str) -> None:
-    with pytest.raises(DeviceError, match="none of its own"):
+    with pytest.raises(DeviceError, match="printed an invalid line"):
         parse_phases(text)
 
 

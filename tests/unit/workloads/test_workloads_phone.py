@@ -98,7 +98,7 @@ def test_the_apps_of_the_suites_profile_fit_into_their_dwell() -> None:
         ('key = "CAMERA"\n', "", "key is missing"),
         ("at = [0.5, 0.3]", "at = [0.5]", "is not two shares of the screen"),
         ("at = [0.5, 0.3]", "to = [0.5, 0.3]", "unknown key to"),
-        ("every_s = 3.0", "every_s = 7.0", "takes 7 s, and the dwell is 6"),
+        ("every_s = 3.0", "every_s = 7.0", "takes 7 s, longer than dwell_s = 6"),
         ('action = "key"\nkey = "CAMERA"', 'action = "url"\nurl = "example"', "is not an address"),
     ],
 )
@@ -150,4 +150,4 @@ def test_a_mark_joins_what_others_say_of_the_same_kill() -> None:
     assert joined[12] == Kill(None, 12, "a.told", 900, "lmkd: low swap and thrashing", None)
     assert joined[13] == manager
     assert joined[14] == Kill(None, 14, None, 950, "lmkd: reason 99", None)
-    assert joined[15] == Kill(None, 15, None, None, "lmkd: not told", None)
+    assert joined[15] == Kill(None, 15, None, None, "lmkd: not reported", None)

@@ -109,7 +109,7 @@ def test_an_eater_profile_has_no_apps_and_names_its_workload(tmp_path: Path) -> 
     assert mix_text(profile.eater.content) == "zero:0.05,same:0.1,ratio2.5:0.51,random:0.34"
     path = tmp_path / "both.toml"
     path.write_text(profile.source + GOOD[GOOD.index("[workload]") :])
-    with pytest.raises(UsageError, match="are of two workloads"):
+    with pytest.raises(UsageError, match="belong to two workloads"):
         load_profile(str(path))
 
 

@@ -86,7 +86,7 @@ def test_a_trace_adds_kills_and_doubts_to_a_cycle() -> None:
     assert seen.facts()["kills_by_reason"] == {"lmkd: low swap and thrashing": 1}
     assert seen.facts()["cold_starts_unseen"] == 1
     assert seen.void_reasons() == [
-        "switch 0 to suite.chat was HOT by am, and the trace has its process begin in it"
+        "switch 0 to suite.chat: am reported HOT, but the trace shows its process being created"
     ]
     last = json.loads(seen.to_json_lines().splitlines()[-1])
     assert last["kills_marked"] == 1

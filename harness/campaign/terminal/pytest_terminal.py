@@ -1,4 +1,4 @@
-"""Pytest and a campaign on one terminal: which view, and who writes when."""
+"""pytest and a campaign on one terminal: which view to use, and who writes when."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STDOUT: Final = 1
 def view_of(config: pytest.Config) -> Lines | Screen:
     """The view for this run: a drawn screen on a terminal, else plain lines.
 
-    To be called while pytest captures nothing, as in pytest_configure: what is drawn goes to
-    the terminal of that moment, past pytest's capturing. With ``-v`` the view is also told
-    every command that a device is sent. Registers a plugin that ends with the session.
+    Call it while pytest captures nothing, as in pytest_configure: drawing goes to the terminal of that
+    moment, past pytest's capturing. With ``-v`` the view also shows every command sent to a device.
+    Side effect: registers a plugin that keeps pytest's own output and the view apart.
     """
     view = _view_of(config)
-    config.pluginmanager.register(_Beside(view, config), "reclaim-suite-terminal")
+    config.pluginmanager.register(_StepAside(view, config), "reclaim-suite-terminal")
     if config.getoption("verbose", 0) > 0:
         config.add_cleanup(listen(lambda text: view.line(f"    $ {text}")))
     return view
@@ -42,7 +42,7 @@ def _view_of(config: pytest.Config) -> Lines | Screen:
             reporter.ensure_newline()
             reporter.write_line(text, flush=True)
 
-    # A worker of xdist has no terminal; --color=no is a wish for plain text as well.
+    # A worker of xdist has no terminal; --color=no asks for plain text.
     option = config.getoption
     plain = hasattr(config, "workerinput") or option("color", "no") == "no" or option("collectonly", False)
     if plain:
@@ -53,15 +53,15 @@ def _view_of(config: pytest.Config) -> Lines | Screen:
     if not wants_screen(stream, os.environ):
         stream.close()
         return Lines(write)
-    # Where only lines are written, rich is not imported.
+    # Import rich only if it is needed.
     from harness.campaign.terminal.screen import Screen
 
     config.add_cleanup(stream.close)
     return Screen(stream, write)
 
 
-class _Beside:
-    """Takes the drawn part away while pytest's own reporter writes."""
+class _StepAside:
+    """Hides the drawn part while pytest's own reporter writes."""
 
     def __init__(self, view: Lines | Screen, config: pytest.Config) -> None:
         self._view = view
@@ -69,32 +69,6 @@ class _Beside:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logstart(self) -> Generator[None, object, object]:
-        return (yield from self._aside())
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
-        return (yield from self._aside())
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logfinish(self) -> Generator[None, object, object]:
-        return (yield from self._aside())
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
-        self._view.close()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_internalerror(self) -> None:
-        self._view.close()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        self._view.close()
-
-    def pytest_unconfigure(self) -> None:
-        self._view.close()
-
-    def _aside(self) -> Generator[None, object, object]:
         with self._view.aside():
             result = yield
             reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -102,3 +76,11 @@ class _Beside:
                 reporter.ensure_newline()
                 reporter.flush()
             return result
+
+    pytest_runtest_logreport = pytest_runtest_logfinish = pytest_runtest_logstart
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        self._view.close()
+
+    pytest_keyboard_interrupt = pytest_internalerror = pytest_unconfigure = pytest_sessionfinish
