@@ -8,6 +8,7 @@ import re
 import selectors
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -181,7 +182,8 @@ class Fastboot:
             what = f"was refused by the device: {refused[1] or 'no reason given'}"
         elif result.exit_status == 0 and (refused or "FAILED" not in result.text):
             return result
-        elif _LINK.search(result.text):
+        elif result.exit_status == -signal.SIGPIPE or _LINK.search(result.text):
+            # The client does not catch SIGPIPE: a network device that disconnects may kill it.
             raise self._lost(f"the link broke during 'fastboot {doing}': {_tail(result.text)}")
         else:
             what = f"ended with exit status {result.exit_status}: {_tail(result.text)}"

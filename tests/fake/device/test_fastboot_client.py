@@ -132,6 +132,14 @@ def test_a_cut_connection_is_a_lost_device(fastboot: Fastboot, bootloader: Bootl
     assert fastboot.present()
 
 
+def test_a_client_that_a_closed_socket_kills_is_a_lost_device(tmp_path: Path) -> None:
+    program = tmp_path / "fastboot"
+    program.write_text("#!/bin/sh\nkill -PIPE $$\n")
+    program.chmod(0o755)
+    with pytest.raises(DeviceLost, match="the link broke during 'fastboot getvar product'"):
+        Fastboot("tcp:127.0.0.1:1", program=program).getvar("product")
+
+
 def test_a_bootloader_that_is_not_there(fastboot: Fastboot, bootloader: Bootloader) -> None:
     bootloader.stop()
     with pytest.raises(DeviceLost, match=r"no bootloader answers within 0.5 s"):
