@@ -174,9 +174,14 @@ def rooms_table(graph: Graph) -> str:
 
 def _files() -> dict[str, str]:
     """Constant -> file name, of the results folder."""
-    tree = ast.parse((ROOT / "foundation" / "contract" / "results.py").read_text(encoding="utf-8"))
+    contract = ROOT / "foundation" / "contract"
+    nodes = [
+        node
+        for module in ("records.py", "results.py")
+        for node in ast.parse((contract / module).read_text(encoding="utf-8")).body
+    ]
     found = {}
-    for node in tree.body:
+    for node in nodes:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(file))):
                 if name.endswith("_FILE"):
@@ -187,7 +192,7 @@ def _files() -> dict[str, str]:
 def files_table() -> str:
     """Markdown: each file of a results folder, and the modules of either side that name it."""
     users: dict[str, dict[str, list[str]]] = {}
-    for package in ("harness", "analysis"):
+    for package in ("harness", "foundation", "analysis"):
         for path in sorted((ROOT / package).rglob("*.py")):
             names = {
                 node.id
@@ -197,11 +202,13 @@ def files_table() -> str:
             for constant in _files().keys() & names:
                 module = path.relative_to(ROOT).with_suffix("").as_posix()
                 users.setdefault(constant, {}).setdefault(package, []).append(f"`{module}`")
-    rows = ["| file | in the harness | in the analysis |", "|---|---|---|"]
+    rows = ["| file | in the harness | in the contract | in the analysis |", "|---|---|---|---|"]
     for constant, name in _files().items():
         sides = users.get(constant, {})
-        cells = [", ".join(sides.get(package, [])) or "none" for package in ("harness", "analysis")]
-        rows.append(f"| `{name}` | {cells[0]} | {cells[1]} |")
+        cells = [
+            ", ".join(sides.get(package, [])) or "none" for package in ("harness", "foundation", "analysis")
+        ]
+        rows.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
