@@ -53,7 +53,7 @@ def build_initramfs(bundle: KernelBundle) -> Path:
 def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
     """Text of ``/lib/modules/load.conf``: in load order, one line per module file with its parameters.
 
-    UsageError for a parameter with white space.
+    UsageError for a parameter with whitespace.
     """
     lines = []
     for module in modules:
@@ -61,7 +61,7 @@ def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
         bad = [word for word in words if any(ch.isspace() for ch in word)]
         if bad:
             raise UsageError(
-                f"parameter {bad[0]!r} of module {module.name} contains white space", next_step="remove it"
+                f"parameter {bad[0]!r} of module {module.name} contains whitespace", next_step="remove it"
             )
         lines.append(" ".join([f"{module.name}.ko", *words]))
     return "".join(line + "\n" for line in lines)

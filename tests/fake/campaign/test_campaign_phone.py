@@ -52,7 +52,7 @@ def test_a_serial_that_cannot_be_an_address_is_told_at_once(server: AdbServer, t
     check(
         run(server, results, "--serial", "127.0.0.1:335411"),
         results,
-        "port must be a number from 1 to 65535",
+        "port must be 1 to 65535",
     )
 
 
