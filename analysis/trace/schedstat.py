@@ -5,11 +5,11 @@ from __future__ import annotations
 from analysis.trace.on_cpu import on_cpu
 from analysis.trace.recording import Recording, Window
 from foundation.contract import conventions as names
-from foundation.contract.cpu_time import EDGE_NS, contradiction
+from foundation.contract.cpu_time import EDGE_NS, Measured, contradictions
 
 
 def disagreements(recording: Recording) -> list[str]:
-    """A line for each thread whose two CPU times contradict each other (`contradiction`).
+    """A line for each thread whose two CPU times contradict each other (`contradictions`).
 
     Only windows of the suite are checked: their counters were read at the edges.
     """
@@ -20,7 +20,7 @@ def disagreements(recording: Recording) -> list[str]:
     wider = Window(window.begin - EDGE_NS, window.end + EDGE_NS, of_suite=True)
     utids = [thread.utid for thread in by_tid.values()]
     inside, around = on_cpu(recording, utids), on_cpu(recording, utids, wider)
-    contradictions = []
+    measured = []
     for counter in recording.counters:
         parsed = names.parse_schedstat(counter)
         if parsed is None or parsed[2] != "run_ns":
@@ -31,6 +31,5 @@ def disagreements(recording: Recording) -> list[str]:
             continue
         thread = by_tid.get(tid)
         seen = (None, 0) if thread is None else (inside[thread.utid], around[thread.utid].ns)
-        reason = contradiction(comm, schedstat_ns, *seen)
-        contradictions += [reason] if reason else []
-    return contradictions
+        measured.append(Measured(comm, schedstat_ns, *seen))
+    return contradictions(measured)

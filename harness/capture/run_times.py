@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from foundation.contract import conventions
-from foundation.contract.cpu_time import EDGE_NS, OnCpu, contradiction
+from foundation.contract.cpu_time import EDGE_NS, Measured, OnCpu, contradictions
 from harness.capture.samples import Sample
 from workloads.kills import KillMark
 
@@ -78,7 +78,7 @@ def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end
     Skips threads without schedstat at both samples, and counters that fell: those have a reason
     of their own.
     """
-    reasons = []
+    measured = []
     for tid, comm in sorted(begin.threads.items()):
         name = conventions.schedstat(comm, tid, "run_ns")
         if run_times is None or name not in begin.values or name not in end.values:
@@ -86,6 +86,5 @@ def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end
         schedstat_ns = end.values[name] - begin.values[name]
         if schedstat_ns < 0:
             continue
-        reason = contradiction(comm, schedstat_ns, *run_times.get(tid, RunTime()))
-        reasons += [reason] if reason else []
-    return reasons
+        measured.append(Measured(comm, schedstat_ns, *run_times.get(tid, RunTime())))
+    return contradictions(measured)
