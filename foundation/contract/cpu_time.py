@@ -52,9 +52,9 @@ def contradictions(threads: Sequence[Measured]) -> list[str]:
     """Why the CPU times of threads that reclaim or compress cannot be right; empty if they can.
 
     The sum over all threads in the trace must agree: schedstat must lie between ``inside`` and
-    ``around_ns``, give or take max(`SHARE`, `TICKS_NS` a thread) plus `SWITCH_NS` for each interval. If it does
-    not, the threads that disagree by the same rule are named. A single thread may differ by
-    `HANDOVER_NS` for each interval if the sum agrees: then the time is another thread's.
+    ``around_ns``, give or take max(`SHARE`, `TICKS_NS` a thread) plus `SWITCH_NS` for each interval.
+    If it does not, the threads that disagree by the same rule are named. A single thread may differ
+    by `HANDOVER_NS` for each interval if the sum agrees: then the time is another thread's.
     """
     seen = [thread for thread in threads if thread.inside is not None]
     lost = [
