@@ -120,5 +120,6 @@ def _obstacle(effect: Effect | None, situation: Situation) -> str | None:
         return f"not known in {situation.missing} of {usable} valid pairs{why}"
     pairs = 0 if effect is None else effect.pairs
     if pairs < MIN_PAIRS:
-        return f"{pairs} valid pairs; fewer than {MIN_PAIRS} are exploratory and decide nothing"
+        plural = "" if pairs == 1 else "s"
+        return f"{pairs} valid pair{plural}; fewer than {MIN_PAIRS} are exploratory and decide nothing"
     return None
