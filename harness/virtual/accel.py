@@ -20,7 +20,8 @@ from typing import Final, cast
 from foundation.cache import cache_dir
 from foundation.errors import KernelError, SuiteError, UsageError
 from foundation.files import write_atomic
-from harness.virtual.qemu import AccelName, MachineConfig, VirtualMachine, qemu_version
+from harness.virtual.command_line import AccelName, MachineConfig
+from harness.virtual.qemu import VirtualMachine, qemu_version
 
 ENV_ACCEL: Final = "RECLAIM_SUITE_ACCEL"
 KEPT_S: Final = 7 * 24 * 3600.0
@@ -38,17 +39,16 @@ class Acceleration:
 
 
 def choose(
-    image: Path,
-    initramfs: Path,
+    config: MachineConfig,
     *,
     wanted: str | None = None,
     device: Path = Path("/dev/kvm"),
-    probe: Callable[[Path, Path], str | None] | None = None,
+    probe: Callable[[MachineConfig], str | None] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Acceleration:
     """Choose the accelerator: ``wanted``, else ``$RECLAIM_SUITE_ACCEL``, else a probe (cached for a week).
 
-    ``probe`` boots with KVM and returns None, or why KVM is unusable. UsageError for an
+    ``probe`` boots ``config`` with KVM and returns None, or why KVM is unusable. UsageError for an
     unknown name; HostError without QEMU.
     """
     name = wanted or os.environ.get(ENV_ACCEL) or "auto"
@@ -56,26 +56,25 @@ def choose(
         raise UsageError(f"unknown accelerator '{name}'", next_step=f"use one of {', '.join(_NAMES)}")
     if name != "auto":
         return Acceleration(cast(AccelName, name), "as requested")
+    if platform.machine() != config.arch:
+        return Acceleration("tcg", f"KVM on {platform.machine()} runs no {config.arch} guest")
     if not os.access(device, os.R_OK | os.W_OK):
         return Acceleration("tcg", f"{device} cannot be opened")
-    key = f"{platform.release()} | {qemu_version()}"
+    key = f"{platform.release()} | {qemu_version(config.arch)}"
     cached = _cached(key, clock())
     if cached:
         return cached
-    failure = (probe or boot_with_kvm)(image, initramfs)
+    failure = (probe or boot_with_kvm)(config)
     acceleration = Acceleration("tcg" if failure else "kvm", failure or "a boot with KVM came up")
     content = {"key": key, "kept_at": clock(), "accelerator": asdict(acceleration)}
     write_atomic(_file(), json.dumps(content))
     return acceleration
 
 
-def boot_with_kvm(image: Path, initramfs: Path) -> str | None:
-    """Boot once with KVM; None if it came up before the deadline, else what failed."""
+def boot_with_kvm(config: MachineConfig) -> str | None:
+    """Boot ``config``, whose accelerator is KVM, once; None if it came up before the deadline, else what failed."""
     with tempfile.TemporaryDirectory(prefix="kvm-probe-") as folder:
-        machine = VirtualMachine(
-            MachineConfig(image=image, initramfs=initramfs, accel="kvm", cpus=2, memory_mb=256),
-            Path(folder),
-        )
+        machine = VirtualMachine(config, Path(folder))
         try:
             machine.start(deadline_s=PROBE_DEADLINE_S)
         except KernelError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from foundation.contract.arch import Arch
 from harness.native.build import binary, build_c
 
 GUEST: Final = Path(__file__).parent / "guest"
 
-#: Each has a source folder of its name below guest/ and uses guest/common, except app.
-GUEST_PROGRAMS: Final = ("adbd", "init", "activityd", "framework", "app")
+#: The suite's own programs; each has a source folder of its name below guest/ and uses guest/common,
+#: except app. The rest of the guest are packages (`harness.virtual.userland`).
+GUEST_PROGRAMS: Final = ("init", "activityd", "framework", "link", "app")
 
 #: Android's commands: links to the program framework.
 COMMAND_NAMES: Final = (
@@ -21,16 +23,15 @@ COMMAND_NAMES: Final = (
     "input",
     "logcat",
     "pm",
-    "ps",
     "reboot",
     "setprop",
     "settings",
 )
 
 
-def guest_program(name: str) -> Path:
-    """Build a static x86-64 program of the guest, or take it from the cache. HostError without gcc."""
+def guest_program(name: str, arch: Arch) -> Path:
+    """Build a static program of the guest, or take it from the cache. HostError without a compiler."""
     if name == "app":
-        return binary("app", "x86_64")
+        return binary("app", arch)
     sources = [*sorted((GUEST / name).glob("*.c")), *sorted((GUEST / "common").glob("*.c"))]
-    return build_c(f"guest-{name}", sources, "x86_64", ("-Wshadow",))
+    return build_c(f"guest-{name}", sources, arch, ("-Wshadow",))

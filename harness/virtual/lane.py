@@ -8,15 +8,22 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from foundation.contract.device import Device
 from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
-from harness.virtual.initramfs import build_initramfs, shell_name
+from harness.virtual.base import DEFAULT_BASE, Base
+from harness.virtual.command_line import Clock, MachineConfig
+from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import stock_bundle
-from harness.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
+from harness.virtual.link.lockstep_device import LockstepDevice
+from harness.virtual.qemu import VirtualMachine, qemu_version
 from harness.virtual.recipe import Recipe
+from harness.virtual.userland import userland
 
+#: One CPU for cost; what a second one gives shows by the host's clock alone.
+USUAL_CPUS: Final[dict[Clock, int]] = {"instructions": 1, "host": 2}
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
 _MEMORY_MAX_MB: Final = 1024 * 1024
@@ -36,8 +43,10 @@ def check_sizes(cpus: int, memory_mb: int) -> None:
 class VirtualLane:
     """A virtual device, booted again for each block (see the protocol ``Lane``).
 
-    ``workdir`` keeps the console of each boot (None: a temporary folder). ``accel`` is kvm, tcg
-    or None: by environment or probe. Nothing boots before `boot`.
+    ``workdir`` keeps the console of each boot (None: a temporary folder). By the instruction clock its
+    devices are in lock-step (`LockstepDevice`), by the host's they are behind adb. ``cpus`` None is the
+    usual number of the clock. ``accel``, by the host's clock alone, is kvm, tcg or None: by environment
+    or probe. Nothing boots before `boot`.
     """
 
     emulated = True
@@ -45,15 +54,20 @@ class VirtualLane:
     def __init__(
         self,
         name: str = "virtual-0",
-        cpus: int = 2,
+        cpus: int | None = None,
         memory_mb: int = 256,
         workdir: Path | None = None,
         *,
+        base: Base = DEFAULT_BASE,
+        clock: Clock = "instructions",
         accel: str | None = None,
         boot_deadline_s: float = 120.0,
     ) -> None:
+        cpus = cpus or USUAL_CPUS[clock]
         check_sizes(cpus, memory_mb)
         self.name = name
+        self.base = base
+        self._clock = clock
         self._cpus = cpus
         self._memory_mb = memory_mb
         self._wanted_accel = accel
@@ -74,25 +88,41 @@ class VirtualLane:
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
 
-    def boot(self, recipe: Recipe, variant: str = "none") -> AdbDevice:
-        """End the running machine, boot ``recipe``, and wait until it answers adb.
+    @property
+    def host_time(self) -> bool:
+        """Whether the device's clock is the host's, so that the host's load shows in its figures."""
+        return self._clock == "host"
 
-        ``variant`` becomes a property of the guest. BootFailed, ModuleLoadFailed (with the console
-        as log), HostError (QEMU, adb).
+    def boot(self, recipe: Recipe) -> Device:
+        """End the running machine, boot ``recipe``, and wait until it takes commands.
+
+        BootFailed, ModuleLoadFailed (with the console as log), UsageError for a kernel of another base,
+        HostError (QEMU, adb).
         """
         self._end_machine()
+        if recipe.bundle.base != self.base:
+            raise UsageError(
+                f"the kernel {recipe.bundle.name} is for {recipe.bundle.base}, the device for {self.base}",
+                next_step=f"give --virtual-base {recipe.bundle.base}, or another kernel",
+            )
         config = MachineConfig(
+            arch=self.base.arch,
             image=recipe.bundle.image,
             initramfs=build_initramfs(recipe.bundle),
-            accel=self._accel().name,
+            clock=self._clock,
+            accel=self._accel().name if self.host_time else "tcg",
             cpus=self._cpus,
             memory_mb=self._memory_mb,
-            variant=variant,
         )
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
         self._machine = machine
         machine.start(deadline_s=self._boot_deadline_s)
+        if machine.channel is not None:
+            return LockstepDevice(machine.channel, self.name)
+        return self._device_behind_adb(machine)
+
+    def _device_behind_adb(self, machine: VirtualMachine) -> AdbDevice:
         server = self._adb()
         try:
             serial = server.connect(machine.serial, deadline_s=30.0)
@@ -139,17 +169,20 @@ class VirtualLane:
         return self._machine.boot_s if self._machine else None
 
     def describe(self) -> dict[str, str]:
-        """Facts for the report. May probe KVM, once a week for some seconds."""
-        accel = self._accel()
+        """Facts for the report. By the host's clock it may probe KVM, once a week for some seconds."""
+        accel = self._accel() if self.host_time else Acceleration("tcg", "the instruction clock needs it")
         return {
-            "model": "virtual-x86_64",
+            "model": f"virtual-{self.base.arch}",
             "emulated": "true",
+            "clock": self._clock,
+            "base": str(self.base),
+            "page_kb": str(self.base.page_kb),
             "accelerator": accel.name,
             "accelerator_reason": accel.reason,
             "cpus": str(self._cpus),
             "memory_mb": str(self._memory_mb),
-            "shell": shell_name(),
-            "qemu": qemu_version(),
+            "qemu": qemu_version(self.base.arch),
+            "packages": " ".join(map(str, userland(self.base.arch).packages)),
             "host_kernel": platform.release(),
         }
 
@@ -178,6 +211,9 @@ class VirtualLane:
 
     def _accel(self) -> Acceleration:
         if self._acceleration is None:
-            bundle = stock_bundle()
-            self._acceleration = choose(bundle.image, build_initramfs(bundle), wanted=self._wanted_accel)
+            bundle = stock_bundle(self.base)
+            config = MachineConfig(
+                self.base.arch, bundle.image, build_initramfs(bundle), clock="host", accel="kvm", cpus=2
+            )
+            self._acceleration = choose(config, wanted=self._wanted_accel)
         return self._acceleration

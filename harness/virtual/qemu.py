@@ -4,98 +4,44 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from foundation.contract.arch import Arch
 from foundation.errors import BootFailed, HostError, ModuleLoadFailed, SuiteError
 from foundation.ports import free_port
 from harness.device.crash import Crash, find_crash
+from harness.virtual.command_line import MachineConfig, arguments, find_program, find_qemu
+from harness.virtual.link.channel import Channel, open_channel
 
-AccelName = Literal["kvm", "tcg"]
-
-QEMU: Final = "qemu-system-x86_64"
-ADBD_PORT: Final = 5555
 READY: Final = "suite-init: ready"
 _MODULE_ERROR: Final = re.compile(r"suite-init: module-error ([\w-]+)\.ko: (.*)")
 _DAEMON_BROKEN: Final = re.compile(r"suite-init: (\S+) does not start")
 _PORT_TAKEN: Final = "Could not set up host forwarding rule"
 _POLL_S: Final = 0.05
 
-# nokaslr: the same addresses in each boot. tsc=reliable: otherwise the kernel rejects an emulated TSC,
-# and each timestamp is a slow device read. ramfs: the device's own files are never swapped.
-# panic=-1 reboots at once, and QEMU exits instead (-no-reboot); loglevel 5 shows warnings.
-_KERNEL_ARGUMENTS: Final = (
-    "console=ttyS0 loglevel=5 printk.devkmsg=on nokaslr mitigations=off tsc=reliable rootfstype=ramfs "
-    "panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 transparent_hugepage=never psi=1"
-)
-
 # PR_SET_PDEATHSIG fires when the thread that started the child exits, so that thread must live as long
 # as this process.
 _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qemu-launcher")
 
 
-@dataclass(frozen=True)
-class MachineConfig:
-    """The parts of a virtual machine. ``variant`` becomes the property ``ro.boot.variant``."""
-
-    image: Path
-    initramfs: Path
-    accel: AccelName = "tcg"
-    cpus: int = 2
-    memory_mb: int = 256
-    variant: str = "stock"
-
-
-def find_qemu() -> Path:
-    """Path of the emulator. HostError naming the package if it is missing."""
-    return _program(QEMU, "qemu-system-x86")
-
-
-def _program(name: str, package: str) -> Path:
-    path = shutil.which(name)
-    if path is None:
-        raise HostError(f"this host lacks {name}", next_step=f"install the Debian package {package}")
-    return Path(path)
-
-
-def qemu_version() -> str:
+def qemu_version(arch: Arch) -> str:
     """First line of ``qemu --version``."""
     done = subprocess.run(
-        [find_qemu(), "--version"], capture_output=True, text=True, timeout=20, check=False
+        [find_qemu(arch), "--version"], capture_output=True, text=True, timeout=20, check=False
     )
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
-
-
-def arguments(config: MachineConfig, port: int, console: Path) -> list[str]:
-    """The command line of QEMU."""
-    cpu = "host" if config.accel == "kvm" else "qemu64,+invtsc"
-    variant = re.sub(r"[^A-Za-z0-9._-]", "_", config.variant)
-    return [
-        str(find_qemu()),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", "pc", "-accel", "kvm" if config.accel == "kvm" else "tcg,thread=multi"),
-        *("-cpu", cpu, "-smp", str(config.cpus), "-m", str(config.memory_mb)),
-        *("-kernel", str(config.image), "-initrd", str(config.initramfs)),
-        *(
-            "-append",
-            f"{_KERNEL_ARGUMENTS} androidboot.variant={variant} androidboot.serialno=virtual-{port}",
-        ),
-        *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
-        *("-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:{ADBD_PORT}"),
-        *("-device", "virtio-net-pci,netdev=net0,romfile="),
-    ]
 
 
 class VirtualMachine:
     """A virtual machine; it boots once and never outlives this process.
 
-    ``workdir`` holds its console and QEMU's messages.
+    ``workdir`` holds its console and QEMU's messages. By the instruction clock the guest stands still
+    after its boot, and ``channel`` carries orders to it; None by the host's clock.
     """
 
     def __init__(self, config: MachineConfig, workdir: Path, *, port_source: Callable[[], int] = free_port):
@@ -103,10 +49,12 @@ class VirtualMachine:
         self.port = 0
         self.boot_s: float | None = None
         self._port_source = port_source
-        self._console = workdir / "console.log"
-        self._messages = workdir / "qemu.log"
+        self._workdir = workdir.absolute()
+        self._console = self._workdir / "console.log"
+        self._messages = self._workdir / "qemu.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._cpu_s = 0.0
+        self.channel: Channel | None = None
         workdir.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -128,6 +76,8 @@ class VirtualMachine:
                 self._launch()
                 if not self._wait_until_up(begin + deadline_s):
                     continue
+                if self.channel is not None:
+                    self.channel.wait(limit_s=deadline_s)
                 self.boot_s = time.monotonic() - begin
                 return
         except BaseException:
@@ -163,9 +113,18 @@ class VirtualMachine:
 
     def stop(self) -> None:
         """End QEMU and wait for it; may be called twice."""
+        self._end()
+        channel, self.channel = self.channel, None
+        if channel is not None:
+            channel.close()
+
+    def _end(self) -> None:
         if self._process is None or self._process.poll() is not None:
             return
         self.cpu_s()
+        if self.channel is not None:
+            # While the guest stands still, QEMU handles no signal.
+            self._process.kill()
         self._process.terminate()
         try:
             self._process.wait(5)
@@ -174,11 +133,14 @@ class VirtualMachine:
             self._process.wait(30)
 
     def _launch(self) -> None:
-        find_qemu()
         self.port = self._port_source()
         self._console.write_bytes(b"")
-        setpriv = str(_program("setpriv", "util-linux"))
-        command = [setpriv, "--pdeathsig", "KILL", "--", *arguments(self.config, self.port, self._console)]
+        if self.config.clock == "instructions" and self.channel is None:
+            self.channel = open_channel(self.config.arch, self._workdir, self._loss)
+        options = self.channel.arguments() if self.channel is not None else []
+        setpriv = str(find_program("setpriv", "util-linux"))
+        qemu = arguments(self.config, self.port, self._console, options)
+        command = [setpriv, "--pdeathsig", "KILL", "--", *qemu]
         self._process = _launcher.submit(self._popen, command).result()
 
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -189,6 +151,7 @@ class VirtualMachine:
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,
+                cwd=self._workdir,
                 start_new_session=True,
             )
 
@@ -262,6 +225,13 @@ class VirtualMachine:
             f"QEMU ended with status {status}: {last}",
             next_step="check the kernel image, the memory size and free memory of this host",
         )
+
+    def _loss(self) -> str | None:
+        """Why the guest cannot answer any more, or None while QEMU runs."""
+        if self.is_running():
+            return None
+        crash = self.crash()
+        return f"the kernel crashed: {crash.headline}" if crash else "the machine ended"
 
     def _qemu_text(self) -> str:
         return self._messages.read_text(errors="replace") if self._messages.exists() else ""

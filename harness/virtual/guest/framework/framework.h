@@ -8,7 +8,6 @@ int ask_activityd(int argc, char **argv);
 int getprop(int argc, char **argv);
 int setprop(int argc, char **argv);
 int settings(int argc, char **argv);
-int ps(int argc, char **argv);
 int reboot_device(int argc, char **argv);
 
 #endif

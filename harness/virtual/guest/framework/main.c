@@ -24,8 +24,7 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{ "getprop", getprop }, { "setprop", setprop }, { "settings", settings },
-		{ "ps", ps }, { "reboot", reboot_device },
+		{ "getprop", getprop }, { "setprop", setprop }, { "settings", settings }, { "reboot", reboot_device },
 	};
 	const char *slash = strrchr(argv[0], '/');
 	char *name = slash ? argv[0] + (slash - argv[0]) + 1 : argv[0];

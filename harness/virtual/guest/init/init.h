@@ -16,6 +16,15 @@ void load_modules(void);
 /* Brings up lo and eth0 with the address QEMU's user network forwards to. */
 bool network_up(void);
 
+/* adb's port on a device, as /proc/net/tcp spells it (5555). */
+#define ADB_PORT "15B3"
+
+/* Whether a socket exists: one with a path, or a TCP port that somebody listens on. */
+bool is_open(const char *socket);
+
+/* Whether the kernel command line holds the word. */
+bool is_asked_for(const char *word);
+
 /* /system/build.prop, and androidboot.X=V of the kernel command line as ro.boot.X. */
 void load_properties(void);
 

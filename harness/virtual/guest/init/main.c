@@ -20,16 +20,21 @@
 
 struct daemon {
 	const char *path;
-	const char *argument;
+	const char *socket; /* it serves once this exists; NULL: once it prints a line */
 	pid_t pid;
 	unsigned int wait_ms; /* before it is started again */
 };
 
+/* activityd is the suite's own; the others are what runs on phones, from Debian's packages. */
 static struct daemon daemons[] = {
-	{ "/system/bin/activityd", NULL, 0, 100 },
-	{ "/system/bin/adbd", NULL, 0, 100 },
+	{ .path = "/system/bin/activityd" },
+	{ .path = "/system/bin/adbd", .socket = ADB_PORT },
+	{ .path = "/system/bin/traced", .socket = "/tmp/perfetto-consumer" },
+	{ .path = "/system/bin/traced_probes", .socket = "/tmp/perfetto-producer" },
 };
 #define DAEMONS (sizeof(daemons) / sizeof(daemons[0]))
+
+static struct daemon link_to_host = { .path = "/system/bin/link" };
 
 void report(const char *format, ...)
 {
@@ -49,33 +54,53 @@ void report(const char *format, ...)
 	close(fd);
 }
 
-/* Starts a daemon and waits for the line by which it says that it serves. */
-static bool start(struct daemon *daemon, int deadline_ms)
+static void become(const struct daemon *daemon, int said)
+{
+	int log = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	dup2(log, 0);
+	dup2(daemon->socket ? log : said, 1);
+	dup2(log, 2);
+	execl(daemon->path, daemon->path, (char *)NULL);
+	_exit(127);
+}
+
+static bool serves(const struct daemon *daemon, int said, int deadline_ms)
 {
 	char line[64];
+	struct pollfd entry = { .fd = said, .events = POLLIN };
+
+	if (!daemon->socket)
+		return poll(&entry, 1, deadline_ms) == 1 && read(said, line, sizeof(line)) > 0;
+	for (int waited_ms = 0; waited_ms < deadline_ms; waited_ms += 10) {
+		if (is_open(daemon->socket))
+			return true;
+		usleep(10 * 1000);
+	}
+	return false;
+}
+
+/* Starts a daemon and waits until it serves. */
+static bool start(struct daemon *daemon, int deadline_ms)
+{
 	int said[2];
-	struct pollfd entry;
 	bool ready;
 
 	if (pipe2(said, O_CLOEXEC) < 0)
 		return false;
 	daemon->pid = fork();
-	if (daemon->pid == 0) {
-		setsid();
-		dup2(said[1], 1);
-		execl(daemon->path, daemon->path, daemon->argument, (char *)NULL);
-		_exit(127);
-	}
+	if (daemon->pid == 0)
+		become(daemon, said[1]);
 	close(said[1]);
-	entry = (struct pollfd){ .fd = said[0], .events = POLLIN };
-	ready = daemon->pid > 0 && poll(&entry, 1, deadline_ms) == 1 && read(said[0], line, sizeof(line)) > 0;
+	ready = daemon->pid > 0 && serves(daemon, said[0], deadline_ms);
 	close(said[0]);
 	if (!ready)
 		report("%s does not start", daemon->path);
 	return ready;
 }
 
-/* busybox's reboot, halt and poweroff ask process 1 by these signals. */
+/* toybox's reboot, halt and poweroff ask process 1 by these signals. */
 static void on_request(int signal_number)
 {
 	sync();
@@ -131,5 +156,8 @@ int main(void)
 	prop_set("sys.boot_completed", "1");
 	if (ready)
 		report("ready");
+	/* The last: from its first turn on, time passes only for the host's orders. */
+	if (is_asked_for("suite.lockstep"))
+		start(&link_to_host, 30 * 1000);
 	restart_forever();
 }

@@ -78,6 +78,41 @@ bool network_up(void)
 	return up;
 }
 
+static bool listens(const char *table, const char *port)
+{
+	static char text[16384];
+	char local[80];
+	unsigned int state;
+
+	if (read_file(table, text, sizeof(text)) < 0)
+		return false;
+	for (char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n'))
+		if (sscanf(line, " %*d: %79s %*s %x", local, &state) == 2 && state == 0x0A &&
+		    strlen(local) > strlen(port) && !strcmp(local + strlen(local) - strlen(port), port))
+			return true;
+	return false;
+}
+
+bool is_open(const char *socket)
+{
+	if (socket[0] == '/')
+		return access(socket, F_OK) == 0;
+	return listens("/proc/net/tcp", socket) || listens("/proc/net/tcp6", socket);
+}
+
+bool is_asked_for(const char *word)
+{
+	static char text[8192];
+	char *rest;
+
+	if (read_file("/proc/cmdline", text, sizeof(text)) < 0)
+		return false;
+	for (char *at = strtok_r(text, " \n", &rest); at; at = strtok_r(NULL, " \n", &rest))
+		if (!strcmp(at, word))
+			return true;
+	return false;
+}
+
 static void load_line(char *line, const char *only_prefix, const char *new_prefix)
 {
 	char *equals = strchr(line, '=');
