@@ -13,8 +13,8 @@ void tune_kernel(void);
 /* Loads what /lib/modules/load.conf names ("FILE [PARAMETER=VALUE...]" a line), in its order. */
 void load_modules(void);
 
-/* Brings up lo and eth0 with the address QEMU's user network forwards to. */
-bool network_up(void);
+/* Brings up lo and, if there is a network card, eth0 with the address that QEMU forwards adb to. */
+bool network_up(bool card);
 
 /* adb's port on a device, as /proc/net/tcp spells it (5555). */
 #define ADB_PORT "15B3"

@@ -130,13 +130,14 @@ static void restart_forever(void)
 
 int main(void)
 {
-	bool ready = true;
+	bool ready = true, lockstep;
 
 	umask(022);
 	signal(SIGTERM, on_request);
 	signal(SIGUSR1, on_request);
 	signal(SIGUSR2, on_request);
 	mount_all();
+	lockstep = is_asked_for("suite.lockstep");
 	write_file("/proc/self/oom_score_adj", "-1000");
 	load_properties();
 	load_modules();
@@ -149,7 +150,7 @@ int main(void)
 	setenv("ANDROID_ROOT", "/system", 1);
 	setenv("ANDROID_DATA", "/data", 1);
 	unsetenv("TERM");
-	if (!network_up())
+	if (!network_up(!lockstep))
 		report("no network: %s", strerror(errno));
 	for (size_t i = 0; i < DAEMONS; i++)
 		ready = start(&daemons[i], 30 * 1000) && ready;
@@ -157,7 +158,7 @@ int main(void)
 	if (ready)
 		report("ready");
 	/* The last: from its first turn on, time passes only for the host's orders. */
-	if (is_asked_for("suite.lockstep"))
+	if (lockstep)
 		start(&link_to_host, 30 * 1000);
 	restart_forever();
 }
