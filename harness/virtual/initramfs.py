@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import lzma
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +14,7 @@ from foundation.errors import HostError, UsageError
 from foundation.files import write_atomic
 from harness.virtual.cpio import CpioWriter
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_program
+from harness.virtual.kernels.module_file import module_bytes
 
 if TYPE_CHECKING:
     from harness.virtual.kernels import KernelBundle, ModuleLoad
@@ -65,24 +65,6 @@ def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
             )
         lines.append(" ".join([f"{module.name}.ko", *words]))
     return "".join(line + "\n" for line in lines)
-
-
-def module_bytes(path: Path) -> bytes:
-    """Content of a module file; ``.xz`` and ``.gz`` are unpacked, since not every kernel can.
-
-    UsageError if it cannot be read or has another suffix.
-    """
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".xz":
-            return lzma.decompress(content)
-        if path.suffix == ".gz":
-            return gzip.decompress(content)
-    except (OSError, lzma.LZMAError, EOFError) as error:
-        raise UsageError(f"cannot read module {path}: {error}", next_step="rebuild it") from error
-    if path.suffix != ".ko":
-        raise UsageError(f"module {path} is not a .ko, .ko.xz or .ko.gz file", next_step="unpack it to .ko")
-    return content
 
 
 def _archive(bundle: KernelBundle) -> bytes:

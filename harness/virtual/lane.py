@@ -12,6 +12,7 @@ from foundation.errors import BootFailed, HostError, KernelCrash, LabError, Usag
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.initramfs import build_initramfs, shell_name
 from harness.virtual.kernels import stock_bundle
 from harness.virtual.qemu import MachineConfig, VirtualMachine, qemu_version
@@ -178,6 +179,6 @@ class VirtualLane:
 
     def _accel(self) -> Acceleration:
         if self._acceleration is None:
-            bundle = stock_bundle()
+            bundle = stock_bundle(DEFAULT_BASE)
             self._acceleration = choose(bundle.image, build_initramfs(bundle), wanted=self._wanted_accel)
         return self._acceleration
