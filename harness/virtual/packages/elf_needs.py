@@ -19,7 +19,7 @@ class Needs:
     folders: tuple[str, ...]
 
 
-def needs_of(path: Path) -> Needs:
+def needs_of(file: Path) -> Needs:
     """Read a program's or library's dynamic section. HostError if it is not an ELF file."""
     # Most commands never read an ELF file, and the import takes 50 ms.
     from elftools.common.exceptions import ELFError
@@ -31,19 +31,20 @@ def needs_of(path: Path) -> Needs:
     libraries: list[str] = []
     folders: list[str] = []
     try:
-        with path.open("rb") as file:
-            for segment in ELFFile(file).iter_segments():
+        with file.open("rb") as stream:
+            for segment in ELFFile(stream).iter_segments():
                 if isinstance(segment, InterpSegment):
                     loader = segment.get_interp_name()
                 elif isinstance(segment, DynamicSegment):
                     for tag in segment.iter_tags():
-                        if tag.entry.d_tag == "DT_NEEDED":
-                            libraries.append(tag.needed)
-                        elif tag.entry.d_tag == "DT_RUNPATH":
-                            # $ORIGIN is the program's own folder, which the guest does not keep.
-                            folders += [each for each in tag.runpath.split(":") if each.startswith("/")]
+                        # The reader names a tag's string after the kind of tag.
+                        words = vars(tag)
+                        libraries += [words["needed"]] if "needed" in words else []
+                        # $ORIGIN is the program's own folder, which the guest does not keep.
+                        paths = words.get("runpath", "").split(":")
+                        folders += [path for path in paths if path.startswith("/")]
     except ELFError as error:
-        raise HostError(f"{path} is not an ELF file: {error}") from error
+        raise HostError(f"{file} is not an ELF file: {error}") from error
     return Needs(loader, tuple(libraries), tuple(folders))
 
 
