@@ -41,12 +41,13 @@ def raw_image(content: bytes, what: str) -> bytes | None:
         offset, size = struct.unpack_from("<II", content, _ZBOOT_PAYLOAD_AT)
         content = content[offset : offset + size]
     if content[:2] == _GZIP:
+        unpacking = zlib.decompressobj(wbits=31)
         try:
-            content = zlib.decompressobj(wbits=31).decompress(content)
-        except zlib.error as error:
-            raise UsageError(
-                f"{what} is a damaged gzip file", next_step="copy or build it again"
-            ) from error
+            content = unpacking.decompress(content)
+        except zlib.error:
+            content = b""
+        if not unpacking.eof:
+            raise UsageError(f"{what} is a damaged gzip file", next_step="copy or build it again")
     return content if content[_MAGIC_AT : _MAGIC_AT + 4] == _MAGIC else None
 
 
