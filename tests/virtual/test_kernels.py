@@ -139,7 +139,7 @@ def settled(device: Device) -> dict[str, int]:
 def _home() -> Path:
     key = read_pointer(pointer_of(MODULE_BASE))
     assert key is not None
-    return kernels_dir() / key
+    return pointer_of(MODULE_BASE).with_name(key)
 
 
 def test_second_preparation_has_nothing_to_do() -> None:

@@ -13,7 +13,7 @@ from harness.virtual.kernels.elf import ModuleInfo, canonical
 from harness.virtual.kernels.module_file import SUFFIXES, read_module
 
 # virtio_pci is a root too: virtio_net works over any transport and depends on none.
-_ROOTS = ("virtio_pci", "virtio_net", "zram")
+_NETWORK = ("virtio_pci", "virtio_net")
 # zram asks the crypto interface for its compressors until 6.11, and depends on their libraries from 6.12.
 _CRYPTO = ("lz4", "lzo", "lzo_rle", "zstd")
 _ZRAM_HAS_COMPRESSORS = (6, 12)
@@ -35,7 +35,7 @@ def roots_of(release: str) -> tuple[str, ...]:
     """The modules that a guest with kernel ``release`` loads: virtio network, compressors, zram."""
     numbers = tuple(int(word) for word in re.findall(r"\d+", release)[:2])
     crypto = () if numbers >= _ZRAM_HAS_COMPRESSORS else _CRYPTO
-    return (*crypto, *_ROOTS)
+    return (*_NETWORK, *crypto, "zram")
 
 
 def scan(folder: Path, replaced: Mapping[str, Path] | None = None) -> ModuleTree:

@@ -58,17 +58,17 @@ def prepared(base: Base, progress: Progress) -> Prepared:
 
 
 def pointer_of(base: Base) -> Path:
-    """The file with the key of the kernel in use, which names its folder in `kernels_dir`."""
-    return kernels_dir() / f"current-{base}"
+    """The file with the key of the kernel in use, which is the name of its folder beside the file."""
+    return kernels_dir() / str(base) / "current"
 
 
-def _locations(key: str) -> tuple[Path, Path, Path]:
-    home = kernels_dir() / key
+def _locations(base: Base, key: str) -> tuple[Path, Path, Path]:
+    home = pointer_of(base).with_name(key)
     return home / "stock", home / "devel", home / f"kcompressd-{module_build.sources_key()}"
 
 
 def _found(base: Base, key: str) -> Prepared:
-    stock, _, module = _locations(key)
+    stock, _, module = _locations(base, key)
     facts = facts_of(stock)["packages"]
     assert isinstance(facts, list)
     return Prepared(
@@ -80,7 +80,7 @@ def _undamaged(base: Base) -> Prepared | None:
     key = read_pointer(pointer_of(base))
     if key is None:
         return None
-    stock, _, module = _locations(key)
+    stock, _, module = _locations(base, key)
     if damage(stock) is None and (base != MODULE_BASE or damage(module) is None):
         return _found(base, key)
     return None
@@ -89,7 +89,7 @@ def _undamaged(base: Base) -> Prepared | None:
 def _prepare(base: Base, progress: Progress) -> Prepared:
     key = read_pointer(pointer_of(base))
     if key is not None:
-        stock, devel, module = _locations(key)
+        stock, devel, module = _locations(base, key)
         for folder in (stock, module):
             wrong = damage(folder)
             if wrong is not None and folder.exists():
@@ -99,7 +99,7 @@ def _prepare(base: Base, progress: Progress) -> Prepared:
             return _found(base, key)
     with scratch_dir(kernels_dir()) as scratch:
         packages, files = debian.obtain(base, lambda found: _missing(base, found), scratch, progress)
-        stock, devel, module = _locations(packages.key)
+        stock, devel, module = _locations(base, packages.key)
         if packages.image[0] in files:
             _make_stock(packages, files, stock)
             progress(f"stock kernel {packages.abi} is ready")
@@ -113,7 +113,7 @@ def _prepare(base: Base, progress: Progress) -> Prepared:
 
 
 def _missing(base: Base, packages: debian.KernelPackages) -> list[Package]:
-    stock, devel, _ = _locations(packages.key)
+    stock, devel, _ = _locations(base, packages.key)
     wanted: list[Package] = []
     if damage(stock) is not None:
         wanted += packages.image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 from pathlib import Path
 
@@ -76,9 +77,8 @@ def test_packed_image_is_unpacked_for_qemu(tmp_path: Path, packed: bytes) -> Non
 def test_unusable_image(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=f"vmlinuz (is|contains).*|{words}") as caught:
+    with pytest.raises(UsageError, match=re.escape(words)):
         read_image(path)
-    assert words in str(caught.value)
 
 
 def test_own_kernel_of_arm64_has_a_base_of_its_own(tmp_path: Path) -> None:
