@@ -70,7 +70,7 @@ def plan_of(settings: Settings) -> Plan:
             f"{settings.results} was started with seed {stored.seed}, not {seed}",
             next_step="leave --seed out to resume it, or give --results a new folder",
         )
-    bindings = Bindings(kernel=settings.kernel)
+    bindings = Bindings(kernel=settings.kernel, base=settings.base)
     variants = pin_contents(parse_variants(texts, device_kind=settings.device, bindings=bindings))
     requests: dict[Request, bool] = {
         "queue": settings.trace_queue,

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from foundation.errors import UsageError
 from harness.campaign.options import DeviceKind, Option, Place, fixed_row, phone_row, row, rows_of
+from harness.virtual.base import BASES, DEFAULT_BASE, Base, parse_base
 
 SCENARIOS: Final = ("idle", "busy", "rt-busy")
 RESULTS: Final = Path("results")
@@ -149,6 +150,14 @@ class Settings:
         "regressed",
         choices=("regressed", "none"),
     )
+    virtual_base: str = fixed_row(
+        "text",
+        _FILE,
+        "what the virtual device stands on: kernel series, architecture, page size",
+        str(DEFAULT_BASE),
+        choices=tuple(map(str, BASES)),
+        device="virtual",
+    )
     virtual_cpus: int = fixed_row(
         "int", _FILE, "CPUs of the virtual device", 2, bounds=(1, 64), unit="CPUs", device="virtual"
     )
@@ -183,6 +192,11 @@ class Settings:
         path = Path(self.campaign)
         name = path.stem if path.suffix == ".toml" else self.campaign
         return name if self.leg is None else f"{name}/{self.leg}"
+
+    @property
+    def base(self) -> Base:
+        """``virtual_base`` as a `Base`."""
+        return parse_base(self.virtual_base)
 
     @property
     def kernel(self) -> tuple[Path, Path] | None:

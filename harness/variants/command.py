@@ -10,31 +10,47 @@ from typing import Final
 
 from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
+from harness.variants.kind import Bindings
 from harness.variants.variant import parse_variant
 from harness.virtual.accel import choose
+from harness.virtual.base import DEFAULT_BASE, debian_arch, parse_base
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
 from harness.virtual.lane import VirtualLane
 from harness.virtual.qemu import find_qemu
+from harness.virtual.userland import userland
 
 _say: Final = functools.partial(print, flush=True)
 
 
-def _prepare() -> int:
+def _prepare(args: argparse.Namespace) -> int:
     find_qemu()
-    prepare(_say)
-    stock = stock_bundle()
-    for bundle in (stock, kcompressd_bundle()):
+    bases = args.base or [DEFAULT_BASE]
+    for base in bases:
+        prepare(base, _say)
+        _say(f"{base}: Debian's kernel {stock_bundle(base).release}")
+    for arch in dict.fromkeys(base.arch for base in bases):
+        size_kb = userland(arch, _say).size_bytes // 1024
+        _say(f"the guest's programs for {debian_arch(arch)}: {size_kb} kB")
+    if DEFAULT_BASE in bases:
+        _prepare_guest()
+    return 0
+
+
+def _prepare_guest() -> None:
+    stock = stock_bundle(DEFAULT_BASE)
+    for bundle in (stock, kcompressd_bundle(DEFAULT_BASE)):
         size_kb = build_initramfs(bundle).stat().st_size // 1024
         _say(f"virtual device with kernel {bundle.name}: {bundle.release}, initramfs {size_kb} kB")
     accel = choose(stock.image, build_initramfs(stock))
     _say(f"accelerator: {accel.name} ({accel.reason})")
-    return 0
 
 
 def _boot(args: argparse.Namespace) -> int:
     kind = args.variant.partition(":")[0]
-    variant = parse_variant(f"{kind}={args.variant}", device_kind="virtual")
+    variant = parse_variant(
+        f"{kind}={args.variant}", device_kind="virtual", bindings=Bindings(base=args.base)
+    )
     lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
     with sigterm_as_interrupt():
         try:
@@ -56,12 +72,20 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status: 2 for bad usage, 1 for a failure."""
     parser = OneLineParser(prog="python -m android_tests.virtual", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="prepare|boot")
-    commands.add_parser("prepare", help="download and build what the virtual device needs")
+    preparing = commands.add_parser("prepare", help="download and build what the virtual device needs")
+    preparing.add_argument(
+        "--base",
+        action="append",
+        type=parse_base,
+        metavar="BASE",
+        help=f"kernel series, architecture, page size; may be repeated (default: {DEFAULT_BASE})",
+    )
     boot = commands.add_parser("boot", help="boot a virtual device and wait for Ctrl-C")
     boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")
+    boot.add_argument("--base", type=parse_base, default=DEFAULT_BASE, help=f"default: {DEFAULT_BASE}")
     boot.add_argument("--cpus", type=int, default=2)
     boot.add_argument("--memory-mb", type=int, default=256)
     boot.add_argument("--workdir", type=Path, help="folder for the console logs")
     boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
     args = parser.parse_args(argv)
-    return exit_status_of(lambda: _prepare() if args.command == "prepare" else _boot(args))
+    return exit_status_of(lambda: _prepare(args) if args.command == "prepare" else _boot(args))

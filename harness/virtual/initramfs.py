@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import lzma
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from foundation.errors import UsageError
 from foundation.files import write_atomic
 from harness.virtual.cpio import CpioWriter
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_program
+from harness.virtual.kernels.module_file import module_bytes
 from harness.virtual.userland import userland
 
 if TYPE_CHECKING:
@@ -68,24 +68,6 @@ def load_conf(modules: tuple[ModuleLoad, ...]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def module_bytes(path: Path) -> bytes:
-    """Content of a module file; ``.xz`` and ``.gz`` are unpacked, since not every kernel can.
-
-    UsageError if it cannot be read or has another suffix.
-    """
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".xz":
-            return lzma.decompress(content)
-        if path.suffix == ".gz":
-            return gzip.decompress(content)
-    except (OSError, lzma.LZMAError, EOFError) as error:
-        raise UsageError(f"cannot read module {path}: {error}", next_step="rebuild it") from error
-    if path.suffix != ".ko":
-        raise UsageError(f"module {path} is not a .ko, .ko.xz or .ko.gz file", next_step="unpack it to .ko")
-    return content
-
-
 def _archive(bundle: KernelBundle) -> bytes:
     arch = bundle.base.arch
     cpio = CpioWriter()
@@ -104,9 +86,9 @@ def _archive(bundle: KernelBundle) -> bytes:
     for name in COMMAND_NAMES:
         cpio.link(f"system/bin/{name}", "framework")
     packages = userland(arch)
-    for path, source in packages.files.items():
-        cpio.file(path, source.read_bytes(), 0o755)
-    for path, target in packages.links.items():
+    for file in packages.files:
+        cpio.file(file.path, file.source.read_bytes(), file.mode)
+    for path, target in packages.links:
         if path not in ours:
             cpio.link(path, target)
     cpio.file(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.kernels import KernelBundle, stock_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def modules_of(bundle: KernelBundle, folder: Path) -> Path:
 
 def refused_module(folder: Path) -> tuple[Path, Path]:
     """The stock kernel with a zram module that says it was built with another configuration."""
-    bundle = stock_bundle()
+    bundle = stock_bundle(DEFAULT_BASE)
     modules = modules_of(bundle, folder / "modules")
     zram = modules / "zram.ko"
     content = zram.read_bytes()
@@ -35,7 +36,7 @@ def refused_module(folder: Path) -> tuple[Path, Path]:
 
 def dead_kernel(folder: Path) -> tuple[Path, Path]:
     """An image whose header is right and whose code is nothing."""
-    bundle = stock_bundle()
+    bundle = stock_bundle(DEFAULT_BASE)
     image = folder / "bzImage"
     content = bytearray(bundle.image.read_bytes())
     content[0x8000:] = bytes(len(content) - 0x8000)

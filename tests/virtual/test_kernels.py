@@ -22,10 +22,12 @@ from harness.virtual.kernels import (
     stock_bundle,
     user_bundle,
 )
-from harness.virtual.kernels.elf import read_module
+from harness.virtual.kernels.debian import MODULE_BASE, kernels_dir
 from harness.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
-from harness.virtual.kernels.products import damage, kernels_dir, read_pointer
+from harness.virtual.kernels.module_file import read_module
+from harness.virtual.kernels.preparation import pointer_of
 from harness.virtual.lane import VirtualLane
+from harness.virtual.packages.products import damage, read_pointer
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
@@ -135,20 +137,20 @@ def settled(device: Device) -> dict[str, int]:
 
 
 def _home() -> Path:
-    key = read_pointer("current")
+    key = read_pointer(pointer_of(MODULE_BASE))
     assert key is not None
-    return kernels_dir() / key
+    return pointer_of(MODULE_BASE).with_name(key)
 
 
 def test_second_preparation_has_nothing_to_do() -> None:
-    prepare()
+    prepare(MODULE_BASE)
     said: list[str] = []
-    prepare(said.append)
+    prepare(MODULE_BASE, said.append)
     assert said == []
 
 
 def test_kernels_differ_in_zram_alone() -> None:
-    stock, patched = stock_bundle(), kcompressd_bundle()
+    stock, patched = stock_bundle(MODULE_BASE), kcompressd_bundle(MODULE_BASE)
     assert stock.release == patched.release
     assert stock.image == patched.image
     assert [load.name for load in stock.modules] == [load.name for load in patched.modules]
@@ -168,7 +170,7 @@ def test_kernels_differ_in_zram_alone() -> None:
 
 
 def test_stock_files_given_as_ones_own_kernel() -> None:
-    stock = stock_bundle()
+    stock = stock_bundle(MODULE_BASE)
     own = user_bundle(stock.image, stock.modules[0].path.parent)
     assert own.release == stock.release
     assert own.modules == stock.modules
@@ -176,13 +178,13 @@ def test_stock_files_given_as_ones_own_kernel() -> None:
 
 
 def test_module_is_no_kernel_image() -> None:
-    stock = stock_bundle()
-    with pytest.raises(UsageError, match="is not a bzImage"):
+    stock = stock_bundle(MODULE_BASE)
+    with pytest.raises(UsageError, match="is neither a bzImage"):
         user_bundle(stock.modules[-1].path, stock.image.parent)
 
 
 def test_every_hook_has_one_place_and_the_patch_applies(tmp_path: Path) -> None:
-    kcompressd_bundle()
+    kcompressd_bundle(MODULE_BASE)
     source = _home() / "devel" / "zram"
     parts = re.split(r"(?m)^(?=--- a/)", HOOK_PATCH.read_text())[1:]
     assert [part.split()[1] for part in parts] == ["a/Makefile", "a/zram_drv.h", "a/zram_drv.c"]
@@ -202,20 +204,20 @@ def test_every_hook_has_one_place_and_the_patch_applies(tmp_path: Path) -> None:
 def test_damaged_module_is_built_again_with_the_same_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = kcompressd_bundle().build_ids
+    expected = kcompressd_bundle(MODULE_BASE).build_ids
     cache = tmp_path / "cache"
     shutil.copytree(kernels_dir(), cache / "kernels", symlinks=True)
     monkeypatch.setenv("RECLAIM_SUITE_CACHE", str(cache))
     assert damage(_home() / "devel") is None
-    zram = kcompressd_bundle().modules[-1].path
+    zram = kcompressd_bundle(MODULE_BASE).modules[-1].path
     assert zram.is_relative_to(cache)
     content = bytearray(zram.read_bytes())
     content[len(content) // 2] ^= 1
     zram.write_bytes(content)
     said: list[str] = []
-    prepare(said.append)
+    prepare(MODULE_BASE, said.append)
     assert "has a changed zram.ko" in said[0]
-    assert kcompressd_bundle().build_ids == expected
+    assert kcompressd_bundle(MODULE_BASE).build_ids == expected
 
 
 def test_thread_compresses_and_can_be_switched_while_swap_is_full(

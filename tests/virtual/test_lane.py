@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from harness.variants.kind import Bindings
 from harness.variants.kinds import stock
 from harness.variants.variant import parse_variant
 from harness.virtual import kernels
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
 from harness.virtual.lane import VirtualLane
@@ -142,13 +144,13 @@ def spoiled(bundle: KernelBundle, folder: Path) -> KernelBundle:
     path = folder / "zram.ko"
     path.write_bytes(wrong)
     modules = tuple(ModuleLoad(path, "zram") if m is zram else m for m in bundle.modules)
-    return KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
+    return replace(bundle, modules=modules, build_ids={})
 
 
 def test_a_module_of_another_kernel_is_refused_by_name(
     lane: VirtualLane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = spoiled(stock_bundle(), tmp_path)
+    bundle = spoiled(stock_bundle(DEFAULT_BASE), tmp_path)
     monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
     with pytest.raises(ModuleLoadFailed) as caught:
         boot_into(lane, STOCK)
@@ -160,16 +162,16 @@ def test_a_module_of_another_kernel_is_refused_by_name(
 
 
 def test_a_missing_dependency_is_named(lane: VirtualLane, monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = stock_bundle()
+    bundle = stock_bundle(DEFAULT_BASE)
     modules = tuple(module for module in bundle.modules if module.name != "zsmalloc")
-    bundle = KernelBundle(bundle.name, bundle.release, bundle.image, modules, {}, False)
+    bundle = replace(bundle, modules=modules, build_ids={})
     monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
     with pytest.raises(ModuleLoadFailed, match="the kernel refused module zram: Unknown symbol"):
         boot_into(lane, STOCK)
 
 
 def test_a_users_kernel(tmp_path: Path) -> None:
-    bundle = stock_bundle()
+    bundle = stock_bundle(DEFAULT_BASE)
     modules = tmp_path / "modules"
     modules.mkdir()
     for module in bundle.modules:
@@ -265,4 +267,4 @@ def test_prepare_says_what_there_is() -> None:
 
 
 def test_the_same_kernel_has_the_same_root_file_system() -> None:
-    assert build_initramfs(stock_bundle()) == build_initramfs(stock_bundle())
+    assert build_initramfs(stock_bundle(DEFAULT_BASE)) == build_initramfs(stock_bundle(DEFAULT_BASE))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.variants.option import integer, option
-from harness.virtual.kernels import kcompressd_bundle
+from harness.virtual.kernels import kcompressd_bundle, require_module_base
 from harness.virtual.recipe import Recipe
 
 PARAMETERS: Final = "/sys/module/zram/parameters"
@@ -49,13 +48,17 @@ class Kcompressd(VirtualKind):
         1, 4096, "queued pages that wake a thread; fewer wake it after a tick (default 1)"
     )
 
+    def check(self) -> None:
+        """UsageError for a base that the module is not written for."""
+        require_module_base(self.base)
+
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
         """Stock with our module and its parameters, which are read back; needs a finished ``prepare``."""
-        bundle = kcompressd_bundle()
+        bundle = kcompressd_bundle(self.base)
         given = {
-            f"kcompressd_{each.name}": str(value)
-            for each in dataclasses.fields(self)
-            if (value := getattr(self, each.name)) is not None
+            f"kcompressd_{each.field}": str(value)
+            for each in self.options().values()
+            if (value := getattr(self, each.field)) is not None
         }
         on = self.threads != 0
         return Recipe.of(

@@ -21,7 +21,7 @@ class OwnKernel(VirtualKind):
     usage: ClassVar[str] = "kernel:image=FILE,modules=DIR"
     summary: ClassVar[str] = "your own kernel on the virtual device"
 
-    image: Path = field(metadata=option(path, "FILE", "the bzImage"))
+    image: Path = field(metadata=option(path, "FILE", "the bzImage, or arm64's Image"))
     modules: Path = field(metadata=option(path, "DIR", "the folder of its modules"))
 
     def check(self) -> None:

@@ -20,7 +20,7 @@ class Stock(VirtualKind):
 
     word: ClassVar[str] = "stock"
     usage: ClassVar[str] = "stock"
-    summary: ClassVar[str] = "Debian's cloud kernel, unmodified"
+    summary: ClassVar[str] = "Debian's kernel for the device's base, unmodified"
 
     own: tuple[Path, Path] | None = None
 
@@ -28,7 +28,7 @@ class Stock(VirtualKind):
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
         """Take the kernel from ``bindings``. UsageError for any option."""
         super().parse(options, bindings)
-        return cls(bindings.kernel)
+        return cls(bindings.kernel, base=bindings.base)
 
     def check(self) -> None:
         """Open the user's image and modules, if there are any. UsageError."""
@@ -40,7 +40,7 @@ class Stock(VirtualKind):
         if self.own is not None:
             # Whether a user's kernel has the thread is an open question.
             return Recipe.of(user_bundle(*self.own))
-        bundle = stock_bundle()
+        bundle = stock_bundle(self.base)
         return Recipe.of(bundle, compression_thread=bundle.compression_thread)
 
 

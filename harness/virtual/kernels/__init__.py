@@ -5,8 +5,17 @@ from harness.virtual.kernels.bundles import (
     ModuleLoad,
     kcompressd_bundle,
     prepare,
+    require_module_base,
     stock_bundle,
     user_bundle,
 )
 
-__all__ = ["KernelBundle", "ModuleLoad", "kcompressd_bundle", "prepare", "stock_bundle", "user_bundle"]
+__all__ = [
+    "KernelBundle",
+    "ModuleLoad",
+    "kcompressd_bundle",
+    "prepare",
+    "require_module_base",
+    "stock_bundle",
+    "user_bundle",
+]

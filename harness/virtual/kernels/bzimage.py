@@ -29,8 +29,8 @@ def release_of(image: Path) -> str:
         raise UsageError(f"cannot read the kernel image {image}: {error.strerror}") from error
     if head[_SIGNATURE_AT : _SIGNATURE_AT + 4] != _SIGNATURE:
         raise UsageError(
-            f"{image} is not a bzImage",
-            next_step="give arch/x86/boot/bzImage (a vmlinuz), not vmlinux or a package",
+            f"{image} is neither a bzImage nor an arm64 Image",
+            next_step="give arch/x86/boot/bzImage or arch/arm64/boot/Image, not vmlinux or a package",
         )
     (pointer,) = struct.unpack_from("<H", head, _VERSION_POINTER_AT)
     text = head[_POINTER_BASE + pointer :].split(b"\0", 1)[0] if pointer else b""

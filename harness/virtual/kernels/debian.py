@@ -1,4 +1,4 @@
-"""Debian's cloud kernel, its source and its headers, from the suite with its series.
+"""Debian's kernels by base, their source and the headers, from the suite with the series.
 
 Nothing is installed and root is not needed: packages are downloaded and unpacked in the cache.
 apt verifies each file with the archive's signed lists; its SHA-256 in apt's record is checked
@@ -7,89 +7,128 @@ again before it is unpacked.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
+from foundation.cache import cache_dir
 from foundation.errors import HostError
 from foundation.progress import Progress
-from harness.virtual.kernels.apt_records import Package, image_abi
-from harness.virtual.kernels.apt_suite import AptSuite, open_suite
-from harness.virtual.kernels.host_command import run
-from harness.virtual.kernels.products import kernels_dir, require_space
+from harness.virtual.base import NEWEST, Base, debian_arch
+from harness.virtual.packages.apt_root import AptRoot, open_root
+from harness.virtual.packages.products import require_space
+from harness.virtual.packages.records import Package
 
-META_PACKAGE = "linux-image-cloud-amd64"
-SERIES = "6.1"
-# Series of Debian's kernel -> the suite that has it.
-SUITES = {"6.1": "bookworm"}
+# Series of Debian's kernel -> the suite that has it. Debian 12's security archive has 6.12 too, but
+# only there: the public address has none, and Debian 13 serves one version for all architectures.
+SUITES: Final = {"6.1": "bookworm", "6.12": "trixie", NEWEST: "forky"}
+# The base that zram_kcompressd is written for.
+MODULE_BASE: Final = Base("6.1", "x86_64", 4)
 ZRAM_IN_SOURCE = "drivers/block/zram"
 
-_UNPACK_DEADLINE_S = 300.0
+# Newer packages keep the image, the modules, and the list of those built in apart.
+_IMAGE_PARTS: Final = ("linux-binary-", "linux-modules-", "linux-base-")
+_SERIES = re.compile(r"\d+\.\d+")
 _SPARE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
 class KernelPackages:
-    """The packages of one kernel build; ``build`` are those for building modules."""
+    """The packages of one kernel. ``image``: boot image and modules; ``source``: that of all its builds;
+    ``build``: those for building modules, for `MODULE_BASE` alone."""
 
     abi: str
-    image: Package
+    image: tuple[Package, ...]
     source: Package
     build: tuple[Package, ...]
 
     @property
+    def version(self) -> str:
+        """Debian's version, such as 6.12.118-1."""
+        return self.image[0].version
+
+    @property
     def key(self) -> str:
         """The name of this build in the cache."""
-        return f"{self.abi}_{self.image.version.replace('~', '-').replace(':', '-')}"
+        return f"{self.abi}_{self.version.replace('~', '-').replace(':', '-')}"
 
 
-def resolve(apt: AptSuite) -> KernelPackages:
-    """The packages of the suite's current cloud kernel. HostError if one is missing."""
-    meta = apt.show(META_PACKAGE)
-    abi = image_abi(meta)
-    if not abi.startswith(f"{SERIES}."):
-        raise HostError(
-            f"{apt.suite} has kernel {abi}; the compression thread is written for {SERIES}",
-        )
+def kernels_dir() -> Path:
+    """The cache folder of packaged kernels and modules."""
+    return cache_dir("kernels")
+
+
+def meta_package(base: Base) -> str:
+    """The package that depends on the current kernel of the base.
+
+    The cloud flavour has few drivers; only the general one has pages of 16 KiB.
+    """
+    flavour = "cloud-" if base.page_kb == 4 else ""
+    pages = "" if base.page_kb == 4 else f"-{base.page_kb}k"
+    return f"linux-image-{flavour}{debian_arch(base.arch)}{pages}"
+
+
+def image_abi(meta: Package) -> str:
+    """The ABI that the meta package currently depends on (``6.1.0-99-cloud-amd64``)."""
+    for name, _ in meta.depends:
+        if name.startswith("linux-image-") and name != meta.name:
+            return name.removeprefix("linux-image-")
+    raise HostError(
+        f"{meta.name} {meta.version} depends on no kernel image",
+        next_step="check the archive that apt is configured for",
+    )
+
+
+def resolve(apt: AptRoot, base: Base) -> KernelPackages:
+    """The packages of the suite's current kernel for ``base``. HostError if one is missing."""
+    abi = image_abi(apt.show(meta_package(base)))
+    series = _SERIES.match(abi)
+    if series is None or base.series not in (series[0], NEWEST):
+        raise HostError(f"{apt.name} has kernel {abi}, not {base.series}")
     image = apt.show(f"linux-image-{abi}")
-    headers = apt.show(f"linux-headers-{abi}={image.version}")
-    # Common headers, kbuild and the compiler package are dependencies of the headers.
-    parts = [
-        apt.show(f"{name}={image.version}")
-        for name, _ in headers.depends
-        if name.startswith(("linux-headers-", "linux-kbuild-", "linux-compiler-"))
-    ]
-    source = apt.show(f"linux-source-{SERIES}={image.version}")
-    return KernelPackages(abi=abi, image=image, source=source, build=(headers, *parts))
+
+    def parts(package: Package, *prefixes: str) -> tuple[Package, ...]:
+        names = [name for name, _ in package.depends if name.startswith(prefixes)]
+        return tuple(apt.show(f"{name}={package.version}") for name in names)
+
+    build: tuple[Package, ...] = ()
+    if base == MODULE_BASE:
+        headers = apt.show(f"linux-headers-{abi}={image.version}")
+        # Common headers, kbuild and the compiler package are dependencies of the headers.
+        build = (headers, *parts(headers, "linux-headers-", "linux-kbuild-", "linux-compiler-"))
+    return KernelPackages(
+        abi=abi,
+        image=(image, *parts(image, *_IMAGE_PARTS)),
+        source=apt.show(f"linux-source-{series[0]}={image.version}"),
+        build=build,
+    )
 
 
 def obtain(
-    select: Callable[[KernelPackages], Sequence[Package]], folder: Path, progress: Progress
+    base: Base,
+    select: Callable[[KernelPackages], Sequence[Package]],
+    folder: Path,
+    progress: Progress,
 ) -> tuple[KernelPackages, dict[Package, Path]]:
     """Resolve the kernel's packages, and download those that ``select`` returns into ``folder``.
 
     The suite depends on the series, not on the host. The ABI is resolved from freshly fetched
     lists, because an archive drops old ones. HostError.
     """
-    suite = SUITES[SERIES]
-    progress(f"fetching the package lists of {suite}")
-    with open_suite(suite, progress) as apt:
-        packages = resolve(apt)
+    suite = SUITES[base.series]
+    with open_root((suite,), base.arch, progress) as apt:
+        packages = resolve(apt, base)
         wanted = select(packages)
         need = sum(package.download_bytes + package.installed_bytes for package in wanted) + _SPARE_BYTES
         require_space(kernels_dir(), need, "fetching the kernel")
         size = sum(package.download_bytes for package in wanted)
-        progress(f"downloading {len(wanted)} kernel packages of {suite}, {size / 1e6:.0f} MB")
+        progress(f"downloading {len(wanted)} packages of kernel {packages.abi}, {size / 1e6:.0f} MB")
         return packages, apt.download(wanted, Path(tempfile.mkdtemp(dir=folder)))
-
-
-def unpack(package: Path, folder: Path) -> None:
-    """Unpack a .deb's files below ``folder``, without scripts, as the current user."""
-    run(["dpkg-deb", "-x", str(package), str(folder)], deadline_s=_UNPACK_DEADLINE_S)
 
 
 def extract_zram_source(package: Path, folder: Path) -> None:
@@ -104,7 +143,7 @@ def extract_zram_source(package: Path, folder: Path) -> None:
     try:
         with tarfile.open(fileobj=reader.stdout, mode="r|") as outer:
             for member in outer:
-                if member.isfile() and member.name.endswith(f"linux-source-{SERIES}.tar.xz"):
+                if member.isfile() and member.name.endswith(f"linux-source-{MODULE_BASE.series}.tar.xz"):
                     inner = outer.extractfile(member)
                     if inner is not None:
                         taken = _extract_folder(inner, folder)

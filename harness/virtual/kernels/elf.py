@@ -76,8 +76,3 @@ def parse_module(image: bytes, what: str) -> ModuleInfo:
         parameters=frozenset(parameters),
         build_id=gnu_build_id(found.get(".note.gnu.build-id", b"")),
     )
-
-
-def read_module(path: Path) -> ModuleInfo:
-    """`parse_module` of a file. UsageError, or OSError if it cannot be read."""
-    return parse_module(path.read_bytes(), str(path))

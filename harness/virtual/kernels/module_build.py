@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from foundation.errors import HostError
-from harness.virtual.kernels.host_command import require_programs, run
+from harness.virtual.packages.host_command import require_programs, run
 
 SOURCE_DIR = Path(__file__).with_name("zram_kcompressd")
 HOOK_PATCH = SOURCE_DIR / "hook.patch"

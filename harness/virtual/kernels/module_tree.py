@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import UsageError
 from foundation.words import nearest
-from harness.virtual.kernels.elf import ModuleInfo, canonical, read_module
+from harness.virtual.kernels.elf import ModuleInfo, canonical
+from harness.virtual.kernels.module_file import SUFFIXES, read_module
 
 # virtio_pci is a root too: virtio_net works over any transport and depends on none.
-ROOTS = ("virtio_pci", "virtio_net", "lz4", "lzo", "lzo_rle", "zstd", "zram")
-
-_COMPRESSED = (".ko.xz", ".ko.zst", ".ko.gz")
+_NETWORK = ("virtio_pci", "virtio_net")
+# zram asks the crypto interface for its compressors until 6.11, and depends on their libraries from 6.12.
+_CRYPTO = ("lz4", "lzo", "lzo_rle", "zstd")
+_ZRAM_HAS_COMPRESSORS = (6, 12)
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,31 @@ class ModuleTree:
     builtin: frozenset[str] | None
 
 
+def roots_of(release: str) -> tuple[str, ...]:
+    """The modules that a guest with kernel ``release`` loads: virtio network, compressors, zram."""
+    numbers = tuple(int(word) for word in re.findall(r"\d+", release)[:2])
+    crypto = () if numbers >= _ZRAM_HAS_COMPRESSORS else _CRYPTO
+    return (*_NETWORK, *crypto, "zram")
+
+
 def scan(folder: Path, replaced: Mapping[str, Path] | None = None) -> ModuleTree:
     """Index a module folder recursively; ``replaced`` modules take the place of those of the same name.
 
-    UsageError if it is not a folder, or contains only compressed modules.
+    UsageError if it is not a folder, or contains only modules of a compression that we cannot read.
     """
     if not folder.is_dir():
         raise UsageError(
             f"{folder} is not a folder", next_step="give the folder with the kernel's .ko files"
         )
-    files = {canonical(path.stem): path for path in sorted(folder.rglob("*.ko"))}
-    if not files:
-        packed = next((p for p in folder.rglob("*.ko.*") if p.name.endswith(_COMPRESSED)), None)
-        if packed is not None:
-            raise UsageError(
-                f"the modules below {folder} are compressed ({packed.name})",
-                next_step="unpack them (xz -d, zstd -d or gunzip): the guest loads plain .ko files",
-            )
+    packed = sorted(folder.rglob("*.ko*"))
+    files = {
+        canonical(path.name.partition(".ko")[0]): path for path in packed if path.name.endswith(SUFFIXES)
+    }
+    if packed and not files:
+        raise UsageError(
+            f"the modules below {folder} are compressed ({packed[0].name})",
+            next_step="unpack them (zstd -d): the suite reads .ko, .ko.xz and .ko.gz",
+        )
     files.update(replaced or {})
     lists = sorted(folder.rglob("modules.builtin"))
     lines = (line for path in lists for line in path.read_text().splitlines())
@@ -58,9 +69,7 @@ def below_release(folder: Path, release: str) -> Path:
     return next((place for place in places if place.is_dir()), folder)
 
 
-def load_order(
-    tree: ModuleTree, release: str, roots: Sequence[str] = ROOTS
-) -> list[tuple[Path, ModuleInfo]]:
+def load_order(tree: ModuleTree, release: str, roots: Sequence[str]) -> list[tuple[Path, ModuleInfo]]:
     """The roots and everything they depend on, each after its dependencies.
 
     A root without a file counts as built in, unless ``modules.builtin`` exists and does not list it.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.campaign.campaign_file import load_campaign
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.kernels import stock_bundle
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.unit.docs.docs_pages import (
@@ -62,7 +63,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.block(block, [{}])
         folder.trace(block, 0, trace)
     shutil.copy(ROOT / "harness/virtual/kernels/page_io_kcompressd/kcompressd.patch", root / "series.mbox")
-    stock = stock_bundle()
+    stock = stock_bundle(DEFAULT_BASE)
     (root / "own-kernel").mkdir()
     (root / "own-kernel" / "bzImage").symlink_to(stock.image)
     (root / "own-kernel" / "modules").symlink_to(stock.image.parent / "modules")

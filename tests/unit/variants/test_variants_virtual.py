@@ -11,6 +11,7 @@ from harness.variants.kind import Bindings
 from harness.variants.kinds import kcompressd, kernel, stock
 from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.initramfs import load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
 from harness.virtual.lane import VirtualLane
@@ -29,13 +30,14 @@ def bundle(name: str, *, thread: bool) -> KernelBundle:
         ),
         build_ids={"zram": f"id-of-{name}"},
         compression_thread=thread,
+        base=DEFAULT_BASE,
     )
 
 
 @pytest.fixture(autouse=True)
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle("stock", thread=False))
-    monkeypatch.setattr(kcompressd, "kcompressd_bundle", lambda: bundle("kcompressd", thread=True))
+    monkeypatch.setattr(stock, "stock_bundle", lambda base: bundle("stock", thread=False))
+    monkeypatch.setattr(kcompressd, "kcompressd_bundle", lambda base: bundle("kcompressd", thread=True))
     for module in (stock, kernel):
         monkeypatch.setattr(
             module, "user_bundle", lambda image, modules: bundle(f"{image}+{modules}", thread=True)

@@ -27,7 +27,7 @@ from harness.virtual.kernels.built.kernel import (
     cached_kernel,
     content_key,
 )
-from harness.virtual.kernels.built.source import builds_dir, exclusive_builds, known_source
+from harness.virtual.kernels.built.source import BUILT_BASE, builds_dir, exclusive_builds, known_source
 from tests.variants import virtual_variant
 
 DIFF = "--- a/mm/one.c\n+++ b/mm/one.c\n@@ -1 +1 @@\n-one\n+two\n"
@@ -297,7 +297,9 @@ def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Pat
 
 
 def test_what_proves_a_built_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = KernelBundle("b", "6.1.7-suite-1a2b3c4d", Path("image"), (), {"vmlinux": "beef"}, False)
+    bundle = KernelBundle(
+        "b", "6.1.7-suite-1a2b3c4d", Path("image"), (), {"vmlinux": "beef"}, False, BUILT_BASE
+    )
     monkeypatch.setattr(built, "built_bundle", lambda progress: bundle)
     monkeypatch.setattr(built, "page_io_bundle", lambda progress: bundle)
     monkeypatch.setattr(patch, "patched_bundle", lambda file, config, progress, content: bundle)

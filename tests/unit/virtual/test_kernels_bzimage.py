@@ -33,7 +33,7 @@ def test_release_is_the_first_word(tmp_path: Path) -> None:
 def test_other_files_are_not_images(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="vmlinux is not a bzImage"):
+    with pytest.raises(UsageError, match="vmlinux is neither a bzImage nor an arm64 Image"):
         release_of(path)
 
 

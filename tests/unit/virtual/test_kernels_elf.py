@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from foundation.errors import UsageError
 from harness.device.notes import gnu_build_id
-from harness.virtual.kernels.elf import canonical, parse_module, read_module, sections
+from harness.virtual.kernels.elf import canonical, parse_module, sections
+from harness.virtual.kernels.module_file import read_module
 
 BUILD_ID = bytes(range(20))
 

@@ -11,13 +11,13 @@ import pytest
 
 from foundation.errors import HostError
 from harness.virtual.kernels import module_build
-from harness.virtual.kernels.host_command import require_programs, run
 from harness.virtual.kernels.module_build import (
     HOOK_PATCH,
     SOURCE_DIR,
     apply_hooks,
     relocate_headers,
 )
+from harness.virtual.packages.host_command import require_programs, run
 
 
 def test_headers_find_their_common_part(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import graphlib
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import UsageError
-from harness.virtual.kernels.module_tree import below_release, load_order, scan
+from harness.virtual.kernels.module_tree import below_release, load_order, roots_of, scan
 from tests.unit.virtual.test_kernels_elf import module
 
 RELEASE = "6.1.0-test"
@@ -90,9 +93,26 @@ def test_cycle(tmp_path: Path) -> None:
 
 
 def test_compressed_modules(tmp_path: Path) -> None:
-    (tmp_path / "zram.ko.xz").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"compressed \(zram\.ko\.xz\)"):
+    (tmp_path / "zram.ko.zst").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"compressed \(zram\.ko\.zst\)"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".xz", lzma.compress), (".gz", gzip.compress)])
+def test_packed_modules(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]) -> None:
+    (tmp_path / f"lzo-rle.ko{suffix}").write_bytes(pack(module("lzo_rle", "lzo_compress")))
+    (tmp_path / "lzo_compress.ko").write_bytes(module("lzo_compress"))
+    assert names(tmp_path, "lzo_rle") == ["lzo_compress", "lzo_rle"]
+
+
+@pytest.mark.parametrize("release", ["6.12.118+deb13-cloud-arm64", "6.12-rc1", "7.2.12-mine", "10.0.0"])
+def test_newer_zram_brings_its_compressors(release: str) -> None:
+    assert roots_of(release) == ("virtio_pci", "virtio_net", "zram")
+
+
+@pytest.mark.parametrize("release", ["6.1.0-56-cloud-amd64", "6.11.0", "5.15.1"])
+def test_older_zram_finds_its_compressors_by_name(release: str) -> None:
+    assert {"lz4", "lzo", "lzo_rle", "zstd"} < set(roots_of(release))
 
 
 def test_not_a_folder(tmp_path: Path) -> None:

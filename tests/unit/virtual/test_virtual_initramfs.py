@@ -13,9 +13,11 @@ import pytest
 
 from foundation.errors import HostError, UsageError
 from harness.virtual import initramfs
+from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS
-from harness.virtual.initramfs import build_initramfs, load_conf, module_bytes
+from harness.virtual.initramfs import build_initramfs, load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
+from harness.virtual.kernels.module_file import module_bytes
 from tests.unit.virtual.test_virtual_cpio import read_archive
 
 
@@ -27,7 +29,7 @@ def module(tmp_path: Path) -> Path:
 
 
 def bundle(*modules: ModuleLoad) -> KernelBundle:
-    return KernelBundle("test", "6.1", Path("image"), modules, {}, False)
+    return KernelBundle("test", "6.1", Path("image"), modules, {}, False, DEFAULT_BASE)
 
 
 def test_load_conf_keeps_order_and_parameters() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foundation.errors import HostError, UsageError
 from harness.virtual.kernels.built.patch_file import PatchFile, PatchPart
-from harness.virtual.kernels.host_command import require_programs
+from harness.virtual.packages.host_command import require_programs
 
 _DEADLINE_S = 60.0
 _FILE = re.compile(r"^(?:patching|checking) file '?(.+?)'?(?: \((?:renamed|copied) from .*\))?$")

@@ -10,6 +10,7 @@ from foundation.progress import Progress
 from harness.virtual.kernels.built.config import read_fragment
 from harness.virtual.kernels.built.kernel import BuildRequest, build_kernel, cached_kernel
 from harness.virtual.kernels.built.patch_file import read_patch
+from harness.virtual.kernels.built.source import BUILT_BASE
 from harness.virtual.kernels.bundles import KernelBundle
 
 PAGE_IO_PATCH = Path(__file__).parents[1] / "page_io_kcompressd" / "kcompressd.patch"
@@ -73,4 +74,5 @@ def _bundle(name: str, request: BuildRequest, progress: Progress, *, thread: boo
         modules=(),
         build_ids={"vmlinux": kernel.build_id},
         compression_thread=thread,
+        base=BUILT_BASE,
     )

@@ -35,8 +35,8 @@ from harness.virtual.kernels.built.source import (
 )
 from harness.virtual.kernels.bzimage import release_of
 from harness.virtual.kernels.elf import sections
-from harness.virtual.kernels.host_command import run
-from harness.virtual.kernels.products import building, damage, facts_of, require_space
+from harness.virtual.packages.host_command import run
+from harness.virtual.packages.products import building, damage, facts_of, require_space
 
 LOCAL_VERSION = "-suite-"
 

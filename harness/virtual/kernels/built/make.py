@@ -14,7 +14,7 @@ from pathlib import Path
 
 from foundation.errors import HostError
 from foundation.progress import Progress
-from harness.virtual.kernels.host_command import require_programs
+from harness.virtual.packages.host_command import require_programs
 
 COMPILER = "gcc-12"
 PROGRESS_EVERY_S = 30.0

@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
 from foundation.files import write_atomic
 from foundation.progress import Progress
+from harness.virtual.base import Base
 from harness.virtual.kernels import debian
-from harness.virtual.kernels.host_command import run
-from harness.virtual.kernels.products import locked, remove_unfinished, require_space
+from harness.virtual.packages.host_command import run
+from harness.virtual.packages.products import locked, remove_unfinished, require_space
+
+#: The base whose source is built.
+BUILT_BASE: Final = Base("6.1", "x86_64", 4)
 
 # Not below the folder of the small products, which is hashed and searched completely.
 _FOLDER = "kernel-builds"
@@ -73,7 +78,7 @@ def kernel_source(progress: Progress) -> KernelSource:
     builds = builds_dir()
     require_space(builds, 2 * _UNPACKED_BYTES, "unpacking and building a kernel")
     with scratch() as work:
-        packages, files = debian.obtain(lambda packages: [packages.source], work, progress)
+        packages, files = debian.obtain(BUILT_BASE, lambda found: [found.source], work, progress)
         version = packages.source.version.replace("~", "-").replace(":", "-")
         progress(f"unpacking the kernel source {version}, 1.5 GB")
         unpacked = work / "unpacked"
@@ -112,7 +117,7 @@ def scratch() -> Iterator[Path]:
 
 def _unpack(package: Path, folder: Path) -> None:
     """The tarball inside a linux-source .deb, without its first folder."""
-    member = f"./usr/src/linux-source-{debian.SERIES}.tar.xz"
+    member = f"./usr/src/linux-source-{BUILT_BASE.series}.tar.xz"
     pipeline = (
         'dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"'
         ' | tar -xJ --strip-components=1 --no-same-owner -C "$2"; exit $((PIPESTATUS[1] | PIPESTATUS[2]))'

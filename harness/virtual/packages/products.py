@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from foundation.cache import cache_dir
 from foundation.errors import HostError
 from foundation.files import lock_file, sha256_of, write_atomic
 from foundation.progress import Progress
@@ -19,11 +18,6 @@ MANIFEST = "manifest.json"
 _MANIFEST_SCHEMA = 1
 _TEMPORARY = ".building-"
 _LOCK_DEADLINE_S = 1800.0
-
-
-def kernels_dir() -> Path:
-    """The cache folder of packaged kernels and modules."""
-    return cache_dir("kernels")
 
 
 def _inventory(folder: Path) -> dict[str, str]:
@@ -103,10 +97,10 @@ def building(final: Path, facts: dict[str, object]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def scratch_dir() -> Iterator[Path]:
-    """A folder on the cache's disk, removed at the end."""
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=kernels_dir()) as folder:
-        yield Path(folder)
+def scratch_dir(folder: Path) -> Iterator[Path]:
+    """A temporary folder in ``folder``, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder) as made:
+        yield Path(made)
 
 
 def require_space(folder: Path, need_bytes: int, purpose: str) -> None:
@@ -137,16 +131,14 @@ def locked(path: Path, progress: Progress, waiting: str, deadline_s: float) -> I
 
 
 @contextlib.contextmanager
-def exclusive(progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
-    """Hold the lock of the kernels folder: one process at a time downloads and builds.
+def exclusive(folder: Path, progress: Progress, deadline_s: float = _LOCK_DEADLINE_S) -> Iterator[None]:
+    """Hold the lock of ``folder``: one process at a time downloads and builds.
 
     Removes leftovers of a dead process. HostError if another process still holds the lock after
     ``deadline_s``.
     """
-    folder = kernels_dir()
-    with locked(
-        folder / ".lock", progress, "waiting for another process that prepares kernels", deadline_s
-    ):
+    waiting = f"waiting for another process that prepares {folder.name}"
+    with locked(folder / ".lock", progress, waiting, deadline_s):
         remove_unfinished(folder)
         yield
 
@@ -157,14 +149,14 @@ def remove_unfinished(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def write_pointer(name: str, value: str) -> None:
-    """Set the small file ``name`` in the kernels folder, atomically."""
-    write_atomic(kernels_dir() / name, value + "\n")
+def write_pointer(path: Path, value: str) -> None:
+    """Set the small file ``path``, atomically."""
+    write_atomic(path, value + "\n")
 
 
-def read_pointer(name: str) -> str | None:
+def read_pointer(path: Path) -> str | None:
     """The content of a small file set by `write_pointer`, or None."""
     try:
-        return (kernels_dir() / name).read_text().strip() or None
+        return path.read_text().strip() or None
     except FileNotFoundError:
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import HostError
-from harness.virtual.kernels.apt_records import (
-    image_abi,
+from harness.virtual.kernels.debian import image_abi
+from harness.virtual.packages.records import (
     package_of,
     parse_depends,
     parse_fields,
@@ -43,7 +43,7 @@ def test_records_are_apart_and_the_candidate_is_first() -> None:
 
 
 def test_package() -> None:
-    package = package_of(parse_fields(META)[0])
+    package = package_of(parse_fields(META)[0], "bookworm-security")
     assert package.wanted == "linux-image-cloud-amd64=6.1.999-2"
     assert package.sha256 == "abcdef"
     assert (package.download_bytes, package.installed_bytes) == (1496, 13 * 1024)
@@ -54,13 +54,13 @@ def test_package() -> None:
 def test_incomplete_record(line: str) -> None:
     record = parse_fields(META.split("\n\n")[0].replace(line, ""))[0]
     with pytest.raises(HostError, match="record of linux-image-cloud-amd64 is incomplete"):
-        package_of(record)
+        package_of(record, "bookworm")
 
 
 def test_meta_package_without_an_image() -> None:
     record = {**parse_fields(META)[0], "Depends": "linux-base (>= 4.3~)"}
     with pytest.raises(HostError, match="depends on no kernel image"):
-        image_abi(package_of(record))
+        image_abi(package_of(record, "bookworm"))
 
 
 def test_dependencies() -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from foundation.cache import cache_dir
 from foundation.errors import HostError
-from harness.virtual.kernels import products
-from harness.virtual.kernels.products import (
+from harness.virtual.packages import products
+from harness.virtual.packages.products import (
     MANIFEST,
     building,
     damage,
     exclusive,
     facts_of,
-    kernels_dir,
     read_pointer,
     require_space,
     write_pointer,
@@ -28,7 +28,7 @@ from harness.virtual.kernels.products import (
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECLAIM_SUITE_CACHE", str(tmp_path / "cache"))
-    return kernels_dir()
+    return cache_dir("kernels")
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_space_is_checked_beforehand(cache: Path) -> None:
 
 
 def _hold(held: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event) -> None:
-    with exclusive(print):
+    with exclusive(cache_dir("kernels"), print):
         held.set()
         leave.wait(60)
 
@@ -135,14 +135,14 @@ def test_second_process_waits_and_says_so() -> None:
         assert held.wait(60)
         with (
             pytest.raises(HostError, match="another process has held"),
-            exclusive(said.append, deadline_s=0),
+            exclusive(cache_dir("kernels"), said.append, deadline_s=0),
         ):
             pass
         assert said == ["waiting for another process that prepares kernels"]
     finally:
         leave.set()
         holder.join(60)
-    with exclusive(said.append):
+    with exclusive(cache_dir("kernels"), said.append):
         pass
     assert len(said) == 1
 
@@ -151,14 +151,14 @@ def test_leftovers_of_a_dead_process_are_removed(cache: Path, product: Path) -> 
     left = product.parent / f"{products._TEMPORARY}abc"
     left.mkdir()
     (left / "half").touch()
-    with exclusive(print):
+    with exclusive(cache_dir("kernels"), print):
         assert not left.exists()
         assert damage(product) is None
 
 
 def test_pointer(cache: Path) -> None:
-    assert read_pointer("current") is None
-    write_pointer("current", "a_1")
-    write_pointer("current", "b_2")
-    assert read_pointer("current") == "b_2"
+    assert read_pointer(cache / "current") is None
+    write_pointer(cache / "current", "a_1")
+    write_pointer(cache / "current", "b_2")
+    assert read_pointer(cache / "current") == "b_2"
     assert [path.name for path in cache.iterdir()] == ["current"]
