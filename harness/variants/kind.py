@@ -13,6 +13,7 @@ from foundation.errors import UsageError
 from foundation.progress import Progress
 from foundation.words import did_you_mean
 from harness.variants.option import Option, options_of
+from harness.virtual.base import DEFAULT_BASE, Base
 
 #: The kinds of device.
 VIRTUAL = "virtual"
@@ -29,9 +30,13 @@ class Booted(NamedTuple):
 
 @dataclass(frozen=True)
 class Bindings:
-    """What a campaign provides to its kinds: ``kernel`` (image, folder of modules) replaces stock."""
+    """What a campaign provides to its kinds.
+
+    ``kernel`` (image, folder of modules) replaces stock; ``base`` is that of its virtual devices.
+    """
 
     kernel: tuple[Path, Path] | None = None
+    base: Base = DEFAULT_BASE
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 from foundation.contract.device import Expectation, Lane
 from foundation.progress import Progress
-from harness.variants.kind import VIRTUAL, Booted, VariantKind
+from harness.variants.kind import VIRTUAL, Bindings, Booted, VariantKind
+from harness.virtual.base import DEFAULT_BASE, Base
 from harness.virtual.recipe import Recipe
 
 
@@ -20,10 +22,17 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class VirtualKind(VariantKind):
-    """A kind that a virtual device boots. A subclass defines `recipe`."""
+    """A kind that a virtual device of ``base`` boots. A subclass defines `recipe`."""
 
     device: ClassVar[str] = VIRTUAL
     page: ClassVar[str] = "docs/virtual-device.md"
+
+    base: Base = field(default=DEFAULT_BASE, kw_only=True)
+
+    @classmethod
+    def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
+        """Take the base from ``bindings``. UsageError for an unknown or missing option, or a bad value."""
+        return replace(super().parse(options, bindings), base=bindings.base)
 
     @abstractmethod
     def recipe(self, progress: Progress = to_stderr) -> Recipe:

@@ -88,6 +88,7 @@ class VirtualLane:
             cpus=self._cpus,
             memory_mb=self._memory_mb,
             variant=variant,
+            arguments=recipe.bundle.arguments,
         )
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")

@@ -42,7 +42,10 @@ _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qemu-launcher"
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """The parts of a virtual machine. ``variant`` becomes the property ``ro.boot.variant``."""
+    """The parts of a virtual machine. ``variant`` becomes the property ``ro.boot.variant``.
+
+    ``arguments`` are words for the kernel's command line.
+    """
 
     image: Path
     initramfs: Path
@@ -50,6 +53,7 @@ class MachineConfig:
     cpus: int = 2
     memory_mb: int = 256
     variant: str = "stock"
+    arguments: tuple[str, ...] = ()
 
 
 def find_qemu() -> Path:
@@ -84,7 +88,12 @@ def arguments(config: MachineConfig, port: int, console: Path) -> list[str]:
         *("-kernel", str(config.image), "-initrd", str(config.initramfs)),
         *(
             "-append",
-            f"{_KERNEL_ARGUMENTS} androidboot.variant={variant} androidboot.serialno=virtual-{port}",
+            " ".join(
+                [
+                    *(_KERNEL_ARGUMENTS, f"androidboot.variant={variant}"),
+                    *(f"androidboot.serialno=virtual-{port}", *config.arguments),
+                ]
+            ),
         ),
         *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
         *("-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:{ADBD_PORT}"),

@@ -30,8 +30,8 @@ class KernelBundle:
 
     ``modules`` are in load order: virtio network, compressors, zsmalloc, zram (less what is
     built in). ``build_ids``: "zram" -> hex GNU build id of the zram.ko, if zram is a module;
-    the guest shows it in /sys/module/zram/notes. ``compression_thread``: zram.ko has the
-    ``kcompressd_*`` parameters.
+    the guest shows it in /sys/module/zram/notes. ``compression_thread``: the kernel has a thread of
+    ours. ``arguments`` are words for its command line.
     """
 
     name: str
@@ -40,6 +40,11 @@ class KernelBundle:
     modules: tuple[ModuleLoad, ...]
     build_ids: Mapping[str, str]
     compression_thread: bool
+    arguments: tuple[str, ...] = ()
+
+    def with_arguments(self, *words: str) -> KernelBundle:
+        """The same, with ``words`` at the end of its command line."""
+        return replace(self, arguments=(*self.arguments, *words))
 
     def with_parameters(self, module: str, parameters: Mapping[str, str]) -> KernelBundle:
         """The same, with additional ``parameters`` for ``module``."""

@@ -25,7 +25,7 @@ from harness.virtual.kernels.products import kernels_dir, require_space
 META_PACKAGE = "linux-image-cloud-amd64"
 SERIES = "6.1"
 # Series of Debian's kernel -> the suite that has it.
-SUITES = {"6.1": "bookworm"}
+SUITES = {"6.1": "bookworm", "6.12": "trixie"}
 ZRAM_IN_SOURCE = "drivers/block/zram"
 
 _UNPACK_DEADLINE_S = 300.0
@@ -85,6 +85,17 @@ def obtain(
         size = sum(package.download_bytes for package in wanted)
         progress(f"downloading {len(wanted)} kernel packages of {suite}, {size / 1e6:.0f} MB")
         return packages, apt.download(wanted, Path(tempfile.mkdtemp(dir=folder)))
+
+
+def obtain_source(series: str, folder: Path, progress: Progress) -> tuple[Package, Path]:
+    """The source package of ``series``, downloaded into ``folder``. HostError."""
+    suite = SUITES[series]
+    progress(f"fetching the package lists of {suite}")
+    with open_suite(suite, progress) as apt:
+        source = apt.show(f"linux-source-{series}")
+        require_space(kernels_dir(), source.download_bytes + _SPARE_BYTES, "fetching the kernel source")
+        progress(f"downloading {source.wanted} of {suite}, {source.download_bytes / 1e6:.0f} MB")
+        return source, apt.download([source], folder)[source]
 
 
 def unpack(package: Path, folder: Path) -> None:
