@@ -14,7 +14,7 @@ setup:
 
 demo: setup
 	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual \
-	    --variant baseline=stock --variant patched=kcompressd --scenario idle,busy \
+	    --variant baseline=built --variant patched=kcompressd --scenario idle,busy \
 	    --pairs $(PAIRS) --reps $(REPS) --results $(RESULTS) --fail-on none
 
 test: setup lint

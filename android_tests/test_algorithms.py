@@ -11,7 +11,7 @@ __all__ = ["CAMPAIGN", "test_block", "test_verdict"]
 CAMPAIGN = """
 workload = "app-switching"
 profile = "phone-like"
-variants = ["baseline=stock", "patched=kcompressd"]
+variants = ["baseline=built", "patched=kcompressd"]
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1

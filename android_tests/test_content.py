@@ -13,7 +13,7 @@ __all__ = ["CAMPAIGN", "test_block", "test_verdict"]
 CAMPAIGN = """
 workload = "memory-eater"
 profile = "eater"
-variants = ["baseline=stock", "patched=kcompressd"]
+variants = ["baseline=built", "patched=kcompressd"]
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1

@@ -14,7 +14,7 @@ CAMPAIGN = """
 workload = "memory-eater"
 profile = "eater"
 variants = [
-    "baseline=stock",
+    "baseline=built",
     "patched=kcompressd",
     "deep=kcompressd:depth=4096",
 ]

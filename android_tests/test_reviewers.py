@@ -13,8 +13,8 @@ CAMPAIGN = """
 workload = "app-switching"
 profile = "phone-like"
 variants = [
-    "baseline=stock",
-    "same=stock",
+    "baseline=built",
+    "same=built",
     "patched=kcompressd",
     "slow=kcompressd:delay_us=200",
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from foundation.contract.device import Lane
 from harness.device.adb.adb_device import AdbDevice
+from harness.variants.kind import Bindings
 from harness.variants.variant import Variant, parse_variant
+from harness.virtual.base import DEFAULT_BASE, Base
 
 
-def virtual_variant(text: str) -> Variant:
-    """A variant for a virtual device."""
-    return parse_variant(text, device_kind="virtual")
+def virtual_variant(text: str, base: Base = DEFAULT_BASE) -> Variant:
+    """A variant for a virtual device of ``base``."""
+    return parse_variant(text, device_kind="virtual", bindings=Bindings(base=base))
 
 
 def phone_variant(text: str) -> Variant:

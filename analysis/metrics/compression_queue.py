@@ -24,7 +24,12 @@ _metric = partial(
     family="compression queue",
     source="kcompressd_queue, kcompressd_done (tracepoints of the suite's compression threads)",
     needs=Needs(
-        ftrace_events=frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompressd_done"})
+        # Of the thread in the zram module, and of the one above zram.
+        ftrace_events=frozenset(
+            f"{system}/{event}"
+            for system in ("zram_kcompressd", "kcompressd")
+            for event in ("kcompressd_queue", "kcompressd_done")
+        )
     ),
     threshold=0.10,
     scale="difference",

@@ -20,11 +20,10 @@ from harness.campaign.settings import Settings
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
 from harness.device.preconditions.names import parse_suppressed
+from harness.variants.defaults import default_variants
 from harness.variants.kind import Bindings
 from harness.variants.variant import hashes_of, parse_variants, pin_contents
 from workloads.profile import load_profile
-
-DEFAULT_VARIANTS = {"virtual": ("baseline=stock", "patched=kcompressd"), "phone": ()}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class LaneBroken(SuiteError):
 
 def plan_of(settings: Settings) -> Plan:
     """Fix the plan without touching a device. UsageError, ResultsError."""
-    texts = settings.variants or DEFAULT_VARIANTS[settings.device]
+    bindings = Bindings(kernel=settings.kernel)
+    texts = settings.variants or default_variants(settings.device, bindings)
     if not texts:
         raise UsageError(
             "no variants given",

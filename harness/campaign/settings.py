@@ -84,7 +84,7 @@ class Settings:
         (),
         flag="--variant",
         metavar="NAME=KIND[:KEY=VALUE,...]",
-        default_text="stock and kcompressd on a virtual device",
+        default_text="on a virtual device built and kcompressd, on the base 6.1 stock and kcompressd",
     )
     campaign: str | None = row(
         "text",

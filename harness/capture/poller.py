@@ -20,6 +20,7 @@ ONCE_DEADLINE_S: Final = 30.0
 #: Files with one number each, polled if they exist.
 EXTRA_GLOBS: Final = (
     "/sys/kernel/zram_kcompressd/*",
+    "/sys/kernel/mm/kcompressd/*",
     # Throttling lowers these.
     "/sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq",
 )

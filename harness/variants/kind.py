@@ -32,7 +32,7 @@ class Booted(NamedTuple):
 class Bindings:
     """What a campaign provides to its kinds.
 
-    ``kernel`` (image, folder of modules) replaces stock; ``base`` is the virtual device's.
+    ``kernel`` (image, folder of modules) replaces stock; ``base`` is that of its virtual devices.
     """
 
     kernel: tuple[Path, Path] | None = None

@@ -22,7 +22,7 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class VirtualKind(VariantKind):
-    """A kind that a virtual device boots. ``base`` is `Bindings.base`; a subclass defines `recipe`."""
+    """A kind that a virtual device of ``base`` boots. A subclass defines `recipe`."""
 
     device: ClassVar[str] = VIRTUAL
     page: ClassVar[str] = "docs/virtual-device.md"
@@ -31,7 +31,7 @@ class VirtualKind(VariantKind):
 
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
-        """Take the base from ``bindings``, the rest from ``options``. UsageError."""
+        """Take the base from ``bindings``. UsageError for an unknown or missing option, or a bad value."""
         return replace(super().parse(options, bindings), base=bindings.base)
 
     @abstractmethod
@@ -49,7 +49,7 @@ class VirtualKind(VariantKind):
         if not isinstance(lane, VirtualLane):
             raise self.wrong_device()
         recipe = self.recipe()
-        return Booted(lane.boot(recipe, name), recipe.expectation)
+        return Booted(lane.boot(recipe), recipe.expectation)
 
     def expectation(self, lane: Lane) -> Expectation:
         """That of `recipe`."""

@@ -43,8 +43,7 @@ BASES: Final[tuple[Base, ...]] = (
     Base(NEWEST, "x86_64", 4),
 )
 
-#: What a virtual device stands on unless another base is asked for.
-DEFAULT_BASE: Final = Base("6.1", "x86_64", 4)
+DEFAULT_BASE: Final = BASES[0]
 
 
 def debian_arch(arch: Arch) -> str:

@@ -47,7 +47,10 @@ _INSTRUCTION_CLOCK: Final = (
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """The parts of a virtual machine. ``accel`` is for the host's clock alone."""
+    """The parts of a virtual machine.
+
+    ``accel`` is for the host's clock alone; ``arguments`` are words for the kernel's command line.
+    """
 
     arch: Arch
     image: Path
@@ -56,6 +59,7 @@ class MachineConfig:
     accel: AccelName = "tcg"
     cpus: int = 1
     memory_mb: int = 256
+    arguments: tuple[str, ...] = ()
 
 
 def find_qemu(arch: Arch) -> Path:
@@ -73,7 +77,8 @@ def find_program(name: str, package: str) -> Path:
 
 def arguments(config: MachineConfig, port: int, console: Path, channel: Sequence[str]) -> list[str]:
     """The whole command line; ``channel`` are the options of the link, empty by the host's clock."""
-    kernel = [*_CONSOLE[config.arch], *_KERNEL_ARGUMENTS, *([_LOCKSTEP] if channel else [])]
+    lockstep = [_LOCKSTEP] if channel else []
+    kernel = [*_CONSOLE[config.arch], *_KERNEL_ARGUMENTS, *lockstep, *config.arguments]
     return [
         str(find_qemu(config.arch)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

@@ -113,6 +113,7 @@ class VirtualLane:
             accel=self._accel().name if self.host_time else "tcg",
             cpus=self._cpus,
             memory_mb=self._memory_mb,
+            arguments=recipe.bundle.arguments,
         )
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")

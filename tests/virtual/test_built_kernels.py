@@ -1,12 +1,10 @@
 """Whole kernels, built from source: booted, proved live, and under pressure.
 
-A cold build takes minutes, so these tests run only with kernels that are in the cache already,
-or with RECLAIM_SUITE_BUILD_KERNELS=1; otherwise they are skipped.
+What the cache lacks is built: some minutes for the first kernel of a base, then seconds for each.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -22,23 +20,17 @@ from harness.capture import Capture, reserve_buffer
 from harness.device.identity import counter_moved, prove, read_identity
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
-from harness.virtual.kernels.built import (
-    PAGE_IO_PATCH,
-    built_bundle,
-    is_built,
-    patched_bundle,
-)
+from harness.virtual.base import Base, parse_base
+from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
 
-ENV_BUILD = "RECLAIM_SUITE_BUILD_KERNELS"
 COUNTERS = "/sys/kernel/mm/kcompressd"
-SWITCHES = "/sys/module/kernel/parameters"
-BUILT = virtual_variant("baseline=built")
-PAGE_IO = virtual_variant("patched=kcompressd-page-io")
+SWITCHES = "/sys/module/kcompressd/parameters"
+BASES = [parse_base("6.12-amd64")]
 
 # A user's patch: one mail, one file.
 MARK = """\
@@ -50,26 +42,26 @@ Subject: [PATCH] mm: say hello
  mm/page_io.c | 4 ++++
 --- a/mm/page_io.c
 +++ b/mm/page_io.c
-@@ -27,6 +27,10 @@
- #include <linux/sched/task.h>
+@@ -26,6 +26,10 @@
  #include <linux/delayacct.h>
+ #include <linux/zswap.h>
  #include "swap.h"
 +#include <linux/moduleparam.h>
 +
 +static int suite_hello = 42;
 +core_param(suite_hello, suite_hello, int, 0444);
 \x20
- static void end_swap_bio_write(struct bio *bio)
+ static void __end_swap_bio_write(struct bio *bio)
  {
 --\x20
 2.39.5
 """
 
 
-def require_kernel(patch: Path | None = None) -> None:
-    """Skip unless the kernel is in the cache, or building is asked for."""
-    if os.environ.get(ENV_BUILD) != "1" and not is_built(patch):
-        pytest.skip(f"the kernel is not built yet, which takes minutes: set {ENV_BUILD}=1 to build it here")
+@pytest.fixture(params=BASES, ids=str)
+def base(request: pytest.FixtureRequest) -> Base:
+    made: Base = request.param
+    return made
 
 
 @pytest.fixture
@@ -133,19 +125,21 @@ def settled(device: Device) -> dict[str, int]:
 
 # One cycle, and the trace buffers need memory of their own.
 @pytest.mark.parametrize("lane", [228], indirect=True)
-def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane, tmp_path: Path) -> None:
-    require_kernel()
-    device = boot_into(lane, BUILT)
-    expectation = BUILT.expectation(lane)
+def test_the_kernel_without_a_patch_is_a_whole_virtual_device(
+    lane: VirtualLane, base: Base, tmp_path: Path
+) -> None:
+    variant = virtual_variant("baseline=built", base)
+    device = boot_into(lane, variant)
+    expectation = variant.expectation(lane)
     identity = read_identity(device, expectation)
     prove(identity, expectation)
-    assert re.fullmatch(r"6\.1\.\d+-suite-[0-9a-f]{8}", identity.release)
+    assert re.fullmatch(r"6\.12\.\d+-suite-[0-9a-f]{8}", identity.release)
     assert identity.modules == ()
     assert identity.thread_names == ("kswapd0",)
     device.script(
         "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
     )
-    assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
+    assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0007"
     with reserve_buffer(device, needs_of(all_metrics())) as reservation, smoke(device) as switching:
         (tmp_path / "rep").mkdir()
         needs = needs_of(all_metrics())
@@ -161,13 +155,13 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
     assert cycle.mismatches == 0
     assert raw is not None
     with pytest.raises(WrongKernel, match="release is"):
-        prove(identity, virtual_variant("other=stock").expectation(lane))
+        prove(identity, virtual_variant("other=kcompressd", base).expectation(lane))
 
 
-def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLane) -> None:
-    require_kernel(PAGE_IO_PATCH)
-    device = boot_into(lane, PAGE_IO)
-    expectation = PAGE_IO.expectation(lane)
+def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLane, base: Base) -> None:
+    variant = virtual_variant("patched=kcompressd", base)
+    device = boot_into(lane, variant)
+    expectation = variant.expectation(lane)
     before = read_identity(device, expectation)
     prove(before, expectation)
     assert before.thread_names == ("kcompressd0", "kswapd0")
@@ -185,22 +179,21 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
         assert int(run_ns) > 0
 
         # Off: as without the patch, and on again.
-        device.write_text(f"{SWITCHES}/kcompressd", "N")
+        device.write_text(f"{SWITCHES}/enabled", "N")
         # A kswapd that has looked at the switch already may still queue one folio.
         time.sleep(0.5)
         off, swapped = settled(device), vmstat(device, "pswpout")
         switching.cycle()
         assert vmstat(device, "pswpout") > swapped + 5000
         assert counters(device) == off
-        device.write_text(f"{SWITCHES}/kcompressd", "Y")
-        device.write_text(f"{SWITCHES}/kcompressd_rotate", "N")
+        device.write_text(f"{SWITCHES}/enabled", "Y")
+        device.write_text(f"{SWITCHES}/rotate", "N")
         switching.cycle()
         assert settled(device)["done"] > off["done"]
 
 
-def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
-    require_kernel(PAGE_IO_PATCH)
-    device = boot_into(lane, PAGE_IO)
+def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane, base: Base) -> None:
+    device = boot_into(lane, virtual_variant("patched=kcompressd", base))
     with smoke(device) as switching:
         settled(device)
         # From here on zram takes no page more: each write fails until a tenth is freed, and then
@@ -215,9 +208,8 @@ def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane) -> None:
     assert "Write-error on swap-device" in lane.console()
 
 
-def test_swapoff_waits_for_waiting_folios(lane: VirtualLane) -> None:
-    require_kernel(PAGE_IO_PATCH)
-    device = boot_into(lane, PAGE_IO)
+def test_swapoff_waits_for_waiting_folios(lane: VirtualLane, base: Base) -> None:
+    device = boot_into(lane, virtual_variant("patched=kcompressd", base))
     with smoke(device):
         for package in ("suite.chat", "suite.maps", "suite.video"):
             device.shell(["am", "force-stop", package])
@@ -236,32 +228,31 @@ def test_swapoff_waits_for_waiting_folios(lane: VirtualLane) -> None:
         device.shell(["swapon", "/dev/zram0"])
 
 
-def test_a_users_patch_is_in_the_kernel_that_boots(lane: VirtualLane, mark: Path) -> None:
-    require_kernel(mark)
-    variant = virtual_variant(f"mine=patch:file={mark},thread=no")
+def test_a_users_patch_is_in_the_kernel_that_boots(lane: VirtualLane, base: Base, mark: Path) -> None:
+    variant = virtual_variant(f"mine=patch:file={mark},thread=no", base)
     said: list[str] = []
-    bundle = patched_bundle(mark, None, said.append)
-    assert bundle.release != built_bundle(said.append).release
+    bundle = patched_bundle(base, mark, None, said.append)
+    assert bundle.release != built_bundle(base, said.append).release
     device = boot_into(lane, variant)
     prove(read_identity(device, variant.expectation(lane)), variant.expectation(lane))
-    assert device.read_text(f"{SWITCHES}/suite_hello").strip() == "42"
-    wrong = virtual_variant(f"mine=patch:file={mark},thread=yes")
+    assert device.read_text("/sys/module/kernel/parameters/suite_hello").strip() == "42"
+    wrong = virtual_variant(f"mine=patch:file={mark},thread=yes", base)
     with pytest.raises(WrongKernel, match="no compression thread runs"):
         prove(read_identity(device, wrong.expectation(lane)), wrong.expectation(lane))
 
 
-def test_a_patch_that_does_not_compile_breaks_nothing(tmp_path: Path) -> None:
-    require_kernel()
+def test_a_patch_that_does_not_compile_breaks_nothing(base: Base, tmp_path: Path) -> None:
     broken = tmp_path / "broken.patch"
     broken.write_text(MARK.replace("= 42", "= nonsense"))
-    source = known_source()
+    built_bundle(base, lambda line: None)
+    source = known_source(base.series)
     assert source is not None
     before = (source.folder / "mm" / "page_io.c").read_bytes()
     with pytest.raises(UsageError, match=r"does not build: mm/page_io.c:\d+: ") as caught:
-        patched_bundle(broken, None, lambda line: None)
+        patched_bundle(base, broken, None, lambda line: None)
     assert "\n" not in str(caught.value)
     log = Path(str(caught.value.next_step).removeprefix("read "))
     assert "error:" in log.read_text()
     assert (source.folder / "mm" / "page_io.c").read_bytes() == before
-    assert not (builds_dir() / "work").exists()
-    assert is_built()
+    assert not (builds_dir() / f"work-{base}").exists()
+    assert is_built(base)

@@ -12,6 +12,7 @@ from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
 from harness.variants.option import one_of, option, path, text
 from harness.virtual.kernels.built import patch_content, patched_bundle
+from harness.virtual.kernels.built.config import suite_config
 from harness.virtual.recipe import Recipe
 
 _THREAD: Final = one_of(
@@ -28,7 +29,8 @@ class Patch(VirtualKind):
     word: ClassVar[str] = "patch"
     usage: ClassVar[str] = "patch:FILE"
     summary: ClassVar[str] = (
-        "your patch (diff, mail or mbox) on Debian's source, built on this host; compare it with `built`"
+        "your patch (diff, mail or mbox) on Debian's source of the base, built on this host; compare it"
+        " with `built`"
     )
     bare: ClassVar[str | None] = "file"
 
@@ -55,7 +57,11 @@ class Patch(VirtualKind):
             )
         return {"content": found}
 
+    def check(self) -> None:
+        """Check that the base can be built. UsageError."""
+        suite_config(self.base)
+
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
         """The patched kernel, built unless it is in the cache. UsageError, HostError."""
-        bundle = patched_bundle(self.file, self.config, progress, content=self.recorded)
+        bundle = patched_bundle(self.base, self.file, self.config, progress, content=self.recorded)
         return Recipe.of(bundle, compression_thread=self.thread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -27,8 +27,7 @@ class Stock(VirtualKind):
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
         """Take the kernel from ``bindings``. UsageError for any option."""
-        super().parse(options, bindings)
-        return cls(bindings.kernel, base=bindings.base)
+        return replace(super().parse(options, bindings), own=bindings.kernel)
 
     def check(self) -> None:
         """Open the user's image and modules, if there are any. UsageError."""

@@ -37,8 +37,8 @@ class KernelBundle:
     ``base`` has the series that was asked for (``newest``), or that of a user's kernel.
     ``modules`` are in load order: virtio network, compressors, zsmalloc, zram (less what is built
     in). ``build_ids``: "zram" -> hex GNU build id of the zram.ko, if zram is a module; the guest
-    shows it in /sys/module/zram/notes. ``compression_thread``: zram.ko has the ``kcompressd_*``
-    parameters. ``packages``: those of Debian's kernel.
+    shows it in /sys/module/zram/notes. ``compression_thread``: the kernel has a thread of ours.
+    ``packages``: those of Debian's kernel. ``arguments`` are words for its command line.
     """
 
     name: str
@@ -49,6 +49,11 @@ class KernelBundle:
     compression_thread: bool
     base: Base
     packages: tuple[PackageFact, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+    def with_arguments(self, *words: str) -> KernelBundle:
+        """The same, with ``words`` at the end of its command line."""
+        return replace(self, arguments=(*self.arguments, *words))
 
     def with_parameters(self, module: str, parameters: Mapping[str, str]) -> KernelBundle:
         """The same, with additional ``parameters`` for ``module``."""

@@ -131,6 +131,15 @@ def obtain(
         return packages, apt.download(wanted, Path(tempfile.mkdtemp(dir=folder)))
 
 
+def obtain_source(series: str, folder: Path, progress: Progress) -> tuple[Package, Path]:
+    """The source package of ``series``, downloaded into ``folder``. HostError."""
+    with open_root((SUITES[series],), "x86_64", progress) as apt:
+        source = apt.show(f"linux-source-{series}")
+        require_space(kernels_dir(), source.download_bytes + _SPARE_BYTES, "fetching the kernel source")
+        progress(f"downloading {source.wanted} of {source.suite}, {source.download_bytes / 1e6:.0f} MB")
+        return source, apt.download([source], folder)[source]
+
+
 def extract_zram_source(package: Path, folder: Path) -> None:
     """Take drivers/block/zram alone out of a linux-source .deb, as plain files in ``folder``.
 

@@ -11,12 +11,15 @@ from harness.variants.kind import Bindings
 from harness.variants.kinds import kcompressd, kernel, stock
 from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant
-from harness.virtual.base import DEFAULT_BASE
+from harness.virtual.base import DEFAULT_BASE, Base, parse_base
 from harness.virtual.initramfs import load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
 from harness.virtual.lane import VirtualLane
 from harness.virtual.recipe import Recipe
 from tests.variants import phone_variant, virtual_variant
+
+OLD = parse_base("6.1-amd64")
+ARM64 = parse_base("6.12-arm64")
 
 
 def bundle(name: str, *, thread: bool) -> KernelBundle:
@@ -38,14 +41,21 @@ def bundle(name: str, *, thread: bool) -> KernelBundle:
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stock, "stock_bundle", lambda base: bundle("stock", thread=False))
     monkeypatch.setattr(kcompressd, "kcompressd_bundle", lambda base: bundle("kcompressd", thread=True))
+    monkeypatch.setattr(
+        kcompressd,
+        "thread_bundle",
+        lambda base, progress: KernelBundle(
+            f"built-{base}", "6.12.0-suite", Path("Image"), (), {"vmlinux": "id"}, True, base
+        ),
+    )
     for module in (stock, kernel):
         monkeypatch.setattr(
             module, "user_bundle", lambda image, modules: bundle(f"{image}+{modules}", thread=True)
         )
 
 
-def recipe(text: str, own: tuple[Path, Path] | None = None) -> Recipe:
-    variant = parse_variant(text, device_kind="virtual", bindings=Bindings(kernel=own))
+def recipe(text: str, own: tuple[Path, Path] | None = None, base: Base = OLD) -> Recipe:
+    variant = parse_variant(text, device_kind="virtual", bindings=Bindings(kernel=own, base=base))
     assert isinstance(variant.kind, VirtualKind)
     return variant.kind.recipe()
 
@@ -114,6 +124,47 @@ def test_limits_are_those_of_the_module(option: str) -> None:
         recipe(f"p=kcompressd:{key}={value}")
 
 
+@pytest.mark.parametrize("base", [ARM64, parse_base("6.12-arm64-16k"), parse_base("6.12-amd64")], ids=str)
+def test_on_6_12_kcompressd_is_a_built_kernel_of_the_base(base: Base) -> None:
+    made = recipe("p=kcompressd", base=base)
+    assert (made.bundle.name, made.bundle.arguments) == (f"built-{base}", ())
+    assert made.expectation.build_ids == {"vmlinux": "id"}
+    assert made.expectation.live_counter == "/sys/kernel/mm/kcompressd/done"
+
+
+def test_options_of_the_built_thread_stand_on_the_command_line_and_are_expected() -> None:
+    made = recipe("p=kcompressd:depth=024,nice=-5,threads=1", base=ARM64)
+    assert made.bundle.arguments == ("kcompressd.depth=24", "kcompressd.nice=-5", "kcompressd.enabled=Y")
+    assert made.expectation.parameters == {
+        "/sys/module/kcompressd/parameters/depth": "24",
+        "/sys/module/kcompressd/parameters/nice": "-5",
+        "/sys/module/kcompressd/parameters/enabled": "Y",
+    }
+    off = recipe("p=kcompressd:threads=0", base=ARM64)
+    assert off.bundle.arguments == ("kcompressd.enabled=N",)
+    # The thread is there, and sleeps.
+    assert (off.expectation.compression_thread, off.expectation.live_counter) == (True, None)
+
+
+@pytest.mark.parametrize("option", ["threads=2", "wake_batch=32", "fail_every=7", "same_filled_direct=1"])
+def test_an_option_of_the_zram_module_alone_is_refused_on_6_12(option: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"has no {option} on the base 6.12-arm64 -> take the base 6.1-amd64"
+    ):
+        recipe(f"p=kcompressd:{option}", base=ARM64)
+    variant = parse_variant(f"p=kcompressd:{option}", device_kind="virtual", bindings=Bindings(base=ARM64))
+    with pytest.raises(UsageError, match="variant 'p': kind 'kcompressd' has no"):
+        variant.check()
+
+
+@pytest.mark.parametrize("text", ["p=built", "p=kcompressd", "p=kcompressd-page-io", "p=patch:x.patch"])
+def test_a_base_without_a_configuration_of_ours_is_refused_before_anything_is_built(text: str) -> None:
+    newest = Bindings(base=parse_base("newest-amd64"))
+    variant = parse_variant(text, device_kind="virtual", bindings=newest)
+    with pytest.raises(UsageError, match="no configuration to build a kernel of the base newest-amd64"):
+        variant.check()
+
+
 def test_kernel_needs_both_paths() -> None:
     made = recipe("k=kernel:image=i,modules=m")
     assert made.bundle.name == "i+m"
@@ -135,7 +186,7 @@ def test_unknown_words_get_the_nearest_known_one() -> None:
 def test_prepare_builds_and_check_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
 
-    def build(progress: object) -> KernelBundle:
+    def build(base: Base, progress: object) -> KernelBundle:
         built.append("built")
         return bundle("b", thread=False)
 

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from foundation.contract.arch import Arch
 from foundation.errors import HostError, UsageError
 from harness.variants.kinds import built, patch
 from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant, pin_contents
+from harness.virtual.base import BASES, NEWEST, Base
 from harness.virtual.kernels import KernelBundle
 from harness.virtual.kernels.built import (
-    PAGE_IO_PATCH,
     config,
     make,
     patch_content,
     read_patch,
+    thread_patch,
+    toolchain,
 )
 from harness.virtual.kernels.built.kernel import (
     BuildRequest,
@@ -32,6 +35,10 @@ from tests.variants import virtual_variant
 
 DIFF = "--- a/mm/one.c\n+++ b/mm/one.c\n@@ -1 +1 @@\n-one\n+two\n"
 SOURCE = Path("/cache/work/source")
+OLD = Base("6.1", "x86_64", 4)
+ARM64 = Base("6.12", "aarch64", 4)
+NATIVE = toolchain.Toolchain("x86_64", "")
+BUILDABLE = [base for base in BASES if base.series != NEWEST]
 
 
 @pytest.fixture
@@ -46,15 +53,16 @@ def patch_at(path: Path, text: str = DIFF) -> Path:
 
 
 def test_a_key_changes_with_each_part_of_the_content(tmp_path: Path) -> None:
-    one = BuildRequest(read_patch(patch_at(tmp_path / "one")))
-    other = BuildRequest(read_patch(patch_at(tmp_path / "other", DIFF.replace("two", "three"))))
-    same = BuildRequest(read_patch(patch_at(tmp_path / "same", "words\n" + DIFF)))
+    one = BuildRequest(OLD, read_patch(patch_at(tmp_path / "one")))
+    other = BuildRequest(OLD, read_patch(patch_at(tmp_path / "other", DIFF.replace("two", "three"))))
+    same = BuildRequest(OLD, read_patch(patch_at(tmp_path / "same", "words\n" + DIFF)))
     base = ("6.1.192-2", "gcc-12 12.2.0", "CONFIG_A=y\n")
     keys = [
-        content_key(*base, BuildRequest()),
+        content_key(*base, BuildRequest(OLD)),
+        content_key(*base, BuildRequest(ARM64)),
         content_key(*base, one),
         content_key(*base, other),
-        content_key(*base, BuildRequest(one.patch, "CONFIG_B=y\n")),
+        content_key(*base, BuildRequest(OLD, one.patch, "CONFIG_B=y\n")),
         content_key("6.1.193-1", *base[1:], one),
         content_key(base[0], "gcc-12 12.3.0", base[2], one),
         content_key(*base[:2], "CONFIG_A=n\n", one),
@@ -64,18 +72,81 @@ def test_a_key_changes_with_each_part_of_the_content(tmp_path: Path) -> None:
     assert all(len(key) == 8 and int(key, 16) >= 0 for key in keys)
 
 
-def test_our_patch_is_read_and_touches_one_file() -> None:
-    patch = read_patch(PAGE_IO_PATCH)
-    assert patch.files == ("mm/page_io.c",)
-    assert "kcompressd%d" in patch.parts[0].diff
+def test_our_patches_are_read_and_touch_few_files() -> None:
+    old, new = read_patch(thread_patch(OLD)), read_patch(thread_patch(ARM64))
+    assert old.files == ("mm/page_io.c",)
+    assert new.files == (
+        "include/trace/events/kcompressd.h",
+        "mm/Makefile",
+        "mm/kcompressd.c",
+        "mm/page_io.c",
+        "mm/swap.h",
+        "mm/vmscan.c",
+    )
+    for each in (old, new):
+        assert "kcompressd%d" in each.parts[0].diff
 
 
-def test_the_configuration_has_what_the_suite_needs() -> None:
-    asked = config.options(config.SUITE_CONFIG.read_text())
+@pytest.mark.parametrize("base", BUILDABLE, ids=str)
+def test_the_configuration_has_what_the_suite_needs(base: Base) -> None:
+    asked = config.options(config.suite_config(base))
     needed = ("ZRAM", "ZSMALLOC", "PSI", "MEMCG", "LRU_GEN", "SCHEDSTATS", "KPROBES", "VIRTIO_NET", "SMP")
     assert {asked.get(f"CONFIG_{name}") for name in needed} == {"y"}
     assert "m" not in asked.values()
-    assert asked["CONFIG_LRU_GEN_ENABLED"] == "n"
+    # The defaults of Debian's and of Android's kernels of the series.
+    assert asked["CONFIG_LRU_GEN_ENABLED"] == ("y" if base.series == "6.12" else "n")
+    assert asked["CONFIG_INIT_ON_ALLOC_DEFAULT_ON"] == "y"
+    # Boots have to be alike in instruction time.
+    for name in ("RANDOMIZE_BASE", "SLAB_FREELIST_RANDOM", "SHUFFLE_PAGE_ALLOCATOR", "PVPANIC"):
+        assert asked[f"CONFIG_{name}"] == "n"
+
+
+def test_the_page_size_is_the_only_difference_between_two_bases_of_arm64() -> None:
+    small, large = (config.options(config.suite_config(Base("6.12", "aarch64", kb))) for kb in (4, 16))
+    assert small["CONFIG_ARM64_4K_PAGES"] == large["CONFIG_ARM64_16K_PAGES"] == "y"
+    differing = {name for name in small.keys() | large.keys() if small.get(name) != large.get(name)}
+    assert all(name.startswith(("CONFIG_ARM64_VA_BITS_", "CONFIG_ARM64_")) for name in differing)
+    assert len(differing) == 4
+
+
+def test_a_base_that_cannot_be_built() -> None:
+    newest = Base(NEWEST, "x86_64", 4)
+    with pytest.raises(UsageError, match=r"base newest-amd64 -> take one of 6\.12-arm64, 6\.12-arm64-16k"):
+        config.suite_config(newest)
+    with pytest.raises(UsageError, match=r"not written for the base newest-amd64"):
+        thread_patch(newest)
+
+
+@pytest.mark.parametrize(
+    ("host", "arch", "expected"),
+    [
+        ("x86_64", "x86_64", ("ARCH=x86_64", "CC=gcc-12", "HOSTCC=gcc-12")),
+        (
+            "x86_64",
+            "aarch64",
+            (
+                "ARCH=arm64",
+                "CROSS_COMPILE=aarch64-linux-gnu-",
+                "CC=aarch64-linux-gnu-gcc-12",
+                "HOSTCC=gcc-12",
+            ),
+        ),
+        ("aarch64", "aarch64", ("ARCH=arm64", "CC=gcc-12", "HOSTCC=gcc-12")),
+    ],
+)
+def test_the_toolchain_is_the_hosts_or_a_cross_compiler(
+    host: str, arch: Arch, expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: host)
+    assert toolchain.toolchain(arch).arguments == expected
+
+
+def test_a_cross_compiler_is_a_debian_package_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    programs = toolchain.toolchain("x86_64").programs
+    assert programs["x86_64-linux-gnu-gcc-12"] == "gcc-12-x86-64-linux-gnu"
+    assert programs["x86_64-linux-gnu-ld"] == "binutils-x86-64-linux-gnu"
+    assert toolchain.toolchain("x86_64").image == Path("arch/x86/boot/bzImage")
 
 
 def test_a_fragment_takes_the_place_of_lines() -> None:
@@ -155,15 +226,15 @@ def test_make_is_run_with_a_clean_environment(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(name, value)
     recipe = 'echo "$$ARCH,$$KCFLAGS,$$KBUILD_BUILD_USER,$(O)"; echo "  CC      x.o"'
     source = small_makefile(tmp_path, recipe)
-    result = make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log")
+    result = make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log", NATIVE)
     assert (result.error, result.files) == (None, 1)
-    assert f",,reclaim-suite,{tmp_path / 'out'}\n" in (tmp_path / "log").read_text()
+    assert f"x86_64,,reclaim-suite,{tmp_path / 'out'}\n" in (tmp_path / "log").read_text()
 
 
 def test_a_failed_make_is_an_error_of_its_own_output_alone(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("mm/old.c:1:1: error: of an earlier run\n")
     source = small_makefile(tmp_path, "echo 'mm/x.c:3:1: error: bad' >&2; exit 1")
-    result = make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log")
+    result = make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log", NATIVE)
     assert result.error == "mm/x.c:3: bad"
     assert "of an earlier run" in (tmp_path / "log").read_text()
 
@@ -181,7 +252,7 @@ def test_progress_is_told_and_children_end_with_an_exception(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log", progress)
+        make.run_make(source, tmp_path / "out", ["all"], tmp_path / "log", NATIVE, progress)
     assert "1 files built after 0.0 min" in said[-1]
     pid = int((tmp_path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
@@ -189,23 +260,23 @@ def test_progress_is_told_and_children_end_with_an_exception(
 
 
 def test_missing_packages_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "_INCLUDE", tmp_path)
-    monkeypatch.setattr(make, "_PROGRAMS", {"no-such-flex": "flex"})
+    monkeypatch.setattr(toolchain, "_INCLUDE", tmp_path)
+    monkeypatch.setattr(toolchain, "_PROGRAMS", {"no-such-flex": "flex"})
     with pytest.raises(HostError) as caught:
-        make.require_tools()
+        toolchain.require_tools(NATIVE)
     assert (
         str(caught.value) == "this machine lacks no-such-flex -> apt-get install flex libelf-dev libssl-dev"
     )
-    monkeypatch.setattr(make, "_PROGRAMS", {})
+    monkeypatch.setattr(toolchain, "_PROGRAMS", {})
     with pytest.raises(HostError, match=r"gelf.h.*apt-get install libelf-dev libssl-dev"):
-        make.require_tools()
+        toolchain.require_tools(NATIVE)
 
 
 def test_nothing_is_known_in_an_empty_cache(cache: Path) -> None:
-    assert known_source() is None
-    assert cached_kernel(BuildRequest()) is None
-    (builds_dir() / "source-version").write_text("6.1.1-1\n")
-    assert known_source() is None
+    assert known_source("6.1") is None
+    assert cached_kernel(BuildRequest(OLD)) is None
+    (builds_dir() / "source-version-6.1").write_text("6.1.1-1\n")
+    assert known_source("6.1") is None
 
 
 def test_the_source_is_never_written_to_by_a_build(tmp_path: Path) -> None:
@@ -233,19 +304,19 @@ def test_what_a_dead_process_left_is_removed(cache: Path) -> None:
 def test_a_patch_that_does_not_fit_is_told_before_anything_is_built(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(make, "require_tools", lambda: None)
-    monkeypatch.setattr(make, "compiler_version", lambda: "gcc-12 12.2.0")
+    monkeypatch.setattr("harness.virtual.kernels.built.kernel.require_tools", lambda tools: None)
+    monkeypatch.setattr(toolchain.Toolchain, "version", lambda self: "gcc-12 12.2.0")
     source = builds_dir() / "source-6.1.7-1"
     (source / "mm").mkdir(parents=True)
     (source / "mm" / "one.c").write_text("eins\n")
     (source / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\n")
-    (builds_dir() / "source-version").write_text("6.1.7-1\n")
+    (builds_dir() / "source-version-6.1").write_text("6.1.7-1\n")
     said: list[str] = []
     with pytest.raises(UsageError, match=r"Debian's 6.1.7: mm/one.c, hunk 1 \(line 1\)"):
-        build_kernel(BuildRequest(read_patch(patch_at(cache / "p"))), said.append)
+        build_kernel(BuildRequest(OLD, read_patch(patch_at(cache / "p"))), said.append)
     assert said == []
     assert (source / "mm" / "one.c").read_text() == "eins\n"
-    assert not _Work("x").top.exists()
+    assert not _Work(OLD, "x").top.exists()
 
 
 def test_a_bare_path_is_the_patch() -> None:
@@ -298,11 +369,11 @@ def test_a_patch_that_is_none_is_told_when_the_campaign_is_planned(tmp_path: Pat
 
 def test_what_proves_a_built_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = KernelBundle(
-        "b", "6.1.7-suite-1a2b3c4d", Path("image"), (), {"vmlinux": "beef"}, False, BUILT_BASE
+        "b", "6.1.7-suite-1a2b3c4d", Path("image"), (), {"vmlinux": "beef"}, False, DEFAULT_BASE
     )
-    monkeypatch.setattr(built, "built_bundle", lambda progress: bundle)
-    monkeypatch.setattr(built, "page_io_bundle", lambda progress: bundle)
-    monkeypatch.setattr(patch, "patched_bundle", lambda file, config, progress, content: bundle)
+    monkeypatch.setattr(built, "built_bundle", lambda base, progress: bundle)
+    monkeypatch.setattr(built, "thread_bundle", lambda base, progress: bundle)
+    monkeypatch.setattr(patch, "patched_bundle", lambda base, file, config, progress, content: bundle)
     thread = {}
     for text in (
         "a=built",

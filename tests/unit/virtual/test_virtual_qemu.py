@@ -246,7 +246,14 @@ def test_it_outlives_the_thread_that_asked_for_it(emulator: StandIn, machine: Vi
 
 def test_the_command_line(emulator: StandIn) -> None:
     emulator.does("")
-    config = MachineConfig(Path("/k"), Path("/r"), cpus=3, memory_mb=512, variant="my kernel; reboot")
+    config = MachineConfig(
+        Path("/k"),
+        Path("/r"),
+        cpus=3,
+        memory_mb=512,
+        variant="my kernel; reboot",
+        arguments=("kcompressd.depth=4", "kcompressd.enabled=Y"),
+    )
     words = arguments(config, 40123, Path("/c"))
     text = " ".join(words)
     assert "-no-reboot" in words
@@ -255,6 +262,7 @@ def test_the_command_line(emulator: StandIn) -> None:
     assert "restrict=on" in text
     append = words[words.index("-append") + 1].split()
     assert "androidboot.variant=my_kernel__reboot" in append
+    assert append[-2:] == ["kcompressd.depth=4", "kcompressd.enabled=Y"]
     assert {"panic=-1", "oops=panic", "nokaslr", "tsc=reliable", "rootfstype=ramfs"} <= set(append)
     assert "-accel kvm -cpu host" in " ".join(
         arguments(MachineConfig(Path(), Path(), accel="kvm"), 1, Path())

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
 from foundation.errors import UsageError
 from foundation.progress import Progress
+from foundation.words import did_you_mean
+from harness.virtual.base import Base
 from harness.virtual.kernels.built.config import read_fragment
 from harness.virtual.kernels.built.kernel import BuildRequest, build_kernel, cached_kernel
 from harness.virtual.kernels.built.patch_file import read_patch
 from harness.virtual.kernels.built.source import BUILT_BASE
 from harness.virtual.kernels.bundles import KernelBundle
 
-PAGE_IO_PATCH = Path(__file__).parents[1] / "page_io_kcompressd" / "kcompressd.patch"
+_KERNELS: Final = Path(__file__).parents[1]
+# Series -> our compression thread above zram.
+_THREAD_PATCHES: Final = {
+    "6.1": _KERNELS / "page_io_kcompressd" / "kcompressd.patch",
+    "6.12": _KERNELS / "mm_kcompressd" / "kcompressd.patch",
+}
 
 
-def built_bundle(progress: Progress) -> KernelBundle:
+def built_bundle(base: Base, progress: Progress) -> KernelBundle:
     """Debian's source with our configuration and no patch: the baseline of patched kernels.
 
-    The first call builds it (minutes, on two CPUs). HostError.
+    The first call builds it (minutes, on two CPUs). UsageError for a base without a configuration
+    of ours, HostError.
     """
-    return _bundle("built", BuildRequest(), progress, thread=False)
+    return _bundle("built", BuildRequest(base), progress, thread=False)
 
 
 def patched_bundle(
-    patch: Path, config: Path | None, progress: Progress, *, content: str | None = None
+    base: Base, patch: Path, config: Path | None, progress: Progress, *, content: str | None = None
 ) -> KernelBundle:
     """The same with a user's patch, and with the options in ``config``.
 
@@ -39,7 +48,7 @@ def patched_bundle(
             next_step="start a new campaign with it, or restore the old file",
         )
     # A user's patch may bring any thread: the bundle cannot know.
-    return _bundle("patch", _request(patch, config), progress, thread=False)
+    return _bundle("patch", _request(base, patch, config), progress, thread=False)
 
 
 def patch_content(patch: Path, config: Path | None = None) -> str:
@@ -51,18 +60,31 @@ def patch_content(patch: Path, config: Path | None = None) -> str:
     return hashlib.sha256(f"{read_patch(patch).digest}\0{options}".encode()).hexdigest()[:8]
 
 
-def page_io_bundle(progress: Progress) -> KernelBundle:
-    """The same with our own thread above zram, in mm/page_io.c."""
-    return _bundle("kcompressd-page-io", _request(PAGE_IO_PATCH), progress, thread=True)
+def thread_patch(base: Base) -> Path:
+    """Our patch with a compression thread above zram, for the series of ``base``. UsageError."""
+    patch = _THREAD_PATCHES.get(base.series)
+    if patch is None:
+        raise UsageError(
+            f"our compression thread is not written for the base {base}",
+            next_step=did_you_mean(base.series, _THREAD_PATCHES)
+            if base.series[0].isdigit()
+            else f"take a base of {' or '.join(_THREAD_PATCHES)}, or a patch of yours (patch:FILE)",
+        )
+    return patch
 
 
-def is_built(patch: Path | None = None) -> bool:
+def thread_bundle(base: Base, progress: Progress) -> KernelBundle:
+    """`built_bundle` with our own thread above zram. UsageError, HostError."""
+    return _bundle("kcompressd-page-io", _request(base, thread_patch(base)), progress, thread=True)
+
+
+def is_built(base: Base, patch: Path | None = None) -> bool:
     """Whether the kernel with ``patch`` (None: without one) is in the cache."""
-    return cached_kernel(_request(patch) if patch else BuildRequest()) is not None
+    return cached_kernel(_request(base, patch) if patch else BuildRequest(base)) is not None
 
 
-def _request(patch: Path, config: Path | None = None) -> BuildRequest:
-    return BuildRequest(read_patch(patch), read_fragment(config) if config else "")
+def _request(base: Base, patch: Path, config: Path | None = None) -> BuildRequest:
+    return BuildRequest(base, read_patch(patch), read_fragment(config) if config else "")
 
 
 def _bundle(name: str, request: BuildRequest, progress: Progress, *, thread: bool) -> KernelBundle:

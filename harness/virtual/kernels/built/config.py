@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from foundation.errors import UsageError
+from harness.virtual.base import BASES, Base
 
-SUITE_CONFIG = Path(__file__).with_name("suite.config")
+CONFIGS: Final = Path(__file__).with_name("configs")
 
 _SET = re.compile(r"^(CONFIG_\w+)=(.*)$")
 _UNSET = re.compile(r"^# (CONFIG_\w+) is not set$")
+
+
+def suite_config(base: Base) -> str:
+    """Our configuration of ``base`` as kconfig reads it: a common part, then series, architecture, pages.
+
+    UsageError for a series that we have none for.
+    """
+    parts = ["common", base.series, base.arch]
+    if base.arch == "aarch64":
+        parts.append(f"{base.page_kb}k")
+    files = [CONFIGS / f"{part}.config" for part in parts]
+    if not all(file.is_file() for file in files):
+        buildable = [str(each) for each in BASES if (CONFIGS / f"{each.series}.config").is_file()]
+        raise UsageError(
+            f"there is no configuration to build a kernel of the base {base}",
+            next_step=f"take one of {', '.join(buildable)}, or a kernel of your own (kernel:image=FILE)",
+        )
+    return "".join(file.read_text() for file in files)
 
 
 def options(text: str) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 Below the folder of the builds:
 
-- ``source-VERSION``: Debian's source, never written to after it was unpacked;
-- ``objects-KEY``: the objects of the build without a patch;
-- ``work``: the running build. Its path is always the same, because kbuild stores absolute paths
-  and rebuilds everything when they change. Source files are hard links, objects are copies;
+- ``source-VERSION``: Debian's source of a series, never written to after it was unpacked;
+- ``objects-BASE-RELEASE``: the objects of the base's build without a patch;
+- ``work-BASE``: the running build. Its path is always the same, because kbuild stores absolute
+  paths and rebuilds everything when they change. Source files are hard links, objects are copies;
 - ``kernels/RELEASE``: finished kernels, complete or absent;
 - ``logs``: the output of make.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 from foundation.errors import HostError, SuiteError, UsageError
 from foundation.progress import Progress
 from harness.device.notes import gnu_build_id
+from harness.virtual.base import Base
 from harness.virtual.kernels.built import config, make
 from harness.virtual.kernels.built.apply import apply_patch
 from harness.virtual.kernels.built.patch_file import PatchFile
@@ -33,7 +34,7 @@ from harness.virtual.kernels.built.source import (
     products_dir,
     scratch,
 )
-from harness.virtual.kernels.bzimage import release_of
+from harness.virtual.kernels.built.toolchain import Toolchain, require_tools, toolchain
 from harness.virtual.kernels.elf import sections
 from harness.virtual.packages.host_command import run
 from harness.virtual.packages.products import building, damage, facts_of, require_space
@@ -43,15 +44,15 @@ LOCAL_VERSION = "-suite-"
 _KEY_DIGITS = 8
 _COPY_DEADLINE_S = 600.0
 _OBJECTS_BYTES = 1_000_000_000
-_IMAGE = Path("arch/x86/boot/bzImage")
 # Changes when the same content is built in another way.
-_RECIPE = "1"
+_RECIPE = "2"
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build: Debian's source with our configuration, a patch and additional options."""
+    """What to build: Debian's source of a base with our configuration, a patch and additional options."""
 
+    base: Base
     patch: PatchFile | None = None
     fragment: str = ""
 
@@ -59,6 +60,11 @@ class BuildRequest:
     def plain(self) -> bool:
         """Whether there is neither a patch nor an option."""
         return self.patch is None and not self.fragment
+
+    @property
+    def without_patch(self) -> BuildRequest:
+        """The build that this one starts from."""
+        return BuildRequest(self.base)
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,15 @@ class BuiltKernel:
 def content_key(package_version: str, compiler: str, suite_config: str, request: BuildRequest) -> str:
     """Eight hex digits that identify everything a kernel is made of."""
     patch = request.patch.digest if request.patch else ""
-    parts = (_RECIPE, package_version, compiler, suite_config, patch, request.fragment)
+    parts = (_RECIPE, str(request.base), package_version, compiler, suite_config, patch, request.fragment)
     return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:_KEY_DIGITS]
 
 
 def cached_kernel(request: BuildRequest) -> BuiltKernel | None:
     """The kernel if it is in the cache and undamaged, else None. Builds nothing."""
-    source = known_source()
-    if source is None or shutil.which(make.COMPILER) is None:
+    source = known_source(request.base.series)
+    tools = toolchain(request.base.arch)
+    if source is None or shutil.which(tools.compiler) is None:
         return None
     return _product(_release(source, request))
 
@@ -94,9 +101,11 @@ def build_kernel(request: BuildRequest, progress: Progress) -> BuiltKernel:
     cached = cached_kernel(request)
     if cached is not None:
         return cached
-    make.require_tools()
+    # An impossible base is refused before anything is fetched.
+    config.suite_config(request.base)
+    require_tools(toolchain(request.base.arch))
     with exclusive_builds(progress):
-        source = kernel_source(progress)
+        source = kernel_source(request.base.series, progress)
         release = _release(source, request)
         cached = _product(release)
         if cached is not None:
@@ -105,7 +114,7 @@ def build_kernel(request: BuildRequest, progress: Progress) -> BuiltKernel:
             # Before the long build, so that a patch that does not apply fails at once.
             patch = request.patch
             changed = apply_patch(patch, source.folder, folder, source.version) if patch else {}
-            objects = _plain_objects(source, progress)
+            objects = _plain_objects(source, request.without_patch, progress)
             if not request.plain:
                 _build_patched(source, objects, request, changed, release, progress)
     built = _product(release)
@@ -115,9 +124,9 @@ def build_kernel(request: BuildRequest, progress: Progress) -> BuiltKernel:
 
 
 def _release(source: KernelSource, request: BuildRequest) -> str:
-    key = content_key(
-        source.package_version, make.compiler_version(), config.SUITE_CONFIG.read_text(), request
-    )
+    base = request.base
+    compiler = toolchain(base.arch).version()
+    key = content_key(source.package_version, compiler, config.suite_config(base), request)
     return f"{source.version}{LOCAL_VERSION}{key}"
 
 
@@ -125,18 +134,24 @@ def _product(release: str) -> BuiltKernel | None:
     folder = products_dir() / release
     if damage(folder) is not None:
         return None
-    return BuiltKernel(release, folder / "bzImage", str(facts_of(folder)["build_id"]))
+    facts = facts_of(folder)
+    return BuiltKernel(release, folder / str(facts["image"]), str(facts["build_id"]))
 
 
 @dataclass(frozen=True)
 class _Work:
     """The folder of the running build. ``purpose`` holds its release, also if it was interrupted."""
 
+    base: Base
     release: str
 
     @property
+    def tools(self) -> Toolchain:
+        return toolchain(self.base.arch)
+
+    @property
     def top(self) -> Path:
-        return builds_dir() / "work"
+        return builds_dir() / f"work-{self.base}"
 
     @property
     def source(self) -> Path:
@@ -171,14 +186,15 @@ class _Work:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
-def _plain_objects(source: KernelSource, progress: Progress) -> Path:
+def _plain_objects(source: KernelSource, request: BuildRequest, progress: Progress) -> Path:
     """The objects of the build without a patch; builds them, and that kernel, if they are absent."""
-    release = _release(source, BuildRequest())
-    objects = builds_dir() / f"objects-{release}"
+    base = request.base
+    release = _release(source, request)
+    objects = builds_dir() / f"objects-{base}-{release}"
     if objects.is_dir() and _product(release) is not None:
         return objects
     require_space(builds_dir(), _OBJECTS_BYTES, "building a kernel")
-    work = _Work(release)
+    work = _Work(base, release)
     if work.begun():
         progress(f"resuming the interrupted build of {release}")
     else:
@@ -190,12 +206,11 @@ def _plain_objects(source: KernelSource, progress: Progress) -> Path:
             work.purpose.write_text(release)
     progress(f"building {release} without a patch: some minutes, and only once; log: {work.log}")
     if not work.begun():
-        _expect(make.run_make(work.source, work.objects, ["tinyconfig"], work.log), work, HostError)
-        _configure(work, config.SUITE_CONFIG.read_text(), HostError, str(config.SUITE_CONFIG))
+        _configure_from_nothing(work)
         work.purpose.write_text(release)
     result = _make_image(work, progress, HostError)
     _seal(work, result, {"source": source.package_version})
-    for old in builds_dir().glob("objects-*"):
+    for old in builds_dir().glob(f"objects-{base}-*"):
         shutil.rmtree(old, ignore_errors=True)
     work.purpose.unlink()
     work.objects.rename(objects)
@@ -213,14 +228,14 @@ def _build_patched(
     progress: Progress,
 ) -> None:
     require_space(builds_dir(), _OBJECTS_BYTES, "building a kernel")
-    work = _Work(release)
+    work = _Work(request.base, release)
     progress(f"building {release}: what the patch touches ({_named(list(changed))}); log: {work.log}")
     try:
         work.fresh(source)
         run(["cp", "-a", "--reflink=auto", str(objects), str(work.objects)], deadline_s=_COPY_DEADLINE_S)
         work.log.write_bytes(b"")
         _install(changed, work.source)
-        _configure(work, request.fragment, UsageError, "the additional configuration")
+        _reconfigure(work, request.fragment)
         result = _make_image(work, progress, UsageError)
         facts: dict[str, object] = {"source": source.package_version}
         if request.patch is not None:
@@ -248,14 +263,30 @@ def _install(changed: Mapping[str, Path | None], source: Path) -> None:
             shutil.copy(content, target)
 
 
-def _configure(work: _Work, fragment: str, blame: Callable[..., SuiteError], name: str) -> None:
+def _configure_from_nothing(work: _Work) -> None:
+    """Answer n to every option that ours does not need."""
+    ours = config.suite_config(work.base)
+    given = work.top / "suite.config"
+    given.write_text(ours)
+    arguments = [f"KCONFIG_ALLCONFIG={given}", "allnoconfig"]
+    _expect(make.run_make(work.source, work.objects, arguments, work.log, work.tools), work, HostError)
+    _require_kept(work, ours, HostError, str(config.CONFIGS))
+
+
+def _reconfigure(work: _Work, fragment: str) -> None:
+    """Put the options of ``fragment`` into the existing configuration, and settle new ones."""
     dot_config = work.objects / ".config"
     if fragment:
         text = config.merged(dot_config.read_text(), fragment)
         dot_config.unlink()
         dot_config.write_text(text)
-    _expect(make.run_make(work.source, work.objects, ["olddefconfig"], work.log), work, blame)
-    missing = config.lost(dot_config.read_text(), fragment)
+    done = make.run_make(work.source, work.objects, ["olddefconfig"], work.log, work.tools)
+    _expect(done, work, UsageError)
+    _require_kept(work, fragment, UsageError, "the additional configuration")
+
+
+def _require_kept(work: _Work, fragment: str, blame: Callable[..., SuiteError], name: str) -> None:
+    missing = config.lost((work.objects / ".config").read_text(), fragment)
     if missing:
         raise blame(
             f"kconfig dropped {', '.join(missing[:3])} from {name}",
@@ -265,9 +296,8 @@ def _configure(work: _Work, fragment: str, blame: Callable[..., SuiteError], nam
 
 def _make_image(work: _Work, progress: Progress, blame: Callable[..., SuiteError]) -> make.MakeResult:
     local = work.release[work.release.index(LOCAL_VERSION) :]
-    result = make.run_make(
-        work.source, work.objects, [f"LOCALVERSION={local}", "bzImage"], work.log, progress
-    )
+    arguments = [f"LOCALVERSION={local}", work.tools.target]
+    result = make.run_make(work.source, work.objects, arguments, work.log, work.tools, progress)
     _expect(result, work, blame)
     return result
 
@@ -280,8 +310,8 @@ def _expect(result: make.MakeResult, work: _Work, blame: Callable[..., SuiteErro
 
 
 def _seal(work: _Work, result: make.MakeResult, facts: dict[str, object]) -> None:
-    image = work.objects / _IMAGE
-    named = release_of(image)
+    image = work.objects / work.tools.image
+    named = (work.objects / "include" / "config" / "kernel.release").read_text().strip()
     if named != work.release:
         raise HostError(f"the built kernel names itself {named}, not {work.release}")
     build_id = gnu_build_id(
@@ -292,10 +322,12 @@ def _seal(work: _Work, result: make.MakeResult, facts: dict[str, object]) -> Non
     facts |= {
         "build_id": build_id,
         "release": work.release,
+        "base": str(work.base),
+        "image": image.name,
         "files": result.files,
         "dur_s": round(result.dur_s, 1),
     }
     with building(products_dir() / work.release, facts) as folder:
-        shutil.copy(image, folder / "bzImage")
+        shutil.copy(image, folder / image.name)
         shutil.copy(work.objects / ".config", folder / "config")
         shutil.copy(work.objects / "System.map", folder / "System.map")

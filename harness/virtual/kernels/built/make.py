@@ -14,20 +14,12 @@ from pathlib import Path
 
 from foundation.errors import HostError
 from foundation.progress import Progress
-from harness.virtual.packages.host_command import require_programs
+from harness.virtual.kernels.built.toolchain import Toolchain
 
-COMPILER = "gcc-12"
 PROGRESS_EVERY_S = 30.0
 
 _DEADLINE_S = 3 * 3600.0
 _POLL_S = 0.1
-# Program -> Debian package, and headers that tools of the build include.
-_PROGRAMS = {name: name for name in (COMPILER, "make", "flex", "bison", "bc", "patch")} | {
-    "xz": "xz-utils",
-    "ld": "binutils",
-}
-_HEADERS = {"gelf.h": "libelf-dev", "openssl/ssl.h": "libssl-dev"}
-_INCLUDE = Path("/usr/include")
 _BUILT = re.compile(r"^  (?:CC|AS|HOSTCC|HOSTLD|LD|AR|LDS|GEN|CC \[M\]) ")
 # Nothing else is inherited: MAKEFLAGS of `make demo`, or the user's ARCH or CC, would change the kernel.
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "USER")
@@ -64,32 +56,13 @@ class MakeResult:
     dur_s: float
 
 
-def require_tools() -> None:
-    """HostError naming the missing Debian packages of a kernel build."""
-    missing = {name: package for name, package in _HEADERS.items() if not (_INCLUDE / name).is_file()}
-    packages = " ".join(sorted(missing.values()))
-    try:
-        require_programs(_PROGRAMS)
-    except HostError as error:
-        raise HostError(error.what, next_step=f"{error.next_step} {packages}".strip()) from error
-    if missing:
-        raise HostError(
-            f"this machine lacks headers of a kernel build: {', '.join(sorted(missing))}",
-            next_step=f"apt-get install {packages}",
-        )
-
-
-def compiler_version() -> str:
-    """The compiler's name and full version; HostError if it is missing."""
-    require_programs({COMPILER: COMPILER})
-    done = subprocess.run(
-        [COMPILER, "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=False
-    )
-    return f"{COMPILER} {done.stdout.strip()}"
-
-
 def run_make(
-    source: Path, objects: Path, arguments: Sequence[str], log: Path, progress: Progress | None = None
+    source: Path,
+    objects: Path,
+    arguments: Sequence[str],
+    log: Path,
+    tools: Toolchain,
+    progress: Progress | None = None,
 ) -> MakeResult:
     """Run make for ``source`` with its objects in ``objects``; appends all output to ``log``.
 
@@ -97,7 +70,7 @@ def run_make(
     passes; any exception ends make and its children.
     """
     command = ["nice", "-n", "10", "make", "-C", str(source), f"O={objects}", f"-j{os.cpu_count() or 1}"]
-    command += [f"CC={COMPILER}", f"HOSTCC={COMPILER}", *arguments]
+    command += [*tools.arguments, *arguments]
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _FIXED
     begin = time.monotonic()
     with log.open("ab") as stream:

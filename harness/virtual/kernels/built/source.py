@@ -25,9 +25,9 @@ BUILT_BASE: Final = Base("6.1", "x86_64", 4)
 
 # Not below the folder of the small products, which is hashed and searched completely.
 _FOLDER = "kernel-builds"
-_POINTER = "source-version"
+_POINTER = "source-version-"
 _TEMPORARY = ".unfinished-"
-_UNPACKED_BYTES = 1_700_000_000
+_UNPACKED_BYTES = 1_800_000_000
 _UNPACK_DEADLINE_S = 1800.0
 _LOCK_DEADLINE_S = 4 * 3600.0
 _NUMBER = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$", re.MULTILINE)
@@ -48,7 +48,7 @@ class KernelSource:
 
 
 def builds_dir() -> Path:
-    """The cache folder of sources, objects and kernels (about 2 GB in all)."""
+    """The cache folder of sources, objects and kernels (about 2 GB for a series)."""
     return cache_dir(_FOLDER)
 
 
@@ -57,39 +57,42 @@ def products_dir() -> Path:
     return cache_dir(_FOLDER, "kernels")
 
 
-def known_source() -> KernelSource | None:
-    """The source in use, or None before the first build. It stays the same when the archive changes."""
+def known_source(series: str) -> KernelSource | None:
+    """The source of ``series`` in use, or None before its first build.
+
+    It stays the same when the archive changes.
+    """
     try:
-        version = (builds_dir() / _POINTER).read_text().strip()
+        version = (builds_dir() / f"{_POINTER}{series}").read_text().strip()
     except FileNotFoundError:
         return None
     folder = builds_dir() / f"source-{version}"
     return KernelSource(version, folder) if version and (folder / "Makefile").is_file() else None
 
 
-def kernel_source(progress: Progress) -> KernelSource:
-    """The source, fetched and unpacked if it is absent (139 MB; 1.5 GB). HostError.
+def kernel_source(series: str, progress: Progress) -> KernelSource:
+    """The source of ``series``, fetched and unpacked if it is absent (150 MB; 1.6 GB). HostError.
 
     The caller holds `exclusive_builds`.
     """
-    source = known_source()
+    source = known_source(series)
     if source is not None:
         return source
     builds = builds_dir()
     require_space(builds, 2 * _UNPACKED_BYTES, "unpacking and building a kernel")
     with scratch() as work:
-        packages, files = debian.obtain(BUILT_BASE, lambda found: [found.source], work, progress)
-        version = packages.source.version.replace("~", "-").replace(":", "-")
-        progress(f"unpacking the kernel source {version}, 1.5 GB")
+        package, file = debian.obtain_source(series, work, progress)
+        version = package.version.replace("~", "-").replace(":", "-")
+        progress(f"unpacking the kernel source {version}, 1.6 GB")
         unpacked = work / "unpacked"
         unpacked.mkdir()
-        _unpack(files[packages.source], unpacked)
+        _unpack(file, series, unpacked)
         if not (unpacked / "mm" / "page_io.c").is_file():
-            raise HostError(f"{files[packages.source].name} does not hold a kernel source")
+            raise HostError(f"{file.name} does not hold a kernel source")
         final = builds / f"source-{version}"
         shutil.rmtree(final, ignore_errors=True)
         unpacked.rename(final)
-    write_atomic(builds / _POINTER, version + "\n")
+    write_atomic(builds / f"{_POINTER}{series}", version + "\n")
     return KernelSource(version, final)
 
 
@@ -115,9 +118,9 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _unpack(package: Path, folder: Path) -> None:
+def _unpack(package: Path, series: str, folder: Path) -> None:
     """The tarball inside a linux-source .deb, without its first folder."""
-    member = f"./usr/src/linux-source-{BUILT_BASE.series}.tar.xz"
+    member = f"./usr/src/linux-source-{series}.tar.xz"
     pipeline = (
         'dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"'
         ' | tar -xJ --strip-components=1 --no-same-owner -C "$2"; exit $((PIPESTATUS[1] | PIPESTATUS[2]))'
