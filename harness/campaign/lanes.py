@@ -47,7 +47,11 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         from harness.virtual.lane import VirtualLane
 
         lane = VirtualLane(
-            name=plan.lanes[0], cpus=settings.virtual_cpus, memory_mb=settings.virtual_memory_mb
+            name=plan.lanes[0],
+            cpus=settings.virtual_cpus,
+            memory_mb=settings.virtual_memory_mb,
+            base=settings.base,
+            clock=settings.virtual_clock,
         )
         for variant in plan.variants:
             variant.kind.prepare(write)

@@ -12,38 +12,30 @@ from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
 from harness.variants.kind import Bindings
 from harness.variants.variant import parse_variant
-from harness.virtual.accel import choose
 from harness.virtual.base import DEFAULT_BASE, debian_arch, parse_base
+from harness.virtual.command_line import find_qemu
 from harness.virtual.initramfs import build_initramfs
-from harness.virtual.kernels import kcompressd_bundle, prepare, stock_bundle
+from harness.virtual.kernels import prepare, stock_bundle
 from harness.virtual.lane import VirtualLane
-from harness.virtual.qemu import find_qemu
 from harness.virtual.userland import userland
 
 _say: Final = functools.partial(print, flush=True)
 
 
 def _prepare(args: argparse.Namespace) -> int:
-    find_qemu()
     bases = args.base or [DEFAULT_BASE]
+    for base in bases:
+        find_qemu(base.arch)
     for base in bases:
         prepare(base, _say)
         _say(f"{base}: Debian's kernel {stock_bundle(base).release}")
     for arch in dict.fromkeys(base.arch for base in bases):
         size_kb = userland(arch, _say).size_bytes // 1024
         _say(f"the guest's programs for {debian_arch(arch)}: {size_kb} kB")
-    if DEFAULT_BASE in bases:
-        _prepare_guest()
+    for base in bases:
+        size_kb = build_initramfs(stock_bundle(base)).stat().st_size // 1024
+        _say(f"{base}: initramfs {size_kb} kB")
     return 0
-
-
-def _prepare_guest() -> None:
-    stock = stock_bundle(DEFAULT_BASE)
-    for bundle in (stock, kcompressd_bundle(DEFAULT_BASE)):
-        size_kb = build_initramfs(bundle).stat().st_size // 1024
-        _say(f"virtual device with kernel {bundle.name}: {bundle.release}, initramfs {size_kb} kB")
-    accel = choose(stock.image, build_initramfs(stock))
-    _say(f"accelerator: {accel.name} ({accel.reason})")
 
 
 def _boot(args: argparse.Namespace) -> int:
@@ -51,7 +43,15 @@ def _boot(args: argparse.Namespace) -> int:
     variant = parse_variant(
         f"{kind}={args.variant}", device_kind="virtual", bindings=Bindings(base=args.base)
     )
-    lane = VirtualLane(cpus=args.cpus, memory_mb=args.memory_mb, workdir=args.workdir, accel=args.accel)
+    # By the host's clock: adb's packets arrive when the host sends them.
+    lane = VirtualLane(
+        cpus=args.cpus,
+        memory_mb=args.memory_mb,
+        workdir=args.workdir,
+        base=args.base,
+        clock="host",
+        accel=args.accel,
+    )
     with sigterm_as_interrupt():
         try:
             device, _ = variant.boot(lane)

@@ -100,7 +100,7 @@ def _network(port: int) -> tuple[str, ...]:
 
 def _machine(config: MachineConfig) -> list[str]:
     kvm = config.clock == "host" and config.accel == "kvm"
-    clock = _INSTRUCTION_CLOCK
+    clock: tuple[str, ...] = _INSTRUCTION_CLOCK
     if config.clock == "host":
         clock = ("-accel", "kvm" if kvm else "tcg,thread=multi")
     if config.arch == "aarch64":

@@ -99,7 +99,7 @@ def _archive(bundle: KernelBundle) -> bytes:
     properties = {
         **_PROPERTIES,
         "ro.product.cpu.abi": _ABIS[arch],
-        **{key: f"virtual-{arch}" for key in _MODEL_KEYS},
+        **dict.fromkeys(_MODEL_KEYS, f"virtual-{arch}"),
     }
     cpio.file("system/build.prop", "".join(f"{k}={v}\n" for k, v in properties.items()).encode())
     cpio.folder("lib/modules")

@@ -65,7 +65,7 @@ class LockstepDevice:
         check: bool = True,
         stdin: bytes | None = None,
     ) -> CommandResult:
-        """Run one command; every word is quoted. CommandFailed if ``check`` and non-zero, CommandTimeout."""
+        """Run one command; every word is quoted. CommandFailed if ``check``, CommandTimeout."""
         return self._run(quote_argv(argv), deadline_s, check=check, stdin=stdin)
 
     def script(self, text: str, *, deadline_s: float = 30.0, check: bool = True) -> CommandResult:

@@ -12,7 +12,7 @@ from foundation.errors import HostError, UsageError
 from harness.variants.kinds import built, patch
 from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant, pin_contents
-from harness.virtual.base import BASES, NEWEST, Base
+from harness.virtual.base import BASES, DEFAULT_BASE, NEWEST, Base
 from harness.virtual.kernels import KernelBundle
 from harness.virtual.kernels.built import (
     config,
@@ -30,7 +30,7 @@ from harness.virtual.kernels.built.kernel import (
     cached_kernel,
     content_key,
 )
-from harness.virtual.kernels.built.source import BUILT_BASE, builds_dir, exclusive_builds, known_source
+from harness.virtual.kernels.built.source import builds_dir, exclusive_builds, known_source
 from tests.variants import virtual_variant
 
 DIFF = "--- a/mm/one.c\n+++ b/mm/one.c\n@@ -1 +1 @@\n-one\n+two\n"

@@ -11,8 +11,9 @@ import pytest
 from foundation.cache import ENV_CACHE
 from foundation.errors import UsageError
 from harness.virtual import accel
+from harness.virtual.command_line import MachineConfig
 
-IMAGE, INITRAMFS = Path("image"), Path("initramfs")
+CONFIG = MachineConfig("x86_64", Path("image"), Path("initramfs"), clock="host", accel="kvm")
 
 
 class Probe:
@@ -22,8 +23,8 @@ class Probe:
         self.refusal = refusal
         self.asked = 0
 
-    def __call__(self, image: Path, initramfs: Path) -> str | None:
-        assert (image, initramfs) == (IMAGE, INITRAMFS)
+    def __call__(self, config: MachineConfig) -> str | None:
+        assert config == CONFIG
         self.asked += 1
         return self.refusal
 
@@ -32,7 +33,8 @@ class Probe:
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(ENV_CACHE, str(tmp_path / "cache"))
     monkeypatch.delenv(accel.ENV_ACCEL, raising=False)
-    monkeypatch.setattr(accel, "qemu_version", lambda: "QEMU 1.0")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(accel, "qemu_version", lambda arch: "QEMU 1.0")
     node = tmp_path / "kvm"
     node.touch()
     return node
@@ -42,7 +44,7 @@ def choose(
     device: Path, probe: Probe, now: float = 1000.0, wanted: str | None = None
 ) -> accel.Acceleration:
     clock: Callable[[], float] = lambda: now  # noqa: E731
-    return accel.choose(IMAGE, INITRAMFS, wanted=wanted, device=device, probe=probe, clock=clock)
+    return accel.choose(CONFIG, wanted=wanted, device=device, probe=probe, clock=clock)
 
 
 def test_a_good_boot_gives_kvm_and_is_kept(device: Path) -> None:
@@ -71,6 +73,7 @@ def test_an_expired_answer_or_one_of_the_future_is_asked_anew(device: Path, now:
 def test_another_qemu_is_asked_anew(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Probe(None)
     choose(device, probe)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(accel, "qemu_version", lambda: "QEMU 2.0")
     choose(device, probe)
     assert probe.asked == 2
@@ -117,3 +120,10 @@ def test_an_unknown_name_is_refused(device: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(accel.ENV_ACCEL, "fast")
     with pytest.raises(UsageError, match="'fast'"):
         choose(device, Probe(None))
+
+
+def test_kvm_runs_no_guest_of_another_architecture(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    probe = Probe(None)
+    assert choose(device, probe).name == "tcg"
+    assert probe.asked == 0

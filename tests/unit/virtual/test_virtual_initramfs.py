@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import os
 import stat
 import struct
 from pathlib import Path
 
 import pytest
 
-from foundation.errors import HostError, UsageError
+from foundation.errors import UsageError
 from harness.virtual import initramfs
 from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS
@@ -94,25 +93,6 @@ def test_the_same_content_is_built_once_and_another_is_not_mixed_up(module: Path
     assert first.stat().st_mtime_ns == stamp
     other = build_initramfs(bundle(ModuleLoad(module, "virtio_ring", {"p": "2"})))
     assert other != first
-
-
-def test_without_a_static_busybox_the_package_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dynamic = tmp_path / "busybox"
-    dynamic.write_text("#!/bin/sh\n")
-    dynamic.chmod(0o755)
-    monkeypatch.setattr("shutil.which", lambda name: str(dynamic))
-    monkeypatch.setattr(initramfs, "_is_static", lambda path: False)
-    with pytest.raises(HostError) as caught:
-        initramfs._busybox()
-    assert caught.value.next_step == "install the Debian package busybox-static"
-
-
-def test_a_program_with_a_loader_is_not_static() -> None:
-    shell = Path(os.path.realpath("/bin/sh"))
-    assert initramfs._is_static(initramfs._busybox())
-    assert not initramfs._is_static(shell) or shell.name == "busybox"
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,8 @@ import pytest
 from foundation.errors import BootFailed, HostError, KernelError, ModuleLoadFailed
 from foundation.ports import free_port
 from harness.virtual import qemu
-from harness.virtual.qemu import MachineConfig, VirtualMachine, arguments
+from harness.virtual.command_line import MachineConfig, arguments
+from harness.virtual.qemu import VirtualMachine
 
 _STAND_IN = """\
 #!{python}
@@ -38,7 +39,7 @@ class StandIn:
         self.folder = folder
 
     def does(self, body: str) -> None:
-        program = self.folder / qemu.QEMU
+        program = self.folder / "qemu-system-x86_64"
         program.write_text(_STAND_IN.format(python=sys.executable, body=textwrap.dedent(body)))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
@@ -53,7 +54,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[VirtualMachine]:
-    made = VirtualMachine(MachineConfig(image=Path("i"), initramfs=Path("r")), tmp_path / "vm")
+    made = VirtualMachine(MachineConfig("x86_64", Path("i"), Path("r"), clock="host"), tmp_path / "vm")
     yield made
     made.stop()
 
@@ -173,7 +174,9 @@ def test_a_taken_port_is_tried_again(emulator: StandIn, tmp_path: Path) -> None:
     )
     ports = iter([1001, 1001, 1002])
     machine = VirtualMachine(
-        MachineConfig(image=Path("i"), initramfs=Path("r")), tmp_path, port_source=lambda: next(ports)
+        MachineConfig("x86_64", Path("i"), Path("r"), clock="host"),
+        tmp_path,
+        port_source=lambda: next(ports),
     )
     try:
         machine.start(deadline_s=20)
@@ -184,7 +187,7 @@ def test_a_taken_port_is_tried_again(emulator: StandIn, tmp_path: Path) -> None:
 
 def test_no_port_at_all(emulator: StandIn, tmp_path: Path) -> None:
     emulator.does('sys.exit("Could not set up host forwarding rule")')
-    config = MachineConfig(image=Path("i"), initramfs=Path("r"))
+    config = MachineConfig("x86_64", Path("i"), Path("r"), clock="host")
     machine = VirtualMachine(config, tmp_path, port_source=lambda: 1001)
     with pytest.raises(HostError, match="no free port"):
         machine.start(deadline_s=30)
@@ -212,8 +215,9 @@ def test_a_crash_after_the_boot_is_found(emulator: StandIn, machine: VirtualMach
 _PARENT = """
 import sys, time
 from pathlib import Path
-from harness.virtual.qemu import MachineConfig, VirtualMachine
-machine = VirtualMachine(MachineConfig(image=Path("i"), initramfs=Path("r")), Path(sys.argv[1]))
+from harness.virtual.command_line import MachineConfig
+from harness.virtual.qemu import VirtualMachine
+machine = VirtualMachine(MachineConfig("x86_64", Path("i"), Path("r"), clock="host"), Path(sys.argv[1]))
 machine.start(deadline_s=20)
 print(machine._process.pid, flush=True)
 time.sleep(60)
@@ -244,29 +248,40 @@ def test_it_outlives_the_thread_that_asked_for_it(emulator: StandIn, machine: Vi
     assert machine.is_running()
 
 
-def test_the_command_line(emulator: StandIn) -> None:
+def test_the_command_line_by_the_hosts_clock(emulator: StandIn) -> None:
     emulator.does("")
+    extra = ("kcompressd.depth=4", "kcompressd.enabled=Y")
     config = MachineConfig(
-        Path("/k"),
-        Path("/r"),
-        cpus=3,
-        memory_mb=512,
-        variant="my kernel; reboot",
-        arguments=("kcompressd.depth=4", "kcompressd.enabled=Y"),
+        "x86_64", Path("/k"), Path("/r"), clock="host", cpus=3, memory_mb=512, arguments=extra
     )
-    words = arguments(config, 40123, Path("/c"))
+    words = arguments(config, 40123, Path("/c"), ())
     text = " ".join(words)
     assert "-no-reboot" in words
-    assert "-accel tcg,thread=multi -cpu qemu64,+invtsc -smp 3 -m 512" in text
+    assert "-cpu qemu64,+invtsc -accel tcg,thread=multi -smp 3 -m 512" in text
     assert "hostfwd=tcp:127.0.0.1:40123-10.0.2.15:5555" in text
     assert "restrict=on" in text
     append = words[words.index("-append") + 1].split()
-    assert "androidboot.variant=my_kernel__reboot" in append
-    assert append[-2:] == ["kcompressd.depth=4", "kcompressd.enabled=Y"]
+    assert append[-2:] == [*extra]
     assert {"panic=-1", "oops=panic", "nokaslr", "tsc=reliable", "rootfstype=ramfs"} <= set(append)
-    assert "-accel kvm -cpu host" in " ".join(
-        arguments(MachineConfig(Path(), Path(), accel="kvm"), 1, Path())
-    )
+    assert "suite.lockstep" not in append
+    kvm = MachineConfig("x86_64", Path(), Path(), clock="host", accel="kvm")
+    assert "-cpu host -accel kvm" in " ".join(arguments(kvm, 1, Path(), ()))
+
+
+def test_nothing_of_the_host_is_in_the_command_line_by_the_instruction_clock(emulator: StandIn) -> None:
+    emulator.does("")
+    config = MachineConfig("x86_64", Path("/k"), Path("/r"))
+    words = arguments(config, 40123, Path("/c"), ("-device", "channel"))
+    text = " ".join(words)
+    assert "-accel tcg,thread=single -icount shift=1,sleep=off" in text
+    assert "-rtc base=2026-01-01,clock=vm" in text
+    assert "-device channel" in text
+    assert "-netdev" not in text
+    append = words[words.index("-append") + 1]
+    assert "suite.lockstep" in append.split()
+    assert "40123" not in text
+    other = arguments(config, 50000, Path("/c"), ("-device", "channel"))
+    assert words == other
 
 
 def test_a_free_port_can_be_bound() -> None:
