@@ -316,8 +316,11 @@ int main(int argc, char **argv)
 	}
 	/* Huge pages would leave zram's path for single pages; a kernel without them refuses this. */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
-	if (listener >= 0)
+	if (listener >= 0) {
+		fprintf(report, "{\"event\":\"begin\",\"page_bytes\":%zu}\n", content_page_bytes());
+		fflush(report);
 		wait_for_go();
+	}
 	fill();
 	if (options.touches)
 		touch();

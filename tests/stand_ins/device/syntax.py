@@ -1,8 +1,8 @@
 """The part of the shell's grammar that the suite's own texts use.
 
-Lists, and-or lists, pipelines, ``!``, groups, subshells, redirections, quoting, ``$$``, ``$?``,
-``$(...)``, variables that ``read`` or an assignment has set, and globs. Anything else is a SyntaxError, so that
-no test passes by chance.
+Lists, background jobs, and-or lists, pipelines, ``!``, groups, subshells, redirections, quoting, ``$$``,
+``$?``, ``$!``, ``$(...)``, variables that ``read`` or an assignment has set, and globs. Anything else is
+a SyntaxError, so that no test passes by chance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Substitution:
-    """``$(...)``, or ``$$`` and ``$?`` by ``name``."""
+    """``$(...)``, or ``$$``, ``$?`` and ``$!`` by ``name``."""
 
     name: str
     quoted: bool
@@ -71,6 +71,7 @@ class Command:
 class Pipeline:
     commands: list[Command]
     negated: bool = False
+    background: bool = False
 
 
 @dataclass
@@ -104,7 +105,10 @@ class _Parser:
                 self._at += 2
                 joint = two
             elif self._peek() == "&":
-                raise SyntaxError("fake shell: background jobs are not supported")
+                if joint != ";":
+                    raise SyntaxError("fake shell: a job of an and-or list is not supported")
+                self._at += 1
+                script.steps[-1][1].background = True
             else:
                 joint = ";"
 
@@ -214,7 +218,7 @@ class _Parser:
 
     def _dollar(self, *, quoted: bool) -> Text | Substitution:
         char = self._peek()
-        if char in ("$", "?") and char:
+        if char in ("$", "?", "!") and char:
             self._at += 1
             return Substitution(char, quoted)
         if char == "(":
@@ -228,7 +232,7 @@ class _Parser:
         if name := re.match(r"[A-Za-z_]\w*", self._text[self._at :]):
             self._at += len(name[0])
             return Substitution(name[0], quoted)
-        if char in ("{", "@", "*", "!") or char.isdigit():
+        if char in ("{", "@", "*") or char.isdigit():
             raise SyntaxError(f"fake shell: '${char}' is not supported")
         return Text("$", quoted)
 
