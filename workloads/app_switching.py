@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError
+from foundation.quoting import quote
 from workloads.app_actions import checked, refused
 from workloads.app_log import IDLE_DEADLINE_S, Tally
 from workloads.launches import (
@@ -136,14 +137,14 @@ class AppSwitching:
 
     def _order_of(self, launches: Sequence[tuple[int, App]]) -> Order:
         self._ordered = list(launches)
-        lines = [line for number, (_, app) in enumerate(launches) for line in self._switch(number, app)]
+        lines = [line for _, app in launches for line in self._switch(app)]
         seconds = sum(self._profile.switch_s for _ in launches)
         deadline_s = DEADLINE_FACTOR * seconds + LAUNCH_DEADLINE_S + IDLE_DEADLINE_S
         return Order("\n".join(filter(None, [*lines, self._apps.settle()])), deadline_s)
 
-    def _switch(self, number: int, app: App) -> Iterator[str]:
+    def _switch(self, app: App) -> Iterator[str]:
         """The lines of one switch: launch, what is done in the app while it is in front, HOME."""
-        yield f"echo '{_MARK} {number}'"
+        yield f"echo {quote(f'{_MARK} {app.package}')}"
         yield launch_script(app.package, self._apps.activity(app))
         action = self._apps.act(app)
         if action:
@@ -157,7 +158,7 @@ class AppSwitching:
             yield pause(self._profile.gap_s)
 
     def _taken(self, output: str) -> CycleResult:
-        parts = re.split(rf"^{_MARK} \d+\n", output, flags=re.MULTILINE)[1:]
+        parts = re.split(rf"^{_MARK} \S+\n", output, flags=re.MULTILINE)[1:]
         if len(parts) != len(self._ordered):
             raise DeviceError(
                 f"the order launched {len(parts)} of {len(self._ordered)} apps",

@@ -100,12 +100,13 @@ def plan_of(settings: Settings) -> Plan:
 def blocks_to_run(settings: Settings, plan: Plan) -> tuple[PlannedBlock, ...]:
     """The blocks of the plan, or those of the pairs that the user chose. UsageError for no such pair."""
     known = {str(pair) for pair in range(plan.pairs)}
-    if unknown := [pair for pair in settings.only_pairs if pair not in known]:
+    chosen = [pair.strip() for text in settings.only_pairs for pair in text.split(",")]
+    if unknown := [pair for pair in chosen if pair not in known]:
         raise UsageError(
             f"--only-pairs {','.join(unknown)}: there is no such pair",
             next_step=f"the campaign has pairs 0 to {plan.pairs - 1}",
         )
-    return tuple(b for b in plan.blocks if not settings.only_pairs or str(b.pair) in settings.only_pairs)
+    return tuple(block for block in plan.blocks if not chosen or str(block.pair) in chosen)
 
 
 class CampaignSession:

@@ -145,7 +145,6 @@ class Settings:
         "measure only these pairs, counted from 0; the same command without it measures the rest",
         (),
         metavar="N,...",
-        commas=True,
     )
     dry_run: bool = row(
         "flag", _LINE, "print the schedule and what a phone would be sent, then exit", False

@@ -75,7 +75,7 @@ class PlannedDevice(AdbDevice):
 
     def push_bytes(self, content: bytes, remote: str, **options: object) -> None:
         """As `push`, from memory."""
-        self.phone.made(remote)
+        self.phone.holds(remote, content.decode("utf-8", "replace"))
         self._record(Sent(shown(f"adb push /dev/stdin {quote(remote)}    # {len(content)} bytes"), False))
 
     def pull(self, remote: str, local: Path, **options: object) -> None:

@@ -177,6 +177,7 @@ class PlannedPhone:
             (r"echo (?P<event>\S+/\S+) \$\(cat .*", lambda m: f"{m['event']} 1"),
             (r"echo \$\(stat .*", lambda m: "666 u:object_r:debugfs_tracing:s0"),
             (r"echo (?P<text>.*)", lambda m: _plain(m["text"])),
+            (r"getconf PAGESIZE", lambda m: "99997"),
             (r"id -u", lambda m: "0" if traits.root else "2000"),
             (r"uname -m", lambda m: "aarch64"),
             (r"date \+%s", lambda m: "99994"),
@@ -337,7 +338,7 @@ _FILES: Final = {
 
 #: Commands that change nothing, whatever their arguments.
 _READING: Final = re.compile(
-    r"(\[|cat|date|df|dmesg|echo|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test|true"
+    r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test|true"
     r"|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
     r"|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
     r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"

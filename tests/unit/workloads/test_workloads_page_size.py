@@ -1,4 +1,4 @@
-"""The native programs on pages of 16 KiB: content, rates and touches, by a build that takes its pages for such."""
+"""The native programs on pages of 16 KiB: content, rates and touches, in a build that assumes them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_mix_is_that_of_whole_pages(tmp_path: Path) -> None:
 
 def test_an_app_of_the_same_size_has_fewer_pages_and_the_same_pauses(tmp_path: Path) -> None:
     assert len(contents(tmp_path, "random:1", pace="pace_pages=256\npace_ms=50")) == 1024
-    (start,) = [line for line in map(json.loads, (tmp_path / "log").read_text().splitlines())][:1]
+    start = json.loads((tmp_path / "log").read_text().splitlines()[0])
     # 16 MiB, a pause after each MiB.
     assert 16 * 50_000 <= start["dur_us"] < 16 * 50_000 + 1_500_000
 
@@ -70,7 +70,8 @@ def contents(folder: Path, mix: str, pace: str = "pace_pages=0\npace_ms=0") -> l
     """The pages of an app of 16 MiB that has filled its memory."""
     ini = folder / "app.ini"
     ini.write_text(
-        f"anon_kb={16 * 1024}\nhot_share=0.6\ncold_share=0.1\nrewrite_share=0\ncontent={mix}\nseed=7\n{pace}\n"
+        f"anon_kb={16 * 1024}\nhot_share=0.6\ncold_share=0.1\nrewrite_share=0\n"
+        f"content={mix}\nseed=7\n{pace}\n"
     )
     app = subprocess.Popen(
         [*program("app"), "a.b", str(ini), str(folder / "log")],
