@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from foundation.contract.device import Device
-from foundation.errors import DeviceError
+from foundation.errors import CommandFailed, DeviceError
+from foundation.quoting import quote, quote_argv
 from foundation.toml_table import Table
+from workloads.order import pause
 
 Kind = Literal["swipe", "tap", "url", "key"]
 _KINDS: Final[dict[str, Kind]] = {"swipe": "swipe", "tap": "tap", "url": "url", "key": "key"}
@@ -20,6 +21,7 @@ _BELOW: Final[Point] = (0.5, 0.75)
 _ABOVE: Final[Point] = (0.5, 0.25)
 _MIDDLE: Final[Point] = (0.5, 0.5)
 _SWIPE_MS: Final = 300
+_REFUSED: Final = "=== refused"
 _SIZE: Final = re.compile(r"^(Physical|Override) size: (\d+)x(\d+)", re.MULTILINE)
 
 
@@ -98,15 +100,27 @@ def argv_of(action: Action, package: str, size: tuple[int, int]) -> list[str]:
     return ["input", "swipe", *place(action.begin), *place(action.end), str(_SWIPE_MS)]
 
 
-def act(
-    device: Device,
-    actions: Sequence[Action],
-    package: str,
-    size: tuple[int, int],
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Perform ``actions`` in order. CommandFailed if the device refuses one."""
-    for action in actions:
-        for _ in range(action.times):
-            sleep(action.every_s)
-            device.shell(argv_of(action, package, size))
+def act_text(action: Action, package: str, size: tuple[int, int]) -> str:
+    """Shell text that performs ``action``; `refused` finds an input that the device refused."""
+    argv = argv_of(action, package, size)
+    return "; ".join([f"{pause(action.every_s)}; {checked(argv)}"] * action.times)
+
+
+def checked(argv: Sequence[str]) -> str:
+    """Shell text that runs a command, and says so in its output if it fails."""
+    command = quote_argv(argv)
+    return f"{command} 2>&1 || echo '{_REFUSED}' $? {quote(command)}"
+
+
+def refused(output: str, *, device: str | None = None) -> None:
+    """CommandFailed if a command of `checked` failed; ``output`` is what they printed."""
+    said, mark, rest = output.partition(f"{_REFUSED} ")
+    if not mark:
+        return
+    status, _, command = rest.partition("\n")[0].partition(" ")
+    raise CommandFailed(
+        f"'{command}' ended with exit status {status}: {said.strip()[-300:] or 'it printed nothing'}",
+        exit_status=int(status),
+        stdout=said,
+        device=device,
+    )

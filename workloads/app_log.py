@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from foundation.errors import DataCorruption, DeviceError
 from foundation.quoting import quote
 
 APP_DIR: Final = "/data/app"
+#: After this time `am wait-idle` gives up, seconds.
 IDLE_DEADLINE_S: Final = 120.0
 _STARTS: Final = ("start", "resume", "recreate")
 
@@ -28,7 +28,7 @@ class _Read:
 
 @dataclass
 class Tally:
-    """Sums over the log lines read since the last `AppLogs.take`."""
+    """Sums over the log lines read since the last `AppLogs.take`; pages are the device's."""
 
     touched: int = 0
     rewritten: int = 0
@@ -38,29 +38,21 @@ class Tally:
 class AppLogs:
     """Follows the logs of all synthetic apps. Needs root; reads only."""
 
-    def __init__(
-        self, device: Device, packages: Sequence[str], sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, device: Device, packages: Sequence[str]) -> None:
         self._device = device
         self._read = {package: _Read() for package in packages}
         self._tally = Tally()
-        self._sleep = sleep
 
-    def wait_idle(self, *, deadline_s: float = IDLE_DEADLINE_S) -> None:
-        """Wait until every running app has finished its last switch. DeviceError at the deadline."""
-        limit = time.monotonic() + deadline_s
-        while True:
-            running = self.update()
-            busy = [p for p, read in self._read.items() if p in running and read.starts > read.idles]
-            if not busy:
-                return
-            if time.monotonic() > limit:
-                raise DeviceError(
-                    f"{', '.join(busy)} still busy after {deadline_s:.0f} s",
-                    device=self._device.serial,
-                    next_step="give the profile less memory to touch, or look for a hang in the kernel log",
-                )
-            self._sleep(0.2)
+    def check_idle(self) -> None:
+        """Read new lines. DeviceError if a running app has not finished its last switch."""
+        running = self.update()
+        busy = [p for p, read in self._read.items() if p in running and read.starts > read.idles]
+        if busy:
+            raise DeviceError(
+                f"{', '.join(busy)} still busy after {IDLE_DEADLINE_S:.0f} s",
+                device=self._device.serial,
+                next_step="give the profile less memory to touch, or look for a hang in the kernel log",
+            )
 
     def update(self) -> set[str]:
         """Read new lines; return the packages that have a process. DeviceError for an invalid line."""

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable
-from typing import Protocol
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError
-from workloads.app_log import Tally
-from workloads.launches import Launch, start, stop_argv
+from foundation.quoting import quote
+from workloads.app_actions import checked, refused
+from workloads.app_log import IDLE_DEADLINE_S, Tally
+from workloads.launches import (
+    LAUNCH_DEADLINE_S,
+    Launch,
+    launch_script,
+    parse_launch,
+    split_launch,
+    stop_argv,
+)
+from workloads.order import Order, pause, run
 from workloads.phone_apps import PhoneApps
 from workloads.profile import App, Profile
 from workloads.swap_counter import pswpout
 from workloads.switches import CycleResult, Switch
 from workloads.synthetic_apps import SyntheticApps
+
+#: An order that takes this many times as long as its profile says hangs.
+DEADLINE_FACTOR: Final = 2.0
+#: A launch's output begins with this line.
+_MARK: Final = "=== switch"
 
 
 class Apps(Protocol):
@@ -30,11 +45,14 @@ class Apps(Protocol):
     def begin(self) -> None:
         """Count kills from now on, as a cycle is about to start."""
 
-    def act(self, app: App) -> None:
-        """Perform the profile's action in the app, which is in front."""
+    def act(self, app: App) -> str:
+        """Shell text of the profile's action in the app, which is in front; empty for none."""
 
-    def settle(self) -> Tally:
-        """Wait until all apps are idle; return what they touched since the last call."""
+    def settle(self) -> str:
+        """Shell text that returns when all apps are idle; empty if that is not known."""
+
+    def read(self) -> Tally:
+        """What the apps touched since the last call. DeviceError if one is not idle."""
 
     def explain(self, cycle: CycleResult) -> CycleResult:
         """``cycle`` with the kills since `begin`, and their reasons as far as the device reports them."""
@@ -50,17 +68,16 @@ class AppSwitching:
     all of them.
     """
 
-    def __init__(
-        self, device: Device, profile: Profile, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, device: Device, profile: Profile) -> None:
         self._device = device
         self._profile = profile
-        self._sleep = sleep
         #: Number of switches so far, and the last process of each app.
         self._switches = 0
         self._pids: dict[str, int | None] = {}
         self._draw = random.Random(profile.seed)
-        self._apps: Apps = (SyntheticApps if device.emulated else PhoneApps)(device, profile, sleep)
+        self._apps: Apps = (SyntheticApps if device.emulated else PhoneApps)(device, profile)
+        #: Round and app of each launch that was ordered.
+        self._ordered: list[tuple[int, App]] = []
         self._last: CycleResult | None = None
 
     def install(self) -> None:
@@ -76,8 +93,7 @@ class AppSwitching:
         before = self._swapped()
         for app in self._profile.apps:
             self._device.shell(stop_argv(app.package))
-        switches = [self._switch(app, 0) for app in self._profile.apps]
-        result = self._finish(switches)
+        result = self._taken(run(self._device, self._order_of([(0, app) for app in self._profile.apps])))
         if before is not None and self._swapped() == before:
             raise DeviceError(
                 f"profile {self._profile.name} swapped nothing out: its apps fit into memory",
@@ -95,38 +111,67 @@ class AppSwitching:
                 raise
             return None
 
-    def cycle(self) -> CycleResult:
-        """Run all rounds, until the last app is idle: the measured part."""
-        rounds = range(self._profile.rounds)
-        self._last = self._finish([self._switch(app, number) for number in rounds for app in self._order()])
-        return self._last
-
     def reset(self) -> None:
         """Count kills from here; otherwise a cycle continues where the previous one ended."""
         self._apps.begin()
 
+    def order(self) -> Order:
+        """All rounds, until the last app is idle."""
+        rounds = range(self._profile.rounds)
+        return self._order_of([(number, app) for number in rounds for app in self._in_turn()])
+
+    def take(self, output: str) -> None:
+        """Parse the launches. DeviceError if Android refused one, or an action."""
+        self._last = self._taken(output)
+
     def result(self) -> CycleResult:
-        """What the last `cycle` returned, with the kills of a phone."""
+        """The last cycle, with the kills of a phone."""
         assert self._last is not None
         return self._apps.explain(self._last)
 
-    def _order(self) -> list[App]:
+    def _in_turn(self) -> list[App]:
         apps = list(self._profile.apps)
         if self._profile.order == "shuffled":
             self._draw.shuffle(apps)
         return apps
 
-    def _switch(self, app: App, number: int) -> Switch:
-        launch = start(self._device, app.package, self._apps.activity(app))
-        switch = self._note(app.package, number, launch)
-        begun_s = time.monotonic()
-        self._apps.act(app)
-        self._sleep(max(0.0, self._profile.dwell_s - (time.monotonic() - begun_s)))
+    def _order_of(self, launches: Sequence[tuple[int, App]]) -> Order:
+        self._ordered = list(launches)
+        lines = [line for _, app in launches for line in self._switch(app)]
+        seconds = sum(self._profile.switch_s for _ in launches)
+        deadline_s = DEADLINE_FACTOR * seconds + LAUNCH_DEADLINE_S + IDLE_DEADLINE_S
+        return Order("\n".join(filter(None, [*lines, self._apps.settle()])), deadline_s)
+
+    def _switch(self, app: App) -> Iterator[str]:
+        """The lines of one switch: launch, what is done in the app while it is in front, HOME."""
+        yield f"echo {quote(f'{_MARK} {app.package}')}"
+        yield launch_script(app.package, self._apps.activity(app))
+        action = self._apps.act(app)
+        if action:
+            # Beside the dwell: how long an input takes does not lengthen it.
+            yield f"{{ {action}; }} & {pause(self._profile.dwell_s)}; wait $!"
+        elif self._profile.dwell_s > 0:
+            yield pause(self._profile.dwell_s)
         if self._profile.gap_s > 0:
             # HOME leaves the app in front.
-            self._device.shell(["input", "keyevent", "HOME"])
-            self._sleep(self._profile.gap_s)
-        return switch
+            yield checked(["input", "keyevent", "HOME"])
+            yield pause(self._profile.gap_s)
+
+    def _taken(self, output: str) -> CycleResult:
+        parts = re.split(rf"^{_MARK} \S+\n", output, flags=re.MULTILINE)[1:]
+        if len(parts) != len(self._ordered):
+            raise DeviceError(
+                f"the order launched {len(parts)} of {len(self._ordered)} apps",
+                device=self._device.serial,
+                next_step="look for killed processes in the kernel log",
+            )
+        switches = []
+        for (number, app), part in zip(self._ordered, parts, strict=True):
+            launched, rest = split_launch(part)
+            launch = parse_launch(launched, app.package, device=self._device.serial)
+            refused(rest, device=self._device.serial)
+            switches.append(self._note(app.package, number, launch))
+        return self._summed(switches)
 
     def _note(self, package: str, number: int, launch: Launch) -> Switch:
         last_pid = self._pids.get(package)
@@ -144,8 +189,8 @@ class AppSwitching:
         self._pids[package] = last_pid if launch.pid_after is None else launch.pid_after
         return switch
 
-    def _finish(self, switches: list[Switch]) -> CycleResult:
-        tally = self._apps.settle()
+    def _summed(self, switches: list[Switch]) -> CycleResult:
+        tally = self._apps.read()
         return CycleResult(
             switches=tuple(switches),
             kills=sum(switch.killed_since_last for switch in switches),

@@ -12,6 +12,8 @@ import msgspec
 from foundation.errors import DeviceError
 
 PHASES: Final = ("fill", "touch", "verify")
+#: Lines beside those of phases: the page size, before anything is filled; the end of the measured work.
+BEGIN: Final = "begin"
 HOLD: Final = "hold"
 
 #: An integer that is not negative.
@@ -22,9 +24,9 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 class Phase:
     """One phase of the eater.
 
-    ``t_boot_ns`` is its start (CLOCK_BOOTTIME); it accessed ``pages`` of 4 KiB; ``first_wrong`` is the
-    index of the first of ``mismatches`` wrong pages, or -1. ``buckets`` is a histogram of the accesses'
-    latency: (lower edge in ns, accesses), each bucket at most a quarter of an octave wide.
+    ``t_boot_ns`` is its start (CLOCK_BOOTTIME); it accessed ``pages`` of ``page_bytes``; ``first_wrong``
+    is the index of the first of ``mismatches`` wrong pages, or -1. ``buckets`` is a histogram of the
+    accesses' latency: (lower edge in ns, accesses), each bucket at most a quarter of an octave wide.
     """
 
     event: Literal["fill", "touch", "verify"]
@@ -37,6 +39,7 @@ class Phase:
     total_ns: Count
     max_ns: Count
     buckets: tuple[tuple[Count, Count], ...]
+    page_bytes: Annotated[int, msgspec.Meta(gt=0)]
 
     def __post_init__(self) -> None:
         if (self.first_wrong < 0) != (self.mismatches == 0):
@@ -56,15 +59,28 @@ class Phase:
         return 0
 
 
+@dataclass(frozen=True)
+class _Begin:
+    event: Literal["begin"]
+    page_bytes: Annotated[int, msgspec.Meta(gt=0)]
+
+
 def complete_lines(text: str) -> list[str]:
     """The complete lines of the output so far."""
     return text.split("\n")[:-1]
 
 
-def is_holding(text: str) -> bool:
-    """Whether the eater has reported the end of its measured work."""
-    lines = complete_lines(text)
-    return bool(lines) and f'"event":"{HOLD}"' in lines[-1]
+def page_bytes_of(text: str, *, device: str | None = None) -> int:
+    """The device's page size, from the first line. DeviceError if it is another."""
+    try:
+        first = msgspec.json.decode(complete_lines(text)[0], type=_Begin)
+    except (IndexError, msgspec.MsgspecError) as damage:
+        raise DeviceError(
+            f"the memory eater did not print its page size: {text[:120]!r}",
+            device=device,
+            next_step="run it on the device by hand",
+        ) from damage
+    return first.page_bytes
 
 
 def parse_phases(text: str, *, device: str | None = None) -> tuple[Phase, ...]:
@@ -73,7 +89,7 @@ def parse_phases(text: str, *, device: str | None = None) -> tuple[Phase, ...]:
     for line in complete_lines(text):
         try:
             content = json.loads(line)
-            if content["event"] != HOLD:
+            if content["event"] not in (BEGIN, HOLD):
                 phases.append(msgspec.convert(content, Phase))
         except (ValueError, KeyError, TypeError, msgspec.ValidationError) as damage:
             raise DeviceError(

@@ -50,6 +50,8 @@ _COUNTER_MARK: Final = re.compile(r"C\|\d+\|kill_one_process\|(\d+)")
 _TEXT_MARK: Final = re.compile(r"[BIN]\|\d+\|(?:[^|]*\|)?lmk,(\d+),(-?\d+),(-?\d+)")
 _NOT_REPORTED: Final = "lmkd: not reported"
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
+#: Where the follower of the log writes: nothing passes over adb while a cycle is measured.
+_FOLLOWED: Final = "/data/local/tmp/reclaim-suite-kills.log"
 _LOGCAT: Final = ("logcat", "-b", "events", "-b", "main", "-v", "epoch")
 
 
@@ -80,7 +82,10 @@ class KillMark:
 
 
 class KillWatch:
-    """Follows the phone's log from `start` to `stop`. Needs no root. Side effect: one logcat process."""
+    """Follows the phone's log from `start` to `stop`. Needs no root.
+
+    Side effects: one logcat process, and a file in /data/local/tmp, until `stop` or `cancel`.
+    """
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -91,13 +96,15 @@ class KillWatch:
         """Follow the log from now on; a running watch restarts."""
         self.cancel()
         self._since_s = float(self._device.shell(["date", "+%s"]).stdout)
-        self._process = self._device.spawn([*_LOGCAT, "-T", "1", *_TAGS, "*:S"])
+        self._device.shell(["rm", "-f", _FOLLOWED])
+        self._process = self._device.spawn([*_LOGCAT, "-f", _FOLLOWED, "-T", "1", *_TAGS, "*:S"])
 
     def cancel(self) -> None:
         """End the watch and discard what it saw."""
         process, self._process = self._process, None
         if process is not None:
             process.stop()
+            self._device.shell(["rm", "-f", _FOLLOWED])
 
     def stop(self) -> tuple[list[Kill], str | None]:
         """End the watch. Returns the kills since `start`, and why some may be missing, or None."""
@@ -105,16 +112,20 @@ class KillWatch:
         if process is None:
             return [], None
         ended = process.poll()
-        done = process.stop()
+        process.stop()
+        followed = self._device.shell(["cat", _FOLLOWED], check=False, deadline_s=60.0)
+        self._device.shell(["rm", "-f", _FOLLOWED])
         # The follower lags behind the log; the log's buffer may have lost its oldest lines. Read both.
         argv = [*_LOGCAT, "-d", "-T", f"{self._since_s:.3f}", *_TAGS, "*:S"]
         last = self._device.shell(argv, check=False, deadline_s=60.0)
         trouble = None
         if ended is not None:
             trouble = f"logcat ended by itself (exit status {ended}): kills may be missing"
+        elif followed.exit_status != 0:
+            trouble = f"{_FOLLOWED} cannot be read ({followed.stderr.strip()}): kills may be missing"
         elif last.exit_status != 0:
             trouble = f"logcat -d ended with exit status {last.exit_status}: the last kills may be missing"
-        return parse_kills(f"{done.stdout}\n{last.stdout}", self._since_s), trouble
+        return parse_kills(f"{followed.stdout}\n{last.stdout}", self._since_s), trouble
 
 
 def parse_kills(log: str, since_s: float) -> list[Kill]:

@@ -1,4 +1,4 @@
-"""One app launch over adb, and whether it was cold, warm or hot."""
+"""One app launch on the device, and whether it was cold, warm or hot."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from foundation.contract.device import Device
 from foundation.errors import DeviceError
 from foundation.quoting import quote
 
 LaunchState = Literal["COLD", "WARM", "HOT", "UNKNOWN"]
 
+#: The longest launch, seconds.
 LAUNCH_DEADLINE_S: Final = 90.0
 
 _FIELD: Final = re.compile(r"^(Status|LaunchState|TotalTime|WaitTime): *(.*?)\s*$", re.MULTILINE)
+_LAST: Final = re.compile(r"^after .*$", re.MULTILINE)
 #: RELAUNCH: a new activity in the living process (WaitResult.java).
 _STATES: Final[dict[str, LaunchState]] = {"COLD": "COLD", "WARM": "WARM", "HOT": "HOT", "RELAUNCH": "WARM"}
 
@@ -24,7 +25,7 @@ class Launch:
     """The result of one ``am start -W``.
 
     ``launch_state`` is UNKNOWN if ``am`` and the PIDs contradict each other; ``doubt`` is the reason.
-    Times are CLOCK_BOOTTIME with the 10 ms resolution of /proc/uptime, read in the same round trip;
+    Times are CLOCK_BOOTTIME with the 10 ms resolution of /proc/uptime, read next to the launch;
     ``total_time_ms`` is Android's own figure.
     """
 
@@ -56,10 +57,10 @@ def stop_argv(package: str) -> list[str]:
     return ["am", "force-stop", package]
 
 
-def start(device: Device, package: str, activity: str) -> Launch:
-    """Bring an app to the front and wait until it has drawn. DeviceError if Android refuses."""
-    answer = device.script(launch_script(package, activity), deadline_s=LAUNCH_DEADLINE_S).stdout
-    return parse_launch(answer, package, device=device.serial)
+def split_launch(output: str) -> tuple[str, str]:
+    """The output of `launch_script`, and what was printed after it."""
+    match = _LAST.search(output)
+    return (output[: match.end()], output[match.end() :]) if match else (output, "")
 
 
 def parse_launch(answer: str, package: str, *, device: str | None = None) -> Launch:

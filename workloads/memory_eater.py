@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from foundation.contract.device import Device, RemoteProcess
-from foundation.errors import DataCorruption, DeviceError, UsageError
-from workloads.eater_output import Phase, is_holding, parse_phases
+from foundation.errors import CommandTimeout, DataCorruption, DeviceError, UsageError
+from foundation.quoting import quote_argv
+from workloads.eater_output import Phase, page_bytes_of, parse_phases
 from workloads.kills import KillMark
+from workloads.order import Order
 from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
 from workloads.switches import Switch
@@ -22,8 +23,13 @@ REMOTE: Final = "/data/local/tmp/reclaim-suite-eater"
 CYCLE_DEADLINE_S: Final = 600.0
 VERIFY_DEADLINE_S: Final = 600.0
 
-PAGES_PER_MB: Final = 256
-_POLL_S: Final = 0.02
+#: What the eater reports, one line a phase.
+REPORT: Final = f"{REMOTE}.jsonl"
+#: What the eater and the commands that start and end it call themselves.
+_NAME: Final = "reclaim-suite-eater"
+_MB: Final = 1024 * 1024
+#: Profiles count touches in this unit.
+_TOUCH_BYTES: Final = 4096
 # adbd reports death by signal N as 128 + N, as shells do.
 _KILLED: Final = 128 + 9
 
@@ -68,7 +74,9 @@ class EaterCycle:
                     "dur_s": phase.dur_us / 1e6,
                     "pages": phase.pages,
                     "rewritten": phase.rewritten,
-                    "mb_s": phase.pages / PAGES_PER_MB / (phase.dur_us / 1e6) if phase.dur_us else None,
+                    "mb_s": phase.pages * phase.page_bytes / _MB / (phase.dur_us / 1e6)
+                    if phase.dur_us
+                    else None,
                     "fault_p50_us": phase.quantile_ns(0.50) / 1e3,
                     "fault_p99_us": phase.quantile_ns(0.99) / 1e3,
                     "fault_max_us": phase.max_ns / 1e3,
@@ -91,8 +99,9 @@ class MemoryEater:
 
     Measured are the filling and the touches after it. Each cycle is a new process that starts with an
     empty, recreated zram and exits with all its memory; its pages are read and checked after the
-    measurement. Side effects: a process, and a file in /data/local/tmp, both gone after `remove`; zram
-    is recreated as the block has pinned it. ``program`` is the eater on the host, built for the device;
+    measurement. It starts in `reset`, without its memory, and holds that from the order's end until
+    `result`. Side effects: a process, and files in /data/local/tmp, all gone after `remove`; zram is
+    recreated as the block has pinned it. ``program`` is the eater on the host, built for the device;
     ``recreate_swap`` recreates the profile's zram.
     """
 
@@ -102,7 +111,6 @@ class MemoryEater:
         profile: Profile,
         program: Path,
         recreate_swap: Callable[[], None],
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if profile.eater is None:
             raise UsageError(
@@ -113,7 +121,6 @@ class MemoryEater:
         self._recreate_swap = recreate_swap
         self._profile = profile
         self._eater: Eater = profile.eater
-        self._sleep = sleep
         self._process: RemoteProcess | None = None
         self._pswpout_before = 0
 
@@ -125,28 +132,22 @@ class MemoryEater:
         """Do nothing: `reset` prepares every cycle."""
 
     def reset(self) -> None:
-        """End the eater and empty swap. StateError if zram cannot be recreated."""
+        """End the eater, empty swap, and start the eater of the next cycle.
+
+        StateError if zram cannot be recreated.
+        """
         self._end()
         self._recreate_swap()
+        self._device.shell(["rm", "-f", REPORT])
         self._pswpout_before = pswpout(self._device)
+        self._process = self._device.spawn(eater_argv(self._eater))
 
-    def cycle(self) -> None:
-        """Fill, then touch; return when the eater holds all its memory, or has exited.
+    def order(self) -> Order:
+        """Fill, then touch; it ends when the eater holds all its memory, or has exited."""
+        return Order(quote_argv([REMOTE, "--go", _NAME]), CYCLE_DEADLINE_S)
 
-        DeviceError at the deadline. `result` examines an early exit.
-        """
-        process = self._process = self._device.spawn(eater_argv(self._eater))
-        limit = time.monotonic() + CYCLE_DEADLINE_S
-        while not is_holding(process.output()):
-            if process.poll() is not None:
-                return
-            if time.monotonic() > limit:
-                raise DeviceError(
-                    f"the memory eater is still busy after {CYCLE_DEADLINE_S:.0f} s",
-                    device=self._device.serial,
-                    next_step="give the profile less memory or fewer touches, or check the kernel log",
-                )
-            self._sleep(_POLL_S)
+    def take(self, output: str) -> None:
+        """Do nothing: `result` reads what the eater reports, and examines an early exit."""
 
     def result(self) -> EaterCycle:
         """Let the eater read all its pages and exit.
@@ -157,12 +158,19 @@ class MemoryEater:
         if self._process is None:
             raise DeviceError("the memory eater has not run", device=self._device.serial)
         swapped = pswpout(self._device) - self._pswpout_before
+        try:
+            # Returns when the eater has ended; it fails if that was before.
+            self._device.shell([REMOTE, "--end", _NAME], check=False, deadline_s=VERIFY_DEADLINE_S)
+        except CommandTimeout as late:
+            raise DeviceError(
+                f"the memory eater has not read all its pages after {VERIFY_DEADLINE_S:.0f} s",
+                device=self._device.serial,
+                next_step="give the profile less memory, or check the kernel log",
+            ) from late
         process, self._process = self._process, None
-        # SIGTERM ends the hold; SIGKILL follows only if the program does not exit by itself.
-        begun_s = time.monotonic()
-        done = process.stop(deadline_s=VERIFY_DEADLINE_S)
-        late = time.monotonic() - begun_s > VERIFY_DEADLINE_S / 2
-        phases = parse_phases(done.stdout, device=self._device.serial)
+        done = process.stop()
+        report = self._report()
+        phases = parse_phases(report, device=self._device.serial)
         wrong = [phase for phase in phases if phase.mismatches]
         if wrong:
             raise DataCorruption(
@@ -171,10 +179,17 @@ class MemoryEater:
                 device=self._device.serial,
                 next_step="keep the results folder: kernel.log and workload.jsonl are the evidence",
             )
-        wanted = self._eater.mb * PAGES_PER_MB
-        if done.exit_status == _KILLED and not late:
+        if not phases and done.exit_status != _KILLED:
+            self._raise_incomplete(phases, done.exit_status, done.stderr)
+        page_bytes = page_bytes_of(report, device=self._device.serial)
+        wanted = self._eater.mb * _MB // page_bytes
+        if done.exit_status == _KILLED:
             return EaterCycle(phases, wanted, kills=1)
-        self._check_complete(phases, done.exit_status, done.stderr, wanted)
+        touches = self._eater.touches
+        touched = {"touch": max(1, touches * _TOUCH_BYTES // page_bytes)} if touches else {}
+        pages = {"fill": wanted, **touched, "verify": wanted}
+        if done.exit_status != 0 or {phase.event: phase.pages for phase in phases} != pages:
+            self._raise_incomplete(phases, done.exit_status, done.stderr)
         if swapped == 0:
             raise DeviceError(
                 f"profile {self._profile.name} swapped nothing out: {self._eater.mb} MiB fit into memory",
@@ -183,12 +198,11 @@ class MemoryEater:
             )
         return EaterCycle(phases, wanted, kills=0)
 
-    def _check_complete(self, phases: tuple[Phase, ...], status: int, stderr: str, wanted: int) -> None:
-        """Check that every phase covered all its pages. DeviceError."""
-        touch = {"touch": self._eater.touches} if self._eater.touches else {}
-        pages = {"fill": wanted, **touch, "verify": wanted}
-        if status == 0 and {phase.event: phase.pages for phase in phases} == pages:
-            return
+    def _report(self) -> str:
+        """What the eater reported; empty if it ended before it could."""
+        return self._device.shell(["cat", REPORT], check=False, deadline_s=60.0).stdout
+
+    def _raise_incomplete(self, phases: tuple[Phase, ...], status: int, stderr: str) -> NoReturn:
         ended = ", ".join(f"{phase.event} {phase.pages} pages" for phase in phases) or "no phase"
         raise DeviceError(
             f"the memory eater ended with exit status {status} after {ended}: {stderr.strip()[-200:]}",
@@ -203,9 +217,9 @@ class MemoryEater:
             process.stop()
 
     def remove(self) -> None:
-        """Stop the eater and delete its file."""
+        """Stop the eater and delete its files."""
         self._end()
-        self._device.shell(["rm", "-f", REMOTE])
+        self._device.shell(["rm", "-f", REMOTE, REPORT])
 
 
 def eater_argv(eater: Eater) -> list[str]:
@@ -215,4 +229,5 @@ def eater_argv(eater: Eater) -> list[str]:
         *("--mb", str(eater.mb), "--content", mix_text(eater.content), "--seed", str(eater.seed)),
         *("--rate-mb-s", str(eater.rate_mb_s), "--touches", str(eater.touches)),
         *("--rewrite-share", str(eater.rewrite_share), "--hold", "--verify"),
+        *("--out", REPORT, "--serve", _NAME),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +11,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.quoting import quote_argv
-from workloads.app_actions import act, screen_size
+from workloads.app_actions import act_text, screen_size
 from workloads.app_log import Tally
 from workloads.kills import Kill, KillWatch, exit_reasons
 from workloads.profile import App, Profile
@@ -33,11 +33,10 @@ class PhoneApps:
     Needs no root. Side effect: one logcat, from `begin` to `explain` or `remove`.
     """
 
-    def __init__(self, device: Device, profile: Profile, sleep: Callable[[float], None]) -> None:
+    def __init__(self, device: Device, profile: Profile) -> None:
         self._device = device
         self._profile = profile
         self._apps = profile.apps
-        self._sleep = sleep
         self._activities: dict[str, str] = {}
         self._versions: Mapping[str, str] = {}
         self._size_px = (0, 0)
@@ -85,12 +84,15 @@ class PhoneApps:
         """Watch the phone's log for kills from now on."""
         self._watch.start()
 
-    def act(self, app: App) -> None:
-        """Perform the profile's action, if the app has one."""
-        if app.action is not None:
-            act(self._device, [app.action], app.package, self._size_px, self._sleep)
+    def act(self, app: App) -> str:
+        """Shell text of the profile's action, empty if the app has none."""
+        return act_text(app.action, app.package, self._size_px) if app.action is not None else ""
 
-    def settle(self) -> Tally:
+    def settle(self) -> str:
+        """Nothing: when a phone's apps are idle is not known."""
+        return ""
+
+    def read(self) -> Tally:
         """Return an empty tally: the content of a phone's apps is not known."""
         return Tally()
 

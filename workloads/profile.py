@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,8 @@ CHANGEABLE: Final = ("device", "phone", "workload", "defaults", "eater")
 _START_S: Final = 3.0
 #: Tables that a profile may omit and that can be changed nevertheless.
 _OPTIONAL: Final = ("phone",)
+#: The first number that is too large for a seed.
+SEED_END: Final = 2**31
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,10 @@ def mix_text(content: tuple[Content, ...]) -> str:
 
 @dataclass(frozen=True)
 class Eater:
-    """What the memory eater does: fill ``mb`` MiB, then touch ``touches`` random pages.
+    """What the memory eater does: fill ``mb`` MiB, then touch ``touches`` times 4 KiB in random pages.
 
-    ``rate_mb_s`` limits the filling (0: no limit); ``rewrite_share`` of the touched pages is rewritten.
+    The number of pages is that by the device's page size. ``rate_mb_s`` limits the filling (0: no
+    limit); ``rewrite_share`` of the touched pages is rewritten.
     """
 
     mb: int
@@ -72,7 +76,8 @@ class SyntheticApp:
     """The memory of a synthetic app, and how the app uses it.
 
     At each switch the app touches ``hot_share`` of its pages, then ``cold_share`` picked at random, and
-    rewrites ``rewrite_share`` of them. It pauses ``pace_ms`` after every ``pace_pages`` pages.
+    rewrites ``rewrite_share`` of them. It pauses ``pace_ms`` after every ``pace_pages`` times 4 KiB, in
+    whole pages of the device.
     """
 
     anon_mb: int
@@ -129,14 +134,36 @@ class Profile:
     phone: PhoneSettings = field(default_factory=PhoneSettings)
 
     @property
+    def switch_s(self) -> float:
+        """The approximate length of a switch to an app, seconds."""
+        return self.dwell_s + self.gap_s + _START_S
+
+    @property
     def switching_s(self) -> float:
         """The approximate length of an app-switching cycle, seconds; 0 without apps."""
-        return self.rounds * len(self.apps) * (self.dwell_s + self.gap_s + _START_S)
+        return self.rounds * len(self.apps) * self.switch_s
+
+    def seeded(self, seed: int) -> Profile:
+        """This profile with ``seed`` in place of its own, and those of its apps and eater drawn from it.
+
+        ``source`` stays as it is. The same ``seed`` gives the same work on every device.
+        """
+        draw = random.Random(seed)
+        apps = tuple(
+            replace(app, synthetic=replace(app.synthetic, seed=_drawn(draw))) if app.synthetic else app
+            for app in self.apps
+        )
+        eater = None if self.eater is None else replace(self.eater, seed=_drawn(draw))
+        return replace(self, seed=seed, apps=apps, eater=eater)
 
     @property
     def workload(self) -> str:
         """Name of the profile's workload."""
         return "app-switching" if self.eater is None else "memory-eater"
+
+
+def _drawn(draw: random.Random) -> int:
+    return draw.randrange(SEED_END)
 
 
 def load_profile(name: str, changes: Changes | None = None) -> Profile:
@@ -183,8 +210,8 @@ def _share(table: Table, key: str) -> float:
 def _seed(table: Table, default: int | None = None) -> int:
     rule = "an integer from 0 to 2147483647"
     if default is None:
-        return table.take("seed", int, lambda v: 0 <= v < 2**31, rule)
-    return table.take_or("seed", int, default, lambda v: 0 <= v < 2**31, rule)
+        return table.take("seed", int, lambda v: 0 <= v < SEED_END, rule)
+    return table.take_or("seed", int, default, lambda v: 0 <= v < SEED_END, rule)
 
 
 def _table(path: Path, content: Mapping[str, Any], key: str) -> Table:

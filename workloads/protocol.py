@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from foundation.contract.device import Device
 from workloads.kills import KillMark
+from workloads.order import Order, run
 from workloads.switches import Switch
 
 
 class Cycle(Protocol):
-    """The result of one cycle; pages are of 4 KiB."""
+    """The result of one cycle; pages are the device's, of whatever size."""
 
     @property
     def switches(self) -> Sequence[Switch]:
@@ -46,7 +48,12 @@ class Cycle(Protocol):
 
 
 class Workload(Protocol):
-    """One workload on one device; `remove` undoes what it did there, on every way out."""
+    """One workload on one device; `remove` undoes what it did there, on every way out.
+
+    A cycle is `reset`, `order`, the run of that text on the device, `take`, `result`. What is sent to
+    the device depends on the profile and on the device's answers only: no host clock, no randomness but
+    the profile's seed, no loop that polls the device.
+    """
 
     def install(self) -> None:
         """Install on the device what the workload runs. UsageError for what the profile lacks."""
@@ -57,8 +64,11 @@ class Workload(Protocol):
     def reset(self) -> None:
         """Bring the device to the initial state of a cycle, before the capture starts."""
 
-    def cycle(self) -> object:
-        """Do the measured work, and nothing else."""
+    def order(self) -> Order:
+        """The measured work of the cycle that begins, and nothing else, as one order to the device."""
+
+    def take(self, output: str) -> None:
+        """Take what that order printed. DeviceError if the work was not done."""
 
     def result(self) -> Cycle:
         """The result of the last cycle; may use the device, as the capture has ended.
@@ -68,3 +78,11 @@ class Workload(Protocol):
 
     def remove(self) -> None:
         """Undo every change to the device; called on every way out."""
+
+
+def run_cycle(device: Device, workload: Workload) -> None:
+    """Run the next cycle of ``workload`` without recording it; `Workload.result` is left to the caller.
+
+    What running the order and `Workload.take` raise.
+    """
+    workload.take(run(device, workload.order()))

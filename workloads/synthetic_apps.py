@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.quoting import quote
@@ -18,10 +16,10 @@ class SyntheticApps:
     Side effect: a descriptor of each app in /data/app, until `remove`.
     """
 
-    def __init__(self, device: Device, profile: Profile, sleep: Callable[[float], None]) -> None:
+    def __init__(self, device: Device, profile: Profile) -> None:
         self._device = device
         self._profile = profile
-        self._logs = AppLogs(device, [app.package for app in profile.apps], sleep)
+        self._logs = AppLogs(device, [app.package for app in profile.apps])
 
     def install(self) -> None:
         """Write the descriptors. UsageError for an app without memory, or that the device does not list."""
@@ -55,12 +53,17 @@ class SyntheticApps:
     def begin(self) -> None:
         """Do nothing: a kill shows as a missing process."""
 
-    def act(self, app: App) -> None:
-        """Do nothing: a synthetic app acts by itself when it comes to the front."""
+    def act(self, app: App) -> str:
+        """Nothing: a synthetic app acts by itself when it comes to the front."""
+        return ""
 
-    def settle(self) -> Tally:
-        """Wait until all apps are idle. DeviceError at the deadline, DataCorruption if a page was wrong."""
-        self._logs.wait_idle()
+    def settle(self) -> str:
+        """Shell text that returns when all apps are idle; `read` finds those that are not."""
+        return "am wait-idle"
+
+    def read(self) -> Tally:
+        """What the apps touched. DeviceError if one is still busy, DataCorruption if a page was wrong."""
+        self._logs.check_idle()
         return self._logs.take()
 
     def explain(self, cycle: CycleResult) -> CycleResult:

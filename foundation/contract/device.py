@@ -25,7 +25,8 @@ class Expectation:
     ``release`` is ``uname -r``, ``version`` ``uname -v``; ``build_ids`` maps a module (or
     ``vmlinux``) to its GNU build id in hex; ``compression_thread``: whether a thread of that
     role must exist (None: unknown beforehand); ``live_counter`` is a file whose number only
-    this variant raises; ``parameters`` maps files to their required content.
+    this variant raises; ``parameters`` maps files to their required content; ``page_size_bytes`` is the
+    kernel's page size.
     """
 
     release: str | None = None
@@ -34,6 +35,7 @@ class Expectation:
     live_counter: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
+    page_size_bytes: int | None = None
 
 
 class RemoteProcess(Protocol):

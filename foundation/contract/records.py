@@ -55,7 +55,8 @@ class PlannedBlock:
     """One boot of one variant, and its place in the campaign.
 
     ``pair`` counts from 0 within a scenario; a pair holds one adjacent block of every
-    variant, on one lane. ``position`` is the block's place inside its pair.
+    variant, on one lane. ``position`` is the block's place inside its pair. ``seed`` is the workload's
+    in all blocks of a pair; None: the profile's own, as on a phone, in host time, and in older files.
     """
 
     index: int
@@ -64,6 +65,7 @@ class PlannedBlock:
     scenario: str
     variant: str
     lane: str
+    seed: int | None = None
 
     def folder(self) -> str:
         """Name of the block's folder, such as ``003-patched-idle``."""
@@ -74,8 +76,8 @@ class PlannedBlock:
 class CampaignRecord:
     """``campaign.json``: the plan, written before the first block.
 
-    ``suppressed`` names preconditions of a phone that were neither set nor checked; older files
-    lack the key.
+    ``suppressed`` names preconditions of a phone that were neither set nor checked. ``clock`` is that of
+    a virtual device: by its instructions, or the host's; None for a phone. Older files lack both keys.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -90,6 +92,7 @@ class CampaignRecord:
     reps: int
     metrics: tuple[str, ...]
     suppressed: tuple[str, ...] = ()
+    clock: Literal["instructions", "host"] | None = None
     primaries: tuple[str, ...]
     alpha: float
     schedule: tuple[PlannedBlock, ...]

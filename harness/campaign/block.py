@@ -135,7 +135,7 @@ class BlockRun:
         with PinnedState(booted.device) as state:
             try:
                 conditions = self.prepare(booted.device, state)
-                workload = self.plan.kind.make(booted.device, self.plan.profile, self.host)
+                workload = self.plan.kind.make(booted.device, self.plan.profile_of(self.block), self.host)
                 try:
                     self.measure(booted, workload, conditions)
                     self.verify(booted, state)
@@ -168,7 +168,11 @@ class BlockRun:
         """Set and check the preconditions; ``state`` records what was set. StateError."""
         self.phase(Phase.PINS)
         conditions = preconditions_of(
-            device, self.plan.profile, self.plan.suppressed, say=lambda text: self.phase(Phase.PINS, text)
+            device,
+            self.plan.profile,
+            self.plan.suppressed,
+            say=lambda text: self.phase(Phase.PINS, text),
+            sleep=self.host.sleep,
         )
         conditions.establish(state)
         return conditions
@@ -193,6 +197,7 @@ class BlockRun:
                 longest_s=max(LONGEST_S, LONGEST_FACTOR * self.plan.profile.switching_s),
                 host=self.host,
                 reservation=reservation,
+                seed=self.block.seed,
             )
             before = read_identity(booted.device, booted.expectation)
             self.phase(Phase.PREPARE, self.plan.kind.warm_up)

@@ -17,7 +17,7 @@ from harness.campaign.phase import Phase
 from harness.campaign.plan import Plan
 from harness.campaign.planned_programs import PLANNED_HOST, PROCESSES, PROGRAMS
 from harness.campaign.schedule import order_text
-from harness.campaign.session import plan_of
+from harness.campaign.session import blocks_to_run, plan_of
 from harness.campaign.settings import Settings
 from harness.campaign.store import Store
 from harness.device.fastboot.dry_run import kernel_commands
@@ -64,7 +64,7 @@ def _one(settings: Settings, plan: Plan, reads: bool) -> str:
             f"{plan.name}: {plan.workload}, {profile}; {device}",
             *(f"  {variant.spec}" for variant in plan.variants),
             f"  decided by {', '.join(plan.primaries)}",
-            order_text(plan.blocks),
+            order_text(blocks_to_run(settings, plan)),
             *(_phone(settings, plan, reads) if settings.device == "phone" else []),
             f"seed {plan.seed}, results in {settings.results}",
         ]

@@ -47,12 +47,12 @@ class CampaignHooks:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make an item for each block of the plan and for each question."""
-        plan = self._session.plan
+        plan, blocks = self._session.plan, self._session.blocks
         if "block" in metafunc.fixturenames:
             metafunc.parametrize(
                 "block",
-                plan.blocks,
-                ids=[f"{plan.workload}-{b.scenario}-{b.index:03d}-{b.variant}" for b in plan.blocks],
+                blocks,
+                ids=[f"{plan.workload}-{b.scenario}-{b.index:03d}-{b.variant}" for b in blocks],
             )
         if "question" in metafunc.fixturenames:
             questions = questions_of(plan)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
@@ -23,6 +23,9 @@ from harness.campaign.workloads import WorkloadKind, workload_named
 from harness.variants.variant import Variant
 from workloads.profile import Profile
 
+#: What tells a virtual device the time: the instructions it has run, or the host.
+Clock = Literal["instructions", "host"]
+
 ALPHA = 0.05
 
 _TOOLS = ("adbutils", "perfetto", "viztracer", "wasmtime", "numpy", "pandas", "scipy", "pytest")
@@ -33,8 +36,9 @@ class Plan:
     """What will be measured, in which order, and how it will be judged.
 
     ``requests`` are recordings beyond the default, which cost CPU time; ``images`` maps a variant that
-    brings images to their SHA-256 by partition. UsageError if the profile is for another workload, or
-    if ``suppressed`` holds a zram that the workload recreates.
+    brings images to their SHA-256 by partition; ``clock`` is that of a virtual device, None for a phone.
+    By instructions each pair has a workload seed of its own. UsageError if the profile is for another
+    workload, or if ``suppressed`` holds a zram that the workload recreates.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Plan:
     requests: tuple[Request, ...] = ()
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     suppressed: tuple[str, ...] = ()
+    clock: Clock | None = None
 
     def __post_init__(self) -> None:
         if self.profile.workload != self.workload:
@@ -66,7 +71,12 @@ class Plan:
     def blocks(self) -> tuple[PlannedBlock, ...]:
         """All blocks in the order in which they run."""
         names = [variant.name for variant in self.variants]
-        return schedule(names, self.scenarios, self.pairs, self.seed, self.lanes)
+        seeded = self.clock == "instructions"
+        return schedule(names, self.scenarios, self.pairs, self.seed, self.lanes, seeded=seeded)
+
+    def profile_of(self, block: PlannedBlock) -> Profile:
+        """The profile as ``block`` runs it: with the seed of its pair, if it has one."""
+        return self.profile if block.seed is None else self.profile.seeded(block.seed)
 
     @property
     def kind(self) -> WorkloadKind:
@@ -101,6 +111,7 @@ class Plan:
             "reps": self.reps,
             "metrics": self.metrics,
             "suppressed": self.suppressed,
+            "clock": self.clock,
         }
 
     def _images(self, variant: str) -> dict[str, str] | UnsetType:

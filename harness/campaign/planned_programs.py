@@ -17,6 +17,7 @@ _FACTS: Final = {
     **{"page_size": 4096, "cpus": 1, "clk_tck": 100},
     **dict.fromkeys(("boot_ns", "monotonic_ns", "monotonic_raw_ns", "realtime_ns"), 1),
 }
+_PAGE_BYTES: Final = 4096
 _PAGES_PER_MB: Final = 256
 
 
@@ -35,10 +36,17 @@ def _eater(words: Sequence[str]) -> str:
     pages = int(words[words.index("--mb") + 1]) * _PAGES_PER_MB
     touches = int(words[words.index("--touches") + 1])
     phases = {"fill": pages, "touch": touches, "verify": pages}
-    return "".join(
+    begin = json.dumps({"event": "begin", "page_bytes": _PAGE_BYTES}) + "\n"
+    return begin + "".join(
         json.dumps(
             dict.fromkeys(("t_boot_ns", "dur_us", "rewritten", "mismatches", "total_ns", "max_ns"), 0)
-            | {"event": event, "pages": count, "first_wrong": -1, "buckets": [[1, count]]}
+            | {
+                "event": event,
+                "page_bytes": _PAGE_BYTES,
+                "pages": count,
+                "first_wrong": -1,
+                "buckets": [[1, count]],
+            }
         )
         + "\n"
         for event, count in phases.items()
@@ -46,11 +54,13 @@ def _eater(words: Sequence[str]) -> str:
     )
 
 
-#: Programs that exit, by name; and for others what they print while they run, and in total.
-PROGRAMS: Final[Mapping[str, Program]] = {"recorder": _recorder, "poller": _poller}
-PROCESSES: Final[Mapping[str, tuple[Program, Program]]] = {
-    "reclaim-suite-eater": (lambda words: '{"event":"hold"}\n', _eater)
+#: Programs that exit, by name; and for others what they print, or write into the file after ``--out``.
+PROGRAMS: Final[Mapping[str, Program]] = {
+    "recorder": _recorder,
+    "poller": _poller,
+    "reclaim-suite-eater": lambda words: "",
 }
+PROCESSES: Final[Mapping[str, Program]] = {"reclaim-suite-eater": _eater}
 
 
 def _report(raw: RawCapture, switches: Sequence[Switch], out: Path) -> CaptureReport:

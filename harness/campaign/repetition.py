@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +23,34 @@ from harness.capture import BufferReservation, Capture, HostLoad, RawCapture
 from harness.capture.validity import throttle_reasons
 from harness.device.preconditions.block_preconditions import Preconditions
 from workloads.burner import CpuBurner, RealTime
-from workloads.protocol import Workload
+from workloads.order import pause, printed
+from workloads.protocol import Workload, run_cycle
 
 #: Wait for the reclaim that makes room for the trace buffers: it is not the workload's.
 SETTLE_S: Final = 1.0
+#: A seed makes the wait longer by up to this: the longest period of the device's own timers.
+OFFSET_S: Final = 1.0
+#: The longest time for that wait and both samples.
+SAMPLES_DEADLINE_S: Final = 60.0
+
+
+def start_s(seed: int | None, index: int) -> float:
+    """How long the device waits before repetition ``index`` of a block with the workload's ``seed``.
+
+    Without a seed `SETTLE_S`. With one, the moment at which the cycle meets the device's timers differs
+    from seed to seed and from repetition to repetition, and is the same on all variants of a pair.
+    """
+    if seed is None:
+        return SETTLE_S
+    return SETTLE_S + random.Random(f"{seed} {index}").random() * OFFSET_S
 
 
 @dataclass(frozen=True)
 class Repetitions:
     """Runs and stores repetitions of one scenario; trace buffers use the memory that ``reservation`` holds.
 
-    A recording that is never stopped ends by itself after ``longest_s``.
+    A recording that is never stopped ends by itself after ``longest_s``. With ``seed``, the workload's,
+    each cycle begins at another moment of the device's timers.
     """
 
     lane: Lane
@@ -45,6 +63,7 @@ class Repetitions:
     longest_s: float
     host: Host
     reservation: BufferReservation | None = None
+    seed: int | None = None
 
     def condition(self) -> contextlib.AbstractContextManager[object]:
         """The CPU condition of the scenario.
@@ -62,7 +81,7 @@ class Repetitions:
         self.workload.prepare()
         self.workload.reset()
         with self.condition():
-            self.workload.cycle()
+            run_cycle(self.device, self.workload)
         self.workload.result()
 
     def measure(self, repetition: Repetition, index: int) -> tuple[str, ...]:
@@ -77,7 +96,7 @@ class Repetitions:
             self.conditions.before()
             self.phase(Phase.CAPTURE, f"repetition {index}: {self.scenario}")
             self.workload.reset()
-            raw, host = self._record(repetition.folder)
+            raw, host = self._record(repetition.folder, start_s(self.seed, index))
             self.phase(Phase.VERIFY)
             throttled = [*self.conditions.after()]
             if self.conditions.watches_throttling:
@@ -115,8 +134,11 @@ class Repetitions:
             self.phase(Phase.VERIFY, f"repetition {index}: VOID: {'; '.join(reasons)}")
         return reasons
 
-    def _record(self, folder: Path) -> tuple[RawCapture, dict[str, float | None]]:
-        """Record one cycle, and the host's load during it."""
+    def _record(self, folder: Path, start_s: float) -> tuple[RawCapture, dict[str, float | None]]:
+        """Record one cycle, and the host's load during it.
+
+        From ``start_s`` before its first sample to its last one the device runs one order, alone.
+        """
         capture = Capture(
             self.device,
             self.needs,
@@ -129,15 +151,15 @@ class Repetitions:
         load = HostLoad(device_cpu_s=self.lane.device_cpu_s, own_pid=os.getpid())
         # Start and stop outside the CPU condition: enabling events patches kernel code, which is safest
         # while little runs, and an idle device reads its buffers faster.
+        order = self.workload.order()
         capture.start()
         try:
+            text = f"{pause(start_s)}\n{capture.wrap(order.into_file())}"
             with self.condition():
-                self.host.sleep(SETTLE_S)
-                capture.mark_begin()
                 load.start()
-                self.workload.cycle()
+                self.device.script(text, deadline_s=order.deadline_s + SAMPLES_DEADLINE_S)
                 host = load.stop()
-                capture.mark_end()
+            self.workload.take(printed(self.device))
         except BaseException:
             capture.cancel()
             raise

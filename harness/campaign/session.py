@@ -90,9 +90,23 @@ def plan_of(settings: Settings) -> Plan:
         lanes=(f"{settings.device}-0",),
         requests=tuple(request for request, on in requests.items() if on),
         suppressed=parse_suppressed(settings.suppress),
+        clock=settings.virtual_clock if settings.device == "virtual" else None,
     )
+    blocks_to_run(settings, plan)
     check_lane(settings, variants)
     return plan
+
+
+def blocks_to_run(settings: Settings, plan: Plan) -> tuple[PlannedBlock, ...]:
+    """The blocks of the plan, or those of the pairs that the user chose. UsageError for no such pair."""
+    known = {str(pair) for pair in range(plan.pairs)}
+    chosen = [pair.strip() for text in settings.only_pairs for pair in text.split(",")]
+    if unknown := [pair for pair in chosen if pair not in known]:
+        raise UsageError(
+            f"--only-pairs {','.join(unknown)}: there is no such pair",
+            next_step=f"the campaign has pairs 0 to {plan.pairs - 1}",
+        )
+    return tuple(block for block in plan.blocks if not chosen or str(block.pair) in chosen)
 
 
 class CampaignSession:
@@ -103,7 +117,8 @@ class CampaignSession:
         self.plan = plan
         self.store = Store(settings.results)
         self.view = view
-        self.progress = Progress(plan.blocks, view, plan.name, plan.lanes[0])
+        self.blocks = blocks_to_run(settings, plan)
+        self.progress = Progress(self.blocks, view, plan.name, plan.lanes[0])
         self._lane: Lane | None = None
         self._broken: SuiteError | None = None
         self._judgement: Judgement | None = None
@@ -117,7 +132,7 @@ class CampaignSession:
         self._opened = True
         self.store.check_same(self.plan.identity())
         moved = self.store.set_aside_broken_pairs(self.plan.blocks, redo_void=self.settings.redo_void)
-        done = [block for block in self.plan.blocks if self.store.finished(block)]
+        done = [block for block in self.blocks if self.store.finished(block)]
         for block in done:
             dur_s = self.store.block_dur_s(block)
             if dur_s is not None:

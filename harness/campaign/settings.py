@@ -140,6 +140,13 @@ class Settings:
     redo_void: bool = row(
         "flag", _LINE, "when resuming, also measure pairs with a void block again, both halves", False
     )
+    only_pairs: tuple[str, ...] = row(
+        "words",
+        _LINE,
+        "measure only these pairs, counted from 0; the same command without it measures the rest",
+        (),
+        metavar="N,...",
+    )
     dry_run: bool = row(
         "flag", _LINE, "print the schedule and what a phone would be sent, then exit", False
     )
@@ -175,6 +182,14 @@ class Settings:
     )
     virtual_modules: Path | None = row(
         "path", ("pytest",), "folder of that kernel's modules", metavar="DIR", device="virtual"
+    )
+    virtual_clock: Literal["instructions", "host"] = fixed_row(
+        "text",
+        _FILE,
+        "what tells the virtual device the time: the instructions it has run, or the host's clock",
+        "instructions",
+        choices=("instructions", "host"),
+        device="virtual",
     )
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -43,7 +43,6 @@ def _eater(device: Device, profile: Profile, host: Host) -> Workload:
         profile,
         program=host.program("eater", arch_of(device)),
         recreate_swap=lambda: zram.write(device, zram.wanted),
-        sleep=host.sleep,
     )
 
 
@@ -56,7 +55,7 @@ WORKLOADS: Final = {
             profile="phone-like",
             primaries=PRIMARIES,
             warm_up="cold starts until memory is full, then one warm-up cycle",
-            make=lambda device, profile, host: AppSwitching(device, profile, host.sleep),
+            make=lambda device, profile, host: AppSwitching(device, profile),
         ),
         WorkloadKind(
             name="memory-eater",

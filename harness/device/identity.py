@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ VMLINUX: Final = "vmlinux"
 MODULE_ERROR_PROPERTY: Final = "suite.module_error"
 
 _KTHREADD: Final = 2
+_PAGE_SIZE: Final = re.compile(r"^(?:(?P<bytes>\d+)|KernelPageSize:\s+(?P<kb>\d+) kB)\s*$", re.MULTILINE)
 _FLAGS: Final = {"y": "1", "n": "0"}
 
 
@@ -29,8 +31,8 @@ class KernelIdentity:
 
     ``build_ids`` has those of ``vmlinux`` and of the requested modules, in hex; ``thread_names`` the
     comms of kernel threads with a role (foundation.contract.threads), sorted; ``parameters`` maps
-    files to content; ``live_count`` is the number in the file ``live_counter``. What could not be
-    read is missing, with the reason in ``unavailable``.
+    files to content; ``live_count`` is the number in the file ``live_counter``; ``page_size_bytes`` is
+    None if unknown. What could not be read is missing, with the reason in ``unavailable``.
     """
 
     release: str
@@ -45,6 +47,7 @@ class KernelIdentity:
     live_count: int | None
     module_error: str | None
     unavailable: Mapping[str, str]
+    page_size_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For ``block.json``."""
@@ -71,6 +74,9 @@ def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
     live_count = int(count.text) if count is not None and count.ok and count.text.isdigit() else None
     if count is not None and count.ok and live_count is None:
         unavailable["live counter"] = f"holds {count.text[:60]!r}, not a number"
+    page_size_bytes = page_size_of(answers["page size"].text)
+    if page_size_bytes is None:
+        unavailable["page size"] = f"printed {answers['page size'].text[:60]!r}, no size"
     return KernelIdentity(
         release=answers["release"].value or "",
         version=answers["version"].value or "",
@@ -84,6 +90,7 @@ def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
         live_count=live_count,
         module_error=answers["module_error"].value or None,
         unavailable=unavailable,
+        page_size_bytes=page_size_bytes,
     )
 
 
@@ -119,6 +126,14 @@ def counter_moved(before: KernelIdentity, after: KernelIdentity) -> bool:
     return after.live_count > before.live_count
 
 
+def page_size_of(text: str) -> int | None:
+    """The page size in bytes that `getconf`, or else /proc/self/smaps, printed; None for neither."""
+    found = _PAGE_SIZE.search(text)
+    if found is None:
+        return None
+    return int(found["bytes"]) if found["bytes"] else int(found["kb"]) * 1024
+
+
 def thread_names(stat_lines: str) -> tuple[str, ...]:
     """Comms of kernel threads with a role, from lines of /proc/PID/stat; sorted."""
     names: list[str] = []
@@ -145,6 +160,8 @@ def _questions(expectation: Expectation) -> dict[str, str]:
         "boot_id": f"cat {BOOT_ID}",
         "cmdline": "cat /proc/cmdline",
         "modules": "cat /proc/modules",
+        # toybox has getconf, busybox has not.
+        "page size": "getconf PAGESIZE 2>/dev/null || grep -m 1 KernelPageSize /proc/self/smaps",
         "module_error": f"getprop {MODULE_ERROR_PROPERTY} 2>/dev/null",
         # cat fails for processes that end meanwhile, which is expected.
         "threads": "cat /proc/[0-9]*/stat 2>/dev/null; true",
@@ -177,6 +194,10 @@ def _differences(identity: KernelIdentity, expectation: Expectation) -> Iterator
     ):
         if wanted is not None and got != wanted:
             yield f"{name} is {got or 'unknown'}, expected {wanted}"
+    wanted_bytes, got_bytes = expectation.page_size_bytes, identity.page_size_bytes
+    if wanted_bytes is not None and got_bytes != wanted_bytes:
+        size = unreadable("page size") if got_bytes is None else f"is {got_bytes} bytes"
+        yield f"page size {size}, expected {wanted_bytes} bytes"
     for name, wanted in expectation.build_ids.items():
         build = identity.build_ids.get(name)
         key = f"build id of {name}"

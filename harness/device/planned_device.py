@@ -33,7 +33,7 @@ class PlannedDevice(AdbDevice):
     """An `AdbDevice` without adb; everything above the wire is the real code.
 
     ``record`` takes each line as it is sent. ``processes`` maps a program that is left running to what
-    it prints at first, and in all.
+    it prints in all, or writes into the file after ``--out``.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PlannedDevice(AdbDevice):
         serial: str,
         phone: PlannedPhone,
         record: Callable[[Sent], None],
-        processes: dict[str, tuple[Program, Program]],
+        processes: dict[str, Program],
     ) -> None:
         super().__init__(_NoServer(), serial)
         self.keeps_settings = False
@@ -61,8 +61,12 @@ class PlannedDevice(AdbDevice):
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
         """A process that runs until it is stopped."""
         self.sent(f"{quote_argv(argv)} &")
-        programs = self._processes.get(argv[0].rpartition("/")[2])
-        return _PlannedProcess(self, *((programs[0](argv), programs[1](argv)) if programs else ("", "")))
+        program = self._processes.get(argv[0].rpartition("/")[2])
+        printed = program(argv) if program else ""
+        if printed and "--out" in argv:
+            self.phone.holds(argv[argv.index("--out") + 1], printed)
+            printed = ""
+        return _PlannedProcess(self, printed)
 
     def push(self, local: Path, remote: str, **options: object) -> None:
         """Record it. Only the name of ``local`` is used; the file need not exist."""
@@ -71,7 +75,7 @@ class PlannedDevice(AdbDevice):
 
     def push_bytes(self, content: bytes, remote: str, **options: object) -> None:
         """As `push`, from memory."""
-        self.phone.made(remote)
+        self.phone.holds(remote, content.decode("utf-8", "replace"))
         self._record(Sent(shown(f"adb push /dev/stdin {quote(remote)}    # {len(content)} bytes"), False))
 
     def pull(self, remote: str, local: Path, **options: object) -> None:
@@ -100,19 +104,19 @@ class PlannedLane(PhoneLane):
 
 
 class _PlannedProcess(AdbProcess):
-    def __init__(self, device: PlannedDevice, now: str, in_all: str) -> None:
+    def __init__(self, device: PlannedDevice, printed: str) -> None:
         self._device = device
-        self._now, self._in_all = now, in_all
+        self._printed = printed
 
     def poll(self) -> int | None:
         return None
 
     def output(self) -> str:
-        return self._now
+        return ""
 
     def stop(self, *, deadline_s: float = 10.0) -> CommandResult:
         self._device.sent(kill_text(PID, "TERM"))
-        return CommandResult(0, self._in_all, "", 0.0)
+        return CommandResult(0, self._printed, "", 0.0)
 
 
 class _NoServer(AdbServer):

@@ -42,6 +42,8 @@ _PART: Final = re.compile(
 )
 _WRITE: Final = re.compile(r"(?:echo(?: (?P<text>.*?))?|cat) (?P<how>>>?) (?P<path>\S+)", re.DOTALL)
 _LAUNCH: Final = re.compile(r"read up rest .*am start -W -n '?(?P<package>[\w.]+)/.*", re.DOTALL)
+#: The end of a group whose output goes to a file.
+_GROUP_END: Final = re.compile(r"\} > (?P<path>\S+) 2>&1")
 _QUIET: Final = re.compile(r" 2>(&1|/dev/null)")
 
 Answer = tuple[int, str]
@@ -98,6 +100,8 @@ class PlannedPhone:
             return 0, answers_text([self.run(question) for question in questions])
         if launch := _LAUNCH.fullmatch(text):
             return 0, self._launch(launch["package"])
+        if "{" in (lines := text.splitlines()):
+            return self._order(lines)
         status, printed, operator = 0, "", ""
         for match in _PART.finditer(text):
             if match["operator"]:
@@ -106,6 +110,24 @@ class PlannedPhone:
                 status, output = self._command(match[0].strip(), stdin)
                 printed += output
         return status, printed
+
+    def _order(self, lines: Sequence[str]) -> Answer:
+        """Run an order line by line; what lines between ``{`` and ``}`` print goes to a file."""
+        printed = before = ""
+        for line in lines:
+            if line == "{":
+                before, printed = printed, ""
+            elif group := _GROUP_END.fullmatch(line):
+                self.holds(group["path"], printed)
+                printed = before
+            else:
+                printed += self.run(line.removeprefix("( "))[1]
+        return 0, printed
+
+    def holds(self, path: str, text: str) -> None:
+        """Note that a file now holds ``text``, which a program or an order wrote."""
+        self._files[path] = text.removesuffix("\n")
+        self.made(path)
 
     def reads_only(self, line: str) -> bool:
         """Whether every command of ``line`` is known to change nothing."""
@@ -130,7 +152,12 @@ class PlannedPhone:
                 return answer if isinstance(answer, tuple) else (0, f"{answer}\n" if answer else "")
         words = command.split()
         program = self._programs.get(words[0].rpartition("/")[2]) if words else None
-        return 0, program(words) if program is not None else ""
+        if program is None:
+            return 0, ""
+        if words[-2:-1] == [">>"]:
+            self._write(words[-1], program(words[:-2]), append=True)
+            return 0, ""
+        return 0, program(words)
 
     def _replies(self) -> list[tuple[str, Callable[[re.Match[str]], str | Answer]]]:
         traits = self.traits
@@ -150,6 +177,7 @@ class PlannedPhone:
             (r"echo (?P<event>\S+/\S+) \$\(cat .*", lambda m: f"{m['event']} 1"),
             (r"echo \$\(stat .*", lambda m: "666 u:object_r:debugfs_tracing:s0"),
             (r"echo (?P<text>.*)", lambda m: _plain(m["text"])),
+            (r"getconf PAGESIZE", lambda m: "99997"),
             (r"id -u", lambda m: "0" if traits.root else "2000"),
             (r"uname -m", lambda m: "aarch64"),
             (r"date \+%s", lambda m: "99994"),
@@ -310,8 +338,8 @@ _FILES: Final = {
 
 #: Commands that change nothing, whatever their arguments.
 _READING: Final = re.compile(
-    r"(\[|cat|date|df|dmesg|echo|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test|true"
-    r"|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
+    r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test"
+    r"|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
     r"|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
     r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"
     r"((?! >).)*)?",
@@ -325,9 +353,9 @@ def shown(text: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a shell text, or the questions of an `ask_all`."""
+    """The lines of a shell text, or the questions of an `ask_all`; not those that only open a group."""
     lines = questions_in(text) or text.splitlines()
-    return [line.strip().removesuffix("&&").strip() for line in lines if line.strip()]
+    return [line.strip().removesuffix("&&").strip() for line in lines if line.strip(" (){}")]
 
 
 def _plain(text: str) -> str:

@@ -31,7 +31,7 @@ _FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wa
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
     "app": (_WORKLOADS / "app.c", _WORKLOADS / "descriptor.c", _WORKLOADS / "pagecontent.c"),
     "burner": (_WORKLOADS / "burner.c",),
-    "eater": (_WORKLOADS / "eater.c", _WORKLOADS / "histogram.c", _WORKLOADS / "pagecontent.c"),
+    "eater": tuple(_WORKLOADS / f"{part}.c" for part in ("eater", "call", "histogram", "pagecontent")),
     "poller": tuple(
         _CAPTURE / f"{part}.c" for part in ("poller", "counters", "source", "text", "threads", "zram")
     ),

@@ -24,8 +24,10 @@ from harness.virtual.base import Base, parse_base
 from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
+from tests.cycles import cycle
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
+from workloads.order import printed
 from workloads.profile import load_profile
 
 COUNTERS = "/sys/kernel/mm/kcompressd"
@@ -145,14 +147,15 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(
         needs = needs_of(all_metrics())
         capture = Capture(device, needs, tmp_path / "rep", reservation=reservation)
         capture.start()
-        capture.mark_begin()
         swapped = vmstat(device, "pswpout")
-        cycle = switching.cycle()
-        capture.mark_end()
+        order = switching.order()
+        device.script(capture.wrap(order.into_file()), deadline_s=order.deadline_s)
+        switching.take(printed(device))
+        result = switching.result()
         raw = capture.stop()
         assert vmstat(device, "pswpout") > swapped + 5000
-    assert cycle.pages_verified > 0
-    assert cycle.mismatches == 0
+    assert result.pages_verified > 0
+    assert result.mismatches == 0
     assert raw is not None
     with pytest.raises(WrongKernel, match="release is"):
         prove(identity, virtual_variant("other=kcompressd", base).expectation(lane))
@@ -166,12 +169,12 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
     prove(before, expectation)
     assert before.thread_names == ("kcompressd0", "kswapd0")
     with smoke(device) as switching:
-        cycle = switching.cycle()
+        result = cycle(device, switching)
         found = settled(device)
         after = read_identity(device, expectation)
         assert counter_moved(before, after)
-        assert cycle.pages_verified > 0
-        assert cycle.mismatches == 0
+        assert result.pages_verified > 0
+        assert result.mismatches == 0
         assert found["done"] > 5000
         assert 0 < found["depth_max"] <= 256
         assert found["wakeups"] > 0
@@ -183,12 +186,12 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
         # A kswapd that has looked at the switch already may still queue one folio.
         time.sleep(0.5)
         off, swapped = settled(device), vmstat(device, "pswpout")
-        switching.cycle()
+        cycle(device, switching)
         assert vmstat(device, "pswpout") > swapped + 5000
         assert counters(device) == off
         device.write_text(f"{SWITCHES}/enabled", "Y")
         device.write_text(f"{SWITCHES}/rotate", "N")
-        switching.cycle()
+        cycle(device, switching)
         assert settled(device)["done"] > off["done"]
 
 
@@ -200,10 +203,10 @@ def test_failed_writes_above_zram_lose_nothing(lane: VirtualLane, base: Base) ->
         # each beyond that.
         used = int(device.read_text("/sys/block/zram0/mm_stat").split()[2])
         device.write_text("/sys/block/zram0/mem_limit", str(used * 9 // 10))
-        switching.cycle()
+        cycle(device, switching)
         failed = settled(device)
         device.write_text("/sys/block/zram0/mem_limit", "0")
-        switching.cycle()
+        cycle(device, switching)
     assert failed["redirtied"] > 0
     assert "Write-error on swap-device" in lane.console()
 

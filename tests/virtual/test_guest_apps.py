@@ -218,6 +218,29 @@ def test_a_start_without_waiting(device: AdbDevice) -> None:
     assert start(device, "com.example.app_a")["Status"] == "ok"
 
 
+def test_wait_idle_returns_when_no_app_is_busy(device: AdbDevice) -> None:
+    log = "/data/app/com.example.app_a/app.log"
+    device.shell(["am", "wait-idle"])
+    device.shell(["rm", "-f", log])
+    device.shell(["am", "start", "-n", "com.example.app_a/.Main"])
+    device.shell(["am", "wait-idle"])
+    assert '"event":"idle"' in device.read_text(log)
+    device.shell(["input", "keyevent", "HOME"])
+    for _ in range(3):
+        device.shell(["am", "start", "-n", "com.example.app_a/.Main"])
+        device.shell(["input", "keyevent", "HOME"])
+    device.shell(["am", "wait-idle"])
+    events_read = [line.split('"')[3] for line in device.read_text(log).splitlines()]
+    assert events_read == ["start", "idle", *["resume", "idle"] * 3]
+
+
+def test_wait_idle_does_not_wait_for_the_dead(device: AdbDevice) -> None:
+    device.script(
+        "am start -n com.example.app_a/.Main; kill -9 $(pidof com.example.app_a); am wait-idle",
+        deadline_s=30,
+    )
+
+
 def test_memory_of_an_app(device: AdbDevice) -> None:
     start(device, "com.example.app_a")
     text = device.shell(["dumpsys", "meminfo", "com.example.app_a"]).stdout

@@ -28,6 +28,7 @@ from harness.virtual.kernels.module_file import read_module
 from harness.virtual.kernels.preparation import pointer_of
 from harness.virtual.lane import VirtualLane
 from harness.virtual.packages.products import damage, read_pointer
+from tests.cycles import cycle
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
@@ -93,8 +94,8 @@ def workload(device: Device, folder: Path) -> AppSwitching:
     return switching
 
 
-def run(switching: AppSwitching, cycles: int = 1) -> list[CycleResult]:
-    return [switching.prepare(), *(switching.cycle() for _ in range(cycles))]
+def run(device: Device, switching: AppSwitching, cycles: int = 1) -> list[CycleResult]:
+    return [switching.prepare(), *(cycle(device, switching) for _ in range(cycles))]
 
 
 def counters(device: Device) -> dict[str, int]:
@@ -226,7 +227,7 @@ def test_thread_compresses_and_can_be_switched_while_swap_is_full(
     device = boot(lane)
     switching = workload(device, tmp_path)
     assert threads(device) == {"kcompressd:0"}
-    run(switching)
+    run(device, switching)
     first = settled(device)
     assert first["done"] > 5000
     assert first["same_filled"] > 0
@@ -240,7 +241,7 @@ def test_thread_compresses_and_can_be_switched_while_swap_is_full(
     off = counters(device)
     assert off["queued"] == off["done"]
     swapped = vmstat(device, "pswpout")
-    switching.cycle()
+    cycle(device, switching)
     assert vmstat(device, "pswpout") > swapped + 5000
     assert counters(device) == off
 
@@ -248,13 +249,13 @@ def test_thread_compresses_and_can_be_switched_while_swap_is_full(
     assert threads(device) == {"kcompressd:0", "kcompressd:1", "kcompressd:2"}
     set_parameter(device, "threads", 1)
     assert threads(device) == {"kcompressd:0"}
-    switching.cycle()
+    cycle(device, switching)
     assert settled(device)["done"] > off["done"]
 
 
 def test_short_queue_falls_back_and_loses_nothing(lane: VirtualLane, tmp_path: Path) -> None:
     device = boot(lane, "zstd", threads=2, depth=4)
-    run(workload(device, tmp_path))
+    run(device, workload(device, tmp_path))
     found = settled(device)
     assert found["fallback_full"] > 0
     assert found["depth_max"] == 4
@@ -264,19 +265,19 @@ def test_batched_wake_ups_are_fewer_and_leave_no_page_behind(lane: VirtualLane, 
     device = boot(lane, wake_batch=64, nice=5)
     assert nice_of(device, "kcompressd:0") == 5
     switching = workload(device, tmp_path)
-    run(switching)
+    run(device, switching)
     batched = settled(device)
     assert batched["done"] > 5000
     assert batched["errors"] == 0
     # Each wake-up is for a full batch, or for the tick that ends the wait for one.
     set_parameter(device, "wake_batch", 4096)
-    switching.cycle()
+    cycle(device, switching)
     assert settled(device)["done"] > batched["done"]
 
 
 def test_same_filled_pages_do_not_travel(lane: VirtualLane, tmp_path: Path) -> None:
     device = boot(lane, same_filled_direct=1)
-    run(workload(device, tmp_path))
+    run(device, workload(device, tmp_path))
     found = settled(device)
     assert found["done"] > 5000
     assert found["same_filled_direct"] > 500
@@ -285,7 +286,7 @@ def test_same_filled_pages_do_not_travel(lane: VirtualLane, tmp_path: Path) -> N
 
 def test_failed_writes_lose_nothing(lane: VirtualLane, tmp_path: Path) -> None:
     device = boot(lane, "lz4", fail_every=7)
-    run(workload(device, tmp_path))
+    run(device, workload(device, tmp_path))
     found = settled(device)
     assert found["errors"] == found["done"] // 7 > 100
     assert "Write-error on swap-device" in lane.console()
@@ -303,7 +304,7 @@ def test_threads_and_depth_change_all_the_time(lane: VirtualLane, tmp_path: Path
         " for n in 1 4096 7 256; do echo $n > kcompressd_depth; usleep 10000; done; done"
     )
     changing = device.spawn(["sh", "-c", changes])
-    run(switching)
+    run(device, switching)
     assert changing.poll() is None
     changing.stop()
     set_parameter(device, "threads", 1)
@@ -355,7 +356,7 @@ def test_delay_makes_page_writes_dearer_with_or_without_a_thread(lane: VirtualLa
             return int(text.split()[0]), vmstat(device, "pswpout")
 
         ns, pages = now()
-        switching.cycle()
+        cycle(device, switching)
         ns_after, pages_after = now()
         return (ns_after - ns) / (pages_after - pages)
 

@@ -11,8 +11,10 @@ from harness.capture import Capture
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
 from harness.virtual.lane import VirtualLane
+from tests.cycles import cycle
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
+from workloads.order import printed
 from workloads.profile import PROFILES, load_profile
 
 TRACED = Needs(ftrace_events=frozenset({"sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"}))
@@ -49,23 +51,24 @@ def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path:
             switching = AppSwitching(device, profile)
             switching.install()
             switching.prepare()
-            switching.cycle()
+            cycle(device, switching)
             before = device.read_text("/proc/vmstat").split()
             (tmp_path / "rep").mkdir()
             capture = Capture(device, TRACED, tmp_path / "rep")
             capture.start()
-            capture.mark_begin()
-            cycle = switching.cycle()
-            capture.mark_end()
+            order = switching.order()
+            device.script(capture.wrap(order.into_file()), deadline_s=order.deadline_s)
+            switching.take(printed(device))
+            result = switching.result()
             capture.stop()
             after = device.read_text("/proc/vmstat").split()
             switching.remove()
         assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0000"
     finally:
         lane.close()
-    assert [switch.launch_state for switch in cycle.switches] == ["HOT"] * len(cycle.switches)
-    assert cycle.kills == 0
-    assert cycle.pages_rewritten > 0
+    assert [switch.launch_state for switch in result.switches] == ["HOT"] * len(result.switches)
+    assert result.kills == 0
+    assert result.pages_rewritten > 0
     for counter in ("pswpout", "pswpin", "pgsteal_kswapd"):
         place = before.index(counter) + 1
         assert int(after[place]) - int(before[place]) > 5000, counter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
@@ -26,12 +27,17 @@ OTHER_FREQUENCY_SHARE_MAX: Final = 0.01
 
 
 def preconditions_of(
-    device: Device, profile: Profile, names: Collection[str] = (), *, say: Progress
+    device: Device,
+    profile: Profile,
+    names: Collection[str] = (),
+    *,
+    say: Progress,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Preconditions:
     """Those of a block on ``device``; ``names`` as in `Preconditions`. ``say`` takes each wait."""
     if device.emulated:
         return Preconditions(device, profile, names)
-    return PhonePreconditions(device, profile, names, say=say)
+    return PhonePreconditions(device, profile, names, say=say, sleep=sleep)
 
 
 class Preconditions:
@@ -136,11 +142,12 @@ class PhonePreconditions(Preconditions):
     def before(self) -> None:
         """Wait until the phone is cool and quiet, and read its condition. StateError if it stays hot."""
         self._end = None
-        deadline = time.monotonic() + self._profile.phone.cool_down_s
+        left = math.ceil(self._profile.phone.cool_down_s / _POLL_S)
         self._start = read_condition(self._device)
         while failed := self._unmet(self._start):
-            if time.monotonic() > deadline or not all(unmet.passes for unmet in failed):
+            if left == 0 or not all(unmet.passes for unmet in failed):
                 self._raise_unmet(failed)
+            left -= 1
             self._say(f"waiting: {'; '.join(unmet.what for unmet in failed)}")
             self._sleep(_POLL_S)
             self._start = read_condition(self._device)

@@ -69,7 +69,7 @@ static void mismatch(struct work *work, uint64_t index)
 
 static uint8_t *page_at(uint64_t index)
 {
-	return memory + index * CONTENT_PAGE_SIZE;
+	return memory + index * content_page_bytes();
 }
 
 /* A share of all cases, drawn anew for each (what, index). */
@@ -147,7 +147,7 @@ static int set_up(char **argv)
 		fprintf(stderr, "app: %s: %s\n", argv[3], strerror(errno));
 		return -1;
 	}
-	size_t bytes = app.pages * CONTENT_PAGE_SIZE;
+	size_t bytes = app.pages * content_page_bytes();
 
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	versions = calloc(app.pages, sizeof(*versions));

@@ -25,12 +25,12 @@ static int read_count(const char *value, uint64_t *count)
 
 static const char *take(struct descriptor *app, const char *key, const char *value)
 {
-	uint64_t kb;
+	uint64_t kb, pages;
 
 	if (!strcmp(key, "anon_kb")) {
-		if (read_count(value, &kb) || kb < 4)
+		if (read_count(value, &kb) || kb * 1024 < content_page_bytes())
 			return "not a size in KiB";
-		app->pages = kb * 1024 / CONTENT_PAGE_SIZE;
+		app->pages = kb * 1024 / content_page_bytes();
 		return NULL;
 	}
 	if (!strcmp(key, "hot_share"))
@@ -43,8 +43,12 @@ static const char *take(struct descriptor *app, const char *key, const char *val
 		return content_parse(value, &app->mix);
 	if (!strcmp(key, "seed"))
 		return read_count(value, &app->seed) ? "not a number" : NULL;
-	if (!strcmp(key, "pace_pages"))
-		return read_count(value, &app->pace_pages) ? "not a number" : NULL;
+	if (!strcmp(key, "pace_pages")) {
+		if (read_count(value, &pages))
+			return "not a number";
+		app->pace_pages = content_pages(pages);
+		return NULL;
+	}
 	if (!strcmp(key, "pace_ms"))
 		return read_count(value, &app->pace_ms) ? "not a number" : NULL;
 	return "unknown key";

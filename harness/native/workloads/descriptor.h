@@ -5,6 +5,7 @@
 
 #include "pagecontent.h"
 
+/* Pages are the kernel's. */
 struct descriptor {
 	uint64_t pages;
 	double hot_share;

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * eater --mb N --content MIX [--seed N] [--rate-mb-s N] [--touches N] [--rewrite-share F] [--hold] [--verify]
+ *       [--out FILE] [--serve NAME]
+ * eater --go NAME | --end NAME
  *
- * Eats memory of known content: fills N MiB (as fast as it can, or at a rate), then touches pages
- * picked at random, then may read all of them. Each phase prints one JSON line with its pages, wrong
- * pages, and the latency of the one access that faults: in "fill" that is an allocation with its
- * stalls, in "touch" a swap-in. With --hold it says "hold" after that, keeps its memory until SIGTERM,
- * and only then verifies, so that a measurement can end in between. Ends by itself, and when nobody
- * reads its output any more. It offers itself to the OOM killer before all others.
+ * Eats memory of known content: fills N MiB (as fast as it can, or at a rate), then touches N times
+ * 4 KiB in pages picked at random, then may read all of them. Each phase prints one JSON line with its
+ * pages (of page_bytes), wrong pages, and the latency of the one access that faults: in "fill" that is
+ * an allocation with its stalls, in "touch" a swap-in. With --hold it says "hold" after that, keeps its
+ * memory until SIGTERM, and only then verifies, so that a measurement can end in between. Ends by
+ * itself, and when nobody reads its standard output any more, to which it prints unless --out names a
+ * file. It offers itself to the OOM killer before all others.
+ *
+ * With --serve it waits for `eater --go NAME` before it fills; that command returns when the memory is
+ * held (0), or when the eater has ended before (3). `eater --end NAME` ends the hold and returns when
+ * the eater has ended. 4: there is no eater of that name. NAME is an abstract unix(7) socket.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,15 +24,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 #include "boottime.h"
+#include "call.h"
 #include "histogram.h"
 #include "lifetime.h"
 #include "pagecontent.h"
 
-#define LOOK_EVERY 1024 /* pages between two looks at the host and the clock */
 #define MB (1024 * 1024)
+#define LOOK_EVERY_BYTES (4 * MB) /* between two looks at the host and the clock */
 
 struct options {
 	uint64_t mb, seed, rate_mb_s, touches;
@@ -44,6 +53,8 @@ static struct content_mix mix;
 static uint8_t *memory;
 static uint32_t *versions;
 static uint64_t pages;
+static FILE *report;
+static int listener = -1, caller = -1; /* of --serve; the caller of --go, then of --end */
 
 static void phase_begin(struct phase *phase)
 {
@@ -56,30 +67,32 @@ static void phase_end(const struct phase *phase, const char *event)
 {
 	uint64_t now = boot_ns();
 
-	printf("{\"event\":\"%s\",\"t_boot_ns\":%" PRIu64 ",\"dur_us\":%" PRIu64 ",\"pages\":%" PRIu64
-	       ",\"rewritten\":%" PRIu64 ",\"mismatches\":%" PRIu64 ",\"first_wrong\":%" PRId64 ",",
-	       event, phase->begin_ns, (now - phase->begin_ns) / 1000, phase->pages, phase->rewritten,
-	       phase->mismatches, phase->first_wrong);
-	histogram_print(&phase->latency, stdout);
-	puts("}");
-	fflush(stdout);
+	fprintf(report,
+		"{\"event\":\"%s\",\"t_boot_ns\":%" PRIu64 ",\"dur_us\":%" PRIu64 ",\"page_bytes\":%zu"
+		",\"pages\":%" PRIu64 ",\"rewritten\":%" PRIu64 ",\"mismatches\":%" PRIu64
+		",\"first_wrong\":%" PRId64 ",",
+		event, phase->begin_ns, (now - phase->begin_ns) / 1000, content_page_bytes(), phase->pages,
+		phase->rewritten, phase->mismatches, phase->first_wrong);
+	histogram_print(&phase->latency, report);
+	fputs("}\n", report);
+	fflush(report);
 }
 
 static void *page_at(uint64_t index)
 {
-	return memory + index * CONTENT_PAGE_SIZE;
+	return memory + index * content_page_bytes();
 }
 
 /* Counts a page; now and then looks whether there still is a host, and waits for the asked rate. */
 static void step(struct phase *phase)
 {
-	if (++phase->pages % LOOK_EVERY)
+	if (++phase->pages % (LOOK_EVERY_BYTES / content_page_bytes()))
 		return;
 	if (host_is_gone(0))
 		exit(1);
 	if (!options.rate_mb_s)
 		return;
-	uint64_t due_ns = phase->pages * CONTENT_PAGE_SIZE * 1000 / (options.rate_mb_s * MB) * 1000000;
+	uint64_t due_ns = phase->pages * content_page_bytes() * 1000 / (options.rate_mb_s * MB) * 1000000;
 	uint64_t gone_ns = boot_ns() - phase->begin_ns;
 
 	if (due_ns > gone_ns) {
@@ -122,9 +135,10 @@ static void check(struct phase *phase, uint64_t index)
 static void touch(void)
 {
 	struct phase phase;
+	uint64_t touches = content_pages(options.touches);
 
 	phase_begin(&phase);
-	for (uint64_t pick = 0; pick < options.touches; pick++) {
+	for (uint64_t pick = 0; pick < touches; pick++) {
 		uint64_t draw = content_hash(options.seed ^ 0x5a5a, 1, pick);
 		uint64_t index = draw % pages;
 
@@ -154,19 +168,45 @@ static void verify(void)
 
 static void hold(void)
 {
-	struct timespec look = { 0, 200 * 1000 * 1000 };
+	struct pollfd ends[3];
 	sigset_t end;
 
 	/* Blocked before it is said: a SIGTERM that comes at once must not kill what was filled. */
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	sigprocmask(SIG_BLOCK, &end, NULL);
-	printf("{\"event\":\"hold\",\"t_boot_ns\":%" PRIu64 "}\n", boot_ns());
-	fflush(stdout);
-	while (sigtimedwait(&end, NULL, &look) != SIGTERM)
-		if (host_is_gone(0))
-			exit(1);
+	ends[0] = (struct pollfd){ .fd = signalfd(-1, &end, SFD_CLOEXEC), .events = POLLIN };
+	ends[1] = (struct pollfd){ .fd = STDOUT_FILENO };
+	ends[2] = (struct pollfd){ .fd = listener, .events = POLLIN };
+	fprintf(report, "{\"event\":\"hold\",\"t_boot_ns\":%" PRIu64 "}\n", boot_ns());
+	fflush(report);
+	if (caller >= 0)
+		call_answer(caller);
+	while (poll(ends, 3, -1) < 0 && errno == EINTR)
+		;
+	if (ends[1].revents & (POLLERR | POLLHUP))
+		exit(1);
+	/* Left open: its caller waits for our end. */
+	if (ends[2].revents)
+		caller = call_accept(listener);
+	if (ends[0].revents) {
+		struct signalfd_siginfo taken;
+
+		(void)!read(ends[0].fd, &taken, sizeof(taken));
+	}
+	close(ends[0].fd);
 	sigprocmask(SIG_UNBLOCK, &end, NULL);
+}
+
+static void wait_for_go(void)
+{
+	struct pollfd calls[2] = { { .fd = listener, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+
+	while (poll(calls, 2, -1) < 0 && errno == EINTR)
+		;
+	if (calls[1].revents & (POLLERR | POLLHUP))
+		exit(1);
+	caller = call_accept(listener);
 }
 
 /* A kernel out of memory shall take this program, and none that the device needs. */
@@ -215,6 +255,18 @@ static void parse(const char *name, const char *value)
 		options.rewrite_share = strtod(value, &end);
 		if (end == value || *end || !(options.rewrite_share >= 0 && options.rewrite_share <= 1))
 			refuse(name, value);
+	} else if (!strcmp(name, "--out")) {
+		report = fopen(value, "we");
+		if (!report) {
+			fprintf(stderr, "eater: --out %s: %s\n", value, strerror(errno));
+			exit(1);
+		}
+	} else if (!strcmp(name, "--serve")) {
+		listener = call_listen(value);
+		if (listener < 0) {
+			fprintf(stderr, "eater: --serve %s: %s\n", value, strerror(errno));
+			exit(1);
+		}
 	} else if (!strcmp(name, "--content")) {
 		fault = content_parse(value, &mix);
 		if (fault) {
@@ -229,6 +281,9 @@ static void parse(const char *name, const char *value)
 
 int main(int argc, char **argv)
 {
+	report = stdout;
+	if (argc == 3 && (!strcmp(argv[1], "--go") || !strcmp(argv[1], "--end")))
+		return call_and_wait("eater", argv[2], argv[1][2] == 'g');
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--verify")) {
 			options.verify = true;
@@ -244,14 +299,15 @@ int main(int argc, char **argv)
 	}
 	if (!options.mb || !mix.parts) {
 		fprintf(stderr, "usage: eater --mb N --content MIX [--seed N] [--rate-mb-s N] [--touches N] "
-				"[--rewrite-share F] [--hold] [--verify]\n");
+				"[--rewrite-share F] [--hold] [--verify] [--out FILE] [--serve NAME]\n"
+				"       eater --go NAME | --end NAME\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	first_to_be_killed();
 	size_t bytes = options.mb * MB;
 
-	pages = bytes / CONTENT_PAGE_SIZE;
+	pages = bytes / content_page_bytes();
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	versions = calloc(pages, sizeof(*versions));
 	if (memory == MAP_FAILED || !versions) {
@@ -260,6 +316,11 @@ int main(int argc, char **argv)
 	}
 	/* Huge pages would leave zram's path for single pages; a kernel without them refuses this. */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
+	if (listener >= 0) {
+		fprintf(report, "{\"event\":\"begin\",\"page_bytes\":%zu}\n", content_page_bytes());
+		fflush(report);
+		wait_for_go();
+	}
 	fill();
 	if (options.touches)
 		touch();

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define WORDS (CONTENT_PAGE_SIZE / sizeof(uint64_t))
 /* Random and constant bytes take turns in runs of this length, far below the window of any compressor. */
 #define RUN_BYTES 512
 
@@ -16,6 +16,33 @@ static uint64_t mix64(uint64_t value)
 	value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
 	value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
 	return value ^ (value >> 31);
+}
+
+size_t content_page_bytes(void)
+{
+	static size_t bytes;
+
+	if (bytes)
+		return bytes;
+#ifdef CONTENT_TEST_PAGE_BYTES
+	bytes = CONTENT_TEST_PAGE_BYTES;
+#else
+	long size = sysconf(_SC_PAGESIZE);
+
+	if (size < PROFILE_PAGE_BYTES || size > CONTENT_PAGE_MAX) {
+		fprintf(stderr, "pages of %ld bytes are not known\n", size);
+		exit(1);
+	}
+	bytes = (size_t)size;
+#endif
+	return bytes;
+}
+
+uint64_t content_pages(uint64_t count)
+{
+	uint64_t pages = count * PROFILE_PAGE_BYTES / content_page_bytes();
+
+	return count && !pages ? 1 : pages;
 }
 
 uint64_t content_hash(uint64_t seed, uint64_t a, uint64_t b)
@@ -93,18 +120,19 @@ static size_t random_words(const struct content_part *part)
 }
 
 static void generate(const struct content_mix *mix, uint64_t seed, uint64_t index, uint32_t version,
-		     uint64_t out[WORDS])
+		     uint64_t *out)
 {
+	const size_t words = content_page_bytes() / sizeof(uint64_t);
 	const struct content_part *part = content_part_of(mix, seed, index);
 	uint64_t state = content_hash(seed, index, 2 + (uint64_t)version);
 	size_t random = random_words(part);
 
 	if (part->kind == CONTENT_ZERO) {
-		memset(out, 0, CONTENT_PAGE_SIZE);
+		memset(out, 0, words * sizeof(uint64_t));
 		return;
 	}
 	if (part->kind == CONTENT_SAME) {
-		for (size_t i = 0; i < WORDS; i++)
+		for (size_t i = 0; i < words; i++)
 			out[i] = state;
 		return;
 	}
@@ -112,7 +140,7 @@ static void generate(const struct content_mix *mix, uint64_t seed, uint64_t inde
 	uint64_t constant = state | 1; /* so that a page of another index or version never looks the same */
 	uint64_t x = state | 1;
 
-	for (size_t i = 0; i < WORDS; i++) {
+	for (size_t i = 0; i < words; i++) {
 		if (i % run < random) {
 			/* xorshift64 (Marsaglia 2003): cheap, and no compressor shortens it */
 			x ^= x << 13;
@@ -133,8 +161,8 @@ void content_fill(const struct content_mix *mix, uint64_t seed, uint64_t index, 
 bool content_matches(const struct content_mix *mix, uint64_t seed, uint64_t index, uint32_t version,
 		     const void *page)
 {
-	uint64_t wanted[WORDS];
+	static uint64_t wanted[CONTENT_PAGE_MAX / sizeof(uint64_t)];
 
 	generate(mix, seed, index, version, wanted);
-	return !memcmp(wanted, page, CONTENT_PAGE_SIZE);
+	return !memcmp(wanted, page, content_page_bytes());
 }

@@ -13,6 +13,7 @@ from tests.stand_ins.device import FakeDevice
 _ITS: Final = re.compile(r"'?<[^<>]+>'?")
 #: Which files are polled: those that are there.
 _POLLED: Final = re.compile(r"(?: --file \S+)+")
+_POINTS: Final = re.compile(r"(?<=input swipe )[\d ]+\d|(?<=input tap )[\d ]+\d")
 _SHELL: Final = re.compile(r"adb -s \S+ shell '(.*)'")
 
 
@@ -57,7 +58,9 @@ def _sent(fake: FakeDevice) -> dict[str, None]:
 
 
 def _pattern(line: str) -> str:
-    if found := re.match(r"input (swipe|tap) ", line):
-        # Points of a screen whose size the dry run does not know.
-        return rf"{found[0]}[\d ]+"
-    return r"\S.*?".join(map(re.escape, _ITS.split(_POLLED.sub("", line))))
+    # Points of a screen whose size the dry run does not know.
+    return r"[\d ]+\d".join(map(_words, _POINTS.split(line)))
+
+
+def _words(text: str) -> str:
+    return r"\S.*?".join(map(re.escape, _ITS.split(_POLLED.sub("", text))))

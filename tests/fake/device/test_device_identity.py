@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from foundation.errors import ModuleLoadFailed, WrongKernel
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.identity import counter_moved, prove, read_identity
 from tests.stand_ins.device import Attribute, FakeDevice
+from tests.stand_ins.device.programs import fixed
 
 _ZRAM_NOTES = "/sys/module/zram/notes/.note.gnu.build-id"
 _THREADS = "/sys/module/zram/parameters/kcompressd_threads"
@@ -57,6 +59,30 @@ def test_what_is_read(device: AdbDevice, patched: FakeDevice) -> None:
     assert identity.unavailable == {"build id of vmlinux": "no build id in its notes"}
     assert identity.to_json()["boot_id"] == identity.boot_id != ""
     prove(identity, _WANTED, device=device.serial)
+
+
+def test_the_page_size_is_read_and_proved(device: AdbDevice, patched: FakeDevice) -> None:
+    assert read_identity(device, _WANTED).page_size_bytes == 4096
+    patched.programs["getconf"] = fixed(lambda: "16384\n")
+    identity = read_identity(device, _WANTED)
+    assert identity.page_size_bytes == 16384
+    prove(identity, replace(_WANTED, page_size_bytes=16384))
+    with pytest.raises(WrongKernel, match=r"page size is 16384 bytes, expected 4096 bytes"):
+        prove(identity, replace(_WANTED, page_size_bytes=4096))
+
+
+def test_a_device_without_getconf_tells_its_page_size_elsewhere(
+    device: AdbDevice, patched: FakeDevice
+) -> None:
+    del patched.programs["getconf"]
+    patched.programs["grep"] = fixed(lambda: "KernelPageSize:       16 kB\n")
+    assert read_identity(device, _WANTED).page_size_bytes == 16384
+    del patched.programs["grep"]
+    identity = read_identity(device, _WANTED)
+    assert identity.page_size_bytes is None
+    prove(identity, _WANTED)
+    with pytest.raises(WrongKernel, match=r"page size cannot be read \(printed .*not found"):
+        prove(identity, replace(_WANTED, page_size_bytes=4096))
 
 
 def test_all_differences_at_once(device: AdbDevice, patched: FakeDevice) -> None:

@@ -20,6 +20,11 @@ _TEXTS = [
     "printf '%s\\n' 'a b' \"c $? d\" e\\ f",
     "printf '\\n%s|\\n' $?",
     "echo one | cat",
+    "{ sleep 0.1; echo job; } & echo shell; wait $!; echo after",
+    "(exit 3) & wait $!; echo $?",
+    "{\necho one\necho two >&2\n} > /dev/null 2>&1; echo three",
+    "(echo a; exit 2; echo b); echo $?",
+    "a=b; (a=c; echo $a); echo $a",
     "echo err >&2; echo out",
     "cat /nowhere/file 2>/dev/null; echo $?",
     'echo "$(echo inner; echo two)"',
@@ -44,7 +49,7 @@ def test_same_as_a_real_shell(device: AdbDevice, host_device: AdbDevice, text: s
 
 @pytest.mark.parametrize(
     "text",
-    ["if true; then echo; fi", "for x in a; do echo; done", "sleep 1 &", "echo $HOME", "echo `id`", "a )"],
+    ["if true; then echo; fi", "for x in a; do echo; done", "a && b &", "echo $HOME", "echo `id`", "a )"],
 )
 def test_what_it_does_not_know_is_an_error(device: AdbDevice, text: str) -> None:
     result = device.script(text, check=False)

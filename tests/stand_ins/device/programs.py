@@ -205,6 +205,7 @@ def standard(processes: Processes, zram: ZramModel) -> dict[str, Program]:
         "cat": _cat,
         "echo": lambda call: _print(call, " ".join(call.argv[1:]) + "\n"),
         "false": lambda call: 1,
+        "getconf": lambda call: _print(call, "4096\n") if call.argv[1:] == ["PAGESIZE"] else 1,
         "id": _id,
         "kill": kill_with(processes),
         "ls": _ls,

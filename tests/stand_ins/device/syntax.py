@@ -1,8 +1,8 @@
 """The part of the shell's grammar that the suite's own texts use.
 
-Lists, and-or lists, pipelines, ``!``, groups, redirections, quoting, ``$$``, ``$?``,
-``$(...)``, variables that ``read`` has set, and globs. Anything else is a SyntaxError, so that
-no test passes by chance.
+Lists, background jobs, and-or lists, pipelines, ``!``, groups, subshells, redirections, quoting, ``$$``,
+``$?``, ``$!``, ``$(...)``, variables that ``read`` or an assignment has set, and globs. Anything else is
+a SyntaxError, so that no test passes by chance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Substitution:
-    """``$(...)``, or ``$$`` and ``$?`` by ``name``."""
+    """``$(...)``, or ``$$``, ``$?`` and ``$!`` by ``name``."""
 
     name: str
     quoted: bool
@@ -63,6 +63,7 @@ class Command:
 
     words: list[Word] = field(default_factory=list)
     body: Script | None = None
+    subshell: bool = False
     redirections: list[Redirection] = field(default_factory=list)
 
 
@@ -70,6 +71,7 @@ class Command:
 class Pipeline:
     commands: list[Command]
     negated: bool = False
+    background: bool = False
 
 
 @dataclass
@@ -103,7 +105,10 @@ class _Parser:
                 self._at += 2
                 joint = two
             elif self._peek() == "&":
-                raise SyntaxError("fake shell: background jobs are not supported")
+                if joint != ";":
+                    raise SyntaxError("fake shell: a job of an and-or list is not supported")
+                self._at += 1
+                script.steps[-1][1].background = True
             else:
                 joint = ";"
 
@@ -127,6 +132,12 @@ class _Parser:
             command.body = self.script(ends="}")
             if self._peek() != "}":
                 raise SyntaxError("fake shell: a group without its end")
+            self._at += 1
+        elif self._peek() == "(":
+            self._at += 1
+            command.body, command.subshell = self.script(ends=")"), True
+            if self._peek() != ")":
+                raise SyntaxError("fake shell: a subshell without its end")
             self._at += 1
         while True:
             self._skip(_BLANKS)
@@ -207,7 +218,7 @@ class _Parser:
 
     def _dollar(self, *, quoted: bool) -> Text | Substitution:
         char = self._peek()
-        if char in ("$", "?") and char:
+        if char in ("$", "?", "!") and char:
             self._at += 1
             return Substitution(char, quoted)
         if char == "(":
@@ -221,7 +232,7 @@ class _Parser:
         if name := re.match(r"[A-Za-z_]\w*", self._text[self._at :]):
             self._at += len(name[0])
             return Substitution(name[0], quoted)
-        if char in ("{", "@", "*", "!") or char.isdigit():
+        if char in ("{", "@", "*") or char.isdigit():
             raise SyntaxError(f"fake shell: '${char}' is not supported")
         return Text("$", quoted)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +15,8 @@ from tests.stand_ins.device.shells import Io, no_input
 from tests.stand_ins.device.tree import Tree
 
 _GLOB_CHARS: Final = frozenset("*?[")
+#: What ``$!`` is for the first job; jobs have no entry in the table of processes.
+_FIRST_JOB: Final = 90000
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,26 @@ class _Run:
         self._root = root
         self._status = 0
         self._variables: dict[str, str] = {}
+        self._jobs: list[_Job] = []
+
+    def _child(self) -> _Run:
+        child = _Run(self._shell, self._process, self._root)
+        child._variables = dict(self._variables)
+        return child
+
+    def job(self, pipeline: syntax.Pipeline, io: Io) -> int:
+        """A pipeline of this process, in a job of its own."""
+        return self._pipeline(pipeline, io)
 
     def script(self, script: syntax.Script, io: Io) -> int:
         for joint, pipeline in script.steps:
             if (joint == "&&" and self._status != 0) or (joint == "||" and self._status == 0):
                 continue
-            self._status = self._pipeline(pipeline, io)
+            if pipeline.background:
+                self._jobs.append(_Job(self._child(), pipeline, replace(io, stdin=no_input)))
+                self._status = 0
+            else:
+                self._status = self._pipeline(pipeline, io)
         return self._status
 
     def _pipeline(self, pipeline: syntax.Pipeline, io: Io) -> int:
@@ -134,14 +151,26 @@ class _Run:
         return status
 
     def _body(self, command: syntax.Command, argv: list[str], io: Io) -> int:
+        if command.body is not None and command.subshell:
+            try:
+                return self._child().script(command.body, io)
+            except _Exit as end:
+                return end.status
         if command.body is not None:
             return self.script(command.body, io)
         if not argv:
+            return 0
+        name, equals, value = argv[0].partition("=")
+        if equals and name.isidentifier() and len(argv) == 1:
+            self._variables[name] = value
             return 0
         if argv[0] == "exec":
             raise _Exit(self._call(argv[1:], io))
         if argv[0] == "exit":
             raise _Exit(int(argv[1]) if len(argv) > 1 else self._status)
+        if argv[0] == "wait":
+            (number,) = argv[1:]
+            return self._jobs[int(number) - _FIRST_JOB].wait()
         if argv[0] == "read":
             line = os.fsdecode(io.stdin()).partition("\n")[0].split(None, len(argv) - 2)
             self._variables |= dict(zip(argv[1:], [*line, *[""] * len(argv)], strict=False))
@@ -209,6 +238,8 @@ class _Run:
             return str(self._process.pid)
         if part.name == "?":
             return str(self._status)
+        if part.name == "!":
+            return str(_FIRST_JOB + len(self._jobs) - 1)
         if part.name != "(":
             if part.name not in self._variables:
                 raise SyntaxError(f"fake shell: '${part.name}' was not read")
@@ -216,6 +247,31 @@ class _Run:
         held = bytearray()
         self._shell.run(part.body, replace(io, out=held.extend), self._process, root=self._root)
         return os.fsdecode(bytes(held)).rstrip("\n")
+
+
+class _Job:
+    """A pipeline in the background, which ends when the shell's process is killed."""
+
+    def __init__(self, run: _Run, pipeline: syntax.Pipeline, io: Io) -> None:
+        self._status = 0
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._work, args=(run, pipeline, io), daemon=True)
+        self._thread.start()
+
+    def _work(self, run: _Run, pipeline: syntax.Pipeline, io: Io) -> None:
+        try:
+            self._status = run.job(pipeline, io)
+        except _Exit as end:
+            self._status = end.status
+        except Exception as failure:
+            self._failure = failure
+
+    def wait(self) -> int:
+        """Its exit status; raises what it raised."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._status
 
 
 def _drop(data: bytes) -> None:

@@ -106,7 +106,7 @@ def real_blocks(campaign: str) -> list[tuple[PlannedBlock, datetime, datetime]]:
     found = []
     for path in sorted(FINDINGS.glob(f"{campaign}/blocks/*/block.json")):
         record = json.loads(path.read_text())
-        place = {key: record[key] for key in PlannedBlock.__dataclass_fields__}
+        place = {key: record[key] for key in PlannedBlock.__dataclass_fields__ if key in record}
         begin, end = (datetime.fromisoformat(record[key]) for key in ("started_utc", "ended_utc"))
         found.append((PlannedBlock(**place), begin, end))
     return found

@@ -104,7 +104,8 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
     assert eater[0] == "adb push eater /data/local/tmp/reclaim-suite-eater"
     assert [row for row in eater if row in zram] == zram, "made anew before each cycle"
     assert [row for row in eater if row.startswith("/data/local/tmp/reclaim-suite-eater --mb ")]
-    assert "rm -f /data/local/tmp/reclaim-suite-eater" in back
+    files = "/data/local/tmp/reclaim-suite-eater /data/local/tmp/reclaim-suite-eater.jsonl"
+    assert f"rm -f {files}" in back
 
 
 def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_dry_run_shows_what_runs_on_the_phone_for_each_app(tmp_path: Path) -> 
     work = phases_of(text)["0", "repetition"]
     for app in load_profile("phone-apps").apps:
         assert [row for row in work if f"am start -W -n {app.package}/" in row], app.package
-    assert "input swipe 700 500 300 400 300" in work
+    assert [row for row in work if "input swipe 700 500 300 400 300" in row]
     assert "/data/local/tmp/reclaim-suite-burner --all-cpus --fifo 1 --busy-ms 80 --every-ms 100 &" in work
     assert [row for row in work if row.startswith("echo 'p:") and row.endswith("/kprobe_events")]
     # Without root nothing can be probed: then it is Perfetto.

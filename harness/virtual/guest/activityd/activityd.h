@@ -36,6 +36,7 @@ struct app {
 	bool has_activity; /* false once BACK has finished it: the process lives on */
 	uint64_t last_used; /* rises with each time in front */
 	int adj;
+	unsigned uses_left; /* times in front that the app has not yet called idle */
 	bool launching;
 	enum launch_state launch_state;
 	int64_t launch_begin_ms;
@@ -55,6 +56,7 @@ struct client {
 	FILE *err;
 	struct app *waits_for; /* am start -W, until the app has drawn */
 	bool to_front;
+	bool waits_for_idle; /* am wait-idle, until no app is busy */
 	int64_t begin_ms;
 };
 
@@ -86,6 +88,9 @@ void app_read(struct app *app);
 void app_drawn(struct app *app);
 void launch_failed(struct app *app);
 void expire_launches(void);
+/* am wait-idle: answers when every running app has finished its last use. */
+void wait_idle(struct client *client);
+void idle_may_have_come(void);
 void client_done(struct client *client, int status);
 extern struct client clients[MAX_CLIENTS];
 

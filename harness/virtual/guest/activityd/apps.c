@@ -172,6 +172,7 @@ bool app_spawn(struct app *app)
 	app->to_app = to[1];
 	app->from_app = from[0];
 	app->line_have = 0;
+	app->uses_left = 1;
 	app->adj = ADJ_FOREGROUND;
 	app->kill_reason = NULL;
 	log_event("events", "am_proc_start", "[0,%d,0,%s,pre-top-activity,{%s/%s.Main}]", (int)app->pid, app->package,
@@ -270,4 +271,5 @@ void app_ended(struct app *app, int status)
 	app->has_activity = false;
 	launch_failed(app);
 	apps_update_adj();
+	idle_may_have_come();
 }

@@ -186,13 +186,17 @@ void run_command(struct client *client, int argc, char **argv)
 		{ "am", am }, { "pm", pm }, { "cmd", cmd }, { "input", input }, { "dumpsys", dumpsys }, { "logcat", logcat },
 	};
 
-	/* Starting an activity may answer later, when the app has drawn. */
+	/* These answer later: when the app has drawn, when no app is busy. */
 	if (!strcmp(argv[0], "am") && is_start(argc, argv)) {
 		start_activity(client, argc, argv);
 		return;
 	}
 	if (!strcmp(argv[0], "cmd") && argc > 1 && !strcmp(argv[1], "activity") && is_start(argc - 1, argv + 1)) {
 		start_activity(client, argc - 1, argv + 1);
+		return;
+	}
+	if (!strcmp(argv[0], "am") && argc > 1 && !strcmp(argv[1], "wait-idle")) {
+		wait_idle(client);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define LAUNCH_DEADLINE_MS (120 * 1000)
+#define IDLE_DEADLINE_MS (120 * 1000)
 
 struct intent {
 	bool wait;
@@ -131,11 +132,49 @@ void launch_failed(struct app *app)
 		finish_launch(app, true);
 }
 
+static void expire_idle(void);
+
 void expire_launches(void)
 {
 	for (size_t i = 0; i < MAX_APPS; i++)
 		if (apps[i].launching && now_ms() - apps[i].launch_begin_ms > LAUNCH_DEADLINE_MS)
 			finish_launch(&apps[i], true);
+	expire_idle();
+}
+
+static bool is_busy(const struct app *app)
+{
+	return app->pid && app->uses_left;
+}
+
+void wait_idle(struct client *client)
+{
+	client->waits_for_idle = true;
+	idle_may_have_come();
+}
+
+void idle_may_have_come(void)
+{
+	for (size_t i = 0; i < MAX_APPS; i++)
+		if (is_busy(&apps[i]))
+			return;
+	for (size_t i = 0; i < MAX_CLIENTS; i++)
+		if (clients[i].fd >= 0 && clients[i].waits_for_idle)
+			client_done(&clients[i], 0);
+}
+
+static void expire_idle(void)
+{
+	for (size_t i = 0; i < MAX_CLIENTS; i++) {
+		struct client *client = &clients[i];
+
+		if (client->fd < 0 || !client->waits_for_idle || now_ms() - client->begin_ms <= IDLE_DEADLINE_MS)
+			continue;
+		for (size_t j = 0; j < MAX_APPS; j++)
+			if (is_busy(&apps[j]))
+				fprintf(client->err, "Error: %s is still busy\n", apps[j].package);
+		client_done(client, 1);
+	}
 }
 
 static bool launch(struct app *app)
@@ -149,10 +188,10 @@ static bool launch(struct app *app)
 	app->launching = true;
 	app_to_front(app);
 	apps_update_adj();
-	if (app->launch_state == LAUNCH_HOT)
-		app_tell(app, "resume");
-	else if (app->launch_state == LAUNCH_WARM)
-		app_tell(app, "recreate");
+	if (running) {
+		app->uses_left++;
+		app_tell(app, app->launch_state == LAUNCH_HOT ? "resume" : "recreate");
+	}
 	return true;
 }
 
@@ -222,11 +261,15 @@ void app_read(struct app *app)
 	app->line_have += (size_t)got;
 	app->line[app->line_have] = '\0';
 	while ((end = strchr(app->line, '\n'))) {
+		*end = '\0';
 		if (!strncmp(app->line, "drawn ", 6))
 			app_drawn(app);
+		if (!strcmp(app->line, "idle") && app->uses_left)
+			app->uses_left--;
 		app->line_have -= (size_t)(end + 1 - app->line);
 		memmove(app->line, end + 1, app->line_have + 1);
 	}
 	if (app->line_have == sizeof(app->line) - 1)
 		app->line_have = 0;
+	idle_may_have_come();
 }

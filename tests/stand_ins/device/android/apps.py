@@ -8,7 +8,6 @@ EventLogTags.logtags.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -123,15 +122,18 @@ class Apps:
         return self._before["input"](call)
 
     def _logcat(self, call: Call) -> int:
-        """Follows the log until it is ended, from the last line on; ``-d`` only prints it."""
-        old: Sequence[str] = ["         1600000000.000  1432  1561 I am_kill : [0,77,com.old,905,stale,1]"]
-        call.io.out(("--------- beginning of events\n" + "\n".join(old) + "\n").encode())
-        told = 0
+        """Follows the log until it is ended, from the last line on, into the file after ``-f``.
+
+        ``-d`` only prints it.
+        """
         if "-d" in call.argv:
             return self._say(call, "".join(f"{line}\n" for line in self.lines))
+        path = call.argv[call.argv.index("-f") + 1]
+        old = "         1600000000.000  1432  1561 I am_kill : [0,77,com.old,905,stale,1]"
+        text = f"--------- beginning of events\n{old}\n"
+        self.phone.files.put(path, text)
         while not self.lag:
-            new, told = self.lines[told:], len(self.lines)
-            call.io.out("".join(f"{line}\n" for line in new).encode())
+            self.phone.files.put(path, text + "".join(f"{line}\n" for line in self.lines))
             call.process.wait(0.01)
         call.process.wait(None)
         return 0
