@@ -11,6 +11,7 @@ from typing import Final
 
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device, Lane
+from foundation.contract.losses import Loss
 from foundation.contract.needs import Needs
 from foundation.contract.records import RepetitionRecord, TraceRecord
 from foundation.contract.results import TRACE_FILE
@@ -26,6 +27,14 @@ from workloads.protocol import Workload
 
 #: Wait for the reclaim that makes room for the trace buffers: it is not the workload's.
 SETTLE_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Why a repetition is void (empty: it counts), and what it lost of single kinds of data."""
+
+    void_reasons: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,8 @@ class Repetitions:
             self.workload.cycle()
         self.workload.result()
 
-    def measure(self, repetition: Repetition, index: int) -> tuple[str, ...]:
-        """Run and store one repetition; return why it is void, empty if it is valid.
+    def measure(self, repetition: Repetition, index: int) -> Measured:
+        """Run and store one repetition; return whether it counts.
 
         It starts when the preconditions hold, and is void if one fails before its end. Side effects
         on the device (burner, capture) are undone on every way out. A repetition that ran to its end
@@ -86,10 +95,11 @@ class Repetitions:
             report = self.host.assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
             cycle = cycle.with_trace(report.marks, report.births)
             (repetition.folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
+            losses = tuple(loss for loss in report.loss if not loss.whole)
             reasons = (
-                *report.loss,
+                *(loss.text for loss in report.loss if loss.whole),
                 *report.void_reasons,
-                *host_reasons(host, emulated=self.lane.emulated),
+                *host_reasons(host, emulated=self.lane.emulated, host_time=self.lane.host_time),
                 *throttled,
                 *cycle.void_reasons(),
             )
@@ -106,6 +116,7 @@ class Repetitions:
                 kills=cycle.kills,
                 pages_verified=cycle.pages_verified,
                 mismatches=cycle.mismatches,
+                losses=losses,
             )
             repetition.commit(record, {**cycle.facts(), **self.conditions.record()})
         except BaseException:
@@ -113,7 +124,10 @@ class Repetitions:
             raise
         if reasons:
             self.phase(Phase.VERIFY, f"repetition {index}: VOID: {'; '.join(reasons)}")
-        return reasons
+        elif losses:
+            text = "; ".join(loss.line for loss in losses)
+            self.phase(Phase.VERIFY, f"repetition {index}: LOST: {text}")
+        return Measured(reasons, losses)
 
     def _record(self, folder: Path) -> tuple[RawCapture, dict[str, float | None]]:
         """Record one cycle, and the host's load during it."""
