@@ -32,7 +32,7 @@ class TraceFigures:
         """The figures, those of lost data unknown for that reason."""
         return {
             name: unknown(f"the trace lost data that it needs: {'; '.join(reasons)}")
-            if (reasons := self.lost.get(name))
+            if figure.value is not None and (reasons := self.lost.get(name))
             else figure
             for name, figure in self.figures.items()
         }
@@ -85,6 +85,8 @@ def evaluate(
 
 
 def _cautioned(figure: Figure, lost: Sequence[str]) -> Figure:
+    if figure.value is None:
+        return figure
     caution = f"the trace is not whole: {'; '.join(lost)}" if lost else None
     return Figure(figure.value, _joined(figure.reason, caution))
 
