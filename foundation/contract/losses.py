@@ -105,7 +105,8 @@ RECORDER_DIED: Final = lost(
 def data_of(needs: Needs) -> frozenset[Data]:
     """The data from which a metric with these needs is computed; empty if it needs only the window.
 
-    What threads do is told by thread: whatever comes from events needs their names as well.
+    What threads do is told by thread: whatever comes from events needs their names as well. schedstat is
+    only what the trace's CPU times are checked against.
     """
     groups = {event.partition("/")[0] for event in needs.ftrace_events}
     used = {
@@ -113,9 +114,9 @@ def data_of(needs: Needs) -> frozenset[Data]:
         "events": bool(groups - {"sched"}),
         "probes": bool(needs.probes),
         "names": bool(groups or needs.probes),
-        "counters": bool(needs.vmstat or needs.meminfo or needs.psi or needs.zram or needs.schedstat),
+        "counters": bool(needs.vmstat or needs.meminfo or needs.psi),
         "power": needs.power_rails,
-        "suite": needs.switches,
+        "suite": needs.switches or needs.zram,
     }
     return frozenset(one for one in DATA if used[one])
 

@@ -49,7 +49,9 @@ def test_a_line_of_an_older_trace_concerns_everything() -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("kswapd_cpu_ms", {"scheduling", "names", "counters"}),
+        ("kswapd_cpu_ms", {"scheduling", "names"}),
+        ("reclaim_cpu_us_per_page", {"scheduling", "events", "names", "counters"}),
+        ("zram_compression_ratio", {"suite"}),
         ("direct_reclaim_count", {"events", "names"}),
         ("allocstall", {"counters"}),
         ("window_s", set()),
