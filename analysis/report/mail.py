@@ -53,7 +53,9 @@ def _method(judgement: Judgement) -> list[str]:
     """Six lines, cut at the width, and one more if the campaign tells base, page size or clock."""
     campaign = judgement.campaign
     on = measured_on(campaign)
-    drawn = "one seed each, on both kernels" if on.in_instructions else "balanced"
+    drawn = "pairs of adjacent blocks per scenario, balanced"
+    if on.in_instructions:
+        drawn = "pairs per scenario, each one seed on both kernels"
     floor = "; A/A: noise" if judgement.noise_floor else ""
     lower = any(lower_level(row.change) for row in judgement.rows if row.primary)
     level = "intervals" if lower else "95 % interval"
@@ -63,7 +65,7 @@ def _method(judgement: Judgement) -> list[str]:
     lines = [
         f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} {repetitions}; one value per metric.",
-        f"- {campaign.pairs} pairs of adjacent blocks per scenario, {drawn}; seed {campaign.seed}.",
+        f"- {campaign.pairs} {drawn}; seed {campaign.seed}.",
         f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",
         f"- Exact sign-flip test, Holm's method over {len(campaign.primaries)} primaries (marked *).",
         f"- Void: {voids.count('repetition')} repetitions, {voids.count('pair')} pairs;"
