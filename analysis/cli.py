@@ -71,7 +71,9 @@ def _metrics_parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="print every metric with its definition")
     parser.add_argument(
-        "--lossy", action="store_true", help="accept an incomplete trace; each value carries a caution"
+        "--lossy",
+        action="store_true",
+        help="show figures of lost data as well; each that a loss concerns carries a caution",
     )
     return _with_engine(parser)
 
@@ -202,15 +204,10 @@ def _metrics(options: argparse.Namespace) -> int:
 
 
 def _print_table(trace: Path, values: list[MetricValue]) -> None:
-    from analysis.judging.wording import aligned
+    from analysis.report.metric_list import metric_list
 
     print(f"{trace}   {values[0].engine if values else ''}")
-    texts = ("-" if value.value is None else f"{value.value:,.6g}" for value in values)
-    rows = [
-        ("", one.metric, text, one.unit, one.reason or "") for one, text in zip(values, texts, strict=True)
-    ]
-    if rows:
-        print(*aligned(rows, (False, False, True)), sep="\n")
+    print(metric_list(values))
     sys.stdout.flush()
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from analysis.frames.columns import BLOCKS, PAIRS
 from analysis.judging.columns import DISTRIBUTIONS, METRICS, TIMELINES, VERDICTS, WITH_VOIDS, Columns
 from analysis.judging.records import verdict_record
+from foundation.contract.measured_on import check_comparable
 from foundation.contract.results import DISTRIBUTIONS_FILE, METRICS_FILE, TIMELINES_FILE
 from foundation.errors import ResultsError
 
@@ -79,6 +80,7 @@ _CSV: Final = (
 
 def verdicts_csv(campaigns: Mapping[str, Judgement]) -> str:
     """The verdicts of several campaigns as one CSV table; numbers have six significant digits."""
+    check_comparable({name: judgement.campaign for name, judgement in campaigns.items()})
     frame = together({name: verdicts(judgement) for name, judgement in campaigns.items()})
     text: str = frame[["campaign", *_CSV]].to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return text

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from analysis.frames import columns
-from analysis.judging.columns import DISTRIBUTIONS, METRICS, TIMELINES, VERDICTS, WITH_VOIDS, Columns
+from analysis.judging.columns import (
+    DISTRIBUTIONS,
+    MEASURED_ON,
+    METRICS,
+    TIMELINES,
+    VERDICTS,
+    WITH_VOIDS,
+    Columns,
+)
 
 _HEAD: Final = """# The data, column by column
 
@@ -19,6 +27,11 @@ A `?` after a type: the cell may be empty. Empty means "unknown"; an unknown val
 _TABLES: Final[tuple[tuple[str, str, Columns], ...]] = (
     ("metrics.parquet", "A row for each repetition and metric.", METRICS),
     ("verdicts.json", "A list with an entry for each scenario, metric and variant.", VERDICTS),
+    (
+        "Clock, base and page size in verdicts.json",
+        "Also in each entry, as far as the campaign tells them; phones and older campaigns do not.",
+        MEASURED_ON,
+    ),
     ("with_voids of verdicts.json", "One record in each entry.", WITH_VOIDS),
     ("distributions.parquet", "A row for each kept event, or one with the reason for none.", DISTRIBUTIONS),
     ("timelines.parquet", "A row for each step of each quantity.", TIMELINES),

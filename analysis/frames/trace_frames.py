@@ -101,7 +101,7 @@ def figures(trace: Path, engine: EngineChoice | None = None) -> pd.DataFrame:
 
     rows = [
         {"metric": name, "value": one.value, "unit": metric_named(name).unit, "reason": one.reason}
-        for name, one in evaluate(trace, engine=engine).figures.items()
+        for name, one in evaluate(trace, engine=engine).known().items()
     ]
     return pd.DataFrame(rows, columns=pd.Index(list(FIGURES))).astype({"value": "float64"})
 

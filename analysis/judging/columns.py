@@ -56,8 +56,8 @@ METRICS: Final = columns(
     value=("number?", "the figure, in `unit`; empty, never 0, if it cannot be known"),
     unit=("text", "unit of `value`"),
     reason=("text?", "why there is no value; with a value, a caution"),
-    rep_valid=("truth", "whether the repetition counts; void ones stay in the table"),
-    trace_reasons=("list of texts", "reasons why the trace is not whole; empty if it is"),
+    rep_valid=("truth", "whether the repetition counts for this metric; void ones stay in the table"),
+    trace_reasons=("list of texts", "what the trace lost of the data of this metric; empty if nothing"),
     trace_sha256=("text", "SHA-256 of the trace that was read; empty if none was"),
     engine=("text", "trace processor and its version"),
     engine_sha256=("text", "SHA-256 of the trace processor"),
@@ -98,7 +98,7 @@ VERDICTS: Final = columns(
     pairs=("whole", "valid pairs with a value of the metric"),
     planned=("whole", "planned pairs"),
     finished=("whole", "pairs of which both blocks have ended"),
-    voids=("whole", "pairs that are void by a rule fixed beforehand"),
+    voids=("whole", "pairs that are void for this metric by a rule fixed beforehand"),
     kernel_failures=("whole", "pairs in which a kernel under test failed"),
     missing=("whole", "valid pairs in which the metric is unknown"),
     pairs_needed=("whole?", "for UNDECIDED: pairs that would decide this effect"),
@@ -112,6 +112,13 @@ VERDICTS: Final = columns(
     same_kernel=("truth", "an A/A comparison: one kernel under two names"),
     cautions=("list of texts", "what to know before trusting the row"),
     with_voids=("record", "the same comparison including void pairs; its fields are below"),
+)
+
+#: Also in each entry of verdicts.json, if the campaign tells them: phones and older ones do not.
+MEASURED_ON: Final = columns(
+    clock=("text", "`instructions` of an emulator (2 ns each), or `host`: time as a clock shows it"),
+    base=("text", "kernel series, architecture and page size, such as `6.12-arm64`"),
+    page_kb=("whole", "page size of the device, KiB"),
 )
 
 #: The record `with_voids` of a verdict; in frames its fields are columns ``with_voids_<field>``.

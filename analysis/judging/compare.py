@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from analysis.judging.judgement import Compared, Question, VerdictRow
-from analysis.judging.pairing import Pair, pair_values, situation_of
+from analysis.judging.pairing import Pair, PairValues, pair_values, situation_of
 from analysis.stats import holm
 from analysis.stats.effect import PairValue, effect_of, practical_threshold, working_scale
 from analysis.stats.noise_floor import NoiseFloor, noise_floor
@@ -49,7 +49,7 @@ def noise_floors(
         for variant in campaign.variants[1:]
         if same_kernel(campaign, variant)
         for metric in metrics.values()
-        for values, _ in (pair_values(pairs[scenario, variant.name], metric),)
+        for values in (pair_values(pairs[scenario, variant.name], metric).values,)
     )
     return tuple(floor for floor in floors if floor is not None)
 
@@ -64,7 +64,7 @@ def _comparison(
     primaries = [name for name in campaign.primaries if name in metrics]
     names = (*primaries, *(name for name in metrics if name not in primaries))
     values = {name: pair_values(pairs, metrics[name]) for name in names}
-    compared = {name: _compared(metrics[name], known) for name, (known, _) in values.items()}
+    compared = {name: _compared(metrics[name], found.values) for name, found in values.items()}
     plain = {name: one.effect.p if (one := compared[name]) else None for name in primaries}
     adjusted = holm.adjust(plain)
     rows = []
@@ -77,7 +77,7 @@ def _comparison(
             primary=name in primaries,
             same_kernel=same_kernel(campaign, variant),
         )
-        rows.append(_row(campaign, question, pairs, compared[name], values[name][1], adjusted.get(name)))
+        rows.append(_row(campaign, question, pairs, compared[name], values[name], adjusted.get(name)))
     return rows
 
 
@@ -99,10 +99,10 @@ def _row(
     question: Question,
     pairs: Sequence[Pair],
     compared: Compared | None,
-    missing: Sequence[str],
+    found: PairValues,
     p_holm: float | None,
 ) -> VerdictRow:
-    situation = situation_of(pairs, missing)
+    situation = situation_of(pairs, found)
     tests = len(campaign.primaries) if question.primary else 1
     effect = compared.effect if compared else None
     decision = decide(
@@ -121,8 +121,8 @@ def _row(
         decision=decision,
         p_holm=p_holm,
         detectable=_detectable(compared, campaign.alpha, tests),
-        cautions=_cautions(pairs, question.metric, missing),
-        with_voids=_compared(question.metric, pair_values(pairs, question.metric, with_voids=True)[0]),
+        cautions=_cautions(pairs, question.metric, (*found.missing, *found.void)),
+        with_voids=_compared(question.metric, pair_values(pairs, question.metric, with_voids=True).values),
     )
 
 

@@ -72,7 +72,7 @@ def interim(
 
 
 def _one(scenario: str, baseline: str, variant: str, metric: Metric, pairs: tuple[Pair, ...]) -> Interim:
-    values, _ = pair_values(pairs, metric)
+    values = pair_values(pairs, metric).values
     scale = working_scale(metric.scale, values)
     changes = differences(values, scale)
     shown = math.exp if scale == "ratio" else float

@@ -165,9 +165,12 @@ class KernelFailure:
 
 @dataclass(frozen=True)
 class Void:
-    """A repetition, block or pair that does not count, and why; ``what`` names it."""
+    """A repetition, block or pair that does not count, and why; ``what`` names it.
 
-    kind: Literal["repetition", "block", "pair"]
+    ``part``: a repetition that does not count for some metrics only; ``what`` names those as well.
+    """
+
+    kind: Literal["repetition", "part", "block", "pair"]
     what: str
     scenario: str
     variant: str

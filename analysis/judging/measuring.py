@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.distributions import Detail, detail_of
-from analysis.judging.metric_table import Measured, definitions_hash
+from analysis.judging.metric_table import Measured, definitions_hash, told_apart
 from analysis.metrics.evaluation import evaluate
 from analysis.trace.figure import unknown
 from analysis.trace_processor.choice import find_engine
@@ -18,6 +18,7 @@ from foundation.files import cached_sha256_of
 if TYPE_CHECKING:
     from analysis.trace.recording import Recording
     from analysis.trace_processor import EngineChoice
+    from foundation.contract.losses import Loss
 
 
 class Measuring:
@@ -73,14 +74,14 @@ def measured(trace: Path, digest: str, metrics: Sequence[str], choice: EngineCho
     engine_sha256 = find_engine(engine, trace.stat().st_size).sha256
     details: list[Detail] = []
 
-    def keep_detail(recording: Recording) -> None:
-        details.append(detail_of(recording))
+    def keep_detail(recording: Recording, losses: Sequence[Loss]) -> None:
+        details.append(detail_of(recording, losses))
 
-    reasons: tuple[str, ...] = ()
     try:
         evaluated = evaluate(trace, metrics, engine, on_loaded=keep_detail)
+        reasons, lost = told_apart(evaluated.lost, metrics)
     except TraceError as error:
-        reasons = (_without_path(error, trace),)
+        reasons, lost = (_without_path(error, trace),), {}
         try:
             # The figures of a lossy trace are kept for the comparison with voids.
             evaluated = evaluate(trace, metrics, engine, lossy=True, on_loaded=keep_detail)
@@ -88,7 +89,7 @@ def measured(trace: Path, digest: str, metrics: Sequence[str], choice: EngineCho
             return unmeasured(metrics, reasons[0], digest=digest, engine_sha256=engine_sha256)
     made_by = evaluated.engine if metrics else ""
     return Measured(
-        evaluated.figures, reasons, digest, made_by, engine_sha256, definitions_hash(), details[0]
+        evaluated.figures, reasons, digest, made_by, engine_sha256, definitions_hash(), details[0], lost
     )
 
 

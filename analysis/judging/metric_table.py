@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +26,11 @@ _DEFINING: Final = (
     "analysis/trace",
     "foundation/contract/conventions.py",
     "foundation/contract/cpu_time.py",
+    "foundation/contract/ftrace_bundles.py",
+    "foundation/contract/loss_readings.py",
     "foundation/contract/losses.py",
     "foundation/contract/packets.py",
+    "foundation/contract/service_stats.py",
     "foundation/contract/threads.py",
 )
 
@@ -38,6 +41,7 @@ _SCHEMA: Final = schema(METRICS)
 class Measured:
     """All figures of one trace, what is wrong with it, and what made them.
 
+    ``trace_reasons`` concern every figure; ``lost`` holds those that concern single metrics, by metric.
     ``trace_sha256`` is the hash of the file that was read, ``engine_sha256`` that of the trace processor
     that was chosen; both are empty if no trace was read. ``detail`` is stored in files of its own, and
     is None for figures that were stored without it.
@@ -50,10 +54,22 @@ class Measured:
     engine_sha256: str
     definitions: str
     detail: Detail | None = None
+    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def has(self, metrics: Iterable[str]) -> bool:
         """Whether there is a figure, known or unknown, of each of these metrics."""
         return all(name in self.figures for name in metrics)
+
+
+def told_apart(
+    reasons: Mapping[str, Iterable[str]], metrics: Iterable[str]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Reasons that concern all ``metrics``, and the others by metric. ``reasons`` are by metric."""
+    by_metric = {name: tuple(reasons.get(name, ())) for name in metrics}
+    every = next(iter(by_metric.values()), ())
+    shared = tuple(one for one in every if all(one in own for own in by_metric.values()))
+    single = {name: tuple(one for one in own if one not in shared) for name, own in by_metric.items()}
+    return shared, {name: own for name, own in single.items() if own}
 
 
 @dataclass(frozen=True)
@@ -94,15 +110,19 @@ def read(path: Path) -> dict[str, Measured]:
     if not table.schema.equals(_SCHEMA):
         return {}
     figures: dict[str, dict[str, Figure]] = {}
-    stored: dict[str, Measured] = {}
+    reasons: dict[str, dict[str, list[str]]] = {}
+    provenance: dict[str, tuple[str, str, str]] = {}
     for row in table.to_pylist():
         digest = row["trace_sha256"]
         if not digest or (row["value"] is None and not row["reason"]):
             continue
-        of_trace = figures.setdefault(digest, {})
-        of_trace[row["metric"]] = Figure(row["value"], row["reason"])
-        provenance = (row["engine"], row["engine_sha256"], row["definitions"])
-        stored[digest] = Measured(of_trace, tuple(row["trace_reasons"] or ()), digest, *provenance)
+        figures.setdefault(digest, {})[row["metric"]] = Figure(row["value"], row["reason"])
+        reasons.setdefault(digest, {})[row["metric"]] = row["trace_reasons"] or []
+        provenance[digest] = row["engine"], row["engine_sha256"], row["definitions"]
+    stored: dict[str, Measured] = {}
+    for digest, of_trace in figures.items():
+        shared, lost = told_apart(reasons[digest], of_trace)
+        stored[digest] = Measured(of_trace, shared, digest, *provenance[digest], lost=lost)
     return stored
 
 
@@ -111,7 +131,7 @@ def write(path: Path, measured: Iterable[tuple[RowKey, bool, Measured]], units: 
     rows: list[dict[str, object]] = []
     for key, valid, one in measured:
         for metric, unit in units.items():
-            figure = one.figures[metric]
+            figure, lost = one.figures[metric], one.lost.get(metric, ())
             rows.append(
                 {
                     **asdict(key),
@@ -119,8 +139,8 @@ def write(path: Path, measured: Iterable[tuple[RowKey, bool, Measured]], units: 
                     "value": figure.value,
                     "unit": unit,
                     "reason": figure.reason,
-                    "rep_valid": valid,
-                    "trace_reasons": list(one.trace_reasons),
+                    "rep_valid": valid and not lost,
+                    "trace_reasons": [*one.trace_reasons, *lost],
                     "trace_sha256": one.trace_sha256,
                     "engine": one.engine,
                     "engine_sha256": one.engine_sha256,

@@ -33,6 +33,10 @@ class RepetitionFigures:
             recorded = ("void when it was recorded",)
         return (*recorded, *self.measured.trace_reasons)
 
+    def lost(self, metric: Metric) -> tuple[str, ...]:
+        """What the trace lost of the data of this metric, apart from `void_reasons`."""
+        return self.measured.lost.get(metric.name, ())
+
 
 @dataclass(frozen=True)
 class BlockFigures:
@@ -51,18 +55,41 @@ class BlockFigures:
             return ("no valid repetition is left", *dict.fromkeys(reasons))
         return ()
 
+    def void_for(self, metric: Metric) -> tuple[str, ...]:
+        """Why a block that is not void is void for ``metric`` alone: no repetition has all its data."""
+        valid = [rep for rep in self.repetitions if not rep.void_reasons]
+        if not valid or any(not rep.lost(metric) for rep in valid):
+            return ()
+        return tuple(dict.fromkeys(reason for rep in valid for reason in rep.lost(metric)))
+
     def value(self, metric: Metric, *, with_voids: bool = False) -> Figure:
         """The value of the block: mean or median (``metric.reduce``) of its valid repetitions.
 
-        ``with_voids`` includes void ones. Unknown if no repetition has a value.
+        Without those that lost data of the metric. ``with_voids`` includes both. Unknown if no
+        repetition has a value.
         """
-        taken = [rep for rep in self.repetitions if with_voids or not rep.void_reasons]
+        taken = [
+            rep for rep in self.repetitions if with_voids or not (rep.void_reasons or rep.lost(metric))
+        ]
         figures = [rep.measured.figures.get(metric.name, unknown("not computed")) for rep in taken]
         known = [figure.value for figure in figures if figure.value is not None]
         reason = next((figure.reason for figure in figures if figure.reason), None)
         if not known:
             return unknown(reason or "no repetition")
         return Figure(fmean(known) if metric.reduce == "mean" else median(known), reason)
+
+
+@dataclass(frozen=True)
+class PairValues:
+    """Values of pairs for one metric.
+
+    ``missing`` holds a reason for each valid pair without a value, ``void`` one for each pair that is
+    void for this metric alone.
+    """
+
+    values: tuple[PairValue, ...]
+    missing: tuple[str, ...]
+    void: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -113,18 +140,21 @@ def _state(first: BlockFigures | None, second: BlockFigures | None) -> PairState
     return "valid"
 
 
-def pair_values(
-    pairs: Sequence[Pair], metric: Metric, *, with_voids: bool = False
-) -> tuple[list[PairValue], list[str]]:
+def pair_values(pairs: Sequence[Pair], metric: Metric, *, with_voids: bool = False) -> PairValues:
     """Values of the valid pairs, and a reason for each valid pair without one.
 
-    ``with_voids`` includes void pairs and repetitions.
+    ``with_voids`` includes void pairs and repetitions, and those void for this metric alone.
     """
     wanted = ("valid", "void") if with_voids else ("valid",)
     values: list[PairValue] = []
     missing: list[str] = []
+    void: list[str] = []
     for pair in pairs:
         if pair.state not in wanted or pair.baseline is None or pair.variant is None:
+            continue
+        lost = [*pair.baseline.void_for(metric), *pair.variant.void_for(metric)]
+        if lost and not with_voids:
+            void.append(f"the trace lost data that it needs: {lost[0]}")
             continue
         figures = [side.value(metric, with_voids=with_voids) for side in (pair.baseline, pair.variant)]
         first, second = figures[0].value, figures[1].value
@@ -132,16 +162,16 @@ def pair_values(
             missing.append(next(f.reason or "not known" for f in figures if f.value is None))
         else:
             values.append(PairValue(pair.number, first, second))
-    return values, missing
+    return PairValues(tuple(values), tuple(missing), tuple(void))
 
 
-def situation_of(pairs: Sequence[Pair], missing: Sequence[str]) -> Situation:
+def situation_of(pairs: Sequence[Pair], found: PairValues) -> Situation:
     """Counts of a comparison; a pair with a kernel failure counts as finished."""
-    states = [pair.state for pair in pairs]
+    states, missing = [pair.state for pair in pairs], found.missing
     return Situation(
         planned=len(pairs),
         finished=len(pairs) - states.count("unfinished"),
-        void=states.count("void"),
+        void=states.count("void") + len(found.void),
         failed=states.count("kernel_failure"),
         missing=len(missing),
         missing_reason=missing[0] if missing else "",

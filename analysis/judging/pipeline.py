@@ -173,6 +173,18 @@ def _write_table(
         raise HostError(f"{path} cannot be written: {error.strerror}") from error
 
 
+def _parts(what: str, one: RepetitionFigures) -> list[Void]:
+    """The metrics for which a valid repetition does not count, one entry for each set of reasons."""
+    metrics: dict[tuple[str, ...], list[str]] = {}
+    for metric, reasons in one.measured.lost.items():
+        metrics.setdefault(reasons, []).append(metric)
+    place = one.block.place
+    return [
+        Void("part", f"{what} for {', '.join(names)}", place.scenario, place.variant, reasons)
+        for reasons, names in metrics.items()
+    ]
+
+
 def _kernel_failures(campaign: Campaign) -> tuple[KernelFailure, ...]:
     return tuple(
         KernelFailure(block.name, block.place.scenario, block.place.variant, block.failure or "")
@@ -192,6 +204,8 @@ def _voids(
         for one in figures.repetitions:
             what = f"{block}/rep-{one.repetition.index}"
             voids.append(Void("repetition", what, place.scenario, place.variant, one.void_reasons))
+            if not one.void_reasons:
+                voids += _parts(what, one)
         voids.append(Void("block", block, place.scenario, place.variant, figures.void_reasons))
     for (scenario, variant), of_comparison in pairs.items():
         for pair in of_comparison:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from analysis.judging.judgement import Compared, Judgement, VerdictRow
-from foundation.contract.records import SCHEMA_VERSION
+from foundation.contract.measured_on import measured_on
+from foundation.contract.records import SCHEMA_VERSION, CampaignRecord
 
 #: Significant digits in the files: more than a figure carries, fewer than rounding errors reach.
 _DIGITS: Final = 12
@@ -16,7 +17,8 @@ _DIGITS: Final = 12
 
 def verdicts_content(judgement: Judgement) -> list[dict[str, Any]]:
     """The content of verdicts.json; the same folder and engine give the same bytes."""
-    rows: list[dict[str, Any]] = _rounded([verdict_record(row) for row in judgement.rows])
+    told = _measured_on(judgement.campaign)
+    rows: list[dict[str, Any]] = _rounded([verdict_record(row) | told for row in judgement.rows])
     return rows
 
 
@@ -28,6 +30,7 @@ def judgement_content(judgement: Judgement) -> dict[str, Any]:
             "campaign": judgement.campaign.name,
             "complete": judgement.campaign.complete,
             "emulated": judgement.campaign.emulated,
+            **_measured_on(judgement.campaign),
             "alpha": judgement.campaign.alpha,
             "failed": judgement.failed,
             "engines": judgement.engines,
@@ -42,6 +45,17 @@ def judgement_content(judgement: Judgement) -> dict[str, Any]:
         }
     )
     return content
+
+
+def _measured_on(campaign: CampaignRecord) -> dict[str, str | int]:
+    """Clock, base and page size as far as the campaign tells them; older files do not."""
+    on = measured_on(campaign)
+    told: dict[str, str | int] = {
+        "clock": on.clock if on.told else "",
+        "base": on.base,
+        "page_kb": int(on.page_kb) if on.page_kb.isdigit() else 0,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def verdict_record(row: VerdictRow) -> dict[str, Any]:

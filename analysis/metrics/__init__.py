@@ -57,5 +57,5 @@ def compute(
     evaluated = evaluate(trace, names, engine, against=changed_since_recorded(trace), lossy=lossy)
     return [
         MetricValue(trace, name, figure.value, metric_named(name).unit, figure.reason, evaluated.engine)
-        for name, figure in evaluated.figures.items()
+        for name, figure in (evaluated.figures if lossy else evaluated.known()).items()
     ]

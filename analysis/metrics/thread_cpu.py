@@ -44,8 +44,8 @@ METRICS: Final = (
     _metric(
         "compression_cpu_ms",
         direction="none",
-        definition="CPU time of threads of role compression in the window; 0 if the capture saw no such"
-        " thread. Excludes the work of a hardware engine",
+        definition="CPU time of threads of role compression in the window; 0 if the kernel's threads are"
+        " known and none is such. Excludes the work of a hardware engine",
         scale="difference",
         shown=Shown(10, terminal=True, mail=True, cpu_of="compression thread"),
     ),
@@ -110,7 +110,10 @@ def compute(recording: Recording) -> dict[str, Figure]:
 
 
 def _absent(recording: Recording, role: Role) -> Figure:
-    """The figure without a thread of the role: 0 if the capture looked for one, else unknown."""
+    """The figure without a thread of the role: 0 if the kernel's threads are known, else unknown.
+
+    They are if the suite looked for such threads, or if the trace's process tree lists the kernel's.
+    """
     listed = (recording.capture or {}).get(names.CAPTURE_THREADS)
     if listed is not None:
         comms = [entry.partition(":")[2] for entry in str(listed).split()]
@@ -118,6 +121,9 @@ def _absent(recording: Recording, role: Role) -> Figure:
         if lost:
             return unknown(f"the capture saw {', '.join(lost)}, but the trace does not name it")
         return Figure(0.0)
+    if any(thread.kernel for thread in recording.with_role("reclaim")):
+        kernel = sum(thread.kernel for thread in recording.threads)
+        return Figure(0.0, f"none of the {kernel} kernel threads in the trace is known as one of {role}")
     return unknown(f"no thread has the role {role}; {recording.names_seen()}")
 
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from foundation.contract.measured_on import check_comparable
+from foundation.contract.records import CAMPAIGN_FILE
+from foundation.contract.results import read_campaign
 from foundation.errors import HostError, UsageError
 
 _HERE: Final = Path(__file__).parent
@@ -26,7 +29,10 @@ PARAMETERS_TAG: Final = "parameters"
 
 
 def notebook_for(what: Sequence[Path]) -> tuple[str, dict[str, object]]:
-    """Name of the notebook for these paths, and its parameters. UsageError if none fits."""
+    """Name of the notebook for these paths, and its parameters.
+
+    UsageError if none fits, or if several campaigns have not the same clock, base and page size.
+    """
     for path in what:
         if not path.exists():
             raise UsageError(f"{path} does not exist", next_step="give a results folder, or a trace")
@@ -39,6 +45,8 @@ def notebook_for(what: Sequence[Path]) -> tuple[str, dict[str, object]]:
     folders = [str(path.resolve()) for path in what]
     if len(folders) == 1:
         return "campaign", {"results": folders[0]}
+    records = {path.name: path / CAMPAIGN_FILE for path in what}
+    check_comparable({name: read_campaign(file) for name, file in records.items() if file.exists()})
     return "campaigns", {"results": folders}
 
 

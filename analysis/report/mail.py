@@ -10,8 +10,10 @@ from typing import Final
 from analysis.judging.judgement import Judgement, VerdictRow
 from analysis.judging.wording import floor_text, lower_level, p_text, short, short_change, short_interval
 from analysis.report.answers import answers, question
+from analysis.report.measured_on_words import clock_words
 from analysis.report.medians import Medians, one_sided, side_by_side
 from analysis.report.terminal import companions
+from foundation.contract.measured_on import measured_on
 
 WIDTH: Final = 72
 
@@ -48,8 +50,12 @@ def _warnings(judgement: Judgement) -> Iterable[str]:
 
 
 def _method(judgement: Judgement) -> list[str]:
-    """Six lines, cut at the width."""
+    """Six lines, cut at the width, and one more if the campaign tells base, page size or clock."""
     campaign = judgement.campaign
+    on = measured_on(campaign)
+    drawn = "pairs of adjacent blocks per scenario, balanced"
+    if on.in_instructions:
+        drawn = "pairs per scenario, each one seed on both kernels"
     floor = "; A/A: noise" if judgement.noise_floor else ""
     lower = any(lower_level(row.change) for row in judgement.rows if row.primary)
     level = "intervals" if lower else "95 % interval"
@@ -59,12 +65,14 @@ def _method(judgement: Judgement) -> list[str]:
     lines = [
         f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",
         f"- Block: one boot, warm-up, {campaign.reps} {repetitions}; one value per metric.",
-        f"- {campaign.pairs} pairs of adjacent blocks per scenario, balanced; seed {campaign.seed}.",
+        f"- {campaign.pairs} {drawn}; seed {campaign.seed}.",
         f"- Hodges-Lehmann of paired log ratios, exact {level}{floor}.",
         f"- Exact sign-flip test, Holm's method over {len(campaign.primaries)} primaries (marked *).",
         f"- Void: {voids.count('repetition')} repetitions, {voids.count('pair')} pairs;"
         " void rules never look at a metric.",
     ]
+    if on.text():
+        lines.insert(1, f"- Measured on {on.text()}.")
     return [textwrap.shorten(line, WIDTH, placeholder=" ..") for line in lines]
 
 
@@ -138,10 +146,11 @@ def _limits(judgement: Judgement) -> str:
         exploratory += f" {judgement.traced}"
     if not judgement.campaign.emulated:
         return exploratory
-    return (
+    emulated = (
         f"{exploratory} The device was emulated: directions and ratios are meaningful, absolute times"
         " are not; caches, CPU frequencies, energy and heat are not modelled."
     )
+    return " ".join(filter(None, (emulated, clock_words(judgement.campaign))))
 
 
 def _filled(text: str) -> str:

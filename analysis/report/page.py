@@ -23,8 +23,10 @@ from analysis.report.details import Absent
 from analysis.report.effects import forests
 from analysis.report.environment import facts
 from analysis.report.latencies import Drawn, latency_figures
+from analysis.report.measured_on_words import clock_words
 from analysis.report.medians import one_sided
 from analysis.report.page_figure import PageFigure
+from foundation.contract.measured_on import measured_on
 from foundation.contract.results import REPORT_FILE
 
 _HERE: Final = Path(__file__).parent
@@ -86,6 +88,8 @@ def _context(judgement: Judgement) -> dict[str, Any]:
     return {
         "campaign": campaign,
         "judgement": judgement,
+        "measured_on": measured_on(campaign),
+        "clock_words": clock_words(campaign),
         "question": question(judgement),
         "answers": answers(judgement),
         "sections": [

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from analysis.judging.judgement import Judgement, VerdictRow
 from analysis.judging.wording import aligned, lower_level, p_text, short, short_change, short_interval
+from analysis.report.measured_on_words import clock_words
+from foundation.contract.measured_on import measured_on
 
 WIDTH: Final = 100
 
@@ -33,6 +35,9 @@ def verdict_table(judgement: Judgement) -> str:
         notes.append(judgement.traced)
     if campaign.emulated:
         notes.append("Emulated device: directions and ratios only, no absolute times.")
+    where = measured_on(campaign).text()
+    notes += [f"Measured on {where}."] if where else []
+    notes += filter(None, [clock_words(campaign)])
     parts.append(_wrapped(" ".join(notes)))
     return "\n\n".join(parts)
 

@@ -6,12 +6,15 @@ import gzip
 import mmap
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from analysis.trace_processor.choice import trace_size
+from foundation.contract.ftrace_bundles import LostStretches
+from foundation.contract.losses import Data, data_in_buffers
 from foundation.contract.packets import PACKET_TAG, DamagedPacket, walk
+from foundation.contract.service_stats import StatsTime
 from foundation.errors import TraceError
 
 Kind = Literal["perfetto", "systrace html", "ftrace text", "other"]
@@ -28,13 +31,18 @@ class FileFacts:
     """Facts from the bytes of a trace.
 
     ``damage`` holds a line for each reason why the file is less than what was recorded.
-    ``page_size`` is in bytes, None if the trace does not contain it.
+    ``page_size`` is in bytes, None if the trace does not contain it. ``buffers``: which data each of
+    Perfetto's buffers holds, by number, as far as the trace contains its config. ``stretches``: where
+    the kernel lost ftrace events. ``stats_time``: when the service took its last statistics.
     """
 
     kind: Kind
     packets: int
     page_size: int | None
     damage: tuple[str, ...]
+    buffers: dict[int, frozenset[Data]] = field(default_factory=dict)
+    stretches: LostStretches = field(default_factory=LostStretches)
+    stats_time: StatsTime = field(default_factory=StatsTime)
 
 
 def read_facts(path: Path) -> FileFacts:
@@ -89,11 +97,19 @@ def _walk(content: mmap.mmap | bytes) -> FileFacts:
     packets = 0
     page_size: int | None = None
     damage: tuple[str, ...] = ()
+    buffers: dict[int, frozenset[Data]] = {}
+    stretches, stats_time = LostStretches(), StatsTime()
     try:
         for packet in walk(content):
             packets += 1
-            if packet.HasField("system_info") and packet.system_info.page_size:
+            kind = packet.WhichOneof("data")
+            if kind == "ftrace_events":
+                stretches.bundle(packet.ftrace_events)
+            elif kind == "trace_config":
+                buffers = data_in_buffers(packet.trace_config)
+            elif kind == "system_info" and packet.system_info.page_size:
                 page_size = packet.system_info.page_size
+            stats_time.packet(packet, stretches.last_ns)
     except DamagedPacket as error:
         damage = (str(error),)
-    return FileFacts("perfetto", packets, page_size, damage)
+    return FileFacts("perfetto", packets, page_size, damage, buffers, stretches, stats_time)

@@ -114,11 +114,14 @@ class Device(Protocol):
 class Lane(Protocol):
     """The place of one device, which boots it into a variant; it runs one block at a time.
 
-    How it boots is a matter between the lane and the kinds of variant made for it.
+    How it boots is a matter between the lane and the kinds of variant made for it. ``host_time``:
+    time passes on the device as on a clock (a phone, or an emulator in host time), not by the
+    instructions that it executes.
     """
 
     name: str
     emulated: bool
+    host_time: bool
 
     def crash_log(self) -> str | None:
         """Console text of a panic, oops, lockup or hung task since the last boot, or None."""

@@ -26,6 +26,8 @@ SEQUENCE_META: Final = 0x5EC10001
 SEQUENCE_FTRACE: Final = 0x5EC10002
 SEQUENCE_STATS: Final = 0x5EC10003
 SEQUENCE_SUITE: Final = 0x5EC10004
+#: All sequences of the suite's own packets.
+SUITE_SEQUENCES: Final = frozenset((SEQUENCE_META, SEQUENCE_FTRACE, SEQUENCE_STATS, SEQUENCE_SUITE))
 
 #: Field `packet` of message Trace: number 1, length-delimited.
 PACKET_TAG: Final = 0x0A

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from foundation.contract.losses import Loss
 from foundation.errors import ResultsError
 from foundation.files import write_atomic
 
@@ -168,8 +169,10 @@ class TraceRecord:
 class RepetitionRecord:
     """``rep.json`` without the keys that each workload adds.
 
-    ``window_ns`` is CLOCK_BOOTTIME, begin and end; ``host`` holds shares of CPU capacity.
-    ``pages_verified`` is None in older files.
+    ``losses`` name what the recording lost and the data that each concerns: only the metrics that
+    need such data are void. One that concerns all data is a void reason instead. ``window_ns`` is
+    CLOCK_BOOTTIME, begin and end; ``host`` holds shares of CPU capacity. Older files have no
+    ``losses`` (any loss was a void reason) and no ``pages_verified``.
     """
 
     index: int
@@ -184,6 +187,7 @@ class RepetitionRecord:
     kills: int
     pages_verified: int | None = None
     mismatches: int
+    losses: tuple[Loss, ...] = ()
 
 
 def read_record(path: Path, kind: type[T]) -> T:

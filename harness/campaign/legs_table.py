@@ -9,7 +9,9 @@ from typing import Final
 from analysis.judging.judgement import Judgement
 from analysis.judging.pipeline import judge
 from analysis.judging.wording import aligned
-from foundation.errors import SuiteError
+from foundation.contract.measured_on import check_comparable
+from foundation.contract.results import Campaign
+from foundation.errors import SuiteError, UsageError
 
 _HEAD: Final = ("leg", "scenario", "metric", "variant", "change [95 %]", "verdict")
 
@@ -21,6 +23,7 @@ def legs_table(legs: Mapping[str, Path]) -> str:
     """
     rows: list[tuple[str, ...]] = [_HEAD]
     notes: list[str] = []
+    shown: dict[str, Campaign] = {}
     for campaign, results in legs.items():
         name = campaign.rpartition("/")[2]
         if not (results / "campaign.json").exists():
@@ -31,6 +34,12 @@ def legs_table(legs: Mapping[str, Path]) -> str:
         except SuiteError as error:
             notes.append(f"{name}: no verdict: {error}")
             continue
+        try:
+            check_comparable({**shown, name: judgement.campaign})
+        except UsageError as error:
+            notes.append(f"{name}: not in this table: {error}")
+            continue
+        shown[name] = judgement.campaign
         rows += [
             (name, row.scenario, row.metric, row.variant, row.change_text(), row.verdict)
             for row in judgement.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from foundation.contract.measured_on import BASE, CLOCK, check_same
 from foundation.errors import UsageError
 from harness.campaign.campaign_file import CampaignFile, Leg, load_campaign
 from harness.campaign.options import Given
@@ -29,7 +30,13 @@ def settings_of_all(given: Given) -> list[Settings]:
     if "campaign" not in given or "leg" in given:
         return [settings_of(given)]
     file = load_campaign(given["campaign"])
+    check_same((f"leg {leg.name}", _measured_on({**leg.given, **given})) for leg in file.legs)
     return [_of_leg(given, file, leg) for leg in file.legs]
+
+
+def _measured_on(given: Given) -> dict[str, object]:
+    """Clock and base of a leg, as far as it names them; legs of one file are compared with each other."""
+    return {CLOCK: given.get("virtual_clock"), BASE: given.get("virtual_base")}
 
 
 def _of_leg(given: Given, file: CampaignFile, leg: Leg) -> Settings:

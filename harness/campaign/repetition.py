@@ -12,6 +12,7 @@ from typing import Final
 
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device, Lane
+from foundation.contract.losses import Loss
 from foundation.contract.needs import Needs
 from foundation.contract.records import RepetitionRecord, TraceRecord
 from foundation.contract.results import TRACE_FILE
@@ -43,6 +44,14 @@ def start_s(seed: int | None, index: int) -> float:
     if seed is None:
         return SETTLE_S
     return SETTLE_S + random.Random(f"{seed} {index}").random() * OFFSET_S
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Why a repetition is void (empty: it counts), and what it lost of single kinds of data."""
+
+    void_reasons: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,8 @@ class Repetitions:
             run_cycle(self.device, self.workload)
         self.workload.result()
 
-    def measure(self, repetition: Repetition, index: int) -> tuple[str, ...]:
-        """Run and store one repetition; return why it is void, empty if it is valid.
+    def measure(self, repetition: Repetition, index: int) -> Measured:
+        """Run and store one repetition; return whether it counts.
 
         It starts when the preconditions hold, and is void if one fails before its end. Side effects
         on the device (burner, capture) are undone on every way out. A repetition that ran to its end
@@ -105,10 +114,11 @@ class Repetitions:
             report = self.host.assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
             cycle = cycle.with_trace(report.marks, report.births)
             (repetition.folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
+            losses = tuple(loss for loss in report.loss if not loss.whole)
             reasons = (
-                *report.loss,
+                *(loss.text for loss in report.loss if loss.whole),
                 *report.void_reasons,
-                *host_reasons(host, emulated=self.lane.emulated),
+                *host_reasons(host, emulated=self.lane.emulated, host_time=self.lane.host_time),
                 *throttled,
                 *cycle.void_reasons(),
             )
@@ -125,6 +135,7 @@ class Repetitions:
                 kills=cycle.kills,
                 pages_verified=cycle.pages_verified,
                 mismatches=cycle.mismatches,
+                losses=losses,
             )
             repetition.commit(record, {**cycle.facts(), **self.conditions.record()})
         except BaseException:
@@ -132,7 +143,10 @@ class Repetitions:
             raise
         if reasons:
             self.phase(Phase.VERIFY, f"repetition {index}: VOID: {'; '.join(reasons)}")
-        return reasons
+        elif losses:
+            text = "; ".join(loss.line for loss in losses)
+            self.phase(Phase.VERIFY, f"repetition {index}: LOST: {text}")
+        return Measured(reasons, losses)
 
     def _record(self, folder: Path, start_s: float) -> tuple[RawCapture, dict[str, float | None]]:
         """Record one cycle, and the host's load during it.

@@ -10,9 +10,10 @@ STEAL_SHARE_MAX: Final = 0.10
 RETRIES_PER_REPETITION: Final = 1
 
 VOID_RULES: Final[tuple[str, ...]] = (
-    "a repetition is void if its trace or counters lost data",
+    "a repetition is void if its trace or counters lost data of every kind; if data of some kinds were "
+    "lost in the window, the metrics that need them are void in it, and the others stand",
     "a repetition is void if a reclaim or compression thread started or exited during it",
-    "on an emulated device, a repetition is void if other programs used more than "
+    "on an emulated device in host time, a repetition is void if other programs used more than "
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
     "a repetition is void if an app switch failed or could not be classified",
     "a repetition is void if its trace shows a process being created during a launch that am and the PIDs "
@@ -20,8 +21,9 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "a repetition is void if every switch found its app killed: it measured app launches, not switches",
     "a repetition is void if the memory eater was killed: it did less work",
     "a repetition is void if it swapped nothing out: there was no reclaim to measure",
-    "a repetition is void if its trace and schedstat disagree about a thread's CPU time",
-    f"a void repetition is measured again, at most {RETRIES_PER_REPETITION} time per planned repetition; "
+    "a repetition whose trace and schedstat disagree about a thread's CPU time lost all that is traced",
+    f"a repetition that is void or lost data is measured again, at most {RETRIES_PER_REPETITION} time per "
+    "planned repetition; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
     "on a phone, a repetition is void as throttled if a CPU's maximum frequency changed during it, if the "
     "thermal status at its end is above the profile's limit, or if a CPU pinned to one frequency spent "
@@ -31,13 +33,13 @@ VOID_RULES: Final[tuple[str, ...]] = (
 )
 
 
-def host_reasons(host: Mapping[str, float | None], *, emulated: bool) -> list[str]:
+def host_reasons(host: Mapping[str, float | None], *, emulated: bool, host_time: bool) -> list[str]:
     """Why the host's load makes a repetition void; empty if it does not.
 
-    ``host`` holds shares of all CPU capacity. Only an emulated device is checked: a phone does not
-    run on this host.
+    ``host`` holds shares of all CPU capacity. Only an emulated device whose time is the host's is
+    checked: a phone does not run on this host, and a clock of instructions does not see its load.
     """
-    if not emulated:
+    if not (emulated and host_time):
         return []
     reasons = []
     for key, limit, text in (

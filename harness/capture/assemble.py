@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract import conventions
+from foundation.contract.losses import FTRACE, Loss, lost
 from foundation.contract.packets import PacketWriter
 from harness.capture.ftrace.ftrace_stats import stats_from_json
 from harness.capture.ftrace.ftrace_trace import write_ftrace, write_ftrace_stats
@@ -31,11 +32,11 @@ _BLOCK: Final = 1 << 20
 class CaptureReport:
     """One trace and the facts about it.
 
-    ``loss`` names what the recording lost (empty: nothing); ``void_reasons`` what else makes
-    the repetition void. ``window_ns`` is the measured window. ``records`` counts ftrace records
-    by event (empty for the perfetto backend). ``seconds`` is the host time that `assemble` took,
-    ``births`` the creation time of processes by pid; ``marks`` are the kills that lmkd marked
-    in the window, None without Perfetto. All times are CLOCK_BOOTTIME ns.
+    ``loss`` names what the recording lost, each with the data that it concerns (empty: nothing);
+    ``void_reasons`` what makes the whole repetition void. ``window_ns`` is the measured window.
+    ``records`` counts ftrace records by event (empty for the perfetto backend). ``seconds`` is the
+    host time that `assemble` took, ``births`` the creation time of processes by pid; ``marks`` are the
+    kills that lmkd marked in the window, None without Perfetto. All times are CLOCK_BOOTTIME ns.
     """
 
     path: Path
@@ -43,7 +44,7 @@ class CaptureReport:
     bytes: int
     sha256: str
     window_ns: tuple[int, int]
-    loss: tuple[str, ...]
+    loss: tuple[Loss, ...]
     void_reasons: tuple[str, ...]
     thread_names: tuple[str, ...]
     missing_events: tuple[str, ...]
@@ -83,6 +84,10 @@ def assemble(
                     writer.write_raw(block)
     if not keep_raw:
         raw.discard()
+    if not loss:
+        # With context switches missing the two differ anyway, and the loss is the better reason.
+        apart = run_time_reasons(run_times.result(raw.stop_ns), raw.begin, raw.end)
+        loss = tuple(lost(line, FTRACE) for line in apart)
     return CaptureReport(
         path=out,
         backend=raw.backend,
@@ -94,8 +99,6 @@ def assemble(
             *raw.troubles,
             *not_set_up,
             *counter_reasons(raw.begin, raw.between, raw.end, raw.poller_period_ms),
-            # With context switches missing the two differ anyway, and the loss is the better reason.
-            *(() if loss else run_time_reasons(run_times.result(raw.stop_ns), raw.begin, raw.end)),
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,
@@ -110,7 +113,7 @@ def assemble(
 
 def _ftrace_trace(
     writer: PacketWriter, raw: RawCapture, switches: Sequence[Switch], run_times: RunTimes
-) -> tuple[tuple[str, ...], Mapping[str, int]]:
+) -> tuple[tuple[Loss, ...], Mapping[str, int]]:
     begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
     end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
     write_header(writer, raw.facts, raw.events)
@@ -133,7 +136,7 @@ def _suite_packets(
     writer: PacketWriter,
     raw: RawCapture,
     switches: Sequence[Switch],
-    loss: Sequence[str],
+    loss: Sequence[Loss],
     missing: Sequence[str],
 ) -> None:
     tracks = SuiteTracks(writer)
@@ -149,7 +152,7 @@ def _suite_packets(
             conventions.CAPTURE_POLLER_PERIOD_MS: raw.poller_period_ms,
             conventions.CAPTURE_SAMPLES: len(raw.between),
             conventions.CAPTURE_MAX_GAP_MS: longest_gap_ms(raw.begin, raw.between, raw.end),
-            conventions.CAPTURE_LOSS: "\n".join(loss),
+            conventions.CAPTURE_LOSS: "\n".join(one.line for one in loss),
             conventions.CAPTURE_EVENTS: " ".join(sorted(set(raw.events) - set(missing))),
             conventions.CAPTURE_MISSING_EVENTS: " ".join(missing),
             conventions.CAPTURE_MISSING_SOURCES: " ".join(raw.begin.missing),

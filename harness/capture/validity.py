@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foundation.contract import conventions
-from foundation.contract.losses import ftrace_lines
+from foundation.contract.losses import FTRACE, Loss, ftrace_losses, lost
 from foundation.contract.threads import role_of
 from harness.capture.ftrace.ftrace_stats import CpuStats
 from harness.capture.samples import Sample
@@ -23,21 +23,22 @@ def ftrace_loss(
     end: Sequence[CpuStats],
     read_by_cpu: Mapping[int, int],
     missed: Mapping[int, int | None],
-) -> tuple[str, ...]:
-    """Loss lines of an ftrace recording; empty if nothing was lost.
+) -> tuple[Loss, ...]:
+    """What an ftrace recording lost; empty if nothing.
 
     ``begin`` and ``end`` are the kernel's counters around it, ``read_by_cpu`` the numbers of
     records in the pages, ``missed`` the numbers of lost events that pages are marked with.
     """
     before = {cpu.cpu: cpu for cpu in begin}
-    loss: list[str] = []
+    loss: list[Loss] = []
     for cpu in end:
-        loss += ftrace_lines(cpu.cpu, before.get(cpu.cpu), cpu)
+        loss += ftrace_losses(cpu.cpu, before.get(cpu.cpu), cpu)
         read = read_by_cpu.get(cpu.cpu, 0)
         if read != cpu.entries:
-            loss.append(f"the trace of CPU {cpu.cpu} has {read} of {cpu.entries} events")
+            loss.append(lost(f"the trace of CPU {cpu.cpu} has {read} of {cpu.entries} events", FTRACE))
     for number, count in sorted(missed.items()):
-        loss.append(f"events are missing between pages of CPU {number} ({count or 'unknown number'})")
+        events = count or "unknown number"
+        loss.append(lost(f"events are missing between pages of CPU {number} ({events})", FTRACE))
     return tuple(loss)
 
 

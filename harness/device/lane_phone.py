@@ -72,6 +72,7 @@ class PhoneLane:
     """
 
     emulated = False
+    host_time = True
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class VirtualLane:
     """
 
     emulated = True
+    host_time = True
 
     def __init__(
         self,

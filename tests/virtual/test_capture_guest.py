@@ -257,7 +257,7 @@ def test_a_buffer_that_is_too_small_is_a_loss(guest: Device, tmp_path: Path) -> 
     before = found(guest)
     _, report = record(guest, tmp_path, buffer_kb_per_cpu=64)
     assert found(guest) == before
-    assert any("overwritten before they were read" in line for line in report.loss)
+    assert any("overwritten before they were read" in loss.text for loss in report.loss)
     with open_trace(report.path) as trace:
         lost = trace.rows("select idx from stats where name = 'ftrace_cpu_has_data_loss' and value != 0")
         over = trace.rows("select idx from stats where name = 'ftrace_cpu_overrun_delta' and value != 0")

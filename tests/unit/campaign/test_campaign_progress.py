@@ -220,12 +220,14 @@ def test_a_low_terminal_says_how_many_estimates_it_hides() -> None:
     assert any("and 10 more" in row for row in rows), rows
 
 
-def test_a_busy_host_voids_an_emulated_repetition_only() -> None:
+def test_a_busy_host_voids_an_emulated_repetition_in_host_time_only() -> None:
     busy = {"other_cpu_share": 0.4, "steal_share": 0.0}
-    assert "40.0%" in host_reasons(busy, emulated=True)[0]
-    assert host_reasons(busy, emulated=False) == []
-    assert host_reasons({"other_cpu_share": 0.01, "steal_share": 0.0}, emulated=True) == []
+    assert "40.0%" in host_reasons(busy, emulated=True, host_time=True)[0]
+    assert host_reasons(busy, emulated=True, host_time=False) == []
+    assert host_reasons(busy, emulated=False, host_time=True) == []
+    quiet = {"other_cpu_share": 0.01, "steal_share": 0.0}
+    assert host_reasons(quiet, emulated=True, host_time=True) == []
 
 
 def test_an_unknown_host_load_is_not_taken_for_a_quiet_one() -> None:
-    assert len(host_reasons({"other_cpu_share": None}, emulated=True)) == 2
+    assert len(host_reasons({"other_cpu_share": None}, emulated=True, host_time=True)) == 2

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.contract.losses import FTRACE, lost
 from foundation.contract.packets import read_packets, varint
 from foundation.errors import TraceError
 from harness.capture import assemble
@@ -107,9 +108,9 @@ def test_edges_of_the_window_carry_the_exact_samples(folder: Path, tmp_path: Pat
 def test_marked_gap_is_loss_and_stands_in_the_trace(folder: Path, tmp_path: Path) -> None:
     write_pages(folder, miss=True)
     report = assemble(raw_capture(folder), (), tmp_path / "t")
-    assert report.loss == ("events are missing between pages of CPU 1 (123)",)
-    lost = [p.ftrace_events.cpu for p in read_packets(report.path) if p.ftrace_events.lost_events]
-    assert lost == [1]
+    assert report.loss == (lost("events are missing between pages of CPU 1 (123)", FTRACE),)
+    marked = [p.ftrace_events.cpu for p in read_packets(report.path) if p.ftrace_events.lost_events]
+    assert marked == [1]
 
 
 @pytest.mark.parametrize("name", ["cpu0.raw", "cpu1.raw"])
@@ -128,9 +129,9 @@ def test_a_whole_page_that_did_not_arrive_is_loss(folder: Path, tmp_path: Path) 
     whole = (folder / "cpu1.raw").read_bytes()
     (folder / "cpu1.raw").write_bytes(whole[:-4096])
     report = assemble(raw_capture(folder), (), tmp_path / "t")
-    (line,) = report.loss
-    assert line.startswith("the trace of CPU 1 has ")
-    assert line.endswith(f" of {truth.records[1]} events")
+    (loss,) = report.loss
+    assert loss.text.startswith("the trace of CPU 1 has ")
+    assert loss.text.endswith(f" of {truth.records[1]} events")
 
 
 def test_event_that_nobody_asked_for(folder: Path, tmp_path: Path) -> None:

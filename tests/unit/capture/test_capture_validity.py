@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from foundation.contract.losses import FTRACE
 from harness.capture.ftrace.ftrace_stats import (
     CpuStats,
     parse_stats,
@@ -70,8 +71,9 @@ def test_a_whole_recording_has_no_loss() -> None:
 )
 def test_each_counter_of_the_kernel_is_a_loss(change: dict[str, int], text: str) -> None:
     end = dataclasses.replace(WHOLE, **change)
-    (line,) = ftrace_loss([EMPTY], [end], {0: 500}, {})
-    assert text in line
+    (loss,) = ftrace_loss([EMPTY], [end], {0: 500}, {})
+    assert text in loss.text
+    assert set(loss.data) == FTRACE
 
 
 def test_loss_before_the_recording_is_not_counted() -> None:
@@ -81,8 +83,8 @@ def test_loss_before_the_recording_is_not_counted() -> None:
 
 @pytest.mark.parametrize(("count", "text"), [(12, "(12)"), (None, "(unknown number)")])
 def test_marked_pages_are_a_loss(count: int | None, text: str) -> None:
-    (line,) = ftrace_loss([EMPTY], [WHOLE], {0: 500}, {0: count})
-    assert line.endswith(text)
+    (loss,) = ftrace_loss([EMPTY], [WHOLE], {0: 500}, {0: count})
+    assert loss.text.endswith(text)
 
 
 def test_a_good_repetition_has_no_reason() -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from foundation.contract.cpu_time import HANDOVER_NS, SWITCH_NS, Measured, OnCpu, contradictions
+from foundation.contract.cpu_time import (
+    EDGE_NS,
+    HANDOVER_NS,
+    SWITCH_NS,
+    Measured,
+    Moved,
+    OnCpu,
+    Switch,
+    contradictions,
+    handed_over_ns,
+)
 
 MS = 1_000_000
 
@@ -56,3 +66,31 @@ def test_one_thread_may_differ_by_its_ticks_and_its_switches(intervals: int) -> 
     allowed_ms = 20 + intervals * SWITCH_NS / MS
     assert contradictions([measured("kswapd0", 100, 100 + allowed_ms, intervals)]) == []
     assert contradictions([measured("kswapd0", 100, 101 + allowed_ms, intervals)]) != []
+
+
+def test_a_virtual_cpu_that_its_host_does_not_run_lags_by_its_last_interval() -> None:
+    # 103 ms less by schedstat than by switches, beside other work on the host.
+    seen = Measured("kswapd0", 1_454 * MS, OnCpu(1_557 * MS, 100), 1_557 * MS)
+    assert len(contradictions([seen])) == 1
+    assert contradictions([seen._replace(moved=Moved(late_ns=90 * MS))]) == []
+    # At most as much: what is missing beyond it was lost.
+    assert len(contradictions([seen._replace(moved=Moved(late_ns=60 * MS))])) == 1
+
+
+def test_what_moved_to_or_from_others_is_not_lost() -> None:
+    outside = Measured("kswapd0", 500 * MS, OnCpu(800 * MS, 10), 800 * MS)
+    assert len(contradictions([outside])) == 1
+    given_away = Moved(given_ns=300 * MS, given_outside_ns=300 * MS)
+    assert contradictions([outside._replace(moved=given_away)]) == []
+    # Had it moved to a measured thread, that one would have it.
+    assert len(contradictions([outside._replace(moved=Moved(given_ns=300 * MS))])) == 1
+
+
+def test_a_hand_over_starts_at_the_waking_and_only_if_the_other_ran_then() -> None:
+    switch = Switch(before=1, since_ns=100, t_ns=200, after=2)
+    assert handed_over_ns(switch, []) == 0
+    assert handed_over_ns(switch, [50]) == 0
+    assert handed_over_ns(switch, [50, 150, 250]) == 50
+    assert handed_over_ns(switch, [120, 200]) == 0
+    late = Switch(before=1, since_ns=0, t_ns=3 * EDGE_NS, after=2)
+    assert handed_over_ns(late, [1]) == EDGE_NS

@@ -121,3 +121,41 @@ def test_a_switch_recorded_elsewhere_is_not_the_suites(tmp_path: Path) -> None:
     builder = _foreign()
     builder.slice("my own track", "repetition", 1100 * MS, 1200 * MS)
     assert figures(write(tmp_path, builder.build()), "window_s")["window_s"].value == pytest.approx(0.375)
+
+
+def test_a_process_tree_with_the_kernels_threads_shows_that_none_compresses(tmp_path: Path) -> None:
+    found = figures(write(tmp_path, _foreign().build()))
+    for name in ("compression_cpu_ms", "vendor_reclaim_cpu_ms", "compression_runnable_wait_ms"):
+        assert found[name].value == 0, name
+        assert "none of the 2 kernel threads" in str(found[name].reason)
+    # Without one, a thread of another name may have compressed.
+    found = figures(write(tmp_path, _foreign().build(process_tree=False)))
+    assert found["compression_cpu_ms"].value is None
+    assert "no thread has the role compression" in str(found["compression_cpu_ms"].reason)
+
+
+def test_marks_that_touch_no_metric_void_none(tmp_path: Path) -> None:
+    from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
+
+    builder = _foreign()
+    builder.sys_stats(1100 * MS, {"pswpout": 10})
+    builder.sys_stats(1900 * MS, {"pswpout": 30})
+    trace = Trace.FromString(builder.build(compact=True))
+    config = trace.packet.add(trusted_packet_sequence_id=1).trace_config
+    config.write_into_file = True
+    for number, source in enumerate(("linux.ftrace", "linux.sys_stats", "track_event")):
+        config.buffers.add(size_kb=1024, fill_policy=2)
+        config.data_sources.add().config.name = source
+        config.data_sources[-1].config.target_buffer = number
+    stats = trace.packet.add(trusted_packet_sequence_id=1).trace_stats
+    for discarded in (0, 0, 3):
+        stats.buffer_stats.add(chunks_discarded=discarded)
+    found = figures(write(tmp_path, trace.SerializeToString()))
+    assert found["kswapd_cpu_ms"].value == pytest.approx(75)
+    assert found["pswpout"].value == 20
+    # The counters' buffer: they are void, what ran is not.
+    stats.buffer_stats[1].chunks_discarded = 2
+    found = figures(write(tmp_path, trace.SerializeToString()))
+    assert found["kswapd_cpu_ms"].value == pytest.approx(75)
+    assert found["pswpout"].value is None
+    assert "chunks discarded" in str(found["pswpout"].reason)
