@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -57,13 +55,11 @@ class CpuBurner:
         self,
         device: Device,
         program: Path,
-        sleep: Callable[[float], None] = time.sleep,
         *,
         realtime: RealTime | None = None,
     ) -> None:
         self._device = device
         self._program = program
-        self._sleep = sleep
         self._realtime = realtime
         self._process: RemoteProcess | None = None
 
@@ -86,7 +82,7 @@ class CpuBurner:
         shares: dict[str, float] = {}
         before = self._idle_ticks()
         for _ in range(_ATTEMPTS):
-            self._sleep(_CHECK_S)
+            self._device.sleep(_CHECK_S)
             ended = self._process.poll()
             if ended is not None:
                 raise DeviceError(

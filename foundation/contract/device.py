@@ -86,6 +86,10 @@ class Device(Protocol):
         """Run shell text unchanged in one round trip; the caller quotes values with `quote`."""
         ...
 
+    def sleep(self, dur_s: float) -> None:
+        """Let time pass on the device."""
+        ...
+
     def spawn(self, argv: Sequence[str]) -> RemoteProcess:
         """Start one command in the background; every word is quoted."""
         ...

@@ -172,7 +172,7 @@ class BlockRun:
             self.plan.profile,
             self.plan.suppressed,
             say=lambda text: self.phase(Phase.PINS, text),
-            sleep=self.host.sleep,
+            sleep=device.sleep,
         )
         conditions.establish(state)
         return conditions

@@ -1,8 +1,7 @@
-"""What a block needs from the host: programs for the device, time, and the assembly of a trace."""
+"""What a block needs from the host: programs for the device, and the assembly of a trace."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ from workloads.switches import Switch
 
 @dataclass(frozen=True)
 class Host:
-    """The real host by default; that of a dry run builds nothing, does not wait, and reads no trace.
+    """The real host by default; that of a dry run builds nothing and reads no trace.
 
     ``program`` finds or builds a native program (see `harness.native.build.binary`); ``assemble`` turns
     a recording into a trace.
     """
 
     program: Callable[[str, Arch], Path] = binary
-    sleep: Callable[[float], None] = time.sleep
     assemble: Callable[[RawCapture, Sequence[Switch], Path], CaptureReport] = assemble

@@ -83,7 +83,7 @@ class Repetitions:
             return contextlib.nullcontext()
         program = self.host.program("burner", arch_of(self.device))
         realtime = RealTime() if self.scenario == "rt-busy" else None
-        return CpuBurner(self.device, program, self.host.sleep, realtime=realtime)
+        return CpuBurner(self.device, program, realtime=realtime)
 
     def warm_up(self) -> None:
         """Run one cycle under the CPU condition of the scenario, without recording."""

@@ -58,6 +58,9 @@ class PlannedDevice(AdbDevice):
         for line in lines_of(text):
             self._record(Sent(shown(line), self.phone.reads_only(line)))
 
+    def sleep(self, dur_s: float) -> None:
+        """Do not wait."""
+
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
         """A process that runs until it is stopped."""
         self.sent(f"{quote_argv(argv)} &")

@@ -72,7 +72,7 @@ def choose(
 
 
 def boot_with_kvm(config: MachineConfig) -> str | None:
-    """Boot ``config``, which asks for KVM, once; None if it came up before the deadline, else what failed."""
+    """Boot ``config``, which asks for KVM, once; None if it came up in time, else what failed."""
     with tempfile.TemporaryDirectory(prefix="kvm-probe-") as folder:
         machine = VirtualMachine(config, Path(folder))
         try:

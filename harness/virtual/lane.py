@@ -50,7 +50,6 @@ class VirtualLane:
     """
 
     emulated = True
-    host_time = True
 
     def __init__(
         self,
@@ -69,6 +68,8 @@ class VirtualLane:
         self.name = name
         self.base = base
         self._clock = clock
+        #: Whether the host's load shows in the device's figures.
+        self.host_time = clock == "host"
         self._cpus = cpus
         self._memory_mb = memory_mb
         self._wanted_accel = accel
@@ -88,11 +89,6 @@ class VirtualLane:
         self._machine: VirtualMachine | None = None
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
-
-    @property
-    def host_time(self) -> bool:
-        """Whether the device's clock is the host's, so that the host's load shows in its figures."""
-        return self._clock == "host"
 
     def boot(self, recipe: Recipe) -> Device:
         """End the running machine, boot ``recipe``, and wait until it takes commands.

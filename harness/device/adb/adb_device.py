@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -97,6 +98,10 @@ class AdbDevice:
         The exit status is that of the last command: start with ``set -e`` where each one counts.
         """
         return self._run(text, deadline_s, check=check)
+
+    def sleep(self, dur_s: float) -> None:
+        """Wait: the device's time is the host's."""
+        time.sleep(dur_s)
 
     def spawn(self, argv: Sequence[str], *, deadline_s: float = 30.0) -> AdbProcess:
         """Start a command and leave it running until `AdbProcess.stop`.
