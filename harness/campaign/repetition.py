@@ -133,11 +133,11 @@ class Repetitions:
         try:
             with self.condition():
                 self.host.sleep(SETTLE_S)
-                capture.mark_begin()
+                self.device.script(capture.begin_text())
                 load.start()
                 self.workload.cycle()
                 host = load.stop()
-                capture.mark_end()
+                self.device.script(capture.end_text())
         except BaseException:
             capture.cancel()
             raise

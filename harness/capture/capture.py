@@ -1,4 +1,4 @@
-"""One recording on one device: start trace and counters, mark the window, stop, undo everything."""
+"""One recording on one device: start trace and counters, wrap the measured order, stop, undo."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Session(Protocol):
 
 
 class Capture:
-    """Records one repetition: `start`, `mark_begin`, workload, `mark_end`, `stop`.
+    """Records one repetition: `start`, the order that `wrap` makes, `stop`.
 
     Uses Perfetto if the device has it, else ftrace (needs root); only ftrace records calls of
     kernel functions, so with ``needs.probes`` and root it is ftrace. Files go to ``workdir``.
@@ -106,7 +106,6 @@ class Capture:
         self._events: tuple[str, ...] = ()
         self._missing: tuple[str, ...] = ()
         self._threads_begin: tuple[Thread, ...] = ()
-        self._marks: dict[str, tuple[str, Sample]] = {}
 
     def start(self) -> None:
         """Push the programs and start recording."""
@@ -125,34 +124,46 @@ class Capture:
                 self._probe_cost_ns = measure_cost(self._device, self._remote)
             self._poller.start(self._program("poller", arch))
 
-    def mark_begin(self) -> None:
-        """Take the begin sample; the measured window starts when it is complete."""
-        with self._cancelled_on_error():
-            self._marks["begin"] = self._poller.once("begin")
+    def begin_text(self) -> str:
+        """Shell text that takes the begin sample; the measured window starts when it is complete."""
+        return self._poller.once_text("begin")
 
-    def mark_end(self) -> None:
-        """Take the end sample; the measured window ends where it starts."""
-        with self._cancelled_on_error():
-            self._marks["end"] = self._poller.once("end")
+    def end_text(self) -> str:
+        """Shell text that takes the end sample; the measured window ends where it starts."""
+        return self._poller.once_text("end")
+
+    def wrap(self, order: str) -> str:
+        """``order`` between the begin and the end sample, as one shell text.
+
+        Its exit status is the order's, which may call ``exit``; it is the failed sample's if one
+        fails, and without a begin sample the order does not run. Run it once, between `start` and
+        `stop`.
+        """
+        return (
+            f"( {self.begin_text()} || exit\n(\n{order}\n)\norder_status=$?\n"
+            f"{self.end_text()} || exit\nexit $order_status )"
+        )
 
     def stop(self) -> RawCapture:
         """End the recording, copy it to the host, and undo everything on the device.
 
-        UsageError if a mark is missing; StateError if something on the device cannot be undone.
+        UsageError if a sample at the window's edges is missing; StateError if something on the
+        device cannot be undone.
         """
         with self._cancelled_on_error():
-            if self._session is None or self._facts is None or self._marks.keys() != {"begin", "end"}:
+            if self._session is None or self._facts is None:
                 raise UsageError(
-                    "a capture was stopped without being started and marked",
+                    "a capture was stopped without being started",
                     device=self._device.serial,
-                    next_step="call start, mark_begin, mark_end, stop in this order",
+                    next_step="call start, run the text of wrap, call stop",
                 )
+            (begin_line, begin), (end_line, end) = self._poller.edges()
             poller_died = self._poller.stop()
             self._session.stop()
             stop_ns = read_facts(self._device, self._remote).boot_ns
             threads_end = self._read_threads()
             self._session.collect(self._folder)
-            between = self._collect_counters()
+            between = self._collect_counters(begin_line, end_line)
             no_sample = None if between or poller_died else "the counter poller wrote no sample"
             cpus = self._session.cpus
             missed = self._probes.misses() if self._probes is not None else ()
@@ -162,7 +173,6 @@ class Capture:
             if self._reservation is not None:
                 self._reservation.hold()
             self._remote.remove()
-        (_, begin), (_, end) = self._marks["begin"], self._marks["end"]
         return RawCapture(
             serial=self._device.serial,
             backend="perfetto" if isinstance(self._session, PerfettoSession) else "ftrace",
@@ -209,12 +219,12 @@ class Capture:
     def _read_threads(self) -> tuple[Thread, ...]:
         return tuple(parse_status(self._device.script(PROC_SCRIPT).stdout))
 
-    def _collect_counters(self) -> list[Sample]:
+    def _collect_counters(self, begin_line: str, end_line: str) -> list[Sample]:
         pulled = self._folder / "samples.jsonl"
         self._poller.pull(pulled)
         samples = read_samples(pulled, device=self._device.serial)
         body = pulled.read_text(encoding="utf-8").rpartition("\n")[0]
-        lines = [self._marks["begin"][0], *body.splitlines(), self._marks["end"][0]]
+        lines = [begin_line, *body.splitlines(), end_line]
         self._counters.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return samples
 

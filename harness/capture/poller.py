@@ -8,6 +8,8 @@ from typing import Final
 
 from foundation.contract import threads
 from foundation.contract.device import Device, RemoteProcess
+from foundation.errors import UsageError
+from foundation.quoting import quote
 from harness.capture.remote import RemoteFolder
 from harness.capture.samples import Mark, Sample, parse_sample
 
@@ -15,7 +17,6 @@ PERIOD_MS: Final = 250
 
 #: A sample costs an emulated device 6 to 17 ms of CPU, a phone less than one.
 EMULATED_PERIOD_MS: Final = 1000
-ONCE_DEADLINE_S: Final = 30.0
 
 #: Files with one number each, polled if they exist.
 EXTRA_GLOBS: Final = (
@@ -26,10 +27,14 @@ EXTRA_GLOBS: Final = (
 
 PROGRAM: Final = "poller"
 OUTPUT: Final = "samples.jsonl"
+#: The samples at the window's edges, one line each.
+EDGES: Final = "edges.jsonl"
 
 
 class Poller:
     """Samples counters until `stop`. Without root the schedstat of kernel threads may be hidden.
+
+    The samples at the window's edges are taken by `once_text`, as part of an order to the device.
 
     Side effects: one process until `stop`, and files in the remote folder.
     """
@@ -46,16 +51,32 @@ class Poller:
         self._remote.push_program(PROGRAM, program)
         self._extra = self._device.script(f"ls -d {' '.join(EXTRA_GLOBS)} 2>/dev/null; true").stdout.split()
         output = self._remote.path(OUTPUT)
-        self._device.push_bytes(b"", output)
+        # Made by the shell user, so that it can be read back if the samples are taken by root.
+        for name in (OUTPUT, EDGES):
+            self._device.push_bytes(b"", self._remote.path(name))
         path = self._remote.path(PROGRAM)
         self._process = self._device.spawn(run_argv(path, self._period_ms, output, self._extra))
 
-    def once(self, mark: Mark) -> tuple[str, Sample]:
-        """Read all sources now; returns the line as written, and the sample in it."""
+    def once_text(self, mark: Mark) -> str:
+        """Shell text that reads all sources and appends the sample to a file on the device."""
         argv = once_argv(self._remote.path(PROGRAM), mark, self._extra)
-        result = self._device.shell(argv, deadline_s=ONCE_DEADLINE_S)
-        line = result.stdout.strip()
-        return line, parse_sample(line, device=self._device.serial)
+        return f"{' '.join(map(quote, argv))} >> {quote(self._remote.path(EDGES))}"
+
+    def edges(self) -> tuple[tuple[str, Sample], tuple[str, Sample]]:
+        """The begin and the end sample, each with its line as written.
+
+        UsageError if not exactly one of each was taken, DeviceError if one is damaged.
+        """
+        text = self._device.read_text(self._remote.path(EDGES))
+        taken = [(line, parse_sample(line, device=self._device.serial)) for line in text.splitlines()]
+        if [sample.mark for _, sample in taken] != ["begin", "end"]:
+            raise UsageError(
+                f"the samples at the window's edges are {[sample.mark for _, sample in taken]}, "
+                "not one at the begin and one at the end",
+                device=self._device.serial,
+                next_step="run the order that `Capture.wrap` makes once, between start and stop",
+            )
+        return taken[0], taken[1]
 
     def stop(self) -> str | None:
         """End it. Returns why its samples cannot be trusted, or None."""

@@ -151,10 +151,10 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(lane: VirtualLane,
         needs = needs_of(all_metrics())
         capture = Capture(device, needs, tmp_path / "rep", reservation=reservation)
         capture.start()
-        capture.mark_begin()
+        device.script(capture.begin_text())
         swapped = vmstat(device, "pswpout")
         cycle = switching.cycle()
-        capture.mark_end()
+        device.script(capture.end_text())
         raw = capture.stop()
         assert vmstat(device, "pswpout") > swapped + 5000
     assert cycle.pages_verified > 0

@@ -133,9 +133,9 @@ def needs(device: Device) -> Needs:
 def record(device: Device, folder: Path, **options: Any) -> tuple[RawCapture, CaptureReport]:
     capture = Capture(device, needs(device), folder, **options)
     capture.start()
-    capture.mark_begin()
+    device.script(capture.begin_text())
     device.script(PRESSURE, deadline_s=120)
-    capture.mark_end()
+    device.script(capture.end_text())
     raw = capture.stop()
     return raw, assemble(raw, (), folder / "trace.perfetto-trace", keep_raw=True)
 
@@ -267,9 +267,9 @@ def test_a_buffer_that_is_too_small_is_a_loss(guest: Device, tmp_path: Path) -> 
 def test_a_poller_that_was_killed_makes_it_void(guest: Device, tmp_path: Path) -> None:
     capture = Capture(guest, needs(guest), tmp_path, period_ms=100)
     capture.start()
-    capture.mark_begin()
+    guest.script(capture.begin_text())
     guest.script("kill -9 $(grep -lx poller /proc/[0-9]*/comm | cut -d/ -f3)")
-    capture.mark_end()
+    guest.script(capture.end_text())
     report = assemble(capture.stop(), (), tmp_path / "t")
     assert any("the counter poller ended by itself" in reason for reason in report.void_reasons)
 
@@ -302,8 +302,8 @@ def test_a_recording_gets_the_memory_that_was_put_aside_for_it(guest: Device, tm
         capture = Capture(guest, needs(guest), tmp_path, reservation=reservation)
         capture.start()
         assert found(guest)["instances"] == [INSTANCE]
-        capture.mark_begin()
-        capture.mark_end()
+        guest.script(capture.begin_text())
+        guest.script(capture.end_text())
         capture.stop()
         held = guest.read_text(f"{TRACING}/instances/{RESERVED}/buffer_size_kb")
         assert found(guest)["instances"] == [RESERVED]

@@ -54,9 +54,9 @@ def everything(device: Device) -> dict[str, object]:
 def record(device: Device, folder: Path) -> tuple[RawCapture, CaptureReport]:
     capture = Capture(device, NEEDS, folder)
     capture.start()
-    capture.mark_begin()
+    device.script(capture.begin_text())
     device.script(PRESSURE, deadline_s=120)
-    capture.mark_end()
+    device.script(capture.end_text())
     raw = capture.stop()
     return raw, assemble(raw, (), folder / "trace.perfetto-trace")
 

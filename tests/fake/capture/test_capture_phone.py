@@ -169,8 +169,7 @@ def shell_device(adb: AdbServer, phone: Phone) -> Iterator[AdbDevice]:
 def marked(device: AdbDevice, folder: Path) -> Capture:
     capture = Capture(device, NEEDS, folder)
     capture.start()
-    capture.mark_begin()
-    capture.mark_end()
+    device.script(capture.wrap("true"))
     return capture
 
 

@@ -63,8 +63,7 @@ def left(service: TracingService) -> list[str]:
 def marked(device: AdbDevice, folder: Path) -> Capture:
     capture = Capture(device, NEEDS, folder)
     capture.start()
-    capture.mark_begin()
-    capture.mark_end()
+    device.script(capture.wrap("true"))
     return capture
 
 
@@ -151,8 +150,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
         service.trace = filler * ((80 << 20) // len(filler)) + trace
         capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
-        capture.mark_begin()
-        capture.mark_end()
+        device.script(capture.wrap("true"))
         service.phone.faults.drop_in_pull_after = 30 << 20
         raw = capture.stop()
         assert (raw.folder / "perfetto.trace").stat().st_size == len(service.trace)
@@ -165,8 +163,7 @@ def test_a_trace_that_stays_damaged(adb: AdbServer, trace: bytes, tmp_path: Path
     with recording_phone(adb, trace, 34) as (service, device):
         capture = Capture(device, NEEDS, tmp_path, progress=said.append)
         capture.start()
-        capture.mark_begin()
-        capture.mark_end()
+        device.script(capture.wrap("true"))
         service.phone.programs["sha256sum"] = fixed(lambda: "00" * 32 + "  x\n")
         with pytest.raises(DeviceError, match="damaged on its way"):
             capture.stop()

@@ -1,8 +1,8 @@
 """The part of the shell's grammar that the suite's own texts use.
 
-Lists, and-or lists, pipelines, ``!``, groups, redirections, quoting, ``$$``, ``$?``,
-``$(...)``, variables that ``read`` has set, and globs. Anything else is a SyntaxError, so that
-no test passes by chance.
+Lists, and-or lists, pipelines, ``!``, groups, subshells, redirections, quoting, ``$$``, ``$?``,
+``$(...)``, variables that ``read`` or an assignment has set, and globs. Anything else is a
+SyntaxError, so that no test passes by chance.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Command:
 
     words: list[Word] = field(default_factory=list)
     body: Script | None = None
+    subshell: bool = False
     redirections: list[Redirection] = field(default_factory=list)
 
 
@@ -127,6 +128,12 @@ class _Parser:
             command.body = self.script(ends="}")
             if self._peek() != "}":
                 raise SyntaxError("fake shell: a group without its end")
+            self._at += 1
+        elif self._peek() == "(":
+            self._at += 1
+            command.body, command.subshell = self.script(ends=")"), True
+            if self._peek() != ")":
+                raise SyntaxError("fake shell: a subshell without its end")
             self._at += 1
         while True:
             self._skip(_BLANKS)

@@ -134,9 +134,20 @@ class _Run:
         return status
 
     def _body(self, command: syntax.Command, argv: list[str], io: Io) -> int:
+        if command.body is not None and command.subshell:
+            child = _Run(self._shell, self._process, self._root)
+            child._variables = dict(self._variables)
+            try:
+                return child.script(command.body, io)
+            except _Exit as end:
+                return end.status
         if command.body is not None:
             return self.script(command.body, io)
         if not argv:
+            return 0
+        name, equals, value = argv[0].partition("=")
+        if equals and name.isidentifier() and len(argv) == 1:
+            self._variables[name] = value
             return 0
         if argv[0] == "exec":
             raise _Exit(self._call(argv[1:], io))
