@@ -42,7 +42,7 @@ class Capture:
     service that may enable their events. Files go to ``workdir``. The recording ends by itself
     after ``longest_s``; ``limits`` are its sizes (None: by the device); ``progress`` reports the
     pull of a large trace; ``program`` finds the suite's native programs; ``sleep`` waits while the
-    device works. Side effects on the device (recording, probes, poller, a folder under
+    device works (None: `Device.sleep`). Side effects on the device (recording, probes, poller, a folder under
     /data/local/tmp) last until `stop` or `cancel`, or until a call here raises.
     """
 
@@ -58,7 +58,7 @@ class Capture:
         longest_s: float = LONGEST_S,
         progress: Progress = silent,
         program: Callable[[str, Arch], Path] = binary,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._device = device
         self._needs = needs
@@ -70,7 +70,7 @@ class Capture:
         self._longest_s = longest_s
         self._progress = progress
         self._program = program
-        self._sleep = sleep
+        self._sleep = sleep or device.sleep
         self._remote = RemoteFolder(device)
         self._poller = Poller(device, self._remote, self._period_ms)
         self._session: PerfettoSession | None = None

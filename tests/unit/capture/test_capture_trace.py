@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.contract.losses import FTRACE, lost
 from foundation.contract.packets import read_packets, varint
 from foundation.errors import TraceError
 from harness.capture import assemble

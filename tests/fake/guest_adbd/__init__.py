@@ -1,1 +1,0 @@
-"""The guest's adb daemon, run on this host."""
