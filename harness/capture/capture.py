@@ -42,8 +42,8 @@ class Capture:
     service that may enable their events. Files go to ``workdir``. The recording ends by itself
     after ``longest_s``; ``limits`` are its sizes (None: by the device); ``progress`` reports the
     pull of a large trace; ``program`` finds the suite's native programs; ``sleep`` waits while the
-    device works (None: `Device.sleep`). Side effects on the device (recording, probes, poller, a folder under
-    /data/local/tmp) last until `stop` or `cancel`, or until a call here raises.
+    device works (None: `Device.sleep`). Side effects on the device (recording, probes, poller, a
+    folder under /data/local/tmp) last until `stop` or `cancel`, or until a call here raises.
     """
 
     def __init__(
