@@ -165,8 +165,14 @@ class Settings:
         choices=tuple(map(str, BASES)),
         device="virtual",
     )
-    virtual_cpus: int = fixed_row(
-        "int", _FILE, "CPUs of the virtual device", 2, bounds=(1, 64), unit="CPUs", device="virtual"
+    virtual_cpus: int | None = fixed_row(
+        "int",
+        _FILE,
+        "CPUs of the virtual device",
+        bounds=(1, 64),
+        unit="CPUs",
+        device="virtual",
+        default_text="1 by the instruction clock, 2 by the host's",
     )
     virtual_memory_mb: int = fixed_row(
         "int",

@@ -24,13 +24,15 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract.arch import Arch
-from foundation.errors import DeviceLost, HostError
+from foundation.errors import DeviceLost, HostError, UsageError
 
 MEMORY_BYTES: Final = 16 << 20
 _MEMORY_FILE: Final = "link-memory"
 _HEADER: Final = struct.Struct("<IIIIiIQ")
 #: Bytes of an order's or a reply's content.
 ROOM: Final = MEMORY_BYTES - _HEADER.size
+#: Bytes of shell text, or of a path (guest/link/main.c).
+TEXT_MAX: Final = 256 * 1024 - 1
 
 _POLL_S: Final = 0.002
 _ALIVE_EVERY_S: Final = 0.2
@@ -82,8 +84,12 @@ class Channel(ABC):
     def exchange(self, order: Message, *, limit_s: float) -> Message:
         """Give ``order`` to the guest and wait for its reply.
 
-        DeviceLost if QEMU ended, or if no reply came within ``limit_s`` seconds of the host's time.
+        DeviceLost if QEMU ended, or if no reply came within ``limit_s`` seconds of the host's time;
+        UsageError for content that does not fit.
         """
+        if len(order.first) > TEXT_MAX or len(order.first) + len(order.second) > ROOM:
+            size = len(order.first) + len(order.second)
+            raise UsageError(f"an order of {size} bytes is too long for the virtual device")
         head = (order.kind, order.deadline_ms, len(order.first), len(order.second))
         self._memory.seek(0)
         self._memory.write(_HEADER.pack(*head, order.status, order.flags, order.number))
