@@ -151,7 +151,7 @@ def test_a_module_of_another_kernel_is_refused_by_name(
     lane: VirtualLane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = spoiled(stock_bundle(DEFAULT_BASE), tmp_path)
-    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
+    monkeypatch.setattr(stock, "stock_bundle", lambda base: bundle)
     with pytest.raises(ModuleLoadFailed) as caught:
         boot_into(lane, STOCK)
     assert caught.value.what.startswith(
@@ -165,7 +165,7 @@ def test_a_missing_dependency_is_named(lane: VirtualLane, monkeypatch: pytest.Mo
     bundle = stock_bundle(DEFAULT_BASE)
     modules = tuple(module for module in bundle.modules if module.name != "zsmalloc")
     bundle = replace(bundle, modules=modules, build_ids={})
-    monkeypatch.setattr(stock, "stock_bundle", lambda: bundle)
+    monkeypatch.setattr(stock, "stock_bundle", lambda base: bundle)
     with pytest.raises(ModuleLoadFailed, match="the kernel refused module zram: Unknown symbol"):
         boot_into(lane, STOCK)
 

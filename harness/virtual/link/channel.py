@@ -8,14 +8,12 @@ debug console, whose pipe is full (guest/link/channel.c).
 
 from __future__ import annotations
 
-import array
 import contextlib
 import fcntl
 import mmap
 import os
 import select
 import struct
-import termios
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -34,7 +32,6 @@ ROOM: Final = MEMORY_BYTES - _HEADER.size
 #: Bytes of shell text, or of a path (guest/link/main.c).
 TEXT_MAX: Final = 256 * 1024 - 1
 
-_POLL_S: Final = 0.002
 _ALIVE_EVERY_S: Final = 0.2
 #: The smallest pipe of Linux (pipe(7)): the guest writes one byte more than it holds.
 _PIPE_BYTES: Final = 4096
@@ -180,12 +177,8 @@ class DebugConsoleChannel(Channel):
         ]
 
     def _has_turn(self) -> bool:
-        waiting = array.array("i", [0])
-        fcntl.ioctl(self._pipe.fd, termios.FIONREAD, waiting)
-        if waiting[0] == _PIPE_BYTES:
-            return True
-        time.sleep(_POLL_S)
-        return False
+        # The first byte comes after the reply, and the last cannot come before a byte is read.
+        return bool(select.select([self._pipe.fd], [], [], _ALIVE_EVERY_S)[0])
 
     def _give_turn(self) -> None:
         left = _PIPE_BYTES + 1

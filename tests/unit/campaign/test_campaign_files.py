@@ -16,6 +16,7 @@ from harness.campaign.questions import FOLDER, question_files, question_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of, questions_of
 from harness.campaign.workloads import WORKLOADS, WorkloadKind
+from harness.virtual.base import parse_base
 from workloads.profile import PROFILES
 
 GOOD = """\
@@ -30,6 +31,7 @@ seed = 3
 set.device.swappiness = 60
 
 [virtual]
+base = "6.1-amd64"
 memory_mb = 512
 
 [[legs]]
@@ -113,6 +115,7 @@ def test_a_leg_sets_what_it_names_and_leaves_the_rest(good: Path) -> None:
     one, two = settings_of_all({"campaign": str(good)})
     assert (one.pairs, two.pairs) == (6, 7)
     assert (one.virtual_cpus, two.virtual_cpus) == (2, 4)
+    assert one.base == two.base == parse_base("6.1-amd64")
     assert (one.virtual_memory_mb, two.virtual_memory_mb) == (512, 512)
     assert (one.results, two.results) == (Path("results/own/one"), Path("results/own/two"))
     assert (one.seed, one.reps, one.scenarios) == (3, 1, ("idle",))
@@ -150,6 +153,7 @@ def test_numbers_of_the_command_line_come_before_the_files(good: Path, tmp_path:
     [
         ({"variants": ("a=stock", "b=stock")}, "--variant and --campaign own"),
         ({"profile": "smoke"}, "--profile and --campaign own"),
+        ({"virtual_base": "6.12-amd64"}, "--virtual-base and --campaign own"),
         ({"virtual_cpus": 1}, "--virtual-cpus and --campaign own"),
         ({"virtual_memory_mb": 256}, "--virtual-memory-mb and --campaign own"),
         ({"workload": "memory-eater"}, "campaign own uses app-switching"),

@@ -19,6 +19,7 @@ from harness.campaign.runner import (
     run_all,
     runs_of,
 )
+from harness.virtual.base import DEFAULT_BASE
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import ResultsFolder
 
@@ -91,8 +92,9 @@ def test_the_list_says_what_each_campaign_asks() -> None:
 def test_a_dry_run_shows_every_leg_and_touches_nothing(tmp_path: Path) -> None:
     done = run("run", "cpus", "--dry-run", "--pairs", "2", "--seed", "5", "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
-    assert "cpus/1-cpu: app-switching, profile phone-like; virtual-0, 1 CPUs, 256 MB" in done.stdout
-    assert "cpus/4-cpus: app-switching, profile phone-like; virtual-0, 4 CPUs, 256 MB" in done.stdout
+    device = f"profile phone-like; virtual-0, {DEFAULT_BASE}"
+    assert f"cpus/1-cpu: app-switching, {device}, 1 CPUs, 256 MB" in done.stdout
+    assert f"cpus/4-cpus: app-switching, {device}, 4 CPUs, 256 MB" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.strip()[:1].isdigit() and " idle " in line]
     assert len(rows) == 2 * 2 * 2
     assert not (tmp_path / "r").exists()

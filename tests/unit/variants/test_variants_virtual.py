@@ -81,6 +81,32 @@ def test_a_users_kernel_does_not_replace_the_patched_one() -> None:
     assert recipe("p=kcompressd", (Path("i"), Path("m"))).bundle.name == "kcompressd"
 
 
+def test_the_base_of_the_campaign_reaches_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    bases: list[Base] = []
+
+    def stock_bundle(base: Base) -> KernelBundle:
+        bases.append(base)
+        return bundle("stock", thread=False)
+
+    monkeypatch.setattr(stock, "stock_bundle", stock_bundle)
+    base = parse_base("6.12-arm64-16k")
+    variant = parse_variant("a=stock", device_kind="virtual", bindings=Bindings(base=base))
+    assert isinstance(variant.kind, VirtualKind)
+    variant.kind.recipe()
+    assert bases == [base]
+    for text in ("b=built", "p=patch:series.mbox", "k=kernel:image=i,modules=m"):
+        kind = parse_variant(text, device_kind="virtual", bindings=Bindings(base=base)).kind
+        assert isinstance(kind, VirtualKind)
+        assert kind.base == base
+
+
+def test_the_module_is_refused_on_another_base() -> None:
+    bindings = Bindings(base=parse_base("6.12-arm64"))
+    variant = parse_variant("p=kcompressd", device_kind="virtual", bindings=bindings)
+    with pytest.raises(UsageError, match=r"is for 6\.1-amd64, not 6\.12-arm64 -> give --virtual-base 6"):
+        variant.check()
+
+
 def test_kcompressd_is_proved_by_thread_and_counter() -> None:
     made = recipe("patched=kcompressd")
     assert made.expectation.compression_thread is True
