@@ -40,7 +40,6 @@ class Guest:
             self._memory = mmap.mmap(file.fileno(), MEMORY_BYTES)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.turns = 0
-        self.answers = True
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -58,9 +57,11 @@ class Guest:
             pipes = [os.open(self._folder / name, os.O_RDWR) for name in ("to-guest", "from-guest")]
         else:
             pipes = [os.open(self._folder / "debug-console", os.O_WRONLY)]
-        while self.answers:
-            self._turn(pipes)
-            self._carry_out()
+        # The channel's end closes the pipes.
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                self._turn(pipes)
+                self._carry_out()
 
     def _carry_out(self) -> None:
         kind, deadline_ms, first, second, _, _, number = _HEADER.unpack(self._memory[: _HEADER.size])
