@@ -163,7 +163,8 @@ def test_suite_packets_survive_in_a_trace_that_is_sorted_in_parts(tmp_path: Path
     raw = dataclasses.replace(raw_capture(folder), backend="perfetto")
     service_trace(folder / TRACE_FILE)
     report = assemble(raw, SWITCHES, tmp_path / "t.perfetto-trace")
-    assert report.loss == ()
+    # The service's switches are not those of the samples.
+    assert all("by schedstat" in loss.text for loss in report.loss)
     expected = sum(
         packet.track_event.WhichOneof("counter_value_field") is not None
         for packet in read_packets(report.path)
