@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,10 +49,15 @@ def test_table_and_json_say_the_same(trace: Path, capsys: pytest.CaptureFixture[
     assert by_name["pswpout"]["value"] is None
     assert by_name["pswpout"]["reason"]
     assert "v52.0" in by_name["pswpout"]["engine"]
-    lines = {line.split()[0]: line for line in table.splitlines()[1:]}
-    assert lines.keys() == by_name.keys()
+    known, _, rest = table.partition("\nnot known: ")
+    lines = {line.split()[0]: line for line in known.splitlines()[1:] if line.startswith("  ")}
+    assert lines.keys() == {name for name, row in by_name.items() if row["value"] is not None}
     assert lines["kswapd_cpu_ms"].split()[1:3] == ["10", "ms"]
-    assert lines["pswpout"].split()[1] == "-"
+    unknown = sum(row["value"] is None for row in rows)
+    assert rest.startswith(f"{unknown} metrics\n")
+    listed = re.split(r",?\s+", " ".join(line for line in rest.splitlines() if line.startswith("    ")))
+    whole = sum(int(count) for count in re.findall(r"all (\d+) of", rest))
+    assert sum(name in listed for name in by_name if name != "switches") + whole == unknown
 
 
 def test_only_the_asked_metrics_in_the_asked_order(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:

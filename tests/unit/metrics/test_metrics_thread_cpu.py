@@ -153,16 +153,21 @@ def test_no_compression_thread_is_zero_where_the_capture_looked_for_it(tmp_path:
     assert found["reclaim_cpu_ms"].value == pytest.approx(10)
 
 
-def test_no_compression_thread_is_unknown_in_the_trace_of_another_recorder(tmp_path: Path) -> None:
+def test_no_compression_thread_is_unknown_in_a_trace_without_the_kernels_threads(tmp_path: Path) -> None:
     builder = TraceBuilder()
     builder.thread(50, "kswapd0")
     builder.thread(62, "kworker/u4:1")
     builder.run(50, 1300 * MS, 1310 * MS)
-    found = figures(write(tmp_path, builder.build()))
+    builder.run(62, 1310 * MS, 1311 * MS)
+    found = figures(write(tmp_path, builder.build(process_tree=False)))
     assert found["kswapd_cpu_ms"].value == pytest.approx(10)
     assert found["compression_cpu_ms"].value is None
     assert "kworker/u4:1" in str(found["compression_cpu_ms"].reason)
     assert found["reclaim_cpu_ms"].value is None
+    # A process tree that lists the kernel's threads shows that there is none.
+    found = figures(write(tmp_path, builder.build()))
+    assert found["compression_cpu_ms"].value == 0
+    assert "none of the 2 kernel threads" in str(found["compression_cpu_ms"].reason)
 
 
 def test_a_thread_that_the_capture_saw_and_the_trace_lacks_is_unknown(tmp_path: Path) -> None:

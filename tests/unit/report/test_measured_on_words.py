@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,9 @@ from analysis.judging.pipeline import judge
 from analysis.report.mail import WIDTH, mail_text
 from analysis.report.page import write
 from analysis.report.terminal import verdict_table
+from foundation.errors import UsageError
+from harness.campaign import merging
+from harness.campaign.legs_table import legs_table
 from tests.unit.results_folder import ResultsFolder
 
 ARM: dict[str, str] = {"clock": "instructions", "base": "6.12-arm64", "page_kb": "4"}
@@ -98,3 +102,27 @@ def test_campaigns_of_two_clocks_are_not_put_into_one_table(
     assert "first and second have different clocks, instructions and host" in err
     assert main(["notebook", str(first), str(second)]) == 2
     assert "different clocks" in capsys.readouterr().err
+
+
+def test_legs_of_two_clocks_are_not_put_into_one_table(tmp_path: Path) -> None:
+    legs = {
+        "c/first": folder(tmp_path / "first", ARM),
+        "c/second": folder(tmp_path / "second", ARM | {"base": "6.1-amd64"}),
+    }
+    lines = legs_table(legs).splitlines()
+    assert any(line.startswith("first ") for line in lines)
+    assert not any(line.startswith("second ") for line in lines)
+    (note,) = [line for line in lines if line.startswith("second: not in this table:")]
+    assert "different bases, 6.12-arm64 and 6.1-amd64" in note
+
+
+def test_legs_that_ask_for_two_clocks_are_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    legs = [
+        SimpleNamespace(name="a", given={"virtual_clock": "instructions"}),
+        SimpleNamespace(name="b", given={"virtual_clock": "host"}),
+    ]
+    monkeypatch.setattr(merging, "load_campaign", lambda name: SimpleNamespace(legs=legs))
+    with pytest.raises(UsageError, match="leg a and leg b have different clocks, instructions and host"):
+        merging.settings_of_all({"campaign": "mixed"})
