@@ -338,9 +338,9 @@ _FILES: Final = {
 
 #: Commands that change nothing, whatever their arguments.
 _READING: Final = re.compile(
-    r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat|test"
-    r"|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
-    r"|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
+    r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat"
+    r"|test|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content"
+    r"|power|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
     r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"
     r"((?! >).)*)?",
     re.DOTALL,
