@@ -185,7 +185,7 @@ class BlockRun:
         self.phase(Phase.PREPARE)
         workload.install()
         needs = needs_of(self.plan.metrics)
-        with reserve_buffer(booted.device, needs) as reservation:
+        with reserve_buffer(booted.device, needs, self.host.sleep) as reservation:
             repetitions = Repetitions(
                 lane=self.lane,
                 device=booted.device,

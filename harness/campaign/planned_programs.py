@@ -12,19 +12,12 @@ from harness.capture import CaptureReport, RawCapture
 from harness.device.planned_phone import Program
 from workloads.switches import Switch
 
-_FACTS: Final = {
-    **{"sysname": "Linux", "release": "", "version": "", "machine": "aarch64"},
-    **{"page_size": 4096, "cpus": 1, "clk_tck": 100},
-    **dict.fromkeys(("boot_ns", "monotonic_ns", "monotonic_raw_ns", "realtime_ns"), 1),
-}
 _PAGE_BYTES: Final = 4096
 _PAGES_PER_MB: Final = 256
 
 
-def _recorder(words: Sequence[str]) -> str:
-    if words[1] == "facts":
-        return json.dumps(_FACTS)
-    return json.dumps({"empty": True, "bytes": 0, "probed_ns": 1, "plain_ns": 1})
+def _probe_cost(words: Sequence[str]) -> str:
+    return json.dumps({"probed_ns": 1, "plain_ns": 1})
 
 
 def _poller(words: Sequence[str]) -> str:
@@ -56,7 +49,7 @@ def _eater(words: Sequence[str]) -> str:
 
 #: Programs that exit, by name; and for others what they print, or write into the file after ``--out``.
 PROGRAMS: Final[Mapping[str, Program]] = {
-    "recorder": _recorder,
+    "probe-cost": _probe_cost,
     "poller": _poller,
     "reclaim-suite-eater": lambda words: "",
 }
@@ -66,7 +59,6 @@ PROCESSES: Final[Mapping[str, Program]] = {"reclaim-suite-eater": _eater}
 def _report(raw: RawCapture, switches: Sequence[Switch], out: Path) -> CaptureReport:
     return CaptureReport(
         path=out,
-        backend=raw.backend,
         bytes=0,
         sha256="",
         window_ns=raw.window_ns,
@@ -74,7 +66,6 @@ def _report(raw: RawCapture, switches: Sequence[Switch], out: Path) -> CaptureRe
         void_reasons=(),
         thread_names=(),
         missing_events=(),
-        records={},
         seconds=0.0,
     )
 

@@ -147,6 +147,7 @@ class Repetitions:
             longest_s=self.longest_s,
             progress=lambda text: self.phase(Phase.PULL, text),
             program=self.host.program,
+            sleep=self.host.sleep,
         )
         load = HostLoad(device_cpu_s=self.lane.device_cpu_s, own_pid=os.getpid())
         # Start and stop outside the CPU condition: enabling events patches kernel code, which is safest

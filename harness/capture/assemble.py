@@ -10,17 +10,12 @@ from typing import Final
 
 from foundation.contract import conventions
 from foundation.contract.packets import PacketWriter
-from harness.capture.ftrace.ftrace_stats import stats_from_json
-from harness.capture.ftrace.ftrace_trace import write_ftrace, write_ftrace_stats
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_session import TRACE_FILE
-from harness.capture.process_tree import write_process_tree
-from harness.capture.raw import Backend, RawCapture
+from harness.capture.raw import BACKEND, RawCapture
 from harness.capture.run_times import RunTimes, run_time_reasons
 from harness.capture.suite_tracks import SuiteTracks
-from harness.capture.sys_stats import write_sys_stats
-from harness.capture.trace_header import write_header
-from harness.capture.validity import counter_reasons, ftrace_loss, longest_gap_ms
+from harness.capture.validity import counter_reasons, longest_gap_ms
 from workloads.kills import KillMark
 from workloads.switches import Switch
 
@@ -32,14 +27,12 @@ class CaptureReport:
     """One trace and the facts about it.
 
     ``loss`` names what the recording lost (empty: nothing); ``void_reasons`` what else makes
-    the repetition void. ``window_ns`` is the measured window. ``records`` counts ftrace records
-    by event (empty for the perfetto backend). ``seconds`` is the host time that `assemble` took,
-    ``births`` the creation time of processes by pid; ``marks`` are the kills that lmkd marked
-    in the window, None without Perfetto. All times are CLOCK_BOOTTIME ns.
+    the repetition void. ``window_ns`` is the measured window. ``seconds`` is the host time that
+    `assemble` took, ``births`` the creation time of processes by pid; ``marks`` are the kills that
+    lmkd marked in the window, None if unknown. All times are CLOCK_BOOTTIME ns.
     """
 
     path: Path
-    backend: Backend
     bytes: int
     sha256: str
     window_ns: tuple[int, int]
@@ -47,45 +40,39 @@ class CaptureReport:
     void_reasons: tuple[str, ...]
     thread_names: tuple[str, ...]
     missing_events: tuple[str, ...]
-    records: Mapping[str, int]
     seconds: float
     births: Mapping[int, int] = field(default_factory=dict)
     marks: tuple[KillMark, ...] | None = None
+    backend: str = BACKEND
 
 
 def assemble(
     raw: RawCapture, switches: Sequence[Switch], out: Path, *, keep_raw: bool = False
 ) -> CaptureReport:
-    """Write the trace to ``out`` and check it; removes the backend's files after success.
+    """Write the trace to ``out`` and check it; removes Perfetto's file after success.
 
-    TraceError if the recording is damaged; then ``out`` does not exist and the files are kept.
+    TraceError if the recording is damaged; then ``out`` does not exist and the file is kept.
     """
     started = time.monotonic()
-    records: Mapping[str, int] = {}
     run_times = RunTimes(raw.begin.threads, raw.window_ns)
-    missing = raw.missing_events
-    not_set_up: tuple[str, ...] = ()
+    trace = raw.folder / TRACE_FILE
     with PacketWriter(out) as writer:
-        if raw.backend == "ftrace":
-            loss, records = _ftrace_trace(writer, raw, switches, run_times)
-        else:
-            loss, failed = judge_perfetto(raw.folder / TRACE_FILE, run_times)
-            missing = tuple(sorted({*missing, *failed}))
-            # Only events that the service was expected to record: the next repetition may have them.
-            not_set_up = tuple(
-                f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
-            )
-            # Before the service's packets: the trace processor sorts those in parts and would
-            # drop older ones that come later.
-            _suite_packets(writer, raw, switches, loss, missing)
-            with (raw.folder / TRACE_FILE).open("rb") as file:
-                while block := file.read(_BLOCK):
-                    writer.write_raw(block)
+        loss, failed = judge_perfetto(trace, run_times)
+        missing = tuple(sorted({*raw.missing_events, *failed}))
+        # Only events that the service was expected to record: the next repetition may have them.
+        not_set_up = tuple(
+            f"the ftrace event {event} could not be set up" for event in failed if event in raw.events
+        )
+        # Before the service's packets: the trace processor sorts those in parts and would
+        # drop older ones that come later.
+        _suite_packets(writer, raw, switches, loss, missing)
+        with trace.open("rb") as file:
+            while block := file.read(_BLOCK):
+                writer.write_raw(block)
     if not keep_raw:
         raw.discard()
     return CaptureReport(
         path=out,
-        backend=raw.backend,
         bytes=writer.bytes,
         sha256=writer.sha256,
         window_ns=raw.window_ns,
@@ -99,34 +86,10 @@ def assemble(
         ),
         thread_names=tuple(sorted({*raw.begin.threads.values(), *raw.end.threads.values()})),
         missing_events=missing,
-        records=records,
         seconds=time.monotonic() - started,
         births=run_times.births,
-        marks=None
-        if raw.backend == "ftrace"
-        else tuple(mark for mark in run_times.marks if raw.window_ns[0] <= mark.t_ns <= raw.window_ns[1]),
+        marks=tuple(mark for mark in run_times.marks if raw.window_ns[0] <= mark.t_ns <= raw.window_ns[1]),
     )
-
-
-def _ftrace_trace(
-    writer: PacketWriter, raw: RawCapture, switches: Sequence[Switch], run_times: RunTimes
-) -> tuple[tuple[str, ...], Mapping[str, int]]:
-    begin = stats_from_json((raw.folder / "stats_begin.json").read_text(encoding="utf-8"))
-    end = stats_from_json((raw.folder / "stats_end.json").read_text(encoding="utf-8"))
-    write_header(writer, raw.facts, raw.events)
-    write_process_tree(writer, raw.start_ns, raw.threads_begin)
-    write_ftrace_stats(writer, raw.start_ns, "START", begin)
-    summary = write_ftrace(writer, raw.folder, raw.cpus, run_times)
-    loss = ftrace_loss(begin, end, summary.by_cpu, summary.missed)
-    window_begin, window_end = raw.window_ns
-    between = ((sample.t_boot_ns, sample) for sample in raw.between)
-    for t_ns, sample in ((window_begin, raw.begin), *between, (window_end, raw.end)):
-        write_sys_stats(writer, t_ns, sample)
-    _suite_packets(writer, raw, switches, loss, raw.missing_events)
-    write_process_tree(writer, raw.stop_ns, raw.threads_end)
-    # The last packet: a trace without it was truncated.
-    write_ftrace_stats(writer, raw.stop_ns, "END", end)
-    return loss, summary.records
 
 
 def _suite_packets(
@@ -144,7 +107,7 @@ def _suite_packets(
         raw.stop_ns,
         {
             conventions.CAPTURE_FORMAT_VERSION: conventions.FORMAT_VERSION,
-            conventions.CAPTURE_BACKEND: raw.backend,
+            conventions.CAPTURE_BACKEND: BACKEND,
             conventions.CAPTURE_CLOCK: "boot",
             conventions.CAPTURE_POLLER_PERIOD_MS: raw.poller_period_ms,
             conventions.CAPTURE_SAMPLES: len(raw.between),

@@ -1,14 +1,15 @@
-"""Memory for the trace buffers, reserved before a workload fills the device.
+"""Memory for the kernel's trace buffer, reserved before a workload fills the device.
 
 A kernel under memory pressure refuses a trace buffer larger than si_mem_available()
-(mm/page_alloc.c), and a buffer that it grants evicts pages of the workload. So an empty buffer
-of the same size is allocated before the workload starts, and released for each recording.
+(kernel/trace/ring_buffer.c), which Perfetto does not notice, and a buffer that it grants evicts
+pages of the workload. So an empty buffer of the same size is allocated before the workload starts,
+and released for each recording: the workload has the same memory in every phase of a block.
 """
 
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -41,8 +42,9 @@ class BufferReservation:
     trace instances there is nothing to reserve: the kernel records in its top-level buffer.
     """
 
-    def __init__(self, device: Device, root: str, size_kb: int) -> None:
+    def __init__(self, device: Device, root: str, size_kb: int, sleep: Callable[[float], None]) -> None:
         self._device = device
+        self._sleep = sleep
         self._root = root
         self._size_kb = size_kb
         self._folder = f"{root}/instances/{INSTANCE}"
@@ -57,7 +59,7 @@ class BufferReservation:
         size = f"{self._folder}/buffer_size_kb"
         for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(_PAUSE_S)
+                self._sleep(_PAUSE_S)
             lines = [f"echo 0 > {self._folder}/tracing_on", f"echo {self._size_kb} > {size}", f"cat {size}"]
             result = self._device.script(" && ".join(lines), check=False)
             if result.exit_status == 0 and int(result.stdout.split()[0]) >= self._size_kb:

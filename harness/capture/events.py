@@ -36,18 +36,21 @@ def tracefs_root(device: Device) -> str | None:
 
 
 def split_present(
-    device: Device, root: str, events: Collection[str], *, by_service: bool = False
+    device: Device, root: str, events: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Events that can be recorded, and those that cannot; one round trip.
 
-    The kernel must have an event and allow the recorder to enable it. With ``by_service`` that is
-    Perfetto's service: it runs as user nobody, so the file must be writable for all (atrace.rc),
-    and on a user build have the label debugfs_tracing (system/sepolicy: private/genfs_contexts,
-    private/traced_probes.te). A shell without root has the same rights as the service, so a
-    write test decides. DeviceError if the device does not answer for each event.
+    The kernel must have an event and allow Perfetto's service to enable it: that runs as user
+    nobody, so the file must be writable for all (atrace.rc), and on a user build have the label
+    debugfs_tracing (system/sepolicy: private/genfs_contexts, private/traced_probes.te). A shell
+    without root has the same rights as the service, so a write test decides; on a virtual device
+    the service runs as root as well. DeviceError if the device does not answer for each event.
     """
     names = sorted(events)
-    if not by_service or not device.is_root:
+    if not names:
+        return (), ()
+    by_mode = device.is_root and not device.emulated
+    if not by_mode:
         # Without access the files are hidden, the folder is not.
         command = "test -w {folder}/enable && echo yes || echo no"
     else:
@@ -64,7 +67,7 @@ def split_present(
             device=device.serial,
             next_step=f"list {root}/events on the device by hand",
         )
-    check_label = by_service and device.is_root and _enforces_labels(device)
+    check_label = by_mode and _enforces_labels(device)
     present = tuple(
         name for name, answer in zip(names, answers, strict=True) if _is_open(answer, check_label)
     )

@@ -2,13 +2,18 @@
 
 Documentation/trace/kprobetrace.rst. Enabling a probe rewrites a few bytes of the running kernel,
 so each is enabled once for a recording and before the workload.
+
+``traced_probes`` reads the id of an event once, when it first records an event of that group and
+name (GetOrCreateEvent in proto_translation_table.cc), and the kernel gives the id of a removed event
+to the next one. A second set under the same names would lose its events without a word (seen with
+v56), so every set has a group of its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,16 +23,20 @@ from foundation.contract.needs import Probe
 from foundation.contract.threads import role_of
 from foundation.errors import StateError, SuiteError
 from foundation.quoting import quote
-from harness.capture.ftrace.ftrace_session import INSTANCE
-from harness.capture.process_tree import Thread
+from harness.capture.device_facts import uptime_ns
 from harness.capture.remote import RemoteFolder
+from harness.capture.threads_found import Thread
 
 #: Concurrent calls of one function (one for each waiting task): the maxactive of its kretprobe.
 _CALLS_AT_ONCE: Final = 128
 _COST_CALLS: Final = 200
+#: For a recording that has just ended to let go of its probes.
+_ATTEMPTS: Final = 25
+_PAUSE_S: Final = 0.2
 
 #: Suffix of a compiler's copy of a whole function; ``.part`` and ``.cold`` are only pieces of one.
 _COPY: Final = r"(\.(isra|constprop)\.[0-9]+|\.llvm\.[0-9]+)*"
+_OWN: Final = re.compile(rf"{PROBE_GROUP}(_\d+)?/")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE: Final = re.compile(r"^[0-9a-f]+ [tT] (?P<symbol>\S+)(\s+\[(?P<module>\w+)\])?$")
 
@@ -38,23 +47,26 @@ class Placed:
 
     probe: Probe
     symbol: str
+    group: str = PROBE_GROUP
 
     @property
     def events(self) -> tuple[str, str]:
         """``group/name`` of its entry and return event."""
         enter, leave = probe_events(self.probe.name)
-        return f"{PROBE_GROUP}/{enter}", f"{PROBE_GROUP}/{leave}"
+        return f"{self.group}/{enter}", f"{self.group}/{leave}"
 
 
 class ProbeSet:
     """The suite's probes in one kernel; needs root and a tracefs at ``root``.
 
-    Side effects until `remove`: entries of group ``reclaim_suite`` in ``kprobe_events``; other
-    entries stay. The trace session enables and disables their events.
+    Side effects until `remove`: entries of a group ``reclaim_suite_N`` in ``kprobe_events``; other
+    entries stay. The recording enables and disables their events. ``sleep`` waits for it.
     """
 
-    def __init__(self, device: Device, root: str) -> None:
+    def __init__(self, device: Device, root: str, sleep: Callable[[float], None]) -> None:
         self._device = device
+        self._sleep = sleep
+        self._group = PROBE_GROUP
         self._root = root
         self._file = f"{root}/kprobe_events"
         self._touched = False
@@ -74,10 +86,8 @@ class ProbeSet:
             self.missing = {probe.name: why for probe in wanted}
             return
         self._touched = True
-        # The kernel removes the probes of a killed run only if no instance records them.
-        left = f"{self._root}/instances/{INSTANCE}"
-        self._device.script(f"[ -d {left} ] && rmdir {left}; true")
         self._remove_all()
+        self._group = f"{PROBE_GROUP}_{uptime_ns(self._device) // 10_000_000}"
         symbols = self._symbols(wanted)
         placed = []
         for probe in wanted:
@@ -90,16 +100,46 @@ class ProbeSet:
             if refusal is not None:
                 self.missing[probe.name] = refusal
             elif symbol is not None:
-                placed.append(Placed(probe, symbol))
+                placed.append(Placed(probe, symbol, self._group))
         self.placed = tuple(placed)
+        if placed:
+            # The service runs as nobody on phones; a build may forbid it these events all the same.
+            folder = f"{self._root}/events/{self._group}"
+            self._device.script(
+                f"chmod 755 {folder} {folder}/*; chmod 644 {folder}/*/format {folder}/*/id;"
+                f" chmod 666 {folder}/*/enable"
+            )
+
+    def keep(self, events: Collection[str]) -> None:
+        """Give up the probes whose events are not in ``events``: the service may not enable them."""
+        for placed in self.placed:
+            if not set(placed.events) <= set(events):
+                why = "Perfetto may not record calls of kernel functions on this build"
+                self.missing[placed.probe.name] = why
+        self.placed = tuple(placed for placed in self.placed if placed.probe.name not in self.missing)
 
     @property
     def events(self) -> tuple[str, ...]:
         """``group/name`` of all events, a pair for each probe."""
         return tuple(event for placed in self.placed for event in placed.events)
 
-    def filters(self, threads: Sequence[Thread]) -> dict[str, str]:
-        """Filters by event: only calls by reclaim and compression threads, unless ``everywhere``."""
+    def filter_by(self, threads: Sequence[Thread]) -> None:
+        """Let only calls by reclaim and compression threads pass, unless ``everywhere``.
+
+        StateError if the kernel does not take a filter.
+        """
+        filters = self._filters(threads)
+        paths = [quote(f"{self._root}/events/{event}/filter") for event in filters]
+        lines = [f"echo {quote(text)} > {path}" for path, text in zip(paths, filters.values(), strict=True)]
+        said = self._device.script("\n".join([*lines, *(f"cat {path}" for path in paths)])).stdout
+        if [line.strip() for line in said.splitlines()] != list(filters.values()):
+            raise StateError(
+                f"the kernel did not take the filters of {', '.join(filters)}",
+                device=self._device.serial,
+                next_step=f"read the files filter under {self._root}/events/{self._group} by hand",
+            )
+
+    def _filters(self, threads: Sequence[Thread]) -> dict[str, str]:
         tids = sorted(thread.tid for thread in threads if role_of(thread.comm) is not None)
         by_role = " || ".join(f"common_pid == {tid}" for tid in tids)
         filters: dict[str, str] = {}
@@ -135,11 +175,13 @@ class ProbeSet:
                 raise
 
     def _remove_all(self) -> None:
-        names = self._names()
-        if not names:
-            return
-        text = "\n".join(map(self._removal, names))
-        self._device.script(f"{text}\ntrue")
+        for attempt in range(_ATTEMPTS):
+            left = self._names()
+            if not left:
+                return
+            if attempt:
+                self._sleep(_PAUSE_S)
+            self._device.script("\n".join([*map(self._removal, left), "true"]))
         left = self._names()
         if left:
             raise StateError(
@@ -149,13 +191,12 @@ class ProbeSet:
             )
 
     def _removal(self, event: str) -> str:
-        return f"echo {quote(f'-:{PROBE_GROUP}/{event}')} >> {self._file}"
+        return f"echo {quote(f'-:{event}')} >> {self._file}"
 
     def _names(self) -> list[str]:
-        """Names of the entries of our group, of this run or another."""
+        """``group/name`` of the entries of our groups, of this run or another."""
         entries = (line.partition(" ")[0] for line in self._device.read_text(self._file).splitlines())
-        names = (entry.partition(":")[2].partition("/") for entry in entries)
-        return [name for group, _, name in names if group == PROBE_GROUP]
+        return [name for name in (entry.partition(":")[2] for entry in entries) if _OWN.match(name)]
 
     def _symbols(self, probes: Sequence[Probe]) -> dict[str, str]:
         """Function name -> its symbol for ``kprobe_events``, for those that this kernel has."""
@@ -176,8 +217,8 @@ class ProbeSet:
         function = symbol.rpartition(":")[2].partition(".")[0]
         arguments = dict(probe.own_arguments).get(function, probe.arguments)
         lines = (
-            " ".join((f"p:{PROBE_GROUP}/{enter}", symbol, *arguments)),
-            " ".join((f"r{_CALLS_AT_ONCE}:{PROBE_GROUP}/{leave}", symbol, *probe.result)),
+            " ".join((f"p:{self._group}/{enter}", symbol, *arguments)),
+            " ".join((f"r{_CALLS_AT_ONCE}:{self._group}/{leave}", symbol, *probe.result)),
         )
         text = " && ".join(f"echo {quote(line)} >> {self._file}" for line in lines)
         result = self._device.script(text, check=False)
@@ -185,13 +226,13 @@ class ProbeSet:
             return None
         # Never leave half a pair.
         for name in (enter, leave):
-            self._device.script(self._removal(name), check=False)
+            self._device.script(self._removal(f"{self._group}/{name}"), check=False)
         output = (result.stderr or result.stdout).strip().rpartition("\n")[2]
         return f"the kernel refuses a probe at {symbol}: {output or 'no reason given'}"
 
 
 def measure_cost(device: Device, remote: RemoteFolder) -> float:
     """Cost of recording one call, ns: a call with the probe `PROBE_COST` less an equal one without."""
-    argv = [remote.path("recorder"), "probe-cost", "--calls", str(_COST_CALLS)]
+    argv = [remote.path("probe-cost"), "--calls", str(_COST_CALLS)]
     cost = json.loads(device.shell(argv, deadline_s=60.0).stdout)
     return max(float(cost["probed_ns"]) - float(cost["plain_ns"]), 0.0)

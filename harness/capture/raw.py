@@ -6,21 +6,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
-from harness.capture.facts import Facts
 from harness.capture.probes import Placed
-from harness.capture.process_tree import Thread
 from harness.capture.samples import Sample
 
-Backend = Literal["perfetto", "ftrace"]
+#: What `foundation.contract.conventions.CAPTURE_BACKEND` says.
+BACKEND: Final = "perfetto"
 
 
 @dataclass(frozen=True)
 class RawCapture:
     """The data of one recording. Times are CLOCK_BOOTTIME ns.
 
-    ``folder`` holds the backend's files (pages and formats, or a Perfetto trace) until `discard`;
+    ``folder`` holds Perfetto's trace until `discard`;
     ``counters`` is the file with every line of the poller. ``missing_events`` were wanted but are
     not in this kernel; ``troubles`` are void reasons met while recording. ``probes`` were in the
     kernel, ``missing_probes`` has the reasons for the others; recording a call costs
@@ -28,10 +27,8 @@ class RawCapture:
     """
 
     serial: str
-    backend: Backend
     folder: Path
     counters: Path
-    facts: Facts
     start_ns: int
     stop_ns: int
     begin: Sample
@@ -40,9 +37,6 @@ class RawCapture:
     poller_period_ms: int
     events: tuple[str, ...]
     missing_events: tuple[str, ...]
-    cpus: tuple[int, ...]
-    threads_begin: tuple[Thread, ...]
-    threads_end: tuple[Thread, ...]
     troubles: tuple[str, ...]
     probes: tuple[Placed, ...] = ()
     missing_probes: Mapping[str, str] = field(default_factory=dict)
@@ -54,5 +48,5 @@ class RawCapture:
         return self.begin.t_end_boot_ns, self.end.t_boot_ns
 
     def discard(self) -> None:
-        """Remove the backend's files; the counters stay."""
+        """Remove Perfetto's trace; the counters stay."""
         shutil.rmtree(self.folder, ignore_errors=True)

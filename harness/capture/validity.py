@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from foundation.contract import conventions
-from foundation.contract.losses import ftrace_lines
 from foundation.contract.threads import role_of
-from harness.capture.ftrace.ftrace_stats import CpuStats
 from harness.capture.samples import Sample
 
 #: A gap between samples longer than this many periods (and than the floor) means that the
 #: device hung or the poller never ran.
 GAP_PERIODS: Final = 20
 GAP_FLOOR_MS: Final = 5000
-
-
-def ftrace_loss(
-    begin: Sequence[CpuStats],
-    end: Sequence[CpuStats],
-    read_by_cpu: Mapping[int, int],
-    missed: Mapping[int, int | None],
-) -> tuple[str, ...]:
-    """Loss lines of an ftrace recording; empty if nothing was lost.
-
-    ``begin`` and ``end`` are the kernel's counters around it, ``read_by_cpu`` the numbers of
-    records in the pages, ``missed`` the numbers of lost events that pages are marked with.
-    """
-    before = {cpu.cpu: cpu for cpu in begin}
-    loss: list[str] = []
-    for cpu in end:
-        loss += ftrace_lines(cpu.cpu, before.get(cpu.cpu), cpu)
-        read = read_by_cpu.get(cpu.cpu, 0)
-        if read != cpu.entries:
-            loss.append(f"the trace of CPU {cpu.cpu} has {read} of {cpu.entries} events")
-    for number, count in sorted(missed.items()):
-        loss.append(f"events are missing between pages of CPU {number} ({count or 'unknown number'})")
-    return tuple(loss)
 
 
 def longest_gap_ms(begin: Sample, between: Sequence[Sample], end: Sample) -> float:

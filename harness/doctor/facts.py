@@ -9,7 +9,7 @@ from typing import Literal
 #: ``open``: the recorder may enable it; ``closed``: it exists, but the build does not allow that.
 EventAccess = Literal["open", "closed", "absent"]
 #: What records a trace: Perfetto's service, or the suite through tracefs.
-Recorder = Literal["perfetto", "ftrace"]
+Recorder = Literal["perfetto"]
 #: Root access: adbd runs as root, this reading used su, two ways to get root, or none.
 RootLevel = Literal["shell", "su", "adb root", "su, not used", "none"]
 

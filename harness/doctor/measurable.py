@@ -90,7 +90,7 @@ def _events(facts: DeviceFacts, events: frozenset[str]) -> list[str]:
     if not events:
         return []
     if facts.recorder is None:
-        return [f"no Perfetto, and no {'tracefs' if facts.is_root else 'root for the tracer'}"]
+        return ["there is no Perfetto"]
     if facts.tracefs is None:
         return ["tracefs is not mounted or cannot be listed"]
     absent = [event for event in sorted(events) if facts.events.get(event, "absent") == "absent"]

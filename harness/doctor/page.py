@@ -80,9 +80,7 @@ def _recorder(facts: DeviceFacts) -> str:
     if facts.recorder == "perfetto":
         state = "" if facts.service in ("", "running") else f"; its service is {facts.service}"
         return f"{facts.perfetto}{state}"
-    if facts.recorder == "ftrace":
-        return f"no Perfetto; ftrace ({facts.tracefs}) instead"
-    return f"none: no Perfetto here, and {'no tracefs' if facts.is_root else _NEEDS_ROOT}"
+    return "none: no Perfetto here"
 
 
 def _events(facts: DeviceFacts, catalogue: Catalogue) -> str:

@@ -76,9 +76,9 @@ def read_facts(
     uid = first["uid"].text
     plain = ask_all(unprivileged, _event_questions(root_dir, events)) if unprivileged else second
     properties = {key: first[f"property {key}"].text for key in PROPERTIES}
-    by_mode = unprivileged is None and uid == "0"
+    by_mode = unprivileged is None and uid == "0" and not device.emulated
     there = first["perfetto there"].ok
-    recorder: Recorder | None = "perfetto" if there else "ftrace" if uid == "0" and root_dir else None
+    recorder: Recorder | None = "perfetto" if there else None
     vmstat_keys = re.findall(r"^\S+", first["vmstat"].text, re.MULTILINE)
     disk = next((name for name in _words(first["disks"]) if name.startswith("zram")), None)
     return DeviceFacts(
@@ -92,9 +92,7 @@ def read_facts(
         recorder=recorder,
         tracefs=root_dir,
         kprobe_events=root_dir is not None and second["kprobe events"].ok,
-        events={
-            event: _access(event, second, plain, recorder, by_mode=by_mode) for event in sorted(events)
-        },
+        events={event: _access(event, second, plain, by_mode=by_mode) for event in sorted(events)},
         threads=thread_names(first["threads"].text),
         thread_cpu=_readable(first["schedstat"]),
         vmstat=frozenset(vmstat_keys) if first["vmstat"].ok else None,
@@ -193,15 +191,12 @@ def _access(
     event: str,
     as_asked: Mapping[str, Answer],
     plain: Mapping[str, Answer],
-    recorder: Recorder | None,
     *,
     by_mode: bool,
 ) -> EventAccess:
     there = as_asked.get(f"there {event}")
     if there is None or not there.ok:
         return "absent"
-    if recorder == "ftrace":
-        return "open"
     if not by_mode:
         return "open" if plain[f"open {event}"].ok else "closed"
     # A root shell may write everything; Perfetto's service runs as user nobody and needs the mode.

@@ -35,7 +35,7 @@ PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
     "poller": tuple(
         _CAPTURE / f"{part}.c" for part in ("poller", "counters", "source", "text", "threads", "zram")
     ),
-    "recorder": (_CAPTURE / "recorder.c",),
+    "probe-cost": (_CAPTURE / "probe_cost.c",),
 }
 
 

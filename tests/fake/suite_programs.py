@@ -6,11 +6,11 @@ import json
 
 from tests.stand_ins.device import Attribute, FakeDevice
 from tests.stand_ins.device.tree_shell import Call
-from tests.unit.capture.capture_raw import FACTS, MS, WINDOW
+from tests.unit.capture.capture_raw import MS, WINDOW
 
 
 class SuitePrograms:
-    """``recorder``, ``poller`` and burner; ``missing`` are sources that the poller does not find.
+    """``poller`` and burner; ``missing`` are sources that the poller does not find.
 
     ``extra`` are numbers of files that are polled, by mark (begin, sample, end).
     """
@@ -24,7 +24,6 @@ class SuitePrograms:
             "chmod": lambda call: 0,
             "grep": lambda call: 0,
             "poller": self._poller,
-            "recorder": self._recorder,
             "reclaim-suite-burner": self._burn,
         }
         self.burnt = 0
@@ -38,10 +37,6 @@ class SuitePrograms:
         """Each reading is a tenth of a second of user time later."""
         self.burnt += 10
         return f"cpu  {self.burnt} 0 0 0 0 0 0 0 0 0\ncpu0 {self.burnt} 0 0 0 0 0 0 0 0 0"
-
-    def _recorder(self, call: Call) -> int:
-        call.io.out(FACTS.to_json().encode())
-        return 0
 
     def _poller(self, call: Call) -> int:
         if "--once" in call.argv:

@@ -9,6 +9,8 @@ import pytest
 
 from analysis.metrics import compute
 from analysis.metrics import reclaim_probes as probes
+from analysis.trace.recording import as_int
+from analysis.trace_processor import open_trace
 from foundation.contract import conventions
 from foundation.contract.device import Device
 from foundation.contract.needs import Needs, Probe
@@ -19,6 +21,7 @@ from harness.capture import (
     RawCapture,
     assemble,
 )
+from harness.capture.perfetto.perfetto_config import Limits
 from harness.virtual.lane import VirtualLane
 from tests.virtual.test_capture_guest import PRESSURE, RECLAIM, TRACING, Guest, found, rise
 
@@ -54,9 +57,9 @@ def everything(device: Device) -> dict[str, object]:
 def record(device: Device, folder: Path) -> tuple[RawCapture, CaptureReport]:
     capture = Capture(device, NEEDS, folder)
     capture.start()
-    capture.mark_begin()
+    device.script(capture.begin_text())
     device.script(PRESSURE, deadline_s=120)
-    capture.mark_end()
+    device.script(capture.end_text())
     raw = capture.stop()
     return raw, assemble(raw, (), folder / "trace.perfetto-trace")
 
@@ -103,9 +106,25 @@ def _known() -> tuple[str, ...]:
     return (*(metric.name for metric in METRICS), "kswapd_awake_ms")
 
 
+def test_every_call_of_each_recording_is_there(guest: Device, tmp_path: Path) -> None:
+    """The service keeps the ids of events by name: another set may not take the names of the last."""
+    for run in ("first", "second"):
+        raw, report = record(guest, tmp_path / run)
+        assert report.void_reasons == ()
+        with open_trace(report.path) as trace:
+            rows = trace.rows(
+                "select name, count(*) from ftrace_event where name glob '*_e[nx]*' group by 1"
+            )
+        counts = {str(name): as_int(count) for name, count in rows}
+        for placed in raw.probes:
+            enter, leave = conventions.probe_events(placed.probe.name)
+            # A call may be under way at either end of the recording.
+            assert counts.get(enter, 0) == pytest.approx(counts.get(leave, 0), abs=2), placed.symbol
+
+
 def test_what_was_put_in_is_taken_out_on_every_way(guest: Device, tmp_path: Path) -> None:
     before = everything(guest)
-    capture = Capture(guest, NEEDS, tmp_path, buffer_kb_per_cpu=4_000_000)
-    with pytest.raises(StateError, match="could not be set up"):
+    capture = Capture(guest, NEEDS, tmp_path, limits=Limits(cpu_buffer_kb=4_000_000, held=True))
+    with pytest.raises(StateError, match="of 4000000 KiB per CPU to the recording"):
         capture.start()
     assert everything(guest) == before

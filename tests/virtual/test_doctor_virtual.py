@@ -19,7 +19,7 @@ def test_a_virtual_device_can_measure_everything_but_energy(capsys: pytest.Captu
     # A virtual machine has no power rails.
     assert set(lost) == {name for name, metric in light_metrics().items() if metric.family == "energy"}
     facts = read["facts"]
-    assert (facts["emulated"], facts["root"], facts["recorder"]) == (True, "shell", "ftrace")
+    assert (facts["emulated"], facts["root"], facts["recorder"]) == (True, "shell", "perfetto")
     assert facts["threads"] == ["kswapd0"]
     assert facts["zram_disk"] == "zram0"
     # The queue is another kernel's: the stock one has no compression thread.

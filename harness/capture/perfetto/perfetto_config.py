@@ -14,6 +14,7 @@ from harness.capture.perfetto.perfetto_service import (
     COMPACT_SCHED_SINCE_API,
     EMPTY_MEANS_ALL_SINCE_API,
     PSI_SINCE,
+    WRITE_FLUSH_MODE_SINCE,
     PerfettoService,
 )
 
@@ -21,12 +22,22 @@ _STATS_BUFFER_KB: Final = 8192
 _DRAIN_PERIOD_MS: Final = 250
 _WRITE_PERIOD_MS: Final = 2500
 _FLUSH_PERIOD_MS: Final = 30000
+#: The longest that the service accepts (kMaxTickPeriodMs in ftrace_controller.cc).
+_DRAIN_PERIOD_MS_MAX: Final = 60000
+#: The service writes its loss statistics only after one of these snapshots, up to v57.2
+#: (should_emit_stats in tracing_service_impl.cc); its own period is 10 s.
+SNAPSHOT_PERIOD_MS: Final = 1000
+#: What a recording runs on after the window: a snapshot, and before it the last drain of the window.
+SNAPSHOT_WAIT_S: Final = (SNAPSHOT_PERIOD_MS + 2 * _DRAIN_PERIOD_MS) / 1000
 
 #: Services refuse to poll faster than 100 ms; meminfo costs more CPU than more values are worth.
 _POLL_MS_MIN: Final = 100
 _MEMINFO_MS_MIN: Final = 1000
 #: Android 10's power source raises a value below 250 ms, with a warning in its log.
 _RAILS_POLL_MS: Final = 1000
+
+#: Time for a held recording to be read when it ends.
+_END_MS: Final = 60000
 
 #: Marks lmkd's kills in the trace (atrace), whatever the metrics need.
 _ATRACE_APPS: Final = ("lmkd",)
@@ -40,27 +51,32 @@ _MEMINFO_OF_29: Final[int] = MeminfoCounters.MEMINFO_CMA_FREE
 class Limits:
     """Sizes of one recording.
 
-    ``cpu_buffer_kb`` is the kernel's buffer of each CPU, drained every 250 ms; ``buffer_kb`` is the
-    service's, for the data between two writes to the file. Both reduce the memory of the device
-    under test: see `limits_for`. An abandoned recording ends by itself after ``duration_ms``, or
-    when its file reaches ``max_file_bytes``.
+    ``cpu_buffer_kb`` is the kernel's buffer of each CPU, ``buffer_kb`` the service's. Both reduce the
+    memory of the device under test: see `limits_for`. An abandoned recording ends by itself after
+    ``duration_ms``, or when its file reaches ``max_file_bytes``. With ``held`` the kernel's buffer
+    takes the whole recording and is read when it ends; else it is drained every 250 ms and the
+    service's holds the data between two writes to the file.
     """
 
     cpu_buffer_kb: int = 8192
     buffer_kb: int = 32768
     duration_ms: int = 30 * 60 * 1000
     max_file_bytes: int = 4_000_000_000
+    held: bool = False
 
 
-def limits_for(mem_total_kb: int, cpus: int, longest_s: float, free_bytes: int | None) -> Limits:
+def limits_for(
+    mem_total_kb: int, cpus: int, longest_s: float, free_bytes: int | None, *, probes: bool = False
+) -> Limits:
     """Buffers of at most 2 % and 1 % of the memory, a fixed end, and a file that leaves disk space free.
 
-    ``free_bytes`` None: unknown.
+    Twice as much for the calls of kernel functions with ``probes``. ``free_bytes`` None: unknown.
     """
     file_bytes = Limits.max_file_bytes
+    factor = 2 if probes else 1
     return Limits(
-        cpu_buffer_kb=max(2048, min(mem_total_kb // 50 // cpus, 16384)),
-        buffer_kb=max(16384, min(mem_total_kb // 100, 65536)),
+        cpu_buffer_kb=factor * max(2048, min(mem_total_kb // 50 // cpus, 16384)),
+        buffer_kb=factor * max(16384, min(mem_total_kb // 100, 65536)),
         duration_ms=round(longest_s * 1000),
         max_file_bytes=file_bytes if free_bytes is None else min(file_bytes, free_bytes - KEEP_FREE_BYTES),
     )
@@ -68,6 +84,30 @@ def limits_for(mem_total_kb: int, cpus: int, longest_s: float, free_bytes: int |
 
 #: Disk space that a recording leaves free on the device.
 KEEP_FREE_BYTES: Final = 512 * 1024 * 1024
+
+#: Memory of a held recording: this share, within these bounds for all CPUs together.
+_HELD_SHARE: Final = 0.06
+_HELD_KB_MIN: Final = 16 * 1024
+_HELD_KB_MAX: Final = 32 * 1024
+_HELD_CPU_KB_MIN: Final = 8 * 1024
+
+
+def held_limits(mem_total_kb: int, cpus: int, longest_s: float, *, probes: bool = False) -> Limits:
+    """Limits of a recording that the kernel's buffer holds: for a device that is small and emulated.
+
+    Neither the service nor its file takes memory or CPU inside the window then; the kernel takes its
+    pages at the start, as many on each variant. With ``probes`` there are eight to twelve records
+    for each page that is swapped out: twice the size. The service's buffer has room for twice as
+    much, and takes pages only as far as it is filled, when the recording ends.
+    """
+    total_kb = min(max(int(mem_total_kb * _HELD_SHARE), _HELD_KB_MIN), _HELD_KB_MAX)
+    cpu_kb = max(total_kb // cpus, _HELD_CPU_KB_MIN) * (2 if probes else 1)
+    return Limits(
+        cpu_buffer_kb=cpu_kb,
+        buffer_kb=2 * cpu_kb * cpus,
+        duration_ms=round(longest_s * 1000),
+        held=True,
+    )
 
 
 def trace_config(
@@ -99,14 +139,33 @@ def trace_config(
             f"buffers {{ size_kb: {limits.buffer_kb} fill_policy: RING_BUFFER }}",
             f"buffers {{ size_kb: {_STATS_BUFFER_KB} fill_policy: RING_BUFFER }}",
             *sources,
-            "write_into_file: true",
-            f"file_write_period_ms: {_WRITE_PERIOD_MS}",
-            f"flush_period_ms: {_FLUSH_PERIOD_MS}",
+            f"builtin_data_sources {{ snapshot_interval_ms: {SNAPSHOT_PERIOD_MS} }}",
+            *_writing(service, limits),
             f"max_file_size_bytes: {limits.max_file_bytes}",
             f"duration_ms: {limits.duration_ms}",
             "",
         ]
     )
+
+
+def _writing(service: PerfettoService, limits: Limits) -> list[str]:
+    """When data goes from the kernel to the service and from there to the file."""
+    flush_ms = _FLUSH_PERIOD_MS
+    write_ms = _WRITE_PERIOD_MS
+    ends = []
+    if limits.held:
+        flush_ms = write_ms = limits.duration_ms
+        # An emulated CPU needs seconds to read a full buffer; the service gives it 5.
+        ends = [f"flush_timeout_ms: {_END_MS}", f"data_source_stop_timeout_ms: {_END_MS}"]
+    # By default newer services ignore flush_period_ms and flush every 5 s.
+    mode = ["write_flush_mode: WRITE_FLUSH_DISABLED"] if service.has(WRITE_FLUSH_MODE_SINCE) else []
+    return [
+        "write_into_file: true",
+        f"file_write_period_ms: {write_ms}",
+        f"flush_period_ms: {flush_ms}",
+        *mode,
+        *ends,
+    ]
 
 
 def _source(name: str, buffer: int, config: str | None = None, lines: Iterable[str] = ()) -> str:
@@ -123,7 +182,7 @@ def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -
         *(f'ftrace_events: "{event}"' for event in sorted(events)),
         *(f'atrace_apps: "{app}"' for app in _ATRACE_APPS),
         f"buffer_size_kb: {limits.cpu_buffer_kb}",
-        f"drain_period_ms: {_DRAIN_PERIOD_MS}",
+        f"drain_period_ms: {_DRAIN_PERIOD_MS_MAX if limits.held else _DRAIN_PERIOD_MS}",
         *compact,
     ]
 

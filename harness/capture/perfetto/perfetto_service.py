@@ -20,10 +20,14 @@ OLD_PERFETTO: Final = "Perfetto of Android 11 or older"
 #: First version of Perfetto whose service polls PSI.
 PSI_SINCE: Final = 41
 
+#: First version of Perfetto with ``write_flush_mode``.
+WRITE_FLUSH_MODE_SINCE: Final = 54
+
 #: API levels. Before 30 an empty list of counters polls none of them; compact scheduling came with 30.
 EMPTY_MEANS_ALL_SINCE_API: Final = 30
 COMPACT_SCHED_SINCE_API: Final = 30
 
+_PROBES: Final = "perfetto.traced_probes"
 _VERSION: Final = re.compile(r"\bv(\d+)\.(\d+)")
 
 
@@ -75,3 +79,15 @@ def read_service(device: Device) -> PerfettoService | None:
         api=int(api) if api.isdigit() else None,
         waits="--background-wait" in usage,
     )
+
+
+def probes_connection(device: Device) -> str | None:
+    """The row of ``traced_probes`` in the service's list of producers; None if it shows none.
+
+    Its number counts the connections, so a changed row means that ``traced_probes`` has ended and
+    started again: what it recorded until then is incomplete. Needs no root.
+    """
+    answer = device.shell(["perfetto", "--query"], check=False)
+    rows = (line.split() for line in answer.stdout.splitlines())
+    found = next((row for row in rows if row and _PROBES in row and row[0].isdigit()), None)
+    return " ".join(found) if found and answer.exit_status == 0 else None

@@ -1,4 +1,4 @@
-"""Recording with the Perfetto service of a phone.
+"""Recording with the Perfetto service of a device.
 
 Differences between versions of Android (perfetto's docs/concepts/config.md and its sources):
 before Android 12 the service may not read the shell's files, so the config always goes to stdin;
@@ -9,7 +9,6 @@ Android 11 the service may have to be enabled.
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,12 +20,14 @@ from foundation.progress import Progress, silent
 from foundation.quoting import quote
 from harness.capture.perfetto.perfetto_config import (
     KEEP_FREE_BYTES,
+    SNAPSHOT_WAIT_S,
     Limits,
     check_config,
+    held_limits,
     limits_for,
     trace_config,
 )
-from harness.capture.perfetto.perfetto_service import PerfettoService
+from harness.capture.perfetto.perfetto_service import PerfettoService, probes_connection
 from harness.capture.perfetto.trace_pull import pull_checked
 from harness.capture.remote import remove_checked
 
@@ -39,7 +40,9 @@ STOP_DEADLINE_S: Final = 60.0
 #: For a service without --background-wait to record, and for one that was off to start.
 RECORDS_DEADLINE_S: Final = 20.0
 _POLL_S: Final = 0.2
+#: One name for all recordings, so that one of a killed run is found and ended.
 _NAME: Final = "reclaim-suite"
+REMOTE_FILE: Final = f"{REMOTE_FOLDER}/{_NAME}.perfetto-trace"
 #: The least file size for which a recording is worth starting.
 _LEAST_BYTES: Final = 256 * 1024 * 1024
 #: Time that a cancelled recording gets after SIGTERM.
@@ -52,7 +55,10 @@ class PerfettoSession:
 
     Side effects until `close`: a background ``perfetto`` and its file in `REMOTE_FOLDER`; on
     Android 10 perhaps a service that was off. An abandoned recording ends after ``longest_s``.
-    ``tracefs`` is its mount point, None if it cannot be read.
+    ``tracefs`` is its mount point, None if it cannot be read; ``probes``: kprobes are among the
+    events. ``limits`` None: by the device, and on an
+    emulated one the kernel's buffer holds the whole recording. ``sleep`` waits on
+    the device's behalf. ``troubles`` are void reasons met while recording.
     """
 
     def __init__(
@@ -67,7 +73,10 @@ class PerfettoSession:
         longest_s: float,
         tracefs: str | None,
         power_rails: bool = False,
+        probes: bool = False,
+        limits: Limits | None = None,
         progress: Progress = silent,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._device = device
         self._events = tuple(events)
@@ -77,12 +86,15 @@ class PerfettoSession:
         self._longest_s = longest_s
         self._tracefs = tracefs
         self._power_rails = power_rails
+        self._probes = probes
+        self._fixed_limits = limits
         self._progress = progress
-        self._remote = f"{REMOTE_FOLDER}/{_NAME}-{secrets.token_hex(4)}.perfetto-trace"
+        self._sleep = sleep
+        self._remote = REMOTE_FILE
+        self._connection: str | None = None
         self._pid: int | None = None
         self._started = False
         self._enabled_before: str | None = None
-        self.cpus: tuple[int, ...] = ()
         self.troubles: tuple[str, ...] = ()
 
     def start(self) -> None:
@@ -90,11 +102,12 @@ class PerfettoSession:
 
         DeviceError if it does not start, StateError without space for its file.
         """
+        limits = self._limits()
         config = trace_config(
             self._events,
             service=self._service,
             period_ms=self._period_ms,
-            limits=self._limits(),
+            limits=limits,
             power_rails=self._power_rails,
         )
         check_config(config)
@@ -121,6 +134,8 @@ class PerfettoSession:
                     device=self._device.serial,
                     next_step="see logcat -s perfetto traced; another session may hold the buffers",
                 )
+            self._connection = probes_connection(self._device)
+            self._check_buffer(limits)
             self.troubles = self._events_off()
         except BaseException:
             self.close(quiet=True)
@@ -128,8 +143,12 @@ class PerfettoSession:
 
     def _limits(self) -> Limits:
         """StateError naming the free space if it is too small."""
+        if self._fixed_limits is not None:
+            return self._fixed_limits
+        if self._device.emulated:
+            return held_limits(*self._memory, self._longest_s, probes=self._probes)
         free = self._free_bytes()
-        limits = limits_for(*self._memory, self._longest_s, free)
+        limits = limits_for(*self._memory, self._longest_s, free, probes=self._probes)
         if limits.max_file_bytes < _LEAST_BYTES:
             raise StateError(
                 f"/data has {(free or 0) >> 20} MiB free, a recording needs "
@@ -169,12 +188,32 @@ class PerfettoSession:
                 )
         return self._runs()
 
+    def _becomes_true(self, condition: Callable[[], bool], deadline_s: float) -> bool:
+        """Ask until ``condition`` holds; False if it does not after waiting for ``deadline_s``."""
+        for _ in range(max(1, round(deadline_s / _POLL_S))):
+            if condition():
+                return True
+            self._sleep(_POLL_S)
+        return condition()
+
     def _wait_to_record(self, condition: Callable[[], bool]) -> None:
-        if not _becomes_true(condition, RECORDS_DEADLINE_S):
+        if not self._becomes_true(condition, RECORDS_DEADLINE_S):
             raise CommandTimeout(
                 f"perfetto did not start recording within {RECORDS_DEADLINE_S:.0f} s",
                 device=self._device.serial,
                 next_step="see logcat -s perfetto traced traced_probes",
+            )
+
+    def _check_buffer(self, limits: Limits) -> None:
+        """StateError if the kernel has refused the buffer: the service goes on with the old one."""
+        if self._tracefs is None or not limits.held:
+            return
+        size_kb = int(self._device.read_text(f"{self._tracefs}/buffer_size_kb").split()[0])
+        if size_kb < limits.cpu_buffer_kb:
+            raise StateError(
+                f"the kernel gives {size_kb} of {limits.cpu_buffer_kb} KiB per CPU to the recording",
+                device=self._device.serial,
+                next_step="give the device more memory, or the workload less",
             )
 
     def _events_off(self) -> tuple[str, ...]:
@@ -194,15 +233,21 @@ class PerfettoSession:
         return tuple(f"the ftrace event {event} could not be enabled" for event in off)
 
     def stop(self) -> None:
-        """End it and wait until its file is complete. DeviceError if it had already ended."""
+        """End it and wait until its file is complete. DeviceError if it had already ended.
+
+        Records on for `SNAPSHOT_WAIT_S` first, so that the service's statistics cover the window.
+        """
+        self._sleep(SNAPSHOT_WAIT_S)
         if not self._runs():
             raise DeviceError(
                 "perfetto ended before the repetition",
                 device=self._device.serial,
                 next_step="see logcat -s perfetto traced; the disk may be full",
             )
+        if self._connection is not None and probes_connection(self._device) != self._connection:
+            self.troubles += ("traced_probes ended during the recording: its data is incomplete",)
         self._device.shell(["kill", "-TERM", str(self._pid)])
-        if not _becomes_true(lambda: not self._runs(), STOP_DEADLINE_S):
+        if not self._becomes_true(lambda: not self._runs(), STOP_DEADLINE_S):
             raise CommandTimeout(
                 f"perfetto did not finish its file within {STOP_DEADLINE_S:.0f} s",
                 device=self._device.serial,
@@ -220,7 +265,7 @@ class PerfettoSession:
     def _end(self, pid: str) -> None:
         """By SIGTERM: a shell without root may not send perfetto SIGKILL (system/sepolicy: shell.te)."""
         self._device.shell(["kill", "-TERM", pid], check=False)
-        if not _becomes_true(lambda: not self._runs(), _END_S):
+        if not self._becomes_true(lambda: not self._runs(), _END_S):
             self._device.shell(["kill", "-KILL", pid], check=False)
 
     def close(self, *, quiet: bool = False) -> None:
@@ -231,7 +276,7 @@ class PerfettoSession:
             if self._pid is not None and self._runs():
                 self._end(str(self._pid))
             elif self._pid is None:
-                self._kill_by_name()
+                end_leftover(self._device)
             self._pid = None
             if self._enabled_before is not None:
                 self._device.shell(["setprop", _ENABLED, self._enabled_before])
@@ -242,25 +287,16 @@ class PerfettoSession:
             if not quiet:
                 raise
 
-    def _kill_by_name(self) -> None:
-        """End a perfetto whose pid is unknown: the name of its file is unique."""
-        name = Path(self._remote).stem
-        # The brackets keep the expression from matching the shell that runs it.
-        pids = self._device.shell(["pgrep", "-f", f"[{name[0]}]{name[1:]}"], check=False).stdout
-        for pid in pids.split():
-            self._device.shell(["kill", "-KILL", pid], check=False)
-
     def _runs(self) -> bool:
         # Compare comm: another process may have got the pid.
         result = self._device.shell(["cat", f"/proc/{self._pid}/comm"], check=False)
         return result.exit_status == 0 and result.stdout.strip() == "perfetto"
 
 
-def _becomes_true(condition: Callable[[], bool], deadline_s: float) -> bool:
-    """Poll until ``condition`` holds; False if it does not before the deadline."""
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
+def end_leftover(device: Device) -> None:
+    """End a recording of the suite whose pid is unknown, such as that of a killed run."""
+    # The brackets keep the expression from matching the shell that runs it.
+    expression = f"[{_NAME[0]}]{_NAME[1:]}.perfetto-trace"
+    pids = device.shell(["pgrep", "-f", expression], check=False).stdout
+    for pid in pids.split():
+        device.shell(["kill", "-KILL", pid], check=False)

@@ -16,7 +16,6 @@ from foundation.contract.needs import Needs
 from foundation.contract.packets import read_packets
 from foundation.errors import CommandTimeout, DeviceError
 from harness.capture import Capture, assemble
-from harness.capture.events import split_present
 from harness.capture.perfetto import perfetto_session
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
@@ -24,7 +23,6 @@ from tests.stand_ins.device import FakeDevice
 from tests.stand_ins.device.programs import fixed
 from tests.stand_ins.device.tree_shell import Call
 from tests.unit.capture.capture_raw import (
-    FACTS,
     MS,
     SWITCHES,
     WINDOW,
@@ -53,6 +51,7 @@ class Phone:
         self.service: dict[int, str] = {}
         self.help = "--background-wait"
         self.tells_pid = True
+        self.producer = "1  140  0  perfetto.traced_probes  Perfetto v56.0"
         self.start_status = 0
         self.heeds_term = True
         self.takes_kill = True
@@ -71,12 +70,14 @@ class Phone:
             "perfetto": self.perfetto,
             "pgrep": self.pgrep,
             "poller": self.poller,
-            "recorder": self.recorder,
         }
 
     def perfetto(self, call: Call) -> int:
         if call.argv[1:] == ["--version"]:
             call.io.out(b"Perfetto v40.0-abc (abc)\n")
+            return 0
+        if call.argv[1:] == ["--query"]:
+            call.io.out(f"Service: Perfetto\nID  PID  UID  NAME  SDK\n{self.producer}\n".encode())
             return 0
         if call.argv[1:] == ["--help"]:
             call.io.err(f"Usage: perfetto\n  {self.help}\n".encode())
@@ -126,10 +127,6 @@ class Phone:
         call.io.out("".join(f"{pid}\n" for pid in pids).encode())
         return int(not pids)
 
-    def recorder(self, call: Call) -> int:
-        call.io.out(FACTS.to_json().encode())
-        return 0
-
     def poller(self, call: Call) -> int:
         if "--once" in call.argv:
             mark = call.argv[call.argv.index("--mark") + 1]
@@ -167,7 +164,7 @@ def shell_device(adb: AdbServer, phone: Phone) -> Iterator[AdbDevice]:
 
 
 def marked(device: AdbDevice, folder: Path) -> Capture:
-    capture = Capture(device, NEEDS, folder)
+    capture = Capture(device, NEEDS, folder, sleep=lambda seconds: None)
     capture.start()
     device.script(capture.wrap("true"))
     return capture
@@ -292,17 +289,9 @@ def test_cancel_after_the_cable_was_pulled(phone: Phone, shell_device: AdbDevice
     assert phone.service
 
 
-def test_no_perfetto_and_no_root(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:
+def test_no_perfetto(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:
     del phone.fake.programs["perfetto"]
-    with pytest.raises(DeviceError, match="needs a root shell"):
-        Capture(shell_device, NEEDS, tmp_path).start()
-    assert phone.left == []
-
-
-def test_neither_perfetto_nor_tracefs(phone: Phone, shell_device: AdbDevice, tmp_path: Path) -> None:
-    del phone.fake.programs["perfetto"]
-    phone.fake.files.remove("/sys/kernel/tracing")
-    with pytest.raises(DeviceError, match="neither perfetto nor a readable tracefs"):
+    with pytest.raises(DeviceError, match="the device has no perfetto"):
         Capture(shell_device, NEEDS, tmp_path).start()
     assert phone.left == []
 
@@ -316,13 +305,54 @@ def test_a_processor_that_the_suite_has_no_programs_for(
     assert phone.left == []
 
 
-def test_the_suites_own_recorder_asks_for_events_that_it_can_switch_on(
-    device: AdbDevice, fake: FakeDevice
+def test_a_recording_of_a_killed_run_is_ended_first(
+    phone: Phone, shell_device: AdbDevice, tmp_path: Path
 ) -> None:
-    root = "/sys/kernel/tracing"
-    fake.files.put(f"{root}/events/sched/sched_switch/enable", "0")
-    # Events of group ftrace have a format only (kernel/trace/trace_export.c).
-    fake.files.put(f"{root}/events/ftrace/print/format", "")
-    asked = ("ftrace/print", "sched/sched_switch", "vmscan/mm_vmscan_throttled")
-    found = split_present(device, root, asked)
-    assert found == (("sched/sched_switch",), ("ftrace/print", "vmscan/mm_vmscan_throttled"))
+    phone.service[8000] = perfetto_session.REMOTE_FILE
+    phone.fake.files.put("/proc/8000/comm", "perfetto\n")
+    marked(shell_device, tmp_path).stop()
+    assert phone.left == []
+
+
+def test_it_records_on_until_the_statistics_cover_the_window(
+    phone: Phone, shell_device: AdbDevice, tmp_path: Path
+) -> None:
+    waited: list[float] = []
+    capture = Capture(shell_device, NEEDS, tmp_path, sleep=waited.append)
+    capture.start()
+    shell_device.script(capture.wrap("true"))
+    before = sum(waited)
+    capture.stop()
+    (config,) = phone.configs
+    interval_ms = config.builtin_data_sources.snapshot_interval_ms
+    assert interval_ms == 1000
+    assert sum(waited) - before >= interval_ms / 1000 + 0.25, "a snapshot, and a drain before it"
+
+
+@pytest.mark.parametrize("row", ["2  141  0  perfetto.traced_probes  Perfetto v56.0", ""])
+def test_traced_probes_that_dies_voids(
+    phone: Phone, shell_device: AdbDevice, tmp_path: Path, row: str
+) -> None:
+    capture = marked(shell_device, tmp_path)
+    phone.producer = row
+    report = assemble(capture.stop(), (), tmp_path / "t")
+    assert report.void_reasons == ("traced_probes ended during the recording: its data is incomplete",)
+
+
+def test_a_service_that_does_not_list_its_producers_is_not_asked_again(
+    phone: Phone, shell_device: AdbDevice, tmp_path: Path
+) -> None:
+    phone.producer = ""
+    assert assemble(marked(shell_device, tmp_path).stop(), (), tmp_path / "t").void_reasons == ()
+
+
+def test_nothing_that_is_sent_is_drawn_by_the_host(adb: AdbServer, tmp_path: Path) -> None:
+    service_trace(tmp_path / "trace")
+    sent = []
+    for run in ("a", "b"):
+        with FakeDevice(root=False) as fake:
+            phone = Phone(fake, (tmp_path / "trace").read_bytes())
+            marked(AdbDevice(adb, adb.connect(fake.serial)), tmp_path / run).stop()
+            adb.disconnect(fake.serial)
+        sent.append((fake.ran, phone.configs, phone.argvs))
+    assert sent[0] == sent[1]

@@ -150,6 +150,7 @@ class FakeDevice:
         boot_id = str(uuid.uuid4())
         files = self.files
         files.put(BOOT_ID, Attribute(lambda: boot_id, size=0))
+        files.put("/sys/devices/system/cpu/present", "0-1\n")
         files.put("/proc/uptime", Attribute(lambda: f"{self.uptime_s:.2f} 0.00", size=0))
         files.put("/proc/cmdline", "console=ttyS0\n")
         files.put("/proc/modules", "zram 36864 1 - Live 0x0000000000000000\n")

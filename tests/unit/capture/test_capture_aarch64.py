@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from harness.capture import poller
-from harness.capture.ftrace.ftrace_session import drain_argv
 from harness.capture.samples import parse_sample, read_samples
 from harness.native.build import binary
-
-PAGE = 4096
 
 
 def qemu() -> str:
@@ -30,24 +25,10 @@ def run(argv: list[str]) -> str:
     return done.stdout
 
 
-def test_the_recorder_tells_facts_and_copies_whole_pages(tmp_path: Path) -> None:
-    recorder = str(binary("recorder", "aarch64"))
-    facts = json.loads(run([recorder, "facts"]))
-    assert facts["machine"] == "aarch64"
-    assert 0 < facts["boot_ns"] <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    assert facts["cpus"] == os.cpu_count()
-    content = os.urandom(3 * PAGE)
-    # As the kernel's pipe: whole pages, and EAGAIN when there is nothing more.
-    pipe, out = tmp_path / "pipe", tmp_path / "out"
-    os.mkfifo(pipe)
-    held = os.open(pipe, os.O_RDWR)
-    try:
-        os.write(held, content)
-        told = json.loads(run(drain_argv(recorder, str(PAGE), str(out), str(pipe))))
-    finally:
-        os.close(held)
-    assert told == {"bytes": len(content), "empty": True}
-    assert out.read_bytes() == content
+def test_the_cost_of_a_probe_is_measured_on_two_calls() -> None:
+    cost = json.loads(run([str(binary("probe-cost", "aarch64")), "--calls", "20"]))
+    assert set(cost) == {"plain_ns", "probed_ns"}
+    assert min(cost.values()) > 0
 
 
 def test_the_poller_samples_once_and_until_it_is_ended(tmp_path: Path) -> None:

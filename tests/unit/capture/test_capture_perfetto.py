@@ -14,7 +14,12 @@ from foundation.contract.cpu_time import OnCpu
 from foundation.contract.packets import PacketWriter
 from foundation.errors import TraceError, UsageError
 from harness.capture import events
-from harness.capture.perfetto.perfetto_config import check_config, limits_for, trace_config
+from harness.capture.perfetto.perfetto_config import (
+    check_config,
+    held_limits,
+    limits_for,
+    trace_config,
+)
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO, PerfettoService
 from harness.capture.run_times import RunTime, RunTimes
@@ -31,6 +36,7 @@ SERVICES = {
         (34, "Perfetto v33.0 (N/A)", (33, 0)),
         (35, "Perfetto v43.2 (N/A)", (43, 2)),
         (36, "Perfetto v49.0 (N/A)", (49, 0)),
+        (37, "Perfetto v56.0 (N/A)", (56, 0)),
     )
 }
 ASKED = events.wanted({"sched/sched_switch", "sched/sched_waking", "vmscan/mm_vmscan_direct_reclaim_begin"})
@@ -65,6 +71,9 @@ def test_config_of_every_version(api: int, root: bool) -> None:
     assert any(s.config.name == "android.power" for s in config.data_sources) == root
     assert config.write_into_file
     assert 0 < config.file_write_period_ms < config.flush_period_ms
+    assert config.builtin_data_sources.snapshot_interval_ms == 1000
+    # From v54 on flush_period_ms is ignored without it.
+    assert (config.write_flush_mode == TraceConfig.WRITE_FLUSH_DISABLED) == (api >= 37)
     assert config.duration_ms > 0
     assert config.max_file_size_bytes > 0
 
@@ -89,6 +98,28 @@ def test_buffers_take_little_of_the_memory(mem_gib: int, cpus: int, cpu_kb: int,
     assert (limits.cpu_buffer_kb, limits.buffer_kb) == (cpu_kb, kb)
     assert limits.cpu_buffer_kb * cpus + limits.buffer_kb <= 0.03 * (mem_gib << 20) + 1
     assert limits.duration_ms == 600_000
+
+
+def test_twice_the_room_for_calls_of_functions() -> None:
+    plain, probed = (limits_for(8 << 20, 8, 600.0, None, probes=probes) for probes in (False, True))
+    assert (probed.cpu_buffer_kb, probed.buffer_kb) == (2 * plain.cpu_buffer_kb, 2 * plain.buffer_kb)
+
+
+@pytest.mark.parametrize(
+    ("mem_mb", "cpus", "probes", "cpu_kb"),
+    [(223, 1, False, 16384), (223, 2, False, 8192), (223, 1, True, 32768), (2048, 1, False, 32768)],
+)
+def test_a_held_recording_is_read_only_at_its_end(
+    mem_mb: int, cpus: int, probes: bool, cpu_kb: int
+) -> None:
+    limits = held_limits(mem_mb << 10, cpus, 600.0, probes=probes)
+    config = parsed(trace_config(ASKED, service=SERVICES[37], period_ms=1000, limits=limits))
+    ftrace = source(config, "linux.ftrace").ftrace_config
+    assert ftrace.buffer_size_kb == cpu_kb
+    assert ftrace.drain_period_ms == 60_000, "the longest that the service accepts"
+    assert config.buffers[0].size_kb == 2 * cpus * cpu_kb
+    assert config.file_write_period_ms == config.flush_period_ms == config.duration_ms == 600_000
+    assert config.flush_timeout_ms == config.data_source_stop_timeout_ms == 60_000
 
 
 def test_a_service_that_is_not_known_gets_what_all_know() -> None:

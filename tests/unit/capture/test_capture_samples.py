@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from foundation.contract import conventions
 from foundation.errors import DeviceError
-from harness.capture.process_tree import parse_status
 from harness.capture.samples import parse_sample, read_samples
-from harness.capture.sys_stats import meminfo_number, vmstat_number
+from harness.capture.threads_found import parse_status
 
 LINE: dict[str, Any] = {
     "t_boot_ns": 100,
@@ -91,26 +90,6 @@ def test_schedstat_names_read_back(comm: str, tid: int, field: str) -> None:
 )
 def test_other_names_are_no_schedstat(name: str) -> None:
     assert conventions.parse_schedstat(name) is None
-
-
-@pytest.mark.parametrize(
-    ("key", "known"),
-    [
-        ("pswpout", True),
-        ("allocstall_normal", True),
-        ("workingset_refault_anon", True),
-        ("of_tomorrow", False),
-    ],
-)
-def test_vmstat_keys_of_perfetto(key: str, known: bool) -> None:
-    assert (vmstat_number(key) is not None) == known
-
-
-@pytest.mark.parametrize(
-    "key", ["MemTotal", "Active(anon)", "SReclaimable", "SUnreclaim", "Committed_AS", "AnonPages"]
-)
-def test_meminfo_keys_of_perfetto(key: str) -> None:
-    assert meminfo_number(key) is not None
 
 
 STATUS = """\

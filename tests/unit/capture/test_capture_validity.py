@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 import pytest
 
-from harness.capture.ftrace.ftrace_stats import (
-    CpuStats,
-    parse_stats,
-    stats_from_json,
-    stats_to_json,
-)
 from harness.capture.samples import Mark, Number, Sample
-from harness.capture.validity import counter_reasons, ftrace_loss, throttle_reasons
+from harness.capture.validity import counter_reasons, throttle_reasons
 
 S = 1_000_000_000
-WHOLE = CpuStats(0, 500, 0, 0, 9000, 1.0, 2.0, 0, 0)
-EMPTY = CpuStats(0, 0, 0, 0, 0, 0.0, 0.0, 0, 0)
-
-STATS_TEXT = """\
-entries: 129
-overrun: 7
-commit overrun: 1
-bytes: 5832
-oldest event ts:  2752.301561
-now ts:  2755.123456
-dropped events: 3
-read events: 12
-"""
 
 
 def sample(
@@ -47,42 +27,6 @@ def sample(
 BEGIN = sample("begin", 10, 100)
 BETWEEN = [sample("sample", 10 + step, 100 + step) for step in range(1, 10)]
 END = sample("end", 20, 900)
-
-
-def test_stats_of_the_kernel() -> None:
-    stats = parse_stats(3, STATS_TEXT)
-    assert stats == CpuStats(3, 129, 7, 1, 5832, 2752.301561, 2755.123456, 3, 12)
-    assert stats_from_json(stats_to_json([stats])) == [stats]
-
-
-def test_a_whole_recording_has_no_loss() -> None:
-    assert ftrace_loss([EMPTY], [WHOLE], {0: 500}, {}) == ()
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"overrun": 9}, "9 ftrace events overwritten before they were read on CPU 0 (overrun)"),
-        ({"commit_overrun": 2}, "2 ftrace events lost to nesting on CPU 0 (commit_overrun)"),
-        ({"dropped_events": 1}, "1 ftrace events dropped on CPU 0 (dropped_events)"),
-        ({"entries": 501}, "the trace of CPU 0 has 500 of 501 events"),
-    ],
-)
-def test_each_counter_of_the_kernel_is_a_loss(change: dict[str, int], text: str) -> None:
-    end = dataclasses.replace(WHOLE, **change)
-    (line,) = ftrace_loss([EMPTY], [end], {0: 500}, {})
-    assert text in line
-
-
-def test_loss_before_the_recording_is_not_counted() -> None:
-    before = dataclasses.replace(EMPTY, overrun=9)
-    assert ftrace_loss([before], [dataclasses.replace(WHOLE, overrun=9)], {0: 500}, {}) == ()
-
-
-@pytest.mark.parametrize(("count", "text"), [(12, "(12)"), (None, "(unknown number)")])
-def test_marked_pages_are_a_loss(count: int | None, text: str) -> None:
-    (line,) = ftrace_loss([EMPTY], [WHOLE], {0: 500}, {0: count})
-    assert line.endswith(text)
 
 
 def test_a_good_repetition_has_no_reason() -> None:

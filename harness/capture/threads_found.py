@@ -1,16 +1,9 @@
-"""The threads and processes in /proc as Perfetto's process tree.
-
-Without it, threads without a context switch in the trace have no name, and no thread has a
-process.
-"""
+"""The threads in /proc, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-
-from foundation.contract.packets import SEQUENCE_META, PacketWriter
 
 #: One grep over all threads: one process on the device instead of one for each thread.
 PROC_SCRIPT: Final = (
@@ -56,19 +49,3 @@ def parse_status(text: str) -> list[Thread]:
             fields = {}
         fields[key] = value.strip()
     return threads
-
-
-def write_process_tree(writer: PacketWriter, t_ns: int, threads: Iterable[Thread]) -> None:
-    """Write one ProcessTree packet at ``t_ns`` (CLOCK_BOOTTIME)."""
-    packet = writer.new(SEQUENCE_META)
-    packet.timestamp = t_ns
-    tree = packet.process_tree
-    for thread in threads:
-        if thread.tid == thread.tgid:
-            process = tree.processes.add(pid=thread.tgid, ppid=thread.ppid, uid=thread.uid)
-            process.cmdline.append(thread.comm)
-            process.cmdline_is_comm = True
-            process.is_kthread = thread.is_kernel
-        tree.threads.add(tid=thread.tid, tgid=thread.tgid, name=thread.comm)
-    tree.collection_end_timestamp = t_ns
-    writer.write(packet)

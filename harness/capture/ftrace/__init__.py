@@ -1,1 +1,0 @@
-"""Recording by the raw buffers of ftrace, and their conversion to a Perfetto trace."""
