@@ -58,7 +58,7 @@ class Traits:
 
     api: int = 34
     root: bool = True
-    perfetto: Literal["waits", "versions", "old", "none"] = "waits"
+    perfetto: Literal["waits", "versions", "old"] = "waits"
     unset: bool = False
     kills: bool = False
     lacks: frozenset[str] = frozenset()
@@ -145,7 +145,7 @@ class PlannedPhone:
             f"  status: {2 if traits.charging else 3}\n  USB powered: true"
         )
         packages = [f"package:{name} versionCode:99990" for name in self._packages]
-        usage = {"none": "", "waits": "--background --background-wait"}.get(traits.perfetto, "--background")
+        usage = "--background --background-wait" if traits.perfetto == "waits" else "--background"
         return [
             (r"\(|\)|exit\b.*|order_status=.*|set -e|true|sleep \d+|chmod .*|mkswap .*", lambda m: ""),
             (r"cat (?P<path>\S+)", lambda m: self._read(m["path"])),
