@@ -243,7 +243,11 @@ class PlannedPhone:
         return ""
 
     def _gone(self, path: str) -> str:
-        self._made = {made for made in self._made if made != path and not made.startswith(f"{path}/")}
+        def goes(name: str) -> bool:
+            return name == path or name.startswith(f"{path}/")
+
+        self._made = {made for made in self._made if not goes(made)}
+        self._files = {name: text for name, text in self._files.items() if not goes(name)}
         return ""
 
     def _set(self, key: str, value: str) -> str:
