@@ -20,11 +20,8 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket, Track
 
 from foundation.errors import TraceError
 
-#: Sequence ids far above those of Perfetto's service (1, 2, ...): the suite's packets are also
-#: put in front of traces that the service wrote.
-SEQUENCE_META: Final = 0x5EC10001
-SEQUENCE_FTRACE: Final = 0x5EC10002
-SEQUENCE_STATS: Final = 0x5EC10003
+#: A sequence id far above those of Perfetto's service (1, 2, ...): the suite's packets are put in
+#: front of traces that the service wrote.
 SEQUENCE_SUITE: Final = 0x5EC10004
 
 #: Field `packet` of message Trace: number 1, length-delimited.
@@ -123,7 +120,7 @@ class PacketWriter:
         return self._hash.hexdigest()
 
     def new(self, sequence: int) -> Any:
-        """An empty TracePacket of one of the ``SEQUENCE_*`` ids, for `write`."""
+        """An empty TracePacket of this sequence id, for `write`."""
         packet = TracePacket()
         packet.trusted_packet_sequence_id = sequence
         return packet

@@ -60,7 +60,7 @@ class Traits:
 
     api: int = 34
     root: bool = True
-    perfetto: Literal["waits", "versions", "old", "none"] = "waits"
+    perfetto: Literal["waits", "versions", "old"] = "waits"
     unset: bool = False
     kills: bool = False
     lacks: frozenset[str] = frozenset()
@@ -172,7 +172,7 @@ class PlannedPhone:
             f"  status: {2 if traits.charging else 3}\n  USB powered: true"
         )
         packages = [f"package:{name} versionCode:99990" for name in self._packages]
-        usage = {"none": "", "waits": "--background --background-wait"}.get(traits.perfetto, "--background")
+        usage = "--background --background-wait" if traits.perfetto == "waits" else "--background"
         return [
             (r"\(|\)|exit\b.*|order_status=.*|set -e|true|sleep \d+|chmod .*|mkswap .*", lambda m: ""),
             (r"cat (?P<path>\S+)", lambda m: self._read(m["path"])),
@@ -271,7 +271,11 @@ class PlannedPhone:
         return ""
 
     def _gone(self, path: str) -> str:
-        self._made = {made for made in self._made if made != path and not made.startswith(f"{path}/")}
+        def goes(name: str) -> bool:
+            return name == path or name.startswith(f"{path}/")
+
+        self._made = {made for made in self._made if not goes(made)}
+        self._files = {name: text for name, text in self._files.items() if not goes(name)}
         return ""
 
     def _set(self, key: str, value: str) -> str:
