@@ -47,7 +47,7 @@ SWITCH_ROUND: Final = "round"
 
 #: Annotations of the capture slice.
 CAPTURE_FORMAT_VERSION: Final = "format_version"
-CAPTURE_BACKEND: Final = "backend"  # "ftrace" or "perfetto"
+CAPTURE_BACKEND: Final = "backend"  # "perfetto"; "ftrace" in traces of an earlier recorder
 CAPTURE_POLLER_PERIOD_MS: Final = "poller_period_ms"
 CAPTURE_SAMPLES: Final = "samples"  # periodic samples in the window
 CAPTURE_MAX_GAP_MS: Final = "max_gap_ms"  # longest time between two samples in the window
@@ -61,7 +61,7 @@ CAPTURE_PROBES: Final = "probes"  # "name=symbol name=symbol": functions whose c
 CAPTURE_MISSING_PROBES: Final = "missing_probes"  # "name: why", one a line
 CAPTURE_PROBE_COST_NS: Final = "probe_cost_ns"  # cost of recording one call, measured beforehand
 
-#: Group of the events ``<name>_enter`` and ``<name>_exit`` of recorded calls.
+#: Group of the events ``<name>_enter`` and ``<name>_exit`` of recorded calls; a number follows it.
 PROBE_GROUP: Final = "reclaim_suite"
 #: Probe on a cheap call that the capture makes itself to measure the cost of recording one.
 PROBE_COST: Final = "probe_cost"

@@ -20,11 +20,8 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket, Track
 
 from foundation.errors import TraceError
 
-#: Sequence ids far above those of Perfetto's service (1, 2, ...): the suite's packets are also
-#: put in front of traces that the service wrote.
-SEQUENCE_META: Final = 0x5EC10001
-SEQUENCE_FTRACE: Final = 0x5EC10002
-SEQUENCE_STATS: Final = 0x5EC10003
+#: A sequence id far above those of Perfetto's service (1, 2, ...): the suite's packets are put in
+#: front of traces that the service wrote.
 SEQUENCE_SUITE: Final = 0x5EC10004
 #: All sequences of the suite's own packets.
 SUITE_SEQUENCES: Final = frozenset((SEQUENCE_META, SEQUENCE_FTRACE, SEQUENCE_STATS, SEQUENCE_SUITE))
@@ -125,7 +122,7 @@ class PacketWriter:
         return self._hash.hexdigest()
 
     def new(self, sequence: int) -> Any:
-        """An empty TracePacket of one of the ``SEQUENCE_*`` ids, for `write`."""
+        """An empty TracePacket of this sequence id, for `write`."""
         packet = TracePacket()
         packet.trusted_packet_sequence_id = sequence
         return packet

@@ -33,7 +33,6 @@ _OTHERS: Final[Mapping[str, Traits]] = {
     "without a root shell": Traits(root=False),
     "before Android 13": Traits(api=31, perfetto="versions"),
     "of Android 10, where Perfetto is off": Traits(api=29, perfetto="old"),
-    "without Perfetto": Traits(perfetto="none"),
     "whose settings have no value": Traits(unset=True),
     "that kills an app": Traits(kills=True),
 }

@@ -107,7 +107,7 @@ class ProbeSet:
             folder = f"{self._root}/events/{self._group}"
             self._device.script(
                 f"chmod 755 {folder} {folder}/*; chmod 644 {folder}/*/format {folder}/*/id;"
-                f" chmod 666 {folder}/*/enable"
+                f" chmod 666 {folder}/*/enable; true"
             )
 
     def keep(self, events: Collection[str]) -> None:

@@ -60,7 +60,7 @@ class Traits:
 
     api: int = 34
     root: bool = True
-    perfetto: Literal["waits", "versions", "old", "none"] = "waits"
+    perfetto: Literal["waits", "versions", "old"] = "waits"
     unset: bool = False
     kills: bool = False
     lacks: frozenset[str] = frozenset()
@@ -172,7 +172,7 @@ class PlannedPhone:
             f"  status: {2 if traits.charging else 3}\n  USB powered: true"
         )
         packages = [f"package:{name} versionCode:99990" for name in self._packages]
-        usage = {"none": "", "waits": "--background --background-wait"}.get(traits.perfetto, "--background")
+        usage = "--background --background-wait" if traits.perfetto == "waits" else "--background"
         return [
             (r"\(|\)|exit\b.*|order_status=.*|set -e|true|sleep \d+|chmod .*|mkswap .*", lambda m: ""),
             (r"cat (?P<path>\S+)", lambda m: self._read(m["path"])),
@@ -271,7 +271,11 @@ class PlannedPhone:
         return ""
 
     def _gone(self, path: str) -> str:
-        self._made = {made for made in self._made if made != path and not made.startswith(f"{path}/")}
+        def goes(name: str) -> bool:
+            return name == path or name.startswith(f"{path}/")
+
+        self._made = {made for made in self._made if not goes(made)}
+        self._files = {name: text for name, text in self._files.items() if not goes(name)}
         return ""
 
     def _set(self, key: str, value: str) -> str:
@@ -338,9 +342,8 @@ _FILES: Final = {
 #: Commands that change nothing, whatever their arguments.
 _READING: Final = re.compile(
     r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat"
-    r"|test|true|uname"
-    r"|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content|power"
-    r"|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
+    r"|test|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content"
+    r"|power|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
     r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"
     r"((?! >).)*)?",
     re.DOTALL,

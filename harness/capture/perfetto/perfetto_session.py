@@ -56,9 +56,8 @@ class PerfettoSession:
     Side effects until `close`: a background ``perfetto`` and its file in `REMOTE_FOLDER`; on
     Android 10 perhaps a service that was off. An abandoned recording ends after ``longest_s``.
     ``tracefs`` is its mount point, None if it cannot be read; ``probes``: kprobes are among the
-    events. ``limits`` None: by the device, and on an
-    emulated one the kernel's buffer holds the whole recording. ``sleep`` waits on
-    the device's behalf. ``troubles`` are void reasons met while recording.
+    events. ``limits`` None: by the device; on an emulated one the kernel's buffer holds the whole
+    recording. ``sleep`` waits on the device's behalf. ``troubles`` are void reasons met while recording.
     """
 
     def __init__(
