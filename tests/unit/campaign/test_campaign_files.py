@@ -22,7 +22,7 @@ GOOD = """\
 # Is it?
 workload = "app-switching"
 profile = "smoke"
-variants = ["a=stock", "b=kcompressd:threads=2"]
+variants = ["a=stock", "b=kcompressd:nice=19"]
 scenarios = ["idle"]
 pairs = 6
 reps = 1
@@ -119,7 +119,7 @@ def test_a_leg_sets_what_it_names_and_leaves_the_rest(good: Path) -> None:
     assert (one.results, two.results) == (Path("results/own/one"), Path("results/own/two"))
     assert (one.seed, one.reps, one.scenarios) == (3, 1, ("idle",))
     assert [settings.variants[1] for settings in (one, two)] == [
-        "b=kcompressd:threads=2",
+        "b=kcompressd:nice=19",
         "c=kcompressd:depth=24",
     ]
     plans = [plan_of(settings) for settings in (one, two)]
@@ -196,7 +196,7 @@ def test_a_file_with_legs_runs_one_of_them_or_says_how_to_run_all(good: Path) ->
         ('"app-switching"', '"memory-eater"', "profile smoke is for app-switching"),
         ('["idle"]', '["idel"]', "did you mean 'idle'"),
         ('["idle"]', '"idle"', "scenarios = 'idle' is not a list of strings"),
-        ("kcompressd:threads=2", "kcompresd", "did you mean 'kcompressd'"),
+        ("kcompressd:nice=19", "kcompresd", "did you mean 'kcompressd'"),
         ("kcompressd:depth=24", "kcompressd:dept=24", "did you mean 'depth'"),
         ('profile = "smoke"', 'profile = "smok"', "did you mean 'smoke'"),
         ("pairs = 6", "pairs = 6.5", "pairs = 6.5 is not 1 to 200 pairs"),
