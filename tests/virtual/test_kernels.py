@@ -16,6 +16,7 @@ import pytest
 
 from foundation.contract.device import Device
 from foundation.errors import UsageError
+from harness.virtual.base import parse_base
 from harness.virtual.kernels import (
     kcompressd_bundle,
     prepare,
@@ -34,6 +35,8 @@ from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
 from workloads.switches import CycleResult
 
+# The base whose stock kernel takes the zram module.
+BASE = parse_base("6.1-amd64")
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"
 
@@ -77,7 +80,7 @@ def lane(tmp_path: Path) -> Iterator[VirtualLane]:
 
 def boot(lane: VirtualLane, algorithm: str = "lzo-rle", **options: int) -> Device:
     words = ",".join(f"{key}={value}" for key, value in options.items())
-    variant = virtual_variant(f"patched=kcompressd:{words}")
+    variant = virtual_variant(f"patched=kcompressd:{words}", BASE)
     device = boot_into(lane, variant)
     device.script(
         f"set -e; cd /sys/block/zram0; echo {algorithm} > comp_algorithm; echo 256M > disksize;"
@@ -368,7 +371,7 @@ def test_delay_makes_page_writes_dearer_with_or_without_a_thread(lane: VirtualLa
 
 
 def test_values_out_of_range_are_refused(lane: VirtualLane) -> None:
-    device = boot_into(lane, virtual_variant("patched=kcompressd"))
+    device = boot_into(lane, virtual_variant("patched=kcompressd", BASE))
     before = device.script(f"grep . {PARAMETERS}/*").stdout
     for name, value in (
         ("threads", "5"),

@@ -28,13 +28,15 @@ from harness.variants.kinds import stock
 from harness.variants.variant import parse_variant
 from harness.virtual import kernels
 from harness.virtual.base import DEFAULT_BASE
+from harness.virtual.base import parse_base
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 
-STOCK = virtual_variant("baseline=stock")
-PATCHED = virtual_variant("patched=kcompressd:threads=2,depth=64")
+BASE = parse_base("6.1-amd64")
+STOCK = virtual_variant("baseline=stock", BASE)
+PATCHED = virtual_variant("patched=kcompressd:threads=2,depth=64", BASE)
 
 
 @pytest.fixture
