@@ -23,8 +23,8 @@ from foundation.errors import TraceError
 #: A sequence id far above those of Perfetto's service (1, 2, ...): the suite's packets are put in
 #: front of traces that the service wrote.
 SEQUENCE_SUITE: Final = 0x5EC10004
-#: All sequences of the suite's own packets.
-SUITE_SEQUENCES: Final = frozenset((SEQUENCE_META, SEQUENCE_FTRACE, SEQUENCE_STATS, SEQUENCE_SUITE))
+#: All sequences of the suite's own packets; traces of the suite's former recorder have the first three.
+SUITE_SEQUENCES: Final = frozenset(range(SEQUENCE_SUITE - 3, SEQUENCE_SUITE + 1))
 
 #: Field `packet` of message Trace: number 1, length-delimited.
 PACKET_TAG: Final = 0x0A

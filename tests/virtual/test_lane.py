@@ -27,8 +27,7 @@ from harness.variants.kind import Bindings
 from harness.variants.kinds import stock
 from harness.variants.variant import parse_variant
 from harness.virtual import kernels
-from harness.virtual.base import DEFAULT_BASE
-from harness.virtual.base import parse_base
+from harness.virtual.base import DEFAULT_BASE, parse_base
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
 from harness.virtual.lane import VirtualLane
