@@ -80,7 +80,8 @@ def test_the_whole_file_system(module: Path) -> None:
         assert 3 not in kinds
     for name in COMMAND_NAMES:
         assert entries[f"system/bin/{name}"].content == b"framework"
-    assert entries["system/bin/mkswap"].content == b"busybox"
+    assert entries["system/bin/mkswap"].content == b"toybox"
+    assert entries["system/bin/awk"].content == b"busybox"
     assert b"ro.kernel.qemu=1\n" in entries["system/build.prop"].content
     parents = {name.rpartition("/")[0] for name in entries} - {""}
     assert all(stat.S_ISDIR(entries[parent].mode) for parent in parents)
