@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from analysis.metrics import all_metrics, needs_of
+from analysis.metrics import needs_of, requested_metrics
 from analysis.stats.effect import PairValue, effect_of
 from foundation.contract.arch import arch_of
 from foundation.contract.device import Device
@@ -59,7 +59,7 @@ def measure(arm: Arm) -> Mapping[str, float]:
     kind = workload_named(arm.workload)
     profile = load_profile(kind.profile).seeded(arm.seed)
     variant = parse_variant(f"v={arm.variant}", device_kind="virtual", bindings=Bindings(base=arm.base))
-    needs = needs_of(all_metrics())
+    needs = needs_of(tuple(requested_metrics(())))
     with (
         contextlib.closing(VirtualLane(f"{arm.name}-{arm.seed}", base=arm.base)) as lane,
         tempfile.TemporaryDirectory() as folder,
