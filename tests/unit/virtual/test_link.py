@@ -68,15 +68,9 @@ class Guest:
         kind, deadline_ms, first, second, _, _, number = _HEADER.unpack(self._memory[: _HEADER.size])
         content = self._memory[_HEADER.size : _HEADER.size + first + second]
         reply = self._reply(kind, deadline_ms, content[:first].decode(), content[first:], number)
-        head = _HEADER.pack(
-            kind | (0x8000_0000 if self.replies else 0),
-            0,
-            len(reply.first),
-            len(reply.second),
-            reply.status,
-            reply.flags,
-            reply.number,
-        )
+        answered = kind | (0x8000_0000 if self.replies else 0)
+        sizes = (len(reply.first), len(reply.second))
+        head = _HEADER.pack(answered, 0, *sizes, reply.status, reply.flags, reply.number)
         body = head + reply.first + reply.second
         self._memory[: len(body)] = body
 
