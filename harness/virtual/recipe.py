@@ -26,7 +26,7 @@ class Recipe:
         live_counter: str | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Self:
-        """Expect the bundle's release, page size and build ids; the rest is as in `Expectation`."""
+        """Expect the bundle's release, build ids and page size; the rest is as in `Expectation`."""
         return cls(
             bundle,
             Expectation(
