@@ -20,4 +20,5 @@ scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
 trace_queue = true
+virtual.base = "6.1-amd64"
 """

@@ -23,5 +23,6 @@ scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
 trace_reclaim = true
+virtual.base = "6.1-amd64"
 virtual.memory_mb = 272
 """

@@ -26,4 +26,5 @@ variants = [
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
+virtual.base = "6.1-amd64"
 """
