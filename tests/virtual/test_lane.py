@@ -23,10 +23,10 @@ from foundation.errors import (
     WrongKernel,
 )
 from harness.device.identity import prove, read_identity
+from harness.variants.command import main
 from harness.variants.kind import Bindings
 from harness.variants.kinds import stock
 from harness.variants.variant import parse_variant
-from harness.variants.command import main
 from harness.virtual import kernels
 from harness.virtual.base import DEFAULT_BASE, parse_base
 from harness.virtual.initramfs import build_initramfs
