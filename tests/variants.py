@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from foundation.contract.device import Lane
-from harness.device.adb.adb_device import AdbDevice
+from foundation.contract.device import Device, Lane
 from harness.variants.kind import Bindings
 from harness.variants.variant import Variant, parse_variant
 from harness.virtual.base import DEFAULT_BASE, Base
@@ -19,8 +18,6 @@ def phone_variant(text: str) -> Variant:
     return parse_variant(text, device_kind="phone")
 
 
-def boot_into(lane: Lane, variant: Variant) -> AdbDevice:
+def boot_into(lane: Lane, variant: Variant) -> Device:
     """The device of ``lane``, booted into ``variant``."""
-    device = variant.boot(lane).device
-    assert isinstance(device, AdbDevice)
-    return device
+    return variant.boot(lane).device

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy.stats import t as student
 
 from analysis.stats.signflip import Floats
 
@@ -38,6 +37,9 @@ def pairs_for_p(alpha: float, tests: int) -> int:
 @cache
 def _standard_errors(tail: float) -> Floats:
     """Distance in standard errors that is detected with `POWER`, for n = 2 .. `MAX_PAIRS`."""
+    # Half of the time that a command takes to start, and few of them need it.
+    from scipy.stats import t as student
+
     freedom = np.arange(1, MAX_PAIRS, dtype=np.float64)
     result: Floats = student.ppf(1.0 - tail, freedom) + student.ppf(POWER, freedom)
     return result

@@ -65,4 +65,5 @@ def _moved(recording: Recording, utids: Sequence[int]) -> dict[int, Moved]:
         __file__, "last_intervals", 2, utids=list(utids), begin=window.begin, end=window.end
     )
     late = dict.fromkeys(utids, 0) | dict(last.tolist())
-    return moved_by([(one, handed_over_ns(one, wakings.get(one.after, ()))) for one in switches], late)
+    handed = [(one, handed_over_ns(one, wakings.get(one.after, ()))) for one in switches]
+    return moved_by(handed, late, window.end)

@@ -54,7 +54,8 @@ class Moved(NamedTuple):
     ``gained_ns``: charged to the thread before it was switched in, ``given_ns``: to its successors
     while it still ran. ``gained_outside_ns`` and ``given_outside_ns`` are the parts that have to do
     with threads that are not measured. ``late_ns`` is the part of the window's last interval that its
-    schedstat may not hold yet.
+    schedstat may not hold yet, ``late_gained_ns`` what a measured thread ran before that interval for it:
+    until a tick it stands in neither schedstat.
     """
 
     gained_ns: int = 0
@@ -62,6 +63,7 @@ class Moved(NamedTuple):
     gained_outside_ns: int = 0
     given_outside_ns: int = 0
     late_ns: int = 0
+    late_gained_ns: int = 0
 
 
 class Measured(NamedTuple):
@@ -100,21 +102,33 @@ def handed_over_ns(switch: Switch, wakings: Sequence[int]) -> int:
     return min(switch.t_ns - wakings[place], EDGE_NS)
 
 
-def moved_by(switches: Sequence[tuple[Switch, int]], late_ns: dict[int, int]) -> dict[int, Moved]:
+def moved_by(
+    switches: Sequence[tuple[Switch, int]], late_ns: dict[int, int], end_ns: int
+) -> dict[int, Moved]:
     """What may have moved, by thread. ``switches`` carry what each handed over (`handed_over_ns`).
 
     The threads are those of ``late_ns``: for each, the part of its interval in the window that
-    crosses the window's end, 0 for none.
+    crosses the window's end, ``end_ns``; 0 for none.
     """
     sums = {tid: [0, 0, 0, 0] for tid in late_ns}
+    last = dict.fromkeys(late_ns, (0, 0))
     for switch, handed_ns in switches:
         outside = switch.before not in sums or switch.after not in sums
+        if switch.after in sums and last[switch.after][0] < switch.t_ns < end_ns:
+            last[switch.after] = switch.t_ns, 0 if outside else handed_ns
         for tid, column in ((switch.after, 0), (switch.before, 1)):
             if tid in sums:
                 sums[tid][column] += handed_ns
                 sums[tid][column + 2] += handed_ns if outside else 0
     return {
-        tid: Moved(gained, given, gained_outside, given_outside, min(late_ns[tid], EDGE_NS))
+        tid: Moved(
+            gained,
+            given,
+            gained_outside,
+            given_outside,
+            min(late_ns[tid], EDGE_NS),
+            last[tid][1] if late_ns[tid] else 0,
+        )
         for tid, (gained, given, gained_outside, given_outside) in sums.items()
     }
 
@@ -152,7 +166,7 @@ def _agrees(thread: Measured, switch_ns: int) -> bool:
 
 def _sum_agrees(threads: Sequence[Measured]) -> bool:
     gained_ns = sum(thread.moved.gained_outside_ns for thread in threads)
-    given_ns = sum(thread.moved.given_outside_ns for thread in threads)
+    given_ns = sum(thread.moved.given_outside_ns + thread.moved.late_gained_ns for thread in threads)
     return _between(threads, SWITCH_NS, gained_ns, given_ns)
 
 

@@ -139,6 +139,13 @@ class Lane(Protocol):
         """Host CPU seconds used by a virtual device; None for a real one."""
         ...
 
+    def parts(self) -> dict[str, str]:
+        """Digests and packages of what the last boot was made of; empty if the suite did not make it.
+
+        A campaign compares blocks of a variant only if these are the same.
+        """
+        ...
+
     def describe(self) -> dict[str, str]:
         """Facts for the report: model, accelerator, CPUs, memory, versions."""
         ...

@@ -13,7 +13,15 @@ from analysis.metrics import needs_of
 from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
-from foundation.errors import DeviceError, KernelCrash, KernelError, LabError, SuiteError, WrongKernel
+from foundation.errors import (
+    DeviceError,
+    KernelCrash,
+    KernelError,
+    LabError,
+    SuiteError,
+    UsageError,
+    WrongKernel,
+)
 from harness.campaign.host import Host
 from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.plan import Plan
@@ -159,10 +167,26 @@ class BlockRun:
         identity = read_identity(device, expectation)
         prove(identity, expectation, device=device.serial)
         self.record.boot_id = identity.boot_id
-        self.record.identity = identity.to_json()
+        self.record.identity = {**identity.to_json(), "parts": self.lane.parts()}
+        self._check_parts()
         threads = ", ".join(sorted(identity.thread_names))
         self.record.gate("identity", True, f"{identity.release}, {threads}")
         return Booted(device, expectation, identity)
+
+    def _check_parts(self) -> None:
+        """UsageError if an earlier block of the variant was made of other parts."""
+        parts = self.record.identity["parts"]
+        for block in self.plan.blocks:
+            if block.variant != self.block.variant or not self.store.finished(block):
+                continue
+            before = self.store.block_result(block).identity.get("parts", parts)
+            changed = sorted(key for key in {*before, *parts} if before.get(key) != parts.get(key))
+            if changed:
+                raise UsageError(
+                    f"{self.block.variant} is made of other parts than in {block.folder()}: "
+                    f"{', '.join(changed)} changed",
+                    next_step="start the campaign again in a new results folder",
+                )
 
     def prepare(self, device: Device, state: PinnedState) -> Preconditions:
         """Set and check the preconditions; ``state`` records what was set. StateError."""

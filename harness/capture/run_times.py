@@ -89,7 +89,7 @@ class RunTimes:
         for wakings in self._wakings.values():
             wakings.sort()
         handed = [(one, handed_over_ns(one, self._wakings.get(one.after, ()))) for one in self._switches]
-        moved = moved_by(handed, self._late)
+        moved = moved_by(handed, self._late, self._end)
         return {tid: RunTime(OnCpu(*times[:2]), times[2], moved[tid]) for tid, times in self._times.items()}
 
     def _add(self, pid: int, since: int, until: int) -> None:

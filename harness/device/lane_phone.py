@@ -158,6 +158,10 @@ class PhoneLane:
         """None: a phone does not use the host's CPUs."""
         return None
 
+    def parts(self) -> dict[str, str]:
+        """Empty: identity and images prove what a phone runs."""
+        return {}
+
     def describe(self) -> dict[str, str]:
         """Model, build, kernel, CPUs, memory and state of the phone."""
         return {

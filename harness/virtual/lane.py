@@ -10,6 +10,7 @@ from typing import Final
 
 from foundation.contract.device import Device
 from foundation.errors import BootFailed, HostError, KernelCrash, LabError, UsageError
+from foundation.files import sha256_of
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
@@ -25,6 +26,8 @@ from harness.virtual.userland import userland
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
 _MEMORY_MAX_MB: Final = 1024 * 1024
+#: From here on a device holds its root file system twice while it boots.
+_ROOMY_MB: Final = 192
 
 
 def check_sizes(cpus: int, memory_mb: int) -> None:
@@ -84,6 +87,7 @@ class VirtualLane:
                 next_step="give a folder for the consoles",
             ) from error
         self._boots = 0
+        self._parts: dict[str, str] = {}
         self._machine: VirtualMachine | None = None
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
@@ -103,13 +107,19 @@ class VirtualLane:
         config = MachineConfig(
             arch=self.base.arch,
             image=recipe.bundle.image,
-            initramfs=build_initramfs(recipe.bundle),
+            initramfs=build_initramfs(recipe.bundle, compressed=self._memory_mb < _ROOMY_MB),
             clock=self._clock,
             accel=self._accel().name if self.host_time else "tcg",
             cpus=self._cpus,
             memory_mb=self._memory_mb,
             arguments=recipe.bundle.arguments,
         )
+        self._parts = {
+            "image": sha256_of(config.image),
+            "initramfs": sha256_of(config.initramfs),
+            "arguments": " ".join(config.arguments),
+            "packages": "; ".join(map(str, recipe.bundle.packages)),
+        }
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
         self._machine = machine
@@ -164,6 +174,10 @@ class VirtualLane:
         """Seconds of the last boot, from the start of QEMU until the guest's adb daemon listens."""
         return self._machine.boot_s if self._machine else None
 
+    def parts(self) -> dict[str, str]:
+        """SHA-256 of kernel image and initramfs, the kernel's arguments, and its Debian packages."""
+        return dict(self._parts)
+
     def describe(self) -> dict[str, str]:
         """Facts for the report. By the host's clock it may probe KVM, once a week for some seconds."""
         accel = self._accel() if self.host_time else Acceleration("tcg", "the instruction clock needs it")
@@ -178,7 +192,7 @@ class VirtualLane:
             "cpus": str(self._cpus),
             "memory_mb": str(self._memory_mb),
             "qemu": qemu_version(self.base.arch),
-            "packages": " ".join(map(str, userland(self.base.arch).packages)),
+            "packages": "; ".join(map(str, userland(self.base.arch).packages)),
             "host_kernel": platform.release(),
         }
 

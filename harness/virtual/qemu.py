@@ -138,8 +138,8 @@ class VirtualMachine:
         if self.config.clock == "instructions" and self.channel is None:
             self.channel = open_channel(self.config.arch, self._workdir, self._loss)
         options = self.channel.arguments() if self.channel is not None else []
-        setpriv = str(find_program("setpriv", "util-linux"))
         qemu = arguments(self.config, self.port, self._console, options)
+        setpriv = str(find_program("setpriv", "util-linux"))
         command = [setpriv, "--pdeathsig", "KILL", "--", *qemu]
         self._process = _launcher.submit(self._popen, command).result()
 

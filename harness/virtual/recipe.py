@@ -26,7 +26,7 @@ class Recipe:
         live_counter: str | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Self:
-        """Expect the bundle's release and build ids; the rest is as in `Expectation`."""
+        """Expect the bundle's release, build ids and page size; the rest is as in `Expectation`."""
         return cls(
             bundle,
             Expectation(
@@ -35,5 +35,6 @@ class Recipe:
                 compression_thread=compression_thread,
                 live_counter=live_counter,
                 parameters=parameters or {},
+                page_size_bytes=bundle.base.page_kb * 1024,
             ),
         )

@@ -27,6 +27,8 @@ from foundation.errors import DeviceLost, HostError, UsageError
 MEMORY_BYTES: Final = 16 << 20
 _MEMORY_FILE: Final = "link-memory"
 _HEADER: Final = struct.Struct("<IIIIiIQ")
+#: In the kind of a reply; a link that has started anew has replied to nothing.
+_REPLY: Final = 0x8000_0000
 #: Bytes of an order's or a reply's content.
 ROOM: Final = MEMORY_BYTES - _HEADER.size
 #: Bytes of shell text, or of a path (guest/link/main.c).
@@ -69,6 +71,7 @@ class Channel(ABC):
                 f"{path} cannot be created: {error.strerror}", next_step="free some space: df"
             ) from error
         self._path = path
+        self._in_step = True
 
     def arguments(self) -> list[str]:
         """QEMU's options for this channel."""
@@ -87,6 +90,12 @@ class Channel(ABC):
         if len(order.first) > TEXT_MAX or len(order.first) + len(order.second) > ROOM:
             size = len(order.first) + len(order.second)
             raise UsageError(f"an order of {size} bytes is too long for the virtual device")
+        if not self._in_step:
+            raise DeviceLost(
+                "the guest may still carry out an earlier order, which was given up",
+                next_step="boot the device again",
+            )
+        self._in_step = False
         head = (order.kind, order.deadline_ms, len(order.first), len(order.second))
         self._memory.seek(0)
         self._memory.write(_HEADER.pack(*head, order.status, order.flags, order.number))
@@ -98,6 +107,9 @@ class Channel(ABC):
             self._memory.read(_HEADER.size)
         )
         content = self._memory.read(first + second)
+        if kind != order.kind | _REPLY:
+            raise DeviceLost("the guest's link ended in an order", next_step="read the console log")
+        self._in_step = True
         return Message(kind, deadline_ms, status, flags, number, content[:first], content[first:])
 
     def wait(self, *, limit_s: float) -> None:

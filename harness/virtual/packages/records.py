@@ -27,6 +27,9 @@ class PackageFact:
     suite: str
     sha256: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} {self.arch} {self.suite} sha256:{self.sha256}"
+
 
 @dataclass(frozen=True)
 class Package:

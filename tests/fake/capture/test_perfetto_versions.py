@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +56,12 @@ def trace(tmp_path: Path) -> bytes:
 
 
 def left(service: TracingService) -> list[str]:
+    """What is left on the phone. A command's process ends a moment after its stream."""
     files = service.phone.files
+    for _ in range(100):
+        if not service.phone.processes.pids:
+            break
+        time.sleep(0.02)
     names = [*files.listing("/data/local/tmp"), *files.listing(TRACES), *map(str, service.recordings)]
     return [*names, *map(str, service.phone.processes.pids)]
 

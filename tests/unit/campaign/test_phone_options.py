@@ -76,7 +76,7 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
     zram = [
         "swapoff /dev/block/zram0",
         "echo 1 > /sys/block/zram0/reset",
-        "echo lzo-rle > /sys/block/zram0/comp_algorithm",
+        "echo lz4 > /sys/block/zram0/comp_algorithm",
         "echo 268435456 > /sys/block/zram0/disksize",
         "mkswap /dev/block/zram0",
         "swapon /dev/block/zram0",

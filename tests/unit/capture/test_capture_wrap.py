@@ -25,7 +25,7 @@ def run(folder: Path, order: str, fails: str = "") -> tuple[int, str, str]:
     (folder / "poller").write_text(POLLER.format(folder=folder))
     (folder / "poller").chmod(0o755)
     (folder / "fails").write_text(fails)
-    device = cast("Any", SimpleNamespace(serial="x", emulated=True))
+    device = cast("Any", SimpleNamespace(serial="x", emulated=True, sleep=None))
     text = Capture(device, Needs(), folder).wrap(order).replace(FOLDER, str(folder))
     result = subprocess.run(["sh", "-c", text + "; echo status $?"], capture_output=True, text=True)
     said, _, status = result.stdout.strip().rpartition("status ")

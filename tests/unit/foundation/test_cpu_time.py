@@ -14,6 +14,7 @@ from foundation.contract.cpu_time import (
     Switch,
     contradictions,
     handed_over_ns,
+    moved_by,
 )
 
 MS = 1_000_000
@@ -94,3 +95,19 @@ def test_a_hand_over_starts_at_the_waking_and_only_if_the_other_ran_then() -> No
     assert handed_over_ns(switch, [120, 200]) == 0
     late = Switch(before=1, since_ns=0, t_ns=3 * EDGE_NS, after=2)
     assert handed_over_ns(late, [1]) == EDGE_NS
+
+
+def test_a_hand_over_to_the_thread_that_runs_at_the_end_may_be_in_neither_schedstat() -> None:
+    # kswapd ran 40 ms on after waking the thread, which runs from 50 ms to the end at 55 without a tick.
+    switches = [(Switch(before=1, since_ns=0, t_ns=50 * MS, after=2), 40 * MS)]
+    moved = moved_by(switches, {1: 0, 2: 5 * MS}, 55 * MS)
+    assert (moved[1].late_gained_ns, moved[2].late_gained_ns) == (0, 40 * MS)
+    kswapd = Measured("kswapd0", 10 * MS, OnCpu(50 * MS, 1), 50 * MS, moved[1])
+    thread = Measured("kcompressd0", 0, OnCpu(5 * MS, 1), 5 * MS, moved[2])
+    assert contradictions([kswapd, thread]) == []
+    # Off the CPU by then, it has been charged.
+    settled = moved_by([*switches, (Switch(2, 50 * MS, 54 * MS, 3), 0)], {1: 0, 2: 0}, 55 * MS)
+    assert settled[2].late_gained_ns == 0
+    # And one before the last does not count.
+    later = [*switches, (Switch(2, 50 * MS, 52 * MS, 1), 0), (Switch(1, 52 * MS, 53 * MS, 2), MS)]
+    assert moved_by(later, {1: 0, 2: 2 * MS}, 55 * MS)[2].late_gained_ns == MS

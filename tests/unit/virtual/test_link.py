@@ -40,6 +40,7 @@ class Guest:
             self._memory = mmap.mmap(file.fileno(), MEMORY_BYTES)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.turns = 0
+        self.replies = True
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -67,9 +68,9 @@ class Guest:
         kind, deadline_ms, first, second, _, _, number = _HEADER.unpack(self._memory[: _HEADER.size])
         content = self._memory[_HEADER.size : _HEADER.size + first + second]
         reply = self._reply(kind, deadline_ms, content[:first].decode(), content[first:], number)
-        head = _HEADER.pack(
-            kind, 0, len(reply.first), len(reply.second), reply.status, reply.flags, reply.number
-        )
+        answered = kind | (0x8000_0000 if self.replies else 0)
+        sizes = (len(reply.first), len(reply.second))
+        head = _HEADER.pack(answered, 0, *sizes, reply.status, reply.flags, reply.number)
         body = head + reply.first + reply.second
         self._memory[: len(body)] = body
 
@@ -210,3 +211,23 @@ def test_a_guest_that_hangs_is_lost_after_the_limit(tmp_path: Path) -> None:
 def test_messages_that_do_not_fit_are_refused_before_they_are_sent(channel: Channel) -> None:
     with pytest.raises(UsageError, match="too long"):
         channel.exchange(Message(RUN, first=b"x" * (ROOM + 1)), limit_s=1)
+
+
+def test_after_an_order_that_was_given_up_no_other_is_taken(tmp_path: Path) -> None:
+    channel = SemihostingChannel(tmp_path, lambda: None)
+    Guest(tmp_path, channel)
+    channel.wait(limit_s=10)
+    device = LockstepDevice(channel, "virtual-0")
+    with pytest.raises(DeviceLost, match="did not answer"):
+        channel.exchange(Message(RUN, deadline_ms=3000, first=b"sleep 2"), limit_s=0.2)
+    with pytest.raises(DeviceLost, match="earlier order"):
+        device.script("true")
+    channel.close()
+
+
+def test_a_link_that_starts_anew_has_replied_to_nothing(channel: Channel, tmp_path: Path) -> None:
+    guest = Guest(tmp_path, channel)
+    guest.replies = False
+    channel.wait(limit_s=10)
+    with pytest.raises(DeviceLost, match="ended in an order"):
+        LockstepDevice(channel, "virtual-0").script("true")

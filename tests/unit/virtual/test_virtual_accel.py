@@ -74,7 +74,7 @@ def test_another_qemu_is_asked_anew(device: Path, monkeypatch: pytest.MonkeyPatc
     probe = Probe(None)
     choose(device, probe)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr(accel, "qemu_version", lambda: "QEMU 2.0")
+    monkeypatch.setattr(accel, "qemu_version", lambda arch: "QEMU 2.0")
     choose(device, probe)
     assert probe.asked == 2
 

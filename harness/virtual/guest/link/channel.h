@@ -15,7 +15,7 @@
 
 /* Little-endian, at the start of the shared memory; the data follow it. */
 struct header {
-	uint32_t kind; /* of the order */
+	uint32_t kind; /* of the order, in a reply with REPLY */
 	uint32_t deadline_ms;
 	uint32_t first_length; /* of the order: text or path; of the reply: standard output or content */
 	uint32_t second_length; /* of the order: input or content; of the reply: standard error */
@@ -23,6 +23,8 @@ struct header {
 	uint32_t flags;
 	uint64_t number; /* of the order: mode or offset; of the reply: duration, ns, or size */
 };
+
+#define REPLY 0x80000000u
 
 extern struct header *header;
 extern char *channel_data;

@@ -174,5 +174,6 @@ int main(void)
 	for (;;) {
 		channel_turn();
 		carry_out();
+		header->kind |= REPLY;
 	}
 }
