@@ -23,10 +23,10 @@ from foundation.errors import (
     WrongKernel,
 )
 from harness.device.identity import prove, read_identity
+from harness.variants.command import main
 from harness.variants.kind import Bindings
 from harness.variants.kinds import stock
 from harness.variants.variant import parse_variant
-from harness.variants.command import main
 from harness.virtual import kernels
 from harness.virtual.base import DEFAULT_BASE, parse_base
 from harness.virtual.initramfs import build_initramfs
@@ -87,7 +87,7 @@ def test_pages_of_16_kib_are_proved_and_a_kernel_of_other_pages_is_refused(tmp_p
         prove(identity, expectation)
         with pytest.raises(WrongKernel, match="page size is 16384 bytes, expected 4096 bytes"):
             prove(identity, replace(expectation, page_size_bytes=4096))
-        with pytest.raises(UsageError, match="is for 6.12-arm64, the device for 6.12-arm64-16k"):
+        with pytest.raises(UsageError, match=r"is for 6\.12-arm64, the device for 6.12-arm64-16k"):
             boot_into(lane, STOCK)
     finally:
         lane.close()
