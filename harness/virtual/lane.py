@@ -64,7 +64,7 @@ class VirtualLane:
         accel: str | None = None,
         boot_deadline_s: float = 120.0,
     ) -> None:
-        cpus = cpus or USUAL_CPUS[clock]
+        cpus = USUAL_CPUS[clock] if cpus is None else cpus
         check_sizes(cpus, memory_mb)
         self.name = name
         self.base = base
