@@ -18,6 +18,8 @@ from foundation.contract.device import Device
 from foundation.errors import StateError, SuiteError
 
 _SIZE: Final = re.compile(r"(\d+)(?: \(expanded: (\d+)\))?")
+#: A size is rounded up to whole pages, which are shorter by their headers.
+_ROUNDING_KB: Final = 64
 _ATTEMPTS: Final = 10
 _PAUSE_S: Final = 0.5
 
@@ -59,7 +61,7 @@ class BufferReservation:
         if before is None:
             return
         self._device.script(f"echo {before} > {self._path}", check=False, deadline_s=60.0)
-        if self._read_kb() > before:
+        if self._read_kb() > before + _ROUNDING_KB:
             raise StateError(
                 f"the trace buffer keeps its size of {self._read_kb()} KiB per CPU",
                 device=self._device.serial,
