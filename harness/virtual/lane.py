@@ -28,6 +28,8 @@ USUAL_CPUS: Final[dict[Clock, int]] = {"instructions": 1, "host": 2}
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
 _MEMORY_MAX_MB: Final = 1024 * 1024
+#: From here on a device holds its root file system twice while it boots.
+_ROOMY_MB: Final = 192
 
 
 def check_sizes(cpus: int, memory_mb: int) -> None:
@@ -107,7 +109,7 @@ class VirtualLane:
         config = MachineConfig(
             arch=self.base.arch,
             image=recipe.bundle.image,
-            initramfs=build_initramfs(recipe.bundle),
+            initramfs=build_initramfs(recipe.bundle, compressed=self._memory_mb < _ROOMY_MB),
             clock=self._clock,
             accel=self._accel().name if self.host_time else "tcg",
             cpus=self._cpus,

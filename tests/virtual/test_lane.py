@@ -128,7 +128,7 @@ def test_a_kernel_without_init_fails_to_boot_with_its_log(
 ) -> None:
     empty = tmp_path / "empty.cpio"
     empty.write_bytes(b"")
-    monkeypatch.setattr("harness.virtual.lane.build_initramfs", lambda bundle: empty)
+    monkeypatch.setattr("harness.virtual.lane.build_initramfs", lambda bundle, **_: empty)
     with pytest.raises(BootFailed, match="crashed during boot") as caught:
         boot_into(lane, STOCK)
     assert "Kernel panic - not syncing" in caught.value.log

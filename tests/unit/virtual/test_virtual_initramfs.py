@@ -65,7 +65,7 @@ def test_a_module_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_whole_file_system(module: Path) -> None:
     built = build_initramfs(bundle(ModuleLoad(module, "virtio_ring", {"p": "1"})))
-    entries = read_archive(gzip.decompress(built.read_bytes()))
+    entries = read_archive(built.read_bytes())
     assert entries["lib/modules/virtio_ring.ko"].content == b"\x7fELF module"
     assert entries["lib/modules/load.conf"].content == b"virtio_ring.ko p=1\n"
     assert entries["dev/console"].device == (5, 1)
@@ -85,6 +85,13 @@ def test_the_whole_file_system(module: Path) -> None:
     assert b"ro.kernel.qemu=1\n" in entries["system/build.prop"].content
     parents = {name.rpartition("/")[0] for name in entries} - {""}
     assert all(stat.S_ISDIR(entries[parent].mode) for parent in parents)
+
+
+def test_a_small_device_gets_it_compressed(module: Path) -> None:
+    bundled = bundle(ModuleLoad(module, "virtio_ring"))
+    plain, packed = build_initramfs(bundled), build_initramfs(bundled, compressed=True)
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    assert packed.stat().st_size < plain.stat().st_size
 
 
 def test_the_same_content_is_built_once_and_another_is_not_mixed_up(module: Path) -> None:

@@ -13,7 +13,6 @@ from harness.virtual.base import Base
 from harness.virtual.kernels.built.config import read_fragment
 from harness.virtual.kernels.built.kernel import BuildRequest, build_kernel, cached_kernel
 from harness.virtual.kernels.built.patch_file import read_patch
-from harness.virtual.kernels.built.source import BUILT_BASE
 from harness.virtual.kernels.bundles import KernelBundle
 
 _KERNELS: Final = Path(__file__).parents[1]
@@ -96,5 +95,5 @@ def _bundle(name: str, request: BuildRequest, progress: Progress, *, thread: boo
         modules=(),
         build_ids={"vmlinux": kernel.build_id},
         compression_thread=thread,
-        base=BUILT_BASE,
+        base=request.base,
     )

@@ -9,19 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from foundation.cache import cache_dir
 from foundation.errors import HostError
 from foundation.files import write_atomic
 from foundation.progress import Progress
-from harness.virtual.base import Base
 from harness.virtual.kernels import debian
 from harness.virtual.packages.host_command import run
 from harness.virtual.packages.products import locked, remove_unfinished, require_space
 
 #: The base whose source is built.
-BUILT_BASE: Final = Base("6.1", "x86_64", 4)
 
 # Not below the folder of the small products, which is hashed and searched completely.
 _FOLDER = "kernel-builds"
