@@ -48,7 +48,7 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
 
         lane = VirtualLane(
             name=plan.lanes[0],
-            cpus=settings.virtual_cpus,
+            cpus=settings.cpus,
             memory_mb=settings.virtual_memory_mb,
             base=settings.base,
             clock=settings.virtual_clock,

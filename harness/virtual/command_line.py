@@ -16,6 +16,8 @@ AccelName = Literal["kvm", "tcg"]
 #: in lock-step what it does. ``host``: it is the host's clock.
 Clock = Literal["instructions", "host"]
 CLOCKS: Final[tuple[Clock, ...]] = ("instructions", "host")
+#: One CPU for cost; what a second one gives shows by the host's clock alone.
+USUAL_CPUS: Final[dict[Clock, int]] = {"instructions": 1, "host": 2}
 
 ADBD_PORT: Final = 5555
 

@@ -15,7 +15,7 @@ from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
 from harness.virtual.base import DEFAULT_BASE, Base
-from harness.virtual.command_line import Clock, MachineConfig
+from harness.virtual.command_line import USUAL_CPUS, Clock, MachineConfig
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import stock_bundle
 from harness.virtual.link.lockstep_device import LockstepDevice
@@ -23,8 +23,6 @@ from harness.virtual.qemu import VirtualMachine, qemu_version
 from harness.virtual.recipe import Recipe
 from harness.virtual.userland import userland
 
-#: One CPU for cost; what a second one gives shows by the host's clock alone.
-USUAL_CPUS: Final[dict[Clock, int]] = {"instructions": 1, "host": 2}
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
 _MEMORY_MAX_MB: Final = 1024 * 1024
