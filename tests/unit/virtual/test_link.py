@@ -118,7 +118,7 @@ class Guest:
 
 @pytest.fixture(params=[SemihostingChannel, DebugConsoleChannel])
 def channel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Channel]:
-    opened: Channel = request.param(tmp_path, lambda: None)
+    opened: Channel = request.param(tmp_path, lambda: None, time.monotonic)
     yield opened
     opened.close()
     assert not list(tmp_path.glob("*")) or {path.name for path in tmp_path.iterdir()} <= {"x", "y"}
@@ -195,16 +195,29 @@ def test_a_command_left_running(device: LockstepDevice) -> None:
 
 
 def test_a_guest_that_ends_is_lost_with_its_reason(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: "the kernel crashed: panic")
+    channel = SemihostingChannel(tmp_path, lambda: "the kernel crashed: panic", time.monotonic)
     with pytest.raises(DeviceLost, match="the kernel crashed: panic"):
         LockstepDevice(channel, "virtual-0").script("true")
     channel.close()
 
 
 def test_a_guest_that_hangs_is_lost_after_the_limit(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: None)
+    channel = SemihostingChannel(tmp_path, lambda: None, time.monotonic)
     with pytest.raises(DeviceLost, match="did not answer within 1 s"):
         channel.exchange(Message(RUN), limit_s=0.5 + 0.5)
+    channel.close()
+
+
+def test_an_emulator_that_uses_no_cpu_time_is_lost_whatever_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.virtual.stall.STALL_S", 0.5)
+    channel = SemihostingChannel(tmp_path, lambda: None, lambda: 7.0)
+    begin = time.monotonic()
+    with pytest.raises(DeviceLost, match="the emulator hangs: it has used no CPU time") as caught:
+        channel.exchange(Message(RUN), limit_s=3600)
+    assert time.monotonic() - begin < 30
+    assert caught.value.transient, "the block gets another boot"
     channel.close()
 
 
