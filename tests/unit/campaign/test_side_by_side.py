@@ -40,6 +40,9 @@ class FakeLane:
     def device_cpu_s(self) -> float | None:
         return None
 
+    def parts(self) -> dict[str, str]:
+        return {}
+
     def describe(self) -> dict[str, str]:
         return {}
 

@@ -227,7 +227,7 @@ def test_messages_that_do_not_fit_are_refused_before_they_are_sent(channel: Chan
 
 
 def test_after_an_order_that_was_given_up_no_other_is_taken(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: None)
+    channel = SemihostingChannel(tmp_path, lambda: None, time.process_time)
     Guest(tmp_path, channel)
     channel.wait(limit_s=10)
     device = LockstepDevice(channel, "virtual-0")
