@@ -237,8 +237,8 @@ def test_after_an_order_that_was_given_up_no_other_is_taken(
     def interrupted() -> bool:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(channel, "_has_turn", interrupted)
+    monkeypatch.setattr(channel, "_has_turn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         device.script("sleep 1")
     with pytest.raises(DeviceLost, match="earlier order"):
         device.script("true")
