@@ -199,6 +199,15 @@ class Settings:
         choices=CLOCKS,
         device="virtual",
     )
+    virtual_parallel: int | None = row(
+        "int",
+        _LINE,
+        "blocks that run side by side, each on a virtual device of its own",
+        bounds=(1, 256),
+        unit="blocks",
+        device="virtual",
+        default_text="by the instruction clock one for each CPU that this host has memory for, else 1",
+    )
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

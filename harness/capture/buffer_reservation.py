@@ -2,8 +2,9 @@
 
 A kernel under memory pressure refuses a trace buffer larger than si_mem_available()
 (kernel/trace/ring_buffer.c), which Perfetto does not notice, and a buffer that it grants evicts
-pages of the workload. So an empty buffer of the same size is allocated before the workload starts,
-and released for each recording: the workload has the same memory in every phase of a block.
+pages of the workload. So the buffer gets its size before the workload starts. Perfetto asks for the
+same size when it starts, which changes nothing, and shrinks the buffer when it ends; then it is
+grown back before the next recording.
 """
 
 from __future__ import annotations
@@ -16,70 +17,63 @@ from typing import Final, Self
 from foundation.contract.device import Device
 from foundation.errors import StateError, SuiteError
 
-INSTANCE: Final = "reclaim-suite-room"
-
-_EXPANDED: Final = re.compile(r"expanded: (\d+)")
+_SIZE: Final = re.compile(r"(\d+)(?: \(expanded: (\d+)\))?")
+#: A size is rounded up to whole pages, which are shorter by their headers.
+_ROUNDING_KB: Final = 64
 _ATTEMPTS: Final = 10
 _PAUSE_S: Final = 0.5
 
 
-def expand_top_level(device: Device, root: str) -> None:
-    """Give the top-level buffer the size that it would expand to at its first use. Needs root.
-
-    Kernels such as 6.1 forget that size once an instance is resized, and the next tracer would
-    get 7 KiB.
-    """
-    path = f"{root}/buffer_size_kb"
-    expanded = _EXPANDED.search(device.read_text(path))
-    if expanded:
-        device.script(f"echo {expanded[1]} > {path}")
-
-
 class BufferReservation:
-    """Holds ``size_kb`` for each CPU in a tracefs instance that records nothing; needs root.
+    """Holds ``size_kb`` for each CPU in the kernel's trace buffer; needs root.
 
-    A context manager: holds from entry to exit, except between `release` and `hold`. Without
-    trace instances there is nothing to reserve: the kernel records in its top-level buffer.
+    A context manager: the buffer has its former size again on exit. ``root`` is the tracefs.
     """
 
     def __init__(self, device: Device, root: str, size_kb: int, sleep: Callable[[float], None]) -> None:
         self._device = device
         self._sleep = sleep
-        self._root = root
+        self._path = f"{root}/buffer_size_kb"
         self._size_kb = size_kb
-        self._folder = f"{root}/instances/{INSTANCE}"
+        self._before_kb: int | None = None
 
     def hold(self) -> None:
         """Allocate the memory. StateError if the device still lacks it after a few seconds."""
-        # An instance left by a killed run is ours as well.
-        created = self._device.script(f"[ -d {self._folder} ] || mkdir {self._folder}", check=False)
-        if created.exit_status != 0:
-            return
-        expand_top_level(self._device, self._root)
-        size = f"{self._folder}/buffer_size_kb"
+        if self._before_kb is None:
+            self._before_kb = self._read_kb()
+        stderr = ""
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(_PAUSE_S)
-            lines = [f"echo 0 > {self._folder}/tracing_on", f"echo {self._size_kb} > {size}", f"cat {size}"]
-            result = self._device.script(" && ".join(lines), check=False)
-            if result.exit_status == 0 and int(result.stdout.split()[0]) >= self._size_kb:
+            stderr = self._device.script(f"echo {self._size_kb} > {self._path}", check=False).stderr
+            if self._read_kb() >= self._size_kb:
                 return
         self.release()
         raise StateError(
-            f"no memory for a trace buffer of {self._size_kb} KiB per CPU: {result.stderr.strip()}",
+            f"no memory for a trace buffer of {self._size_kb} KiB per CPU: {stderr.strip()}",
             device=self._device.serial,
             next_step="give the device more memory, or the workload less",
         )
 
     def release(self) -> None:
-        """Free the memory; may be called twice. StateError if the instance cannot be removed."""
-        self._device.script(f"[ ! -d {self._folder} ] || rmdir {self._folder}; true", deadline_s=60.0)
-        if self._device.script(f"[ ! -d {self._folder} ]", check=False).exit_status != 0:
+        """Give the buffer its former size; may be called twice. StateError if it stays larger."""
+        before, self._before_kb = self._before_kb, None
+        if before is None:
+            return
+        self._device.script(f"echo {before} > {self._path}", check=False, deadline_s=60.0)
+        if self._read_kb() > before + _ROUNDING_KB:
             raise StateError(
-                f"the trace instance {INSTANCE} is in use",
+                f"the trace buffer keeps its size of {self._read_kb()} KiB per CPU",
                 device=self._device.serial,
-                next_step=f"end the process that holds it open, then rmdir {self._folder}",
+                next_step=f"end what records, then write {before} to {self._path}",
             )
+
+    def _read_kb(self) -> int:
+        """The size; of a buffer that nothing has used yet, the one that its first use gives it."""
+        found = _SIZE.match(self._device.read_text(self._path))
+        if found is None:
+            raise StateError(f"{self._path} holds no number", device=self._device.serial)
+        return int(found[2] or found[1])
 
     def __enter__(self) -> Self:
         self.hold()

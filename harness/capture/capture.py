@@ -90,8 +90,6 @@ class Capture:
             end_leftover(self._device)
             self._start_ns = uptime_ns(self._device)
             self._session = self._prepared()
-            if self._reservation is not None:
-                self._reservation.release()
             self._session.start()
             if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
                 self._remote.push_program("probe-cost", self._program("probe-cost", arch))

@@ -88,6 +88,7 @@ class VirtualLane:
             ) from error
         self._boots = 0
         self._parts: dict[str, str] = {}
+        self._aborted = False
         self._machine: VirtualMachine | None = None
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
@@ -123,6 +124,8 @@ class VirtualLane:
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
         self._machine = machine
+        if self._aborted:
+            raise LabError("the lane was closed", device=self.name)
         machine.start(deadline_s=self._boot_deadline_s)
         if machine.channel is not None:
             return LockstepDevice(machine.channel, self.name)
@@ -195,6 +198,12 @@ class VirtualLane:
             "packages": "; ".join(map(str, userland(self.base.arch).packages)),
             "host_kernel": platform.release(),
         }
+
+    def abort(self) -> None:
+        """End the machine from another thread, and boot no other: whoever uses it gets a LabError."""
+        self._aborted = True
+        if self._machine is not None:
+            self._machine.abort()
 
     def close(self) -> None:
         """End the machine and the adb server; may be called twice."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from foundation.errors import CommandFailed, DeviceError, DeviceLost
-from harness.device.adb.adb_device import AdbDevice
+from foundation.contract.device import Device
+from foundation.errors import CommandFailed, DeviceError
 from harness.native.build import binary
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
@@ -29,16 +24,15 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualLane]:
 
 
 @pytest.fixture(scope="module")
-def device(lane: VirtualLane) -> AdbDevice:
+def device(lane: VirtualLane) -> Device:
     return boot_into(lane, STOCK)
 
 
-def test_properties(device: AdbDevice) -> None:
+def test_properties(device: Device) -> None:
     wanted = {
-        "ro.product.model": "virtual-x86_64",
+        "ro.product.model": "virtual-aarch64",
         "ro.build.type": "userdebug",
         "ro.kernel.qemu": "1",
-        "ro.boot.variant": "baseline",
         "sys.boot_completed": "1",
         "suite.module_error": "",
         "no.such.property": "",
@@ -49,7 +43,7 @@ def test_properties(device: AdbDevice) -> None:
     assert int(device.shell(["getprop", "ro.build.version.sdk"]).stdout) > 0
 
 
-def test_setprop(device: AdbDevice) -> None:
+def test_setprop(device: Device) -> None:
     device.shell(["setprop", "debug.suite.x", "a b"])
     assert device.shell(["getprop", "debug.suite.x"]).stdout == "a b\n"
     for name, value in (
@@ -63,7 +57,7 @@ def test_setprop(device: AdbDevice) -> None:
     assert device.shell(["getprop", "ro.kernel.qemu"]).stdout == "1\n"
 
 
-def test_settings(device: AdbDevice) -> None:
+def test_settings(device: Device) -> None:
     assert device.shell(["settings", "get", "global", "suite_x"]).stdout == "null\n"
     device.shell(["settings", "put", "global", "suite_x", "5 6"])
     assert device.shell(["settings", "get", "global", "suite_x"]).stdout == "5 6\n"
@@ -74,7 +68,7 @@ def test_settings(device: AdbDevice) -> None:
         device.shell(["settings", "get", "elsewhere", "suite_x"])
 
 
-def test_what_a_measurement_needs_is_there(device: AdbDevice) -> None:
+def test_what_a_measurement_needs_is_there(device: Device) -> None:
     assert device.is_root
     assert (
         device.read_text("/sys/kernel/mm/transparent_hugepage/enabled").strip() == "always madvise [never]"
@@ -84,92 +78,69 @@ def test_what_a_measurement_needs_is_there(device: AdbDevice) -> None:
     assert "lz4" in device.read_text("/sys/block/zram0/comp_algorithm")
     assert device.read_text("/proc/pressure/memory").startswith("some avg10=")
     assert device.read_text("/proc/swaps").count("\n") == 1
-    assert device.read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource") == "tsc\n"
-    assert device.shell(["nproc"]).stdout == "2\n"
+    clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+    assert device.read_text(clock) == "arch_sys_counter\n"
+    assert device.shell(["nproc"]).stdout == "1\n"
     total_kb = int(device.shell(["awk", "/MemTotal/ {print $2}", "/proc/meminfo"]).stdout)
     assert 200_000 < total_kb < 262_144
 
 
 # What the suite itself keeps on the device must not appear in its swap counters.
-def test_real_time_burners_take_every_cpu_and_the_device_still_answers(device: AdbDevice) -> None:
-    with CpuBurner(device, binary("burner", "x86_64"), realtime=RealTime()):
+def test_real_time_burners_take_every_cpu_and_the_device_still_answers(device: Device) -> None:
+    with CpuBurner(device, binary("burner", "aarch64"), realtime=RealTime()):
         (pid,) = device.shell(["pidof", REMOTE.rpartition("/")[2]]).stdout.split()
         # Fields 40 and 41 of man 5 proc: priority and policy, 1 is SCHED_FIFO.
         found = sorted(
             tuple(line.rpartition(")")[2].split()[37:39])
             for line in device.script(f"cat /proc/{pid}/task/*/stat").stdout.splitlines()
         )
-        assert found == [("0", "0"), ("1", "1"), ("1", "1")]
+        assert found == [("0", "0"), ("1", "1")]
     assert device.shell(["pidof", REMOTE.rpartition("/")[2]], check=False).stdout == ""
     assert device.shell(["test", "-e", REMOTE], check=False).exit_status != 0
 
 
-def test_the_devices_own_files_are_not_swappable(device: AdbDevice) -> None:
+def test_the_devices_own_files_are_not_swappable(device: Device) -> None:
+    # The magic number of ramfs (linux/magic.h), which toybox has no name for.
     kinds = device.script("stat -f -c %T / /data/local/tmp").stdout.split()
-    assert kinds == ["ramfs", "ramfs"]
-    for name in ("adbd", "activityd"):
-        # Each open stream is a child of adbd with its name; the daemon itself is a child of init.
-        ours = f"ps -A -o PID,PPID,COMM | awk '$2 == 1 && $3 == \"{name}\" {{print $1}}'"
-        status = device.script(f"cat /proc/$({ours})/status").stdout
+    assert kinds == ["0x858458f6", "0x858458f6"]
+    for name in ("link", "activityd"):
+        status = device.script(f"cat /proc/$(pidof {name})/status").stdout
         (locked,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmLck:")]
         assert int(locked) > 0
 
 
-def test_processes_and_threads(device: AdbDevice) -> None:
+def test_processes_and_threads(device: Device) -> None:
     listed = device.shell(["ps", "-A", "-T", "-o", "PID,TID,S,CMD"]).stdout.splitlines()
     assert listed[0].split() == ["PID", "TID", "S", "CMD"]
     names = {line.split()[3] for line in listed[1:]}
     assert {"init", "kswapd0", "adbd", "activityd"} <= names
-    assert device.shell(["ps", "-p", "1", "-o", "NAME"]).stdout == "NAME\n/init\n"
+    assert device.shell(["ps", "-p", "1", "-o", "NAME"]).stdout.split() == ["NAME", "init"]
     with pytest.raises(CommandFailed, match="bad -o"):
         device.shell(["ps", "-o", "NOTHING"])
 
 
-def test_several_streams_at_once(device: AdbDevice, tmp_path: Path) -> None:
-    content = random.Random(1).randbytes(3_000_000)
-
-    def run(i: int) -> str:
-        if i % 2:
-            return str(device.script(f"sleep 0.3; exit {i}", check=False).exit_status)
-        remote, local = f"/data/local/tmp/stream{i}", tmp_path / f"back{i}"
-        device.push_bytes(content, remote)
-        device.pull(remote, local)
-        device.shell(["rm", remote])
-        return hashlib.sha256(local.read_bytes()).hexdigest()
-
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(run, range(8)))
-    assert results[1::2] == ["1", "3", "5", "7"]
-    assert set(results[0::2]) == {hashlib.sha256(content).hexdigest()}
-
-
-def test_a_full_file_system_is_told(device: AdbDevice) -> None:
+def test_a_full_file_system_is_told(device: Device) -> None:
     device.script("mkdir -p /mnt/small; mount -t tmpfs -o size=256k none /mnt/small")
     try:
         with pytest.raises(DeviceError, match="No space left"):
             device.push_bytes(b"x" * 1_000_000, "/mnt/small/file")
-        assert device.shell(["ls", "/mnt/small"]).stdout == ""
     finally:
         device.shell(["umount", "/mnt/small"])
 
 
-def test_the_daemons_come_back(lane: VirtualLane, device: AdbDevice) -> None:
+def test_a_daemon_comes_back(lane: VirtualLane, device: Device) -> None:
     before = device.shell(["pidof", "activityd"]).stdout
-    device.shell(["kill", "-9", before.split()[0]])
+    device.shell(["kill", "-9", before.strip()])
     for _ in range(100):
         if device.script("am get-current-user", check=False).exit_status == 0:
             break
-        time.sleep(0.1)
+        device.sleep(0.1)
     assert device.shell(["pidof", "activityd"]).stdout != before
-    with pytest.raises(DeviceLost):
-        device.script("kill -9 $(ps -A -o PID,COMM | awk '$2 == \"adbd\" {print $1; exit}')")
-    assert device.reconnect(deadline_s=30)
-    assert device.script("echo back").stdout == "back\n"
-    assert "adbd ended with status" in lane.console()
+    assert "activityd ended with status" in lane.console()
     assert lane.crash_log() is None
 
 
-def test_a_wrong_command_of_the_framework_is_refused(device: AdbDevice) -> None:
+def test_a_wrong_command_of_the_framework_is_refused(device: Device) -> None:
     for words in (
         ["am", "foo"],
         ["pm", "foo"],
@@ -182,7 +153,7 @@ def test_a_wrong_command_of_the_framework_is_refused(device: AdbDevice) -> None:
         assert done.stderr.count("\n") == 1
 
 
-def test_power_and_heat_are_said_to_be_absent(device: AdbDevice) -> None:
+def test_power_and_heat_are_said_to_be_absent(device: Device) -> None:
     assert "  present: false\n" in device.shell(["dumpsys", "battery"]).stdout
     thermal = device.shell(["dumpsys", "thermalservice"]).stdout
     assert "Thermal Status: 0\n" in thermal
