@@ -24,7 +24,7 @@ from harness.virtual.base import Base, parse_base
 from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
-from tests.cycles import cycle
+from tests.cycles import cycle, run_ns
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.order import printed
@@ -178,8 +178,7 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
         assert found["done"] > 5000
         assert 0 < found["depth_max"] <= 256
         assert found["wakeups"] > 0
-        run_ns = device.script("cat /proc/$(pidof kcompressd0)/schedstat").stdout.split()[0]
-        assert int(run_ns) > 0
+        assert run_ns(device, "kcompressd0") > 0
 
         # Off: as without the patch, and on again.
         device.write_text(f"{SWITCHES}/enabled", "N")

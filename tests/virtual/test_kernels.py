@@ -29,7 +29,7 @@ from harness.virtual.kernels.module_file import read_module
 from harness.virtual.kernels.preparation import pointer_of
 from harness.virtual.lane import VirtualLane
 from harness.virtual.packages.products import damage, read_pointer
-from tests.cycles import cycle
+from tests.cycles import cycle, run_ns
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
@@ -355,8 +355,7 @@ def test_delay_makes_page_writes_dearer_with_or_without_a_thread(lane: VirtualLa
 
     def kswapd_ns_a_page() -> float:
         def now() -> tuple[int, int]:
-            text = device.script("cat /proc/$(pidof kswapd0)/schedstat").stdout
-            return int(text.split()[0]), vmstat(device, "pswpout")
+            return run_ns(device, "kswapd0"), vmstat(device, "pswpout")
 
         ns, pages = now()
         cycle(device, switching)
