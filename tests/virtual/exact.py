@@ -86,7 +86,7 @@ class _Link:
             self.replies.append((order.first.decode("utf-8", "replace")[:200], digest))
             return reply
 
-        Channel.exchange = exchange  # type: ignore[method-assign]
+        Channel.exchange = exchange  # type: ignore[method-assign,assignment]
         try:
             yield
         finally:
@@ -119,7 +119,7 @@ def run_block(kind: str, folder: Path, *, longest_wait_s: float = 0.0) -> Run:
 
 def _cycle(device: Device, folder: Path) -> tuple[int, int, int]:
     profile = load_profile("smoke")
-    with reserve_buffer(device, NEEDS) as reservation, PinnedState(device) as state:
+    with reserve_buffer(device, NEEDS, device.sleep) as reservation, PinnedState(device) as state:
         state.apply(pins_for(profile.device))
         switching = AppSwitching(device, profile)
         switching.install()
