@@ -104,9 +104,7 @@ def test_the_base_of_the_campaign_reaches_every_kind(monkeypatch: pytest.MonkeyP
 def test_what_only_the_module_has_is_refused_on_another_base() -> None:
     bindings = Bindings(base=parse_base("6.12-arm64"))
     variant = parse_variant("p=kcompressd:wake_batch=2", device_kind="virtual", bindings=bindings)
-    with pytest.raises(
-        UsageError, match=r"no wake_batch=2 on the base 6\.12-arm64 -> take the base 6"
-    ):
+    with pytest.raises(UsageError, match=r"no wake_batch=2 on the base 6\.12-arm64 -> take the base 6"):
         variant.check()
     with pytest.raises(UsageError, match=r"is for 6\.1-amd64, not 6\.12-arm64 -> give --virtual-base 6"):
         require_module_base(bindings.base)
