@@ -1,10 +1,12 @@
 # make demo: baseline against patched, idle and busy, verdict table and report.
+# make demo BASE=6.12-amd64: the same on another base.
 # make test: every check and test that needs no phone.
 # make setup: what both need, done once; a second run finds it done.
 
 PAIRS ?= 8
 REPS ?= 1
-RESULTS ?= results/demo-$(PAIRS)-pairs
+BASE ?= 6.12-arm64
+RESULTS ?= results/demo-$(BASE)-$(PAIRS)-pairs
 PY := .venv/bin/python
 
 .PHONY: setup demo test lint docs clean
@@ -13,7 +15,7 @@ setup:
 	@setup/setup.sh
 
 demo: setup
-	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual \
+	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual --virtual-base $(BASE) \
 	    --variant baseline=built --variant patched=kcompressd --scenario idle,busy \
 	    --pairs $(PAIRS) --reps $(REPS) --results $(RESULTS) --fail-on none
 

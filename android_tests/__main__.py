@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from analysis.metrics import catalogue
 from foundation.arguments import OneLineParser, exit_status_of
-from harness.campaign.options import add_options
+from harness.campaign.options import add_options, check_device, given_at
 from harness.campaign.settings import OPTIONS
 from harness.device import restore_command
 from harness.doctor import command as doctor
@@ -20,12 +20,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = commands.add_parser("doctor", help="show what this device can measure, and what to type next")
     add_options(OPTIONS, sub, "doctor")
     doctor.add_arguments(sub)
-    sub.set_defaults(run=lambda args: doctor.run(args, catalogue()))
+    sub.set_defaults(run=_doctor)
     sub = commands.add_parser("restore", help="undo the settings that a killed run left on a phone")
     add_options(OPTIONS, sub, "restore")
     restore_command.add_arguments(sub)
     sub.set_defaults(run=restore_command.run)
     return parser
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    check_device(OPTIONS, given_at(OPTIONS, vars(args).get, "doctor"), args.device)
+    return doctor.run(args, catalogue())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,8 +2,9 @@
 pages?
 
 A memory eater that writes one value everywhere gives zram next to nothing to compress: same-filled
-pages take no memory, and should need no queue. Each leg eats enough to swap about 80 MB on top of
-what zram's copies take.
+pages take no memory, and should need no queue. From 6.12 on zero pages do not even reach zram: that leg
+shows what is left without compression. Each leg eats enough to swap about 80 MB on top of what zram's
+copies take.
 """
 
 from harness.campaign.items import test_block, test_verdict

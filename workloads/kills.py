@@ -41,6 +41,8 @@ _LMKD_WHY: Final = re.compile(r"reason: (.*)$")
 #: Figures in a reason, which differ from kill to kill.
 _FIGURES: Final = re.compile(r"\s*\([^)]*\)")
 _AM_RSS: Final = re.compile(r",\d+$")
+#: A forced stop names the package and who asked (ActivityManagerService.java, forceStopPackageLocked).
+_AM_STOP: Final = re.compile(r"^stop \S+( due to .*)?$")
 _EXIT: Final = re.compile(
     r"\bpid=(?P<pid>\d+)\b.*?\breason=(?P<number>\d+) \((?P<reason>[^)]*\)?)\)", re.DOTALL
 )
@@ -163,7 +165,8 @@ def _reason(number: int) -> str:
 
 def _am_kill(message: str, t_s: float) -> Kill:
     _, pid, process, adj, reason = message.strip("[] ").split(",", 4)
-    return Kill(t_s, int(pid), process, int(adj), f"activity manager: {_AM_RSS.sub('', reason)}", None)
+    why = _AM_STOP.sub("force stop", _AM_RSS.sub("", reason))
+    return Kill(t_s, int(pid), process, int(adj), f"activity manager: {why}", None)
 
 
 def _lmkd_line(message: str, t_s: float) -> Kill | None:

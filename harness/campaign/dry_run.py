@@ -49,9 +49,9 @@ def dry_run_text(several: Sequence[Settings], *, reads: bool = False) -> str:
 def _one(settings: Settings, plan: Plan, reads: bool) -> str:
     device = plan.lanes[0]
     if settings.device == "virtual":
-        device += (
-            f", {settings.virtual_base}, {settings.virtual_cpus} CPUs, {settings.virtual_memory_mb} MB"
-        )
+        cpus = "1 CPU" if settings.cpus == 1 else f"{settings.cpus} CPUs"
+        device += f", {settings.base}, clock {settings.virtual_clock}"
+        device += f", {cpus}, {settings.virtual_memory_mb} MB"
     changed = ", ".join(
         f"{table}.{key} = {value}"
         for table, keys in settings.changes.items()

@@ -9,9 +9,11 @@ import pytest
 
 from analysis.report.page import write
 from analysis.report.terminal import verdict_table
+from foundation.contract.records import PlannedBlock
 from foundation.errors import SuiteError
 from harness.campaign.questions import FOLDER, QuestionFile, question_files
-from harness.campaign.session import CampaignSession, LaneBroken, questions_of
+from harness.campaign.session import CampaignSession, questions_of
+from harness.campaign.side_by_side import LaneBroken
 from harness.campaign.workloads import WORKLOADS
 
 
@@ -40,10 +42,12 @@ class CampaignHooks:
         return report.outcome, "", ""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Suppress pytest's file names, for the same reason."""
+        """Suppress pytest's file names, for the same reason, and say which blocks are left to run."""
         reporter = session.config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter.showfspath = False
+        blocks = [item.callspec.params.get("block") for item in session.items if hasattr(item, "callspec")]
+        self._session.expect([block for block in blocks if isinstance(block, PlannedBlock)])
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make an item for each block of the plan and for each question."""

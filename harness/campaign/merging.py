@@ -5,7 +5,7 @@ from __future__ import annotations
 from foundation.contract.measured_on import BASE, CLOCK, check_same
 from foundation.errors import UsageError
 from harness.campaign.campaign_file import CampaignFile, Leg, load_campaign
-from harness.campaign.options import Given
+from harness.campaign.options import Given, check_device
 from harness.campaign.settings import OPTIONS, RESULTS, Settings
 from harness.campaign.workloads import DEFAULT, workload_named
 
@@ -59,12 +59,6 @@ def _of_leg(given: Given, file: CampaignFile, leg: Leg) -> Settings:
 
 def _merged(below: Given, given: Given) -> Settings:
     """The command line ``given`` over the file over the defaults. UsageError."""
-    device = given.get("device", "virtual")
-    for option in OPTIONS:
-        if option.name in given and option.device not in (None, device):
-            kind = "a phone" if option.device == "phone" else "a virtual device"
-            raise UsageError(
-                f"{option.flag} is for {kind}", next_step=f"add --device={option.device}, or leave it out"
-            )
+    check_device(OPTIONS, given, given.get("device", "virtual"))
     profile = workload_named(below["workload"]).profile
     return Settings(**{"profile": profile, **below, **given})

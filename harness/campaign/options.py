@@ -225,6 +225,16 @@ def add_options(
             option.add_to(parser.add_argument, place)
 
 
+def check_device(options: Sequence[Option], given: Given, device: DeviceKind) -> None:
+    """UsageError for an option in ``given`` that is for the other kind of device."""
+    for option in options:
+        if option.name in given and option.device not in (None, device):
+            kind = "a phone" if option.device == "phone" else "a virtual device"
+            raise UsageError(
+                f"{option.flag} is for {kind}", next_step=f"add --device={option.device}, or leave it out"
+            )
+
+
 def given_at(options: Sequence[Option], value_of: Callable[[str], Any], place: Place) -> dict[str, Any]:
     """The options given at ``place``, converted and checked; ``value_of`` looks up a name. UsageError."""
     typed = {option: value_of(option.name) for option in options if place in option.where}

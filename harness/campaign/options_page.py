@@ -15,8 +15,8 @@ Which command takes an option: **p** `pytest android_tests`; **r** `python -m an
 where the default is the campaign file's value; **d**, **u** `python -m android_tests doctor` and `restore`.
 The second column is the key in a [campaign file](campaigns.md), at the top level or in a leg. The command
 line overrides the leg, the leg overrides the file, and the file overrides the defaults; `--variant`,
-`--profile`, `--virtual-base`, `--virtual-cpus` and `--virtual-memory-mb` cannot be combined with a
-campaign file.
+`--profile`, `--virtual-base`, `--virtual-clock`, `--virtual-cpus` and `--virtual-memory-mb` cannot be
+combined with a campaign file.
 """
 _LETTERS: Final[dict[Place, str]] = {"pytest": "p", "run": "r", "doctor": "d", "restore": "u"}
 _TABLES: Final = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +15,11 @@ from foundation.contract.needs import Request
 from foundation.contract.records import BlockResult, PlannedBlock
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
-from harness.campaign.lanes import check_lane, open_lane
+from harness.campaign.lanes import check_lane, open_lane, open_virtual_lanes, side_by_side
+from harness.campaign.phase import Phase
 from harness.campaign.plan import Plan
 from harness.campaign.settings import Settings
+from harness.campaign.side_by_side import LaneBroken, SideBySide, Stopped
 from harness.campaign.store import Store
 from harness.campaign.terminal.progress import Progress, View
 from harness.device.preconditions.names import parse_suppressed
@@ -42,12 +45,6 @@ class Answer:
     verdict: str
     sentence: str
     gates: bool
-
-
-class LaneBroken(SuiteError):
-    """The lane failed in an earlier block, with the cause."""
-
-    blame = "lab"
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -93,6 +90,7 @@ def plan_of(settings: Settings) -> Plan:
         clock=settings.virtual_clock if settings.device == "virtual" else None,
     )
     blocks_to_run(settings, plan)
+    side_by_side(settings)
     check_lane(settings, variants)
     return plan
 
@@ -110,7 +108,10 @@ def blocks_to_run(settings: Settings, plan: Plan) -> tuple[PlannedBlock, ...]:
 
 
 class CampaignSession:
-    """Runs blocks on demand and judges what is on disk; call `close` on every way out."""
+    """Runs blocks on demand and judges what is on disk; call `close` on every way out.
+
+    In instruction time the next blocks of those expected run ahead, side by side.
+    """
 
     def __init__(self, settings: Settings, plan: Plan, view: View) -> None:
         self.settings = settings
@@ -118,9 +119,13 @@ class CampaignSession:
         self.store = Store(settings.results)
         self.view = view
         self.blocks = blocks_to_run(settings, plan)
-        self.progress = Progress(self.blocks, view, plan.name, plan.lanes[0])
-        self._lane: Lane | None = None
+        self._count = min(side_by_side(settings), len(self.blocks))
+        self.progress = Progress(self.blocks, view, plan.name, plan.lanes[0], side_by_side=self._count)
+        self._lanes: list[Lane] = []
+        self._ahead: SideBySide | None = None
+        self._expected: Sequence[PlannedBlock] = ()
         self._broken: SuiteError | None = None
+        self._estimated: set[tuple[str, int]] = set()
         self._judgement: Judgement | None = None
         self._opened = False
 
@@ -137,34 +142,64 @@ class CampaignSession:
             dur_s = self.store.block_dur_s(block)
             if dur_s is not None:
                 self.progress.time_left.block(block.scenario, dur_s)
+        self._estimated = {(block.scenario, block.pair) for block in done}
         self.progress.resume([block.index for block in done], len(moved), str(self.store.root))
 
+    def expect(self, blocks: Sequence[PlannedBlock]) -> None:
+        """Name the blocks that `run` will be asked for, in that order: no other runs ahead."""
+        self._expected = tuple(blocks)
+
     def run(self, block: PlannedBlock) -> BlockResult:
-        """The result of ``block``, which runs now unless it is finished. LaneBroken, SuiteError."""
+        """The result of ``block``, which runs now unless it is finished or runs already.
+
+        LaneBroken, SuiteError.
+        """
         self.open()
-        if not self.store.finished(block):
+        self._judgement = None
+        if (self._ahead is not None and self._ahead.knows(block)) or not self.store.finished(block):
             self._run_now(block)
+        pair = (block.scenario, block.pair)
+        if pair not in self._estimated and self.store.pair_finished(block, self.plan.blocks):
+            self._estimated.add(pair)
+            self._estimate(block)
         return self.store.block_result(block)
 
     def _run_now(self, block: PlannedBlock) -> None:
         if self._broken is not None:
             raise LaneBroken(f"not run: {block.lane} broke earlier: {self._broken}")
-        self._judgement = None
         try:
-            lane = self._lane_ready()
-            self.progress.begin(block)
-            phase = partial(self.progress.phase, block)
-            record = run_block(lane, self.plan, block, self.store, phase)
-            self.progress.end(block, record.outcome)
+            self._open_lanes()
         except SuiteError as error:
             self._broken = error
             self.progress.broke(block, str(error))
             raise
-        if self.store.pair_finished(block, self.plan.blocks):
-            self._estimate(block)
+        if self._ahead is not None:
+            self._ahead.wait(block)
+            return
+        try:
+            self._run_on(self._lanes[0], block)
+        except SuiteError as error:
+            self._broken = error
+            raise
+
+    def _run_on(self, lane: Lane, block: PlannedBlock) -> None:
+        def report(phase: Phase, text: str | None = None) -> None:
+            if self._ahead is not None and self._ahead.stopping:
+                raise Stopped
+            self.progress.phase(block, phase, text)
+
+        self.progress.begin(block)
+        try:
+            record = run_block(lane, self.plan, block, self.store, report)
+        except SuiteError as error:
+            if self._ahead is not None and self._ahead.stopping:
+                raise Stopped from error
+            self.progress.broke(block, str(error))
+            raise
+        self.progress.end(block, record.outcome)
 
     def _estimate(self, block: PlannedBlock) -> None:
-        """Update the running estimate between two pairs, where it disturbs no measurement."""
+        """Update the running estimate after a pair, where it disturbs no measurement."""
         try:
             estimate = interim(self.store.root, progress=partial(self.progress.reading, block))
         except SuiteError as error:
@@ -172,14 +207,19 @@ class CampaignSession:
             estimate = ()
         self.progress.judged(block, estimate)
 
-    def _lane_ready(self) -> Lane:
-        if self._lane is None:
-            self._lane = open_lane(self.settings, self.plan, self.progress.line)
-            campaign = self.plan.record(
-                emulated=self._lane.emulated, lanes={self._lane.name: self._lane.describe()}
-            )
-            self.store.begin(campaign, self.plan.identity())
-        return self._lane
+    def _open_lanes(self) -> None:
+        if self._lanes:
+            return
+        if self._count > 1:
+            lanes = open_virtual_lanes(self.settings, self.plan, self._count, self.progress.line)
+            self._lanes = [*lanes]
+            left = [block for block in self._expected if not self.store.finished(block)]
+            self._ahead = SideBySide(lanes, left, self._run_on)
+        else:
+            self._lanes = [open_lane(self.settings, self.plan, self.progress.line)]
+        lane = self._lanes[0]
+        campaign = self.plan.record(emulated=lane.emulated, lanes={lane.name: lane.describe()})
+        self.store.begin(campaign, self.plan.identity())
 
     def judge(self) -> Judgement | None:
         """Judge what is on disk; None if nothing is. Keeps the judgement until the next block runs."""
@@ -196,10 +236,12 @@ class CampaignSession:
         return Answer(row.verdict, row.sentence(), not row.exploratory)
 
     def close(self) -> None:
-        """Stop the device and unlock the results folder. May be called twice."""
-        lane, self._lane = self._lane, None
+        """Stop the devices and unlock the results folder. May be called twice."""
+        lanes, self._lanes = self._lanes, []
         try:
-            if lane is not None:
+            if self._ahead is not None:
+                self._ahead.stop()
+            for lane in lanes:
                 lane.close()
         finally:
             self.view.close()

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from foundation.errors import UsageError
 from harness.campaign.options import DeviceKind, Option, Place, fixed_row, phone_row, row, rows_of
 from harness.virtual.base import BASES, DEFAULT_BASE, Base, parse_base
+from harness.virtual.command_line import CLOCKS, USUAL_CPUS, Clock
 
 SCENARIOS: Final = ("idle", "busy", "rt-busy")
 RESULTS: Final = Path("results")
@@ -23,6 +24,7 @@ _PHONE: Final[tuple[Place, ...]] = ("pytest", "run", "doctor", "restore")
 _FLASH: Final[tuple[Place, ...]] = ("pytest", "run", "restore")
 _BOTH: Final[tuple[Place, ...]] = ("pytest", "run", "file")
 _FILE: Final[tuple[Place, ...]] = ("pytest", "file")
+_DOCTOR: Final[tuple[Place, ...]] = ("pytest", "file", "doctor")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Settings:
     )
     virtual_base: str = fixed_row(
         "text",
-        _FILE,
+        _DOCTOR,
         "what the virtual device stands on: kernel series, architecture, page size",
         str(DEFAULT_BASE),
         choices=tuple(map(str, BASES)),
@@ -189,13 +191,22 @@ class Settings:
     virtual_modules: Path | None = row(
         "path", ("pytest",), "folder of that kernel's modules", metavar="DIR", device="virtual"
     )
-    virtual_clock: Literal["instructions", "host"] = fixed_row(
+    virtual_clock: Clock = fixed_row(
         "text",
-        _FILE,
+        _DOCTOR,
         "what tells the virtual device the time: the instructions it has run, or the host's clock",
-        "instructions",
-        choices=("instructions", "host"),
+        CLOCKS[0],
+        choices=CLOCKS,
         device="virtual",
+    )
+    virtual_parallel: int | None = row(
+        "int",
+        _LINE,
+        "blocks that run side by side, each on a virtual device of its own",
+        bounds=(1, 256),
+        unit="blocks",
+        device="virtual",
+        default_text="by the instruction clock one for each CPU that this host has memory for, else 1",
     )
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -218,6 +229,11 @@ class Settings:
     def base(self) -> Base:
         """``virtual_base`` as a `Base`."""
         return parse_base(self.virtual_base)
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of the virtual device: ``virtual_cpus``, or what its clock usually has."""
+        return self.virtual_cpus or USUAL_CPUS[self.virtual_clock]
 
     @property
     def kernel(self) -> tuple[Path, Path] | None:

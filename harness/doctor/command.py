@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from foundation.contract.device import Device
@@ -19,6 +19,8 @@ from harness.doctor.measurable import Finding, findings, usable
 from harness.doctor.next_steps import next_steps, write_profile
 from harness.doctor.page import page
 from harness.doctor.reading import read_facts
+from harness.virtual.base import DEFAULT_BASE, NEWEST, Base, parse_base
+from harness.virtual.command_line import CLOCKS, Clock
 
 #: Exit status of a device on which nothing can be measured.
 NOTHING = 3
@@ -43,15 +45,18 @@ def run(args: argparse.Namespace, catalogue: Catalogue) -> int:
 
     Side effect: ``--write-profile`` writes a file. SuiteError.
     """
-    facts, found = (
-        examine_virtual(catalogue) if args.device == "virtual" else _examine_phone(args, catalogue)
-    )
+    if args.device == "virtual":
+        base = parse_base(args.virtual_base or str(DEFAULT_BASE))
+        facts, found = examine_virtual(catalogue, base, args.virtual_clock or CLOCKS[0])
+    else:
+        facts, found = _examine_phone(args, catalogue)
     if args.write_profile is not None:
         write_profile(facts, args.write_profile)
     left = (
         [] if facts.emulated else [note.pin.name for note in left_behind(facts.serial) if not note.is_held]
     )
-    steps = next_steps(facts, found, _connection(args, facts), args.write_profile)
+    connection = _virtual(args) if facts.emulated else _connection(args, facts)
+    steps = next_steps(facts, found, connection, args.write_profile)
     if args.json:
         print(json.dumps(to_json(facts, found, left, steps), indent=2, sort_keys=True))
     else:
@@ -68,14 +73,21 @@ def examine(
     return facts, findings(facts, catalogue.metrics.values())
 
 
-def examine_virtual(catalogue: Catalogue) -> tuple[DeviceFacts, list[Finding]]:
-    """Boot the stock virtual device, `examine` it, and shut it down."""
+def examine_virtual(catalogue: Catalogue, base: Base, clock: Clock) -> tuple[DeviceFacts, list[Finding]]:
+    """Boot Debian's kernel of ``base`` on a virtual device, `examine` it, and shut it down.
+
+    ``device`` of the facts' properties says which one it was. SuiteError.
+    """
+    from harness.variants.kind import Bindings
     from harness.variants.variant import parse_variant
     from harness.virtual.lane import VirtualLane
 
-    with contextlib.closing(VirtualLane()) as lane:
-        stock = parse_variant("stock=stock", device_kind="virtual")
-        return examine(stock.boot(lane).device, catalogue)
+    with contextlib.closing(VirtualLane(base=base, clock=clock)) as lane:
+        stock = parse_variant("stock=stock", device_kind="virtual", bindings=Bindings(base=base))
+        facts, found = examine(stock.boot(lane).device, catalogue)
+        described = lane.describe()
+    named = f"{base}, clock {clock}, {described['cpus']} CPU{'s' * (described['cpus'] != '1')}"
+    return replace(facts, properties={**facts.properties, "device": named}), found
 
 
 def to_json(
@@ -107,3 +119,13 @@ def _examine_phone(args: argparse.Namespace, catalogue: Catalogue) -> tuple[Devi
 def _connection(args: argparse.Namespace, facts: DeviceFacts) -> list[str]:
     port = ["--adb-port", str(args.adb_port)] if args.adb_port is not None else []
     return ["--serial", facts.serial, *port, *(["--su"] if args.su else [])]
+
+
+def _virtual(args: argparse.Namespace) -> list[str]:
+    base, clock = args.virtual_base, args.virtual_clock
+    words = ["--virtual-base", base] if base is not None else []
+    words += ["--virtual-clock", clock] if clock is not None else []
+    if base is not None and parse_base(base).series == NEWEST:
+        # No kernel of it can be built, and our thread is not written for it.
+        words += ["--variant", "a=stock", "--variant", "b=stock"]
+    return words

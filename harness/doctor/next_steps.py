@@ -27,13 +27,17 @@ def next_steps(
 ) -> list[str]:
     """Lines: a sentence, then commands to copy.
 
-    ``connection`` are the options that select the device (``--serial``, ``--adb-port``, ``--su``).
+    ``connection`` are the options that select the device (``--serial``, ``--adb-port``, ``--su``; of a
+    virtual one ``--virtual-base`` and ``--virtual-clock``).
     """
     if facts.emulated:
+        words = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=virtual"]
+        words += [*connection, "--scenario", "idle,busy", "--pairs", "8"]
+        thread = "our compression thread against the same kernel without it"
+        what = "the noise of the same kernel twice" if "--variant" in words else thread
         return [
-            "Next:",
-            "  python -m pytest android_tests --device=virtual --variant baseline=stock"
-            " --variant patched=kcompressd --scenario idle,busy --pairs 8",
+            f"Next, {what} (--variant compares others):",
+            f"  {quote_argv(words)}",
         ]
     again = ["python", "-m", "android_tests", "doctor", *connection]
     if facts.root == "adb root":

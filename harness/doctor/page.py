@@ -56,6 +56,8 @@ def page(
 
 def _root(facts: DeviceFacts) -> str:
     """Root access in a few words."""
+    if facts.emulated:
+        return "yes: everything on it runs as root"
     return {
         "shell": "yes: adbd runs as root",
         "su": "yes: through su",
@@ -68,7 +70,7 @@ def _root(facts: DeviceFacts) -> str:
 def _device(facts: DeviceFacts) -> str:
     properties = facts.properties
     if facts.emulated:
-        return f"virtual device {facts.serial}: what it measures is emulated"
+        return f"virtual device {properties.get('device', facts.serial)}: what it measures is emulated"
     android = f"Android {properties.get('android', '?')} (API {properties.get('api', '?')})"
     soc = properties.get("soc") or properties.get("hardware", "unknown chip")
     model = f"{properties.get('manufacturer', '')} {properties.get('model', 'unknown model')}"

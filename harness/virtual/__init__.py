@@ -1,1 +1,1 @@
-"""The virtual device: QEMU, a real kernel, a guest that answers adb as Android does."""
+"""The virtual device: QEMU, a real kernel, and a guest with the programs that phones run."""

@@ -15,7 +15,7 @@ from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.virtual.accel import Acceleration, choose
 from harness.virtual.base import DEFAULT_BASE, Base
-from harness.virtual.command_line import Clock, MachineConfig
+from harness.virtual.command_line import USUAL_CPUS, Clock, MachineConfig
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import stock_bundle
 from harness.virtual.link.lockstep_device import LockstepDevice
@@ -23,8 +23,6 @@ from harness.virtual.qemu import VirtualMachine, qemu_version
 from harness.virtual.recipe import Recipe
 from harness.virtual.userland import userland
 
-#: One CPU for cost; what a second one gives shows by the host's clock alone.
-USUAL_CPUS: Final[dict[Clock, int]] = {"instructions": 1, "host": 2}
 _CPUS_MAX: Final = 64
 _MEMORY_MIN_MB: Final = 96
 _MEMORY_MAX_MB: Final = 1024 * 1024
@@ -90,6 +88,7 @@ class VirtualLane:
             ) from error
         self._boots = 0
         self._parts: dict[str, str] = {}
+        self._aborted = False
         self._machine: VirtualMachine | None = None
         self._server: AdbServer | None = None
         self._acceleration: Acceleration | None = None
@@ -125,6 +124,8 @@ class VirtualLane:
         self._boots += 1
         machine = VirtualMachine(config, self._workdir / f"boot-{self._boots:03d}")
         self._machine = machine
+        if self._aborted:
+            raise LabError("the lane was closed", device=self.name)
         machine.start(deadline_s=self._boot_deadline_s)
         if machine.channel is not None:
             return LockstepDevice(machine.channel, self.name)
@@ -197,6 +198,12 @@ class VirtualLane:
             "packages": "; ".join(map(str, userland(self.base.arch).packages)),
             "host_kernel": platform.release(),
         }
+
+    def abort(self) -> None:
+        """End the machine from another thread, and boot no other: whoever uses it gets a LabError."""
+        self._aborted = True
+        if self._machine is not None:
+            self._machine.abort()
 
     def close(self) -> None:
         """End the machine and the adb server; may be called twice."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from foundation.contract.arch import Arch
-from foundation.errors import BootFailed, HostError, ModuleLoadFailed, SuiteError
+from foundation.errors import BootFailed, DeviceLost, HostError, ModuleLoadFailed, SuiteError
 from foundation.ports import free_port
 from harness.device.crash import Crash, find_crash
 from harness.virtual.command_line import MachineConfig, arguments, find_program, find_qemu
 from harness.virtual.link.channel import Channel, open_channel
+from harness.virtual.stall import StallWatch
 
 READY: Final = "suite-init: ready"
 _MODULE_ERROR: Final = re.compile(r"suite-init: module-error ([\w-]+)\.ko: (.*)")
 _DAEMON_BROKEN: Final = re.compile(r"suite-init: (\S+) does not start")
 _PORT_TAKEN: Final = "Could not set up host forwarding rule"
 _POLL_S: Final = 0.05
+_ABORTED: Final = "the machine was ended from outside"
 
 # PR_SET_PDEATHSIG fires when the thread that started the child exits, so that thread must live as long
 # as this process.
@@ -54,6 +57,8 @@ class VirtualMachine:
         self._messages = self._workdir / "qemu.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._cpu_s = 0.0
+        self._aborted = False
+        self._launching = threading.Lock()
         self.channel: Channel | None = None
         workdir.mkdir(parents=True, exist_ok=True)
 
@@ -65,8 +70,9 @@ class VirtualMachine:
     def start(self, *, deadline_s: float = 120.0) -> None:
         """Boot and wait until the guest's adb daemon listens.
 
-        BootFailed (with the console's tail as log), ModuleLoadFailed (with the kernel's own
-        message), HostError if QEMU itself does not run.
+        ``deadline_s`` counts QEMU's CPU time by the instruction clock, the host's time by the host's.
+        BootFailed (with the console's tail as log), ModuleLoadFailed (with the kernel's own message),
+        DeviceLost if QEMU hangs or `abort` ended it, HostError if QEMU itself does not run.
         """
         if self._process is not None:
             raise RuntimeError("a machine boots once")
@@ -74,7 +80,7 @@ class VirtualMachine:
         try:
             for _ in range(5):
                 self._launch()
-                if not self._wait_until_up(begin + deadline_s):
+                if not self._wait_until_up(deadline_s):
                     continue
                 if self.channel is not None:
                     self.channel.wait(limit_s=deadline_s)
@@ -84,6 +90,13 @@ class VirtualMachine:
             self.stop()
             raise
         raise HostError("no free port for the virtual device in 5 tries", next_step="try again")
+
+    def abort(self) -> None:
+        """End QEMU from another thread than the one that uses the machine, which gets DeviceLost."""
+        self._aborted = True
+        with self._launching:
+            if self.is_running() and self._process is not None:
+                self._process.kill()
 
     def is_running(self) -> bool:
         """Whether QEMU still runs; a panic or a reboot of the guest ends it."""
@@ -136,12 +149,15 @@ class VirtualMachine:
         self.port = self._port_source()
         self._console.write_bytes(b"")
         if self.config.clock == "instructions" and self.channel is None:
-            self.channel = open_channel(self.config.arch, self._workdir, self._loss)
+            self.channel = open_channel(self.config.arch, self._workdir, self._loss, self.cpu_s)
         options = self.channel.arguments() if self.channel is not None else []
         qemu = arguments(self.config, self.port, self._console, options)
         setpriv = str(find_program("setpriv", "util-linux"))
         command = [setpriv, "--pdeathsig", "KILL", "--", *qemu]
-        self._process = _launcher.submit(self._popen, command).result()
+        with self._launching:
+            if self._aborted:
+                raise DeviceLost(_ABORTED, device=self.serial)
+            self._process = _launcher.submit(self._popen, command).result()
 
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self._messages.open("wb") as messages:
@@ -155,11 +171,17 @@ class VirtualMachine:
                 start_new_session=True,
             )
 
-    def _wait_until_up(self, deadline: float) -> bool:
+    def _wait_until_up(self, deadline_s: float) -> bool:
         """False if another process took the port meanwhile."""
+        watch, begin, seen = StallWatch(self.cpu_s), time.monotonic(), 0
         while True:
             running = self.is_running()
+            if self._aborted:
+                raise DeviceLost(_ABORTED, device=self.serial)
             console = self.console()
+            if len(console) > seen:
+                seen = len(console)
+                watch.progress()
             self._raise_module_error(console, ended=READY in console or not running)
             if READY in console and running:
                 return True
@@ -174,7 +196,11 @@ class VirtualMachine:
                 if _PORT_TAKEN in self._qemu_text():
                     return False
                 raise self._why_ended(console)
-            if time.monotonic() > deadline:
+            hung = watch.hung()
+            if hung is not None:
+                raise DeviceLost(f"{hung} while it boots", device=self.serial)
+            by_cpu = self.config.clock == "instructions"
+            if (watch.used_s() if by_cpu else time.monotonic() - begin) > deadline_s:
                 raise self._boot_failed(
                     "the kernel did not come up before the deadline",
                     _tail(console),
@@ -230,6 +256,8 @@ class VirtualMachine:
         """Why the guest cannot answer any more, or None while QEMU runs."""
         if self.is_running():
             return None
+        if self._aborted:
+            return _ABORTED
         crash = self.crash()
         return f"the kernel crashed: {crash.headline}" if crash else "the machine ended"
 

@@ -10,6 +10,7 @@ import pytest
 from foundation.contract.device import Device
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
+from workloads.kills import exit_reasons
 
 _INI = """anon_kb={anon_kb}
 hot_share=0.5
@@ -49,6 +50,10 @@ def adj_of(device: Device, package: str) -> int:
 def events(device: Device, tag: str) -> list[str]:
     text = device.shell(["logcat", "-d", "-b", "events", "-s", tag]).stdout
     return [line.split(f"{tag}: ", 1)[1] for line in text.splitlines()]
+
+
+def exit_info(device: Device) -> str:
+    return device.shell(["dumpsys", "activity", "exit-info"]).stdout
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +179,13 @@ def test_force_stop(device: Device) -> None:
     pid = pid_of(device, "com.example.app_a")
     device.shell(["am", "force-stop", "com.example.app_a"])
     assert pid_of(device, "com.example.app_a") == ""
-    assert events(device, "am_kill") == [f"[0,{pid},com.example.app_a,0,stop due to from am force-stop]"]
+    (said,) = events(device, "am_kill")
+    stopped = r"\[0,(\d+),com.example.app_a,0,stop com.example.app_a due to from pid [1-9]\d*\]"
+    match = re.fullmatch(stopped, said)
+    assert match is not None, said
+    assert match[1] == pid
+    assert "(USER REQUESTED) subreason=21 (FORCE STOP)" in exit_info(device)
+    assert exit_reasons(device, "com.example.app_a")[int(pid)] == "exit info: USER REQUESTED"
     assert events(device, "am_proc_died") == []
     assert start(device, "com.example.app_a")["LaunchState"] == "COLD"
     device.shell(["am", "force-stop", "com.example.none"])
@@ -188,7 +199,8 @@ def test_kill_spares_the_app_in_front(device: Device) -> None:
     assert [bool(pid_of(device, f"com.example.app_{name}")) for name in "abc"] == [False, True, True]
     device.shell(["am", "kill-all"])
     assert [bool(pid_of(device, f"com.example.app_{name}")) for name in "abc"] == [False, False, True]
-    assert len(events(device, "am_kill")) == 2
+    reasons = [said.rpartition(",")[2] for said in events(device, "am_kill")]
+    assert reasons == ["kill background]", "kill all background]"]
 
 
 def test_a_death_is_noticed(device: Device) -> None:
@@ -201,7 +213,7 @@ def test_a_death_is_noticed(device: Device) -> None:
             break
         device.sleep(0.1)
     assert events(device, "am_proc_died") == [f"[0,{pid},com.example.app_a,700,15]"]
-    assert "reason=2 (SIGNALED) status=9" in device.shell(["dumpsys", "activity", "exit-info"]).stdout
+    assert "reason=2 (SIGNALED) subreason=0 (UNKNOWN) status=9" in exit_info(device)
     assert start(device, "com.example.app_a")["LaunchState"] == "COLD"
 
 
@@ -280,7 +292,7 @@ def test_the_kernel_kills_the_least_used_app_first_and_it_is_noticed(device: Dev
     assert second["Status"] == "ok"
     died = events(device, "am_proc_died")
     assert f"[0,{pid},com.example.big_a,700,15]" in died
-    assert "reason=3 (LOW_MEMORY)" in device.shell(["dumpsys", "activity", "exit-info"]).stdout
+    assert "reason=3 (LOW_MEMORY)" in exit_info(device)
     assert pid_of(device, "com.example.big_b") != ""
     assert start(device, "com.example.app_a")["LaunchState"] in ("HOT", "COLD")
     for name in "ab":

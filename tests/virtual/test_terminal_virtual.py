@@ -15,7 +15,7 @@ def test_phases_are_shown_and_ctrl_c_gives_terminal_and_device_back(tmp_path: Pa
     argv = [
         *(sys.executable, "-m", "pytest", "android_tests/test_app_switching.py", "-p", "no:cacheprovider"),
         *("--profile", "smoke", "--pairs", "1", "--reps", "1", "--seed", "1", "--scenario", "idle", "-v"),
-        *("--results", str(results)),
+        *("--results", str(results), "--virtual-parallel", "1"),
     ]
     with Terminal(argv, columns=60, rows=24, cwd=ROOT) as terminal:
         for phase in ("boot", "prepare", "capture"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -37,8 +38,8 @@ class View(Protocol):
 
 
 @dataclass
-class LaneState:
-    """The block that a lane runs, its phase, and its start in seconds of `Progress.clock`."""
+class RunningBlock:
+    """A block that runs, its phase, and its start in seconds of `Progress.clock`."""
 
     block: PlannedBlock
     begun_s: float
@@ -51,7 +52,8 @@ class Progress:
     """The state of a run of ``blocks``, shown in ``view``.
 
     ``name`` and ``device`` are the head of a screen. ``finished`` holds the indices of blocks that
-    this or an earlier run of the campaign has finished.
+    this or an earlier run of the campaign has finished, ``running`` has those that run by index. Up to
+    ``side_by_side`` do, each reported by a thread of its own; their lines name the block then.
     """
 
     blocks: Sequence[PlannedBlock]
@@ -60,10 +62,12 @@ class Progress:
     device: str = ""
     clock: Callable[[], float] = time.monotonic
     time_left: TimeLeft = field(default_factory=TimeLeft)
-    lanes: dict[str, LaneState] = field(default_factory=dict)
+    running: dict[int, RunningBlock] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     interim: tuple[Interim, ...] = ()
     finished: set[int] = field(default_factory=set)
+    side_by_side: int = 1
+    _ending: threading.Lock = field(default_factory=threading.Lock)
     _begun_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,9 +82,12 @@ class Progress:
         """Estimated seconds to the end, None before the first block has ended."""
         now = self.clock()
         remaining = [block for block in self.blocks if block.index not in self.finished]
-        return self.time_left.left_s(
-            remaining, {name: now - lane.begun_s for name, lane in self.lanes.items()}
-        )
+        running = {one.block.index: now - one.begun_s for one in self.running_now()}
+        return self.time_left.left_s(remaining, running, side_by_side=self.side_by_side)
+
+    def running_now(self) -> list[RunningBlock]:
+        """The blocks that run at this moment, in the order of their starts."""
+        return list(self.running.values())
 
     def resume(self, finished: Collection[int], set_aside: int, where: str) -> None:
         """Count blocks of an earlier run as finished, with a line if there are any."""
@@ -97,7 +104,7 @@ class Progress:
 
     def begin(self, block: PlannedBlock) -> None:
         """``block`` starts on its lane."""
-        self.lanes[block.lane] = LaneState(block, self.clock())
+        self.running[block.index] = RunningBlock(block, self.clock())
         left = self.left_s()
         tail = f", about {span_text(left)} left" if left is not None else ""
         place = f"{block.scenario}, pair {block.pair + 1}, {block.variant}"
@@ -106,43 +113,47 @@ class Progress:
 
     def phase(self, block: PlannedBlock, phase: Phase, text: str | None = None) -> None:
         """``block`` is in ``phase``; ``text`` becomes a line with the seconds since its start."""
-        lane = self.lanes[block.lane]
-        lane.phase, lane.text = phase, text or ""
+        one = self.running[block.index]
+        one.phase, one.text = phase, text or ""
         if text:
-            self.line(f"  {self.clock() - lane.begun_s:5.1f} s  {text}")
+            self._line_of(block, f"{self.clock() - one.begun_s:5.1f} s  {text}")
         self.view.changed(self)
 
     def end(self, block: PlannedBlock, outcome: str) -> None:
         """``block`` has ended with ``outcome``: ``valid``, ``void`` or ``kernel_failure``."""
-        lane = self.lanes.pop(block.lane)
-        dur_s = self.clock() - lane.begun_s
-        self.line(f"  {dur_s:5.1f} s  {outcome.replace('_', ' ')}")
-        self.time_left.block(block.scenario, dur_s)
-        self.outcomes[outcome] += 1
-        self.finished.add(block.index)
+        dur_s = self.clock() - self.running.pop(block.index).begun_s
+        self._line_of(block, f"{dur_s:5.1f} s  {outcome.replace('_', ' ')}")
+        with self._ending:
+            self.time_left.block(block.scenario, dur_s)
+            self.outcomes[outcome] += 1
+            self.finished.add(block.index)
         self.view.changed(self)
 
     def broke(self, block: PlannedBlock, error: str) -> None:
         """``block`` has ended without an outcome, and its lane is broken."""
-        self.lanes.pop(block.lane, None)
+        self.running.pop(block.index, None)
         self.line(f"error: {error}")
         self.view.changed(self)
 
     def reading(self, block: PlannedBlock, text: str) -> None:
         """The traces of the pair that ``block`` completed are being read."""
-        lane = self.lanes.setdefault(block.lane, LaneState(block, self.clock()))
-        lane.phase, lane.text = Phase.JUDGE, text
+        one = self.running.setdefault(block.index, RunningBlock(block, self.clock()))
+        one.phase, one.text = Phase.JUDGE, text
         self.view.changed(self)
 
     def judged(self, block: PlannedBlock, interim: Sequence[Interim]) -> None:
         """Show the running estimates after the pair that ``block`` completed."""
-        lane = self.lanes.pop(block.lane, None)
-        if lane is not None:
-            self.time_left.judging(self.clock() - lane.begun_s)
+        one = self.running.pop(block.index, None)
+        if one is not None:
+            self.time_left.judging(self.clock() - one.begun_s)
         self.interim = tuple(interim)
         for text in interim_lines([one for one in interim if one.scenario == block.scenario]):
             self.line(f"  {text}")
         self.view.changed(self)
+
+    def _line_of(self, block: PlannedBlock, text: str) -> None:
+        number = f"[{block.index + 1}] " if self.side_by_side > 1 else ""
+        self.line(f"  {number}{text}")
 
 
 def interim_lines(interim: Sequence[Interim]) -> list[str]:

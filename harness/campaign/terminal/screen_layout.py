@@ -9,7 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from harness.campaign.phase import Phase
-from harness.campaign.terminal.progress import LaneState, Progress, span_text
+from harness.campaign.terminal.progress import Progress, RunningBlock, span_text
 
 #: Wider rows are harder to read.
 _WIDTH_MAX: Final = 100
@@ -22,14 +22,16 @@ def frame(progress: Progress, width: int, height: int, *, ascii_only: bool = Fal
     """The rows for a terminal of this size, at most ``height``, each shorter than ``width``."""
     width = max(2, min(width, _WIDTH_MAX + 1))
     head = [_bar(progress, width, ascii_only), _times(progress)]
-    lanes = [row for lane in progress.lanes.values() for row in _lane(progress, lane)]
+    running = progress.running_now()
+    rows_of = _block if len(running) == 1 else _block_in_a_row
+    blocks = [row for one in running for row in rows_of(progress, one)]
     estimates = _estimates(progress, width)
     foot = _outcomes(progress)
-    spare = height - len(head) - len(lanes) - len(foot)
+    spare = height - len(head) - len(blocks) - len(foot)
     if estimates and len(estimates) > spare:
         hidden = len(estimates) - spare + 1
         estimates = [*estimates[: max(0, spare - 1)], Text(f"  and {hidden} more", "dim")]
-    rows = [*head, *lanes, *estimates, *foot][: max(1, height)]
+    rows = [*head, *blocks, *estimates, *foot][: max(1, height)]
     for row in rows:
         row.plain = printable(row.plain)
         row.truncate(width - 1, overflow="crop" if ascii_only else "ellipsis")
@@ -59,18 +61,31 @@ def _times(progress: Progress) -> Text:
     return Text.assemble(so_far, (f"about {span_text(left)} left", "bold"), f", until {until}")
 
 
-def _lane(progress: Progress, lane: LaneState) -> list[Text]:
-    block = lane.block
-    elapsed = progress.clock() - lane.begun_s
-    expected = progress.time_left.expected_s(block.scenario)
-    of = f" of about {expected:.0f} s" if expected is not None and lane.phase is not Phase.JUDGE else ""
-    place = f"{block.scenario}, pair {block.pair + 1}, {block.variant}"
-    phases = [(f"[{phase}]", "bold") if phase is lane.phase else (f" {phase} ", "dim") for phase in Phase]
+def _block(progress: Progress, one: RunningBlock) -> list[Text]:
+    block = one.block
+    phases = [(f"[{phase}]", "bold") if phase is one.phase else (f" {phase} ", "dim") for phase in Phase]
     return [
-        Text.assemble(f"{block.lane}  ", (place, "bold"), f"  (block {block.index + 1})"),
+        Text.assemble(f"{block.lane}  ", (_place(one), "bold"), f"  (block {block.index + 1})"),
         Text.assemble(" ", *phases),
-        Text(f"  {elapsed:.0f} s{of}  {lane.text}"),
+        Text(f"  {_time(progress, one)}  {one.text}"),
     ]
+
+
+def _block_in_a_row(progress: Progress, one: RunningBlock) -> list[Text]:
+    where = f"[{one.block.index + 1}] "
+    return [
+        Text.assemble(where, (_place(one), "bold"), f"  {one.phase}  {_time(progress, one)}  {one.text}")
+    ]
+
+
+def _place(one: RunningBlock) -> str:
+    return f"{one.block.scenario}, pair {one.block.pair + 1}, {one.block.variant}"
+
+
+def _time(progress: Progress, one: RunningBlock) -> str:
+    expected = progress.time_left.expected_s(one.block.scenario)
+    of = f" of about {expected:.0f} s" if expected is not None and one.phase is not Phase.JUDGE else ""
+    return f"{progress.clock() - one.begun_s:.0f} s{of}"
 
 
 def _estimates(progress: Progress, width: int) -> list[Text]:

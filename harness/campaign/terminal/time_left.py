@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -9,7 +10,7 @@ from typing import Final
 
 from foundation.contract.records import PlannedBlock
 
-_NOTHING: Final[Mapping[str, float]] = {}
+_NOTHING: Final[Mapping[int, float]] = {}
 
 
 @dataclass
@@ -38,22 +39,28 @@ class TimeLeft:
         return fmean(ended_s) if ended_s else None
 
     def left_s(
-        self, remaining: Sequence[PlannedBlock], running: Mapping[str, float] = _NOTHING
+        self,
+        remaining: Sequence[PlannedBlock],
+        running: Mapping[int, float] = _NOTHING,
+        *,
+        side_by_side: int = 1,
     ) -> float | None:
         """Seconds until ``remaining`` has ended on every lane, None before any block has ended.
 
-        ``running`` holds, by lane, the seconds since the start of the block that runs now.
+        ``running`` holds, by block, the seconds since the start of those that run now; ``side_by_side``
+        blocks of a lane run at once.
         """
-        lanes: dict[str, float] = {}
-        for block in remaining:
+        ends_s: dict[str, list[float]] = {}
+        for block in sorted(remaining, key=lambda block: block.index not in running):
             expected = self.expected_s(block.scenario)
             if expected is None:
                 return None
-            if block.lane not in lanes:
-                # Assume that a block that takes longer than expected is about to end.
-                expected = max(0.0, expected - running.get(block.lane, 0.0))
-            lanes[block.lane] = lanes.get(block.lane, 0.0) + expected
+            # Assume that a block that takes longer than expected is about to end.
+            expected = max(0.0, expected - running.get(block.index, 0.0))
+            places = ends_s.setdefault(block.lane, [0.0] * side_by_side)
+            heapq.heapreplace(places, places[0] + expected)
+        left_s = {lane: max(places) for lane, places in ends_s.items()}
         if self._judging_s:
             for _, _, lane in {(block.scenario, block.pair, block.lane) for block in remaining}:
-                lanes[lane] += fmean(self._judging_s)
-        return max(lanes.values(), default=0.0)
+                left_s[lane] += fmean(self._judging_s)
+        return max(left_s.values(), default=0.0)

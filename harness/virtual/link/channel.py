@@ -23,6 +23,7 @@ from typing import Final
 
 from foundation.contract.arch import Arch
 from foundation.errors import DeviceLost, HostError, UsageError
+from harness.virtual.stall import StallWatch
 
 MEMORY_BYTES: Final = 16 << 20
 _MEMORY_FILE: Final = "link-memory"
@@ -55,11 +56,15 @@ class Message:
 class Channel(ABC):
     """The channel of one machine; its files are in ``folder``, QEMU's working directory.
 
-    ``describe_loss`` returns why QEMU has ended, or None while it runs.
+    ``describe_loss`` returns why QEMU has ended, or None while it runs; ``cpu_s`` the CPU seconds that
+    it has used.
     """
 
-    def __init__(self, folder: Path, describe_loss: Callable[[], str | None]) -> None:
+    def __init__(
+        self, folder: Path, describe_loss: Callable[[], str | None], cpu_s: Callable[[], float]
+    ) -> None:
         self._describe_loss = describe_loss
+        self._cpu_s = cpu_s
         path = folder / _MEMORY_FILE
         try:
             with path.open("wb") as file:
@@ -84,7 +89,7 @@ class Channel(ABC):
     def exchange(self, order: Message, *, limit_s: float) -> Message:
         """Give ``order`` to the guest and wait for its reply.
 
-        DeviceLost if QEMU ended, or if no reply came within ``limit_s`` seconds of the host's time;
+        DeviceLost if QEMU ended or hangs, or if no reply came within ``limit_s`` seconds of its CPU time;
         UsageError for content that does not fit.
         """
         if len(order.first) > TEXT_MAX or len(order.first) + len(order.second) > ROOM:
@@ -114,19 +119,20 @@ class Channel(ABC):
 
     def wait(self, *, limit_s: float) -> None:
         """Wait until it is the host's turn. DeviceLost as in `exchange`."""
-        end = time.monotonic() + limit_s
+        watch = StallWatch(self._cpu_s)
         looked = time.monotonic()
         while not self._has_turn():
             now = time.monotonic()
-            if now - looked > _ALIVE_EVERY_S:
-                looked = now
-                loss = self._describe_loss()
-                if loss is not None:
-                    raise DeviceLost(loss)
-            if now > end:
+            if now - looked <= _ALIVE_EVERY_S:
+                continue
+            looked = now
+            loss = self._describe_loss() or watch.hung()
+            if loss is not None:
+                raise DeviceLost(loss)
+            if watch.used_s() > limit_s:
                 raise DeviceLost(
-                    f"the guest did not answer within {limit_s:.0f} s of the host's time",
-                    next_step="read its console log; a busy host needs a longer limit",
+                    f"the guest did not answer within {limit_s:.0f} s of CPU time",
+                    next_step="read its console log",
                 )
 
     @abstractmethod
@@ -146,8 +152,10 @@ class Channel(ABC):
 class SemihostingChannel(Channel):
     """Turns by two pipes that the guest opens through semihosting."""
 
-    def __init__(self, folder: Path, describe_loss: Callable[[], str | None]) -> None:
-        super().__init__(folder, describe_loss)
+    def __init__(
+        self, folder: Path, describe_loss: Callable[[], str | None], cpu_s: Callable[[], float]
+    ) -> None:
+        super().__init__(folder, describe_loss, cpu_s)
         self._to_guest = _Pipe(folder / "to-guest")
         self._from_guest = _Pipe(folder / "from-guest")
 
@@ -172,8 +180,10 @@ class SemihostingChannel(Channel):
 class DebugConsoleChannel(Channel):
     """Turns by a full pipe behind QEMU's debug console."""
 
-    def __init__(self, folder: Path, describe_loss: Callable[[], str | None]) -> None:
-        super().__init__(folder, describe_loss)
+    def __init__(
+        self, folder: Path, describe_loss: Callable[[], str | None], cpu_s: Callable[[], float]
+    ) -> None:
+        super().__init__(folder, describe_loss, cpu_s)
         self._pipe = _Pipe(folder / "debug-console")
         if fcntl.fcntl(self._pipe.fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES) != _PIPE_BYTES:
             raise HostError(
@@ -203,10 +213,12 @@ class DebugConsoleChannel(Channel):
         super().close()
 
 
-def open_channel(arch: Arch, folder: Path, describe_loss: Callable[[], str | None]) -> Channel:
+def open_channel(
+    arch: Arch, folder: Path, describe_loss: Callable[[], str | None], cpu_s: Callable[[], float]
+) -> Channel:
     """The channel for a guest of ``arch``. HostError."""
     kind = SemihostingChannel if arch == "aarch64" else DebugConsoleChannel
-    return kind(folder, describe_loss)
+    return kind(folder, describe_loss, cpu_s)
 
 
 class _Pipe:

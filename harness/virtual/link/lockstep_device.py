@@ -18,10 +18,10 @@ from harness.device.adb.shell_v2 import kill_text
 from harness.device.command_log import log_command, shorten
 from harness.virtual.link.channel import ROOM, Channel, Message
 
-#: Host seconds for an order: its deadline in the guest's time, this many times, and some to spare. An
-#: emulated CPU runs slower than its own clock, the more so on a busy host.
-_SLOWNESS: Final = 60.0
-_SPARE_S: Final = 60.0
+#: CPU seconds of the emulator for an order: its deadline in the guest's time, this many times, and some
+#: to spare. Code that runs for the first time is 15 times slower than the guest's clock.
+_SLOWNESS: Final = 20.0
+_SPARE_S: Final = 30.0
 _PART_BYTES: Final = 4 << 20
 _ENDED, _KILLED_LATE = 1, 2
 _SIGNALS: Final[tuple[Literal["TERM", "KILL"], ...]] = ("TERM", "KILL")

@@ -16,7 +16,7 @@ from harness.campaign.questions import FOLDER, question_files, question_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of, questions_of
 from harness.campaign.workloads import WORKLOADS, WorkloadKind
-from harness.virtual.base import parse_base
+from harness.virtual.base import DEFAULT_BASE, parse_base
 from workloads.profile import PROFILES
 
 GOOD = """\
@@ -55,6 +55,16 @@ BASELINES = {
     "reclaim-cycle": "stock",
     "threads-depth": "stock",
 }
+# What they run on, where that is not the default base by the instruction clock, with one CPU.
+MODULE = "6.1-amd64"
+DEVICES = {
+    "cpus/1-cpu": ("6.12-amd64", "host", 1),
+    "cpus/4-cpus": ("6.12-amd64", "host", 4),
+    "page-io": (MODULE, "instructions", 1),
+    "queue": (MODULE, "instructions", 1),
+    "reclaim-cycle": (MODULE, "host", 2),
+    "threads-depth": (MODULE, "host", 2),
+}
 MEMORY_MB = {"page-io": 228, "reclaim-cycle": 272, "refault": 272}
 
 
@@ -79,6 +89,11 @@ def test_every_shipped_campaign_can_be_planned_and_says_what_it_asks(name: str, 
         assert plan.profile.workload == plan.workload == file.workload
         assert settings.virtual_memory_mb == MEMORY_MB.get(name, 256)
         assert plan.variants[0].kind.word == BASELINES.get(name, "built")
+        usual = (str(DEFAULT_BASE), "instructions", 1)
+        on = (settings.virtual_base, settings.virtual_clock, settings.cpus)
+        assert on == DEVICES.get(settings.name, usual)
+        for variant in plan.variants:
+            variant.check()
 
 
 def test_the_shipped_campaigns_are_those_that_were_asked_for() -> None:

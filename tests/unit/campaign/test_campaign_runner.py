@@ -19,7 +19,6 @@ from harness.campaign.runner import (
     run_all,
     runs_of,
 )
-from harness.virtual.base import DEFAULT_BASE
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import ResultsFolder
 
@@ -92,8 +91,8 @@ def test_the_list_says_what_each_campaign_asks() -> None:
 def test_a_dry_run_shows_every_leg_and_touches_nothing(tmp_path: Path) -> None:
     done = run("run", "cpus", "--dry-run", "--pairs", "2", "--seed", "5", "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
-    device = f"profile phone-like; virtual-0, {DEFAULT_BASE}"
-    assert f"cpus/1-cpu: app-switching, {device}, 1 CPUs, 256 MB" in done.stdout
+    device = "profile phone-like; virtual-0, 6.12-amd64, clock host"
+    assert f"cpus/1-cpu: app-switching, {device}, 1 CPU, 256 MB" in done.stdout
     assert f"cpus/4-cpus: app-switching, {device}, 4 CPUs, 256 MB" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.strip()[:1].isdigit() and " idle " in line]
     assert len(rows) == 2 * 2 * 2

@@ -161,6 +161,10 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("devices", ("doctor", "--adb-port", "99999"), "99999"),
     ("devices", ("doctor", "--adb-port", "1"), "no adb server answers"),
     ("devices", ("doctor", "--lab", "NONE.toml"), "NONE.toml"),
+    ("devices", ("doctor", "--virtual-base", "6.12-amd64"), "--virtual-base is for a virtual device"),
+    ("devices", ("doctor", "--device=virtual", "--serial", "x"), "--serial is for a phone"),
+    ("devices", ("doctor", "--device=virtual", "--virtual-base", "6.12-amd46"), "6.12-amd64"),
+    ("devices", ("doctor", "--device=virtual", "--virtual-clock", "hosts"), "did you mean 'host'"),
     ("devices", ("doctor", "--lab", "NOT-TOML.toml"), "cannot be read"),
     ("devices", ("restore", "--lab", "NOT-TEXT.toml"), "cannot be read"),
 ]

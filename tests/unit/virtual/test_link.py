@@ -118,7 +118,7 @@ class Guest:
 
 @pytest.fixture(params=[SemihostingChannel, DebugConsoleChannel])
 def channel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Channel]:
-    opened: Channel = request.param(tmp_path, lambda: None)
+    opened: Channel = request.param(tmp_path, lambda: None, time.monotonic)
     yield opened
     opened.close()
     assert not list(tmp_path.glob("*")) or {path.name for path in tmp_path.iterdir()} <= {"x", "y"}
@@ -195,16 +195,29 @@ def test_a_command_left_running(device: LockstepDevice) -> None:
 
 
 def test_a_guest_that_ends_is_lost_with_its_reason(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: "the kernel crashed: panic")
+    channel = SemihostingChannel(tmp_path, lambda: "the kernel crashed: panic", time.monotonic)
     with pytest.raises(DeviceLost, match="the kernel crashed: panic"):
         LockstepDevice(channel, "virtual-0").script("true")
     channel.close()
 
 
 def test_a_guest_that_hangs_is_lost_after_the_limit(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: None)
+    channel = SemihostingChannel(tmp_path, lambda: None, time.monotonic)
     with pytest.raises(DeviceLost, match="did not answer within 1 s"):
         channel.exchange(Message(RUN), limit_s=0.5 + 0.5)
+    channel.close()
+
+
+def test_an_emulator_that_uses_no_cpu_time_is_lost_whatever_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.virtual.stall.STALL_S", 0.5)
+    channel = SemihostingChannel(tmp_path, lambda: None, lambda: 7.0)
+    begin = time.monotonic()
+    with pytest.raises(DeviceLost, match="the emulator hangs: it has used no CPU time") as caught:
+        channel.exchange(Message(RUN), limit_s=3600)
+    assert time.monotonic() - begin < 30
+    assert caught.value.transient, "the block gets another boot"
     channel.close()
 
 
@@ -213,13 +226,20 @@ def test_messages_that_do_not_fit_are_refused_before_they_are_sent(channel: Chan
         channel.exchange(Message(RUN, first=b"x" * (ROOM + 1)), limit_s=1)
 
 
-def test_after_an_order_that_was_given_up_no_other_is_taken(tmp_path: Path) -> None:
-    channel = SemihostingChannel(tmp_path, lambda: None)
+def test_after_an_order_that_was_given_up_no_other_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = SemihostingChannel(tmp_path, lambda: None, time.monotonic)
     Guest(tmp_path, channel)
     channel.wait(limit_s=10)
     device = LockstepDevice(channel, "virtual-0")
-    with pytest.raises(DeviceLost, match="did not answer"):
-        channel.exchange(Message(RUN, deadline_ms=3000, first=b"sleep 2"), limit_s=0.2)
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(channel, "_has_turn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        device.script("sleep 1")
     with pytest.raises(DeviceLost, match="earlier order"):
         device.script("true")
     channel.close()

@@ -33,6 +33,14 @@ def test_three_witnesses_of_one_kill() -> None:
     assert (kill.reason, kill.swap_free_kb) == ("lmkd: low swap and thrashing", 306000)
 
 
+def test_forced_stops_are_one_reason_whoever_asked() -> None:
+    log = line(101.0, "am_kill", "[0,2,com.two,0,stop com.two due to from pid 4321,2048]")
+    log += line(102.0, "am_kill", "[0,3,com.three,900,stop com.three due to from pid 4330]")
+    # Android 10 names nobody.
+    log += line(103.0, "am_kill", "[0,4,com.four,900,stop com.four]")
+    assert by_reason(parse_kills(log, 100.0)) == {"activity manager: force stop": 3}
+
+
 @pytest.mark.parametrize("name", ["oom_adj", "oom_score_adj"])
 def test_lmkds_line_of_any_version(name: str) -> None:
     # "oom_adj" and no reason: Android 10 (system/memory/lmkd: lmkd.c).

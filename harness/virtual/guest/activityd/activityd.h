@@ -24,6 +24,9 @@
 #define ADJ_CACHED_STEP 10
 #define ADJ_CACHED_MAX 999
 
+/* Why the activity manager itself ended a process (ApplicationExitInfo.java, SUBREASON_*). */
+enum subreason { SUBREASON_UNKNOWN = 0, SUBREASON_FORCE_STOP = 21, SUBREASON_KILL_BACKGROUND = 24 };
+
 enum launch_state { LAUNCH_UNKNOWN, LAUNCH_COLD, LAUNCH_WARM, LAUNCH_HOT };
 
 struct app {
@@ -40,7 +43,8 @@ struct app {
 	bool launching;
 	enum launch_state launch_state;
 	int64_t launch_begin_ms;
-	const char *kill_reason; /* ours, so that its end is not reported as a death */
+	char kill_reason[PACKAGE_MAX + 64]; /* ours, so that its end is not reported as a death; else empty */
+	enum subreason kill_subreason;
 };
 
 /* One command line being answered. */
@@ -76,7 +80,7 @@ size_t apps_by_use(struct app **sorted);
 bool app_spawn(struct app *app);
 void app_tell(struct app *app, const char *order);
 /* SIGKILL for a reason of ours; returns when the process is gone. */
-void app_kill(struct app *app, const char *reason);
+void app_kill(struct app *app, enum subreason subreason, const char *reason);
 void app_ended(struct app *app, int status);
 void apps_update_adj(void);
 void app_leave_front(struct app *app);
@@ -99,10 +103,12 @@ void log_event(const char *buffer, const char *tag, const char *format, ...) __a
 int logcat(struct client *client, int argc, char **argv);
 
 /* exits.c */
-void exits_add(const struct app *app, int reason, const char *reason_name, int status, const char *description);
+void exits_add(const struct app *app, int reason, int status, const char *description);
 void exits_dump(FILE *out, const char *package);
 
 /* commands.c */
+/* Ends the package's process; an unknown package is no error, as on a phone. */
+void force_stop(const struct client *client, const char *package);
 void run_command(struct client *client, int argc, char **argv);
 
 /* dump.c */

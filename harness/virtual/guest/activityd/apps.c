@@ -174,7 +174,8 @@ bool app_spawn(struct app *app)
 	app->line_have = 0;
 	app->uses_left = 1;
 	app->adj = ADJ_FOREGROUND;
-	app->kill_reason = NULL;
+	app->kill_reason[0] = '\0';
+	app->kill_subreason = SUBREASON_UNKNOWN;
 	log_event("events", "am_proc_start", "[0,%d,0,%s,pre-top-activity,{%s/%s.Main}]", (int)app->pid, app->package,
 		  app->package, app->package);
 	log_event("events", "am_proc_bound", "[0,%d,%s]", (int)app->pid, app->package);
@@ -208,13 +209,14 @@ void app_to_front(struct app *app)
 	app->last_used = ++use_count;
 }
 
-void app_kill(struct app *app, const char *reason)
+void app_kill(struct app *app, enum subreason subreason, const char *reason)
 {
 	int status;
 
 	if (!app->pid)
 		return;
-	app->kill_reason = reason;
+	snprintf(app->kill_reason, sizeof(app->kill_reason), "%s", reason);
+	app->kill_subreason = subreason;
 	kill(app->pid, SIGKILL);
 	while (waitpid(app->pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -247,21 +249,21 @@ void app_ended(struct app *app, int status)
 	app->to_app = app->from_app = -1;
 	if (front == app)
 		front = NULL;
-	if (app->kill_reason) {
+	if (app->kill_reason[0]) {
 		log_event("events", "am_kill", "[0,%d,%s,%d,%s]", pid, app->package, app->adj, app->kill_reason);
-		exits_add(app, 10, "USER REQUESTED", 0, app->kill_reason);
+		exits_add(app, 10, 0, app->kill_reason);
 	} else {
 		const char *why = "exited";
 		bool oom = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && kernel_ran_out_of_memory();
 
 		if (oom) {
 			why = "killed by the kernel, out of memory";
-			exits_add(app, 3, "LOW_MEMORY", 0, why);
+			exits_add(app, 3, 0, why);
 		} else if (WIFSIGNALED(status)) {
 			why = "killed by a signal";
-			exits_add(app, 2, "SIGNALED", WTERMSIG(status), why);
+			exits_add(app, 2, WTERMSIG(status), why);
 		} else {
-			exits_add(app, 1, "EXIT_SELF", WEXITSTATUS(status), why);
+			exits_add(app, 1, WEXITSTATUS(status), why);
 		}
 		log_event("events", "am_proc_died", "[0,%d,%s,%d,%d]", pid, app->package, app->adj, state);
 		log_event("system", "ActivityManager", "Process %s (pid %d) has died: %s (adj %d)", app->package, pid,

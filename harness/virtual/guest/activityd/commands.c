@@ -5,16 +5,21 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-static int force_stop(struct client *client, const char *package)
+/* The reason names the package and who asked (ActivityManagerService.java, forceStopPackageLocked). */
+void force_stop(const struct client *client, const char *package)
 {
 	struct app *app = app_find(package);
+	struct ucred asking = { 0 };
+	socklen_t size = sizeof(asking);
+	char reason[sizeof(app->kill_reason)];
 
-	(void)client;
-	/* As on a phone: an unknown package is no error. */
-	if (app)
-		app_kill(app, "stop due to from am force-stop");
-	return 0;
+	if (!app)
+		return;
+	getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &asking, &size);
+	snprintf(reason, sizeof(reason), "stop %s due to from pid %d", app->package, (int)asking.pid);
+	app_kill(app, SUBREASON_FORCE_STOP, reason);
 }
 
 static bool in_background(const struct app *app)
@@ -24,9 +29,11 @@ static bool in_background(const struct app *app)
 
 static int kill_background(const char *package)
 {
+	const char *reason = package ? "kill background" : "kill all background";
+
 	for (size_t i = 0; i < MAX_APPS; i++)
 		if (in_background(&apps[i]) && (!package || !strcmp(package, apps[i].package)))
-			app_kill(&apps[i], "kill background");
+			app_kill(&apps[i], SUBREASON_KILL_BACKGROUND, reason);
 	return 0;
 }
 
@@ -57,7 +64,10 @@ static int am(struct client *client, int argc, char **argv)
 			fputs("Error: Argument expected after the command\n", client->err);
 			return 255;
 		}
-		return verb[0] == 'f' ? force_stop(client, package) : kill_background(package);
+		if (verb[0] == 'k')
+			return kill_background(package);
+		force_stop(client, package);
+		return 0;
 	}
 	fprintf(client->err, "Unknown command: %s\n", verb);
 	return 255;

@@ -210,8 +210,7 @@ void start_activity(struct client *client, int argc, char **argv)
 	}
 	if (intent.stop_first) {
 		fprintf(client->out, "Stopping: %s\n", intent.package);
-		if ((app = app_find(intent.package)))
-			app_kill(app, "stop by am start -S");
+		force_stop(client, intent.package);
 	}
 	print_intent(client->out, &intent);
 	app = package_is_installed(intent.package) && !strcmp(intent.activity, ".Main") ? app_get(intent.package) : NULL;
