@@ -6,6 +6,8 @@
 PAIRS ?= 8
 REPS ?= 1
 BASE ?= 6.12-arm64
+# A kernel built here needs less memory than Debian's: this leaves the apps as much as 256 MB there.
+MEMORY_MB ?= 224
 RESULTS ?= results/demo-$(BASE)-$(PAIRS)-pairs
 PY := .venv/bin/python
 
@@ -15,7 +17,8 @@ setup:
 	@setup/setup.sh
 
 demo: setup
-	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual --virtual-base $(BASE) \
+	@$(PY) -m pytest android_tests/test_app_switching.py --device=virtual \
+	    --virtual-base $(BASE) --virtual-memory-mb $(MEMORY_MB) \
 	    --variant baseline=built --variant patched=kcompressd --scenario idle,busy \
 	    --pairs $(PAIRS) --reps $(REPS) --results $(RESULTS) --fail-on none
 

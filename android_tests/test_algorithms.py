@@ -15,6 +15,7 @@ variants = ["baseline=built", "patched=kcompressd"]
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
+virtual.memory_mb = 224
 
 [[legs]]
 name = "lzo-rle"

@@ -18,6 +18,7 @@ variants = ["baseline=built", "patched=kcompressd"]
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
+virtual.memory_mb = 224
 
 [[legs]]
 name = "zero"

@@ -18,6 +18,7 @@ pairs = 8
 reps = 1
 virtual.base = "6.12-amd64"
 virtual.clock = "host"
+virtual.memory_mb = 224
 
 [[legs]]
 name = "1-cpu"

@@ -22,4 +22,5 @@ scenarios = ["busy", "rt-busy"]
 pairs = 8
 reps = 1
 trace_queue = true
+virtual.memory_mb = 224
 """

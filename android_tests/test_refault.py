@@ -23,7 +23,7 @@ pairs = 8
 reps = 1
 trace_queue = true
 trace_faults = true
-virtual.memory_mb = 272
+virtual.memory_mb = 240
 set.eater.touches = 40000
 set.eater.rewrite_share = 0.3
 

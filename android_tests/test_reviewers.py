@@ -21,4 +21,5 @@ variants = [
 scenarios = ["idle", "busy"]
 pairs = 8
 reps = 1
+virtual.memory_mb = 224
 """

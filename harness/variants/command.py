@@ -12,12 +12,14 @@ from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
 from harness.variants.kind import Bindings
 from harness.variants.variant import parse_variant
-from harness.virtual.base import DEFAULT_BASE, debian_arch, parse_base
+from harness.virtual.base import BASES, DEFAULT_BASE, debian_arch, parse_base
 from harness.virtual.command_line import find_qemu
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import prepare, stock_bundle
 from harness.virtual.lane import VirtualLane
 from harness.virtual.userland import userland
+
+_BASE_HELP: Final = f"kernel series, architecture, page size: {', '.join(map(str, BASES))}"
 
 _say: Final = functools.partial(print, flush=True)
 
@@ -78,14 +80,32 @@ def main(argv: list[str] | None = None) -> int:
         action="append",
         type=parse_base,
         metavar="BASE",
-        help=f"kernel series, architecture, page size; may be repeated (default: {DEFAULT_BASE})",
+        help=f"{_BASE_HELP}; may be repeated (default: {DEFAULT_BASE})",
     )
-    boot = commands.add_parser("boot", help="boot a virtual device and wait for Ctrl-C")
-    boot.add_argument("--variant", default="stock", metavar="KIND[:KEY=VALUE,...]")
-    boot.add_argument("--base", type=parse_base, default=DEFAULT_BASE, help=f"default: {DEFAULT_BASE}")
-    boot.add_argument("--cpus", type=int, default=2)
-    boot.add_argument("--memory-mb", type=int, default=256)
+    boot = commands.add_parser(
+        "boot",
+        help="boot a virtual device for adb, by the host's clock, and wait for Ctrl-C",
+        description="Boot a virtual device by the host's clock, print its adb address, wait for Ctrl-C.",
+    )
+    boot.add_argument(
+        "--variant", default="stock", metavar="KIND[:KEY=VALUE,...]", help="its kernel (default: stock)"
+    )
+    boot.add_argument(
+        "--base",
+        type=parse_base,
+        default=DEFAULT_BASE,
+        metavar="BASE",
+        help=f"{_BASE_HELP} (default: {DEFAULT_BASE})",
+    )
+    boot.add_argument("--cpus", type=int, default=2, metavar="N", help="default: 2")
+    boot.add_argument("--memory-mb", type=int, default=256, metavar="MB", help="default: 256")
     boot.add_argument("--workdir", type=Path, help="folder for the console logs")
-    boot.add_argument("--accel", choices=("auto", "kvm", "tcg"))
-    args = parser.parse_args(argv)
-    return exit_status_of(lambda: _prepare(args) if args.command == "prepare" else _boot(args))
+    boot.add_argument(
+        "--accel", choices=("auto", "kvm", "tcg"), help="default: KVM if a boot with it comes up, else TCG"
+    )
+
+    def run() -> int:
+        args = parser.parse_args(argv)
+        return _prepare(args) if args.command == "prepare" else _boot(args)
+
+    return exit_status_of(run)

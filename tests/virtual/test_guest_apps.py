@@ -52,7 +52,7 @@ def events(device: Device, tag: str) -> list[str]:
     return [line.split(f"{tag}: ", 1)[1] for line in text.splitlines()]
 
 
-def exit_info(device: AdbDevice) -> str:
+def exit_info(device: Device) -> str:
     return device.shell(["dumpsys", "activity", "exit-info"]).stdout
 
 

@@ -92,8 +92,8 @@ def test_a_dry_run_shows_every_leg_and_touches_nothing(tmp_path: Path) -> None:
     done = run("run", "cpus", "--dry-run", "--pairs", "2", "--seed", "5", "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
     device = "profile phone-like; virtual-0, 6.12-amd64, clock host"
-    assert f"cpus/1-cpu: app-switching, {device}, 1 CPU, 256 MB" in done.stdout
-    assert f"cpus/4-cpus: app-switching, {device}, 4 CPUs, 256 MB" in done.stdout
+    assert f"cpus/1-cpu: app-switching, {device}, 1 CPU, 224 MB" in done.stdout
+    assert f"cpus/4-cpus: app-switching, {device}, 4 CPUs, 224 MB" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.strip()[:1].isdigit() and " idle " in line]
     assert len(rows) == 2 * 2 * 2
     assert not (tmp_path / "r").exists()

@@ -147,6 +147,8 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("virtual", (), "prepare|boot"),
     ("virtual", ("walk",), "invalid choice"),
     ("virtual", ("prepare", "more"), "more"),
+    ("virtual", ("prepare", "--base", "6.12-amd6"), "did you mean '6.12-amd64'?"),
+    ("virtual", ("boot", "--base", "6.12"), "there is no base '6.12'"),
     ("virtual", ("boot", "--variant", "stok"), "did you mean 'stock'"),
     ("virtual", ("boot", "--cpus", "0"), "0 CPUs"),
     ("virtual", ("boot", "--cpus", "x"), "invalid int value"),
