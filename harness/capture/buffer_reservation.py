@@ -21,6 +21,10 @@ INSTANCE: Final = "reclaim-suite-room"
 _EXPANDED: Final = re.compile(r"expanded: (\d+)")
 _ATTEMPTS: Final = 10
 _PAUSE_S: Final = 0.5
+_AVAILABLE: Final = re.compile(r"MemAvailable:\s+(\d+) kB")
+_FILLER: Final = "/data/local/tmp/reclaim-suite-filler"
+#: What else is allocated between looking and allocating.
+_SPARE_KB: Final = 2048
 
 
 def expand_top_level(device: Device, root: str) -> None:
@@ -59,6 +63,7 @@ class BufferReservation:
         size = f"{self._folder}/buffer_size_kb"
         for attempt in range(_ATTEMPTS):
             if attempt:
+                self._make_room()
                 self._sleep(_PAUSE_S)
             lines = [f"echo 0 > {self._folder}/tracing_on", f"echo {self._size_kb} > {size}", f"cat {size}"]
             result = self._device.script(" && ".join(lines), check=False)
@@ -70,6 +75,30 @@ class BufferReservation:
             device=self._device.serial,
             next_step="give the device more memory, or the workload less",
         )
+
+    def give(self) -> None:
+        """Free the memory for a recording that starts now, and see that the kernel will grant it."""
+        self.release()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Push out as much of the workload as lacks for the buffer, if any.
+
+        Reclaim ends at a watermark that si_mem_available() counts as used, so on a full device the very
+        memory that was just freed may be refused. A file in memory makes room when it is removed. (On a
+        phone it is on flash; there the page cache counts as available.)
+        """
+        need_kb = self._size_kb * self._cpus() + _SPARE_KB
+        for _ in range(_ATTEMPTS):
+            available = _AVAILABLE.search(self._device.read_text("/proc/meminfo"))
+            if available is None or int(available[1]) >= need_kb:
+                return
+            self._device.script(
+                f"head -c {need_kb + _SPARE_KB}K /dev/zero > {_FILLER}; rm -f {_FILLER}", deadline_s=60.0
+            )
+
+    def _cpus(self) -> int:
+        return len(self._device.script(f"ls -d {self._root}/per_cpu/cpu*", check=False).stdout.split()) or 1
 
     def release(self) -> None:
         """Free the memory; may be called twice. StateError if the instance cannot be removed."""

@@ -91,7 +91,7 @@ class Capture:
             self._start_ns = uptime_ns(self._device)
             self._session = self._prepared()
             if self._reservation is not None:
-                self._reservation.release()
+                self._reservation.give()
             self._session.start()
             if self._probes is not None and PROBE_COST in {one.probe.name for one in self._probes.placed}:
                 self._remote.push_program("probe-cost", self._program("probe-cost", arch))
