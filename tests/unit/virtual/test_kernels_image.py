@@ -54,7 +54,9 @@ def test_bzimage(tmp_path: Path) -> None:
     assert bootable(path) == path
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(arm64(), mtime=0), zboot(gzip.compress(arm64(), mtime=0))])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(arm64(), mtime=0), zboot(gzip.compress(arm64(), mtime=0))]
+)
 def test_packed_image_is_unpacked_for_qemu(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(packed)
