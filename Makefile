@@ -22,8 +22,9 @@ demo: setup
 	    --variant baseline=built --variant patched=kcompressd --scenario idle,busy \
 	    --pairs $(PAIRS) --reps $(REPS) --results $(RESULTS) --fail-on none
 
+# A file's tests share their boots, and guests in lock-step do not disturb each other.
 test: setup lint
-	@$(PY) -m pytest tests
+	@$(PY) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 lint:
 	@$(PY) -m ruff check .

@@ -22,6 +22,10 @@ _SIZE: Final = re.compile(r"(\d+)(?: \(expanded: (\d+)\))?")
 _ROUNDING_KB: Final = 64
 _ATTEMPTS: Final = 10
 _PAUSE_S: Final = 0.5
+_AVAILABLE: Final = re.compile(r"MemAvailable:\s+(\d+) kB")
+_FILLER: Final = "/data/local/tmp/reclaim-suite-filler"
+#: What else is allocated between looking and allocating.
+_SPARE_KB: Final = 2048
 
 
 class BufferReservation:
@@ -33,6 +37,7 @@ class BufferReservation:
     def __init__(self, device: Device, root: str, size_kb: int, sleep: Callable[[float], None]) -> None:
         self._device = device
         self._sleep = sleep
+        self._root = root
         self._path = f"{root}/buffer_size_kb"
         self._size_kb = size_kb
         self._before_kb: int | None = None
@@ -44,6 +49,7 @@ class BufferReservation:
         stderr = ""
         for attempt in range(_ATTEMPTS):
             if attempt:
+                self._make_room()
                 self._sleep(_PAUSE_S)
             stderr = self._device.script(f"echo {self._size_kb} > {self._path}", check=False).stderr
             if self._read_kb() >= self._size_kb:
@@ -54,6 +60,25 @@ class BufferReservation:
             device=self._device.serial,
             next_step="give the device more memory, or the workload less",
         )
+
+    def _make_room(self) -> None:
+        """Push out as much of the workload as lacks for the buffer, if any.
+
+        Reclaim ends at a watermark that si_mem_available() counts as used, so on a full device the very
+        memory that was just freed may be refused. A file in memory makes room when it is removed. (On a
+        phone it is on flash; there the page cache counts as available.)
+        """
+        need_kb = self._size_kb * self._cpus() + _SPARE_KB
+        for _ in range(_ATTEMPTS):
+            available = _AVAILABLE.search(self._device.read_text("/proc/meminfo"))
+            if available is None or int(available[1]) >= need_kb:
+                return
+            self._device.script(
+                f"head -c {need_kb + _SPARE_KB}K /dev/zero > {_FILLER}; rm -f {_FILLER}", deadline_s=60.0
+            )
+
+    def _cpus(self) -> int:
+        return len(self._device.script(f"ls -d {self._root}/per_cpu/cpu*", check=False).stdout.split()) or 1
 
     def release(self) -> None:
         """Give the buffer its former size; may be called twice. StateError if it stays larger."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -236,7 +235,7 @@ class Capture:
 
 
 def reserve_buffer(
-    device: Device, needs: Needs, sleep: Callable[[float], None] = time.sleep
+    device: Device, needs: Needs, sleep: Callable[[float], None]
 ) -> contextlib.AbstractContextManager[BufferReservation | None]:
     """Reserve the kernel's trace buffer of a `Capture` of ``needs``; None on a phone, which has room.
 

@@ -6,7 +6,6 @@ What the cache lacks is built: some minutes for the first kernel of a base, then
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +19,11 @@ from harness.capture import Capture, reserve_buffer
 from harness.device.identity import counter_moved, prove, read_identity
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
-from harness.virtual.base import Base, parse_base
+from harness.virtual.base import DEFAULT_BASE, Base
 from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
-from tests.cycles import cycle
+from tests.cycles import cycle, run_ns
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.order import printed
@@ -32,7 +31,7 @@ from workloads.profile import load_profile
 
 COUNTERS = "/sys/kernel/mm/kcompressd"
 SWITCHES = "/sys/module/kcompressd/parameters"
-BASES = [parse_base("6.12-amd64")]
+BASES = [DEFAULT_BASE]
 
 # A user's patch: one mail, one file.
 MARK = """\
@@ -67,11 +66,11 @@ def base(request: pytest.FixtureRequest) -> Base:
 
 
 @pytest.fixture
-def lane(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VirtualLane]:
+def lane(request: pytest.FixtureRequest, base: Base, tmp_path: Path) -> Iterator[VirtualLane]:
     # With 228 MB the smoke profile's apps nearly fit from the second cycle on (1,577 to 11,520
     # pages swapped out a cycle); with 208 each cycle swaps some 33,000.
     memory_mb = getattr(request, "param", 208)
-    opened = VirtualLane(name="built", memory_mb=memory_mb, workdir=tmp_path / "lane")
+    opened = VirtualLane(name="built", memory_mb=memory_mb, workdir=tmp_path / "lane", base=base)
     yield opened
     try:
         console = opened.console()
@@ -111,17 +110,17 @@ def counters(device: Device) -> dict[str, int]:
     return {name: int(value) for name, value in (line.split() for line in text.splitlines())}
 
 
-def wait_for(what: str, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {deadline_s:.0f} s")
-        time.sleep(0.05)
+def wait_for(what: str, device: Device, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
+    for _ in range(int(deadline_s / 0.05)):
+        if condition():
+            return
+        device.sleep(0.05)
+    pytest.fail(f"{what}: not within {deadline_s:.0f} s")
 
 
 def settled(device: Device) -> dict[str, int]:
     """The counters once the queue is empty."""
-    wait_for("an empty queue", lambda: counters(device)["queued"] == counters(device)["done"])
+    wait_for("an empty queue", device, lambda: counters(device)["queued"] == counters(device)["done"])
     return counters(device)
 
 
@@ -142,9 +141,9 @@ def test_the_kernel_without_a_patch_is_a_whole_virtual_device(
         "grep -q lz4 /sys/block/zram0/comp_algorithm && grep -q zstd /sys/block/zram0/comp_algorithm"
     )
     assert device.read_text("/sys/kernel/mm/lru_gen/enabled").strip() == "0x0007"
-    with reserve_buffer(device, needs_of(all_metrics())) as reservation, smoke(device) as switching:
+    needs = needs_of(all_metrics())
+    with reserve_buffer(device, needs, device.sleep) as reservation, smoke(device) as switching:
         (tmp_path / "rep").mkdir()
-        needs = needs_of(all_metrics())
         capture = Capture(device, needs, tmp_path / "rep", reservation=reservation)
         capture.start()
         swapped = vmstat(device, "pswpout")
@@ -178,13 +177,12 @@ def test_the_thread_above_zram_compresses_what_kswapd_swaps_out(lane: VirtualLan
         assert found["done"] > 5000
         assert 0 < found["depth_max"] <= 256
         assert found["wakeups"] > 0
-        run_ns = device.script("cat /proc/$(pidof kcompressd0)/schedstat").stdout.split()[0]
-        assert int(run_ns) > 0
+        assert run_ns(device, "kcompressd0") > 0
 
         # Off: as without the patch, and on again.
         device.write_text(f"{SWITCHES}/enabled", "N")
         # A kswapd that has looked at the switch already may still queue one folio.
-        time.sleep(0.5)
+        device.sleep(0.5)
         off, swapped = settled(device), vmstat(device, "pswpout")
         cycle(device, switching)
         assert vmstat(device, "pswpout") > swapped + 5000

@@ -23,7 +23,7 @@ from harness.capture import (
 )
 from harness.capture.perfetto.perfetto_config import Limits
 from harness.virtual.lane import VirtualLane
-from tests.virtual.test_capture_guest import PRESSURE, RECLAIM, TRACING, Guest, found, rise
+from tests.virtual.test_capture_guest import BASES, PRESSURE, RECLAIM, TRACING, Guest, found, rise
 
 GONE = Probe("of_tomorrow", ("shrink_tomorrow", "shrink_the_day_after"))
 NEEDS = Needs(
@@ -37,7 +37,12 @@ NEEDS = Needs(
 
 @pytest.fixture(scope="module", params=["stock", "kcompressd"])
 def booted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    lane = VirtualLane(name="probes", cpus=2, memory_mb=272, workdir=tmp_path_factory.mktemp("lane"))
+    lane = VirtualLane(
+        name="probes",
+        memory_mb=272,
+        base=BASES[request.param],
+        workdir=tmp_path_factory.mktemp("lane"),
+    )
     try:
         yield Guest(lane, request.param)
         assert lane.crash_log() is None

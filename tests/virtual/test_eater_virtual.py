@@ -20,7 +20,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("eater")
     file = folder / "short.toml"
     file.write_text(
-        'workload = "memory-eater"\nvariants = ["baseline=stock", "patched=kcompressd"]\n'
+        'workload = "memory-eater"\nvariants = ["baseline=built", "patched=kcompressd"]\n'
         'scenarios = ["idle"]\npairs = 1\nreps = 2\nseed = 4\n'
         "trace_faults = true\nvirtual.memory_mb = 272\n"
         "set.eater.touches = 2000\nset.eater.rewrite_share = 0.3\n"

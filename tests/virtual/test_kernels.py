@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import pytest
 
 from foundation.contract.device import Device
 from foundation.errors import UsageError
-from harness.virtual.base import parse_base
 from harness.virtual.kernels import (
     kcompressd_bundle,
     prepare,
@@ -29,14 +27,14 @@ from harness.virtual.kernels.module_file import read_module
 from harness.virtual.kernels.preparation import pointer_of
 from harness.virtual.lane import VirtualLane
 from harness.virtual.packages.products import damage, read_pointer
-from tests.cycles import cycle
+from tests.cycles import cycle, run_ns
 from tests.variants import boot_into, virtual_variant
 from workloads.app_switching import AppSwitching
 from workloads.profile import load_profile
 from workloads.switches import CycleResult
 
 # The base whose stock kernel takes the zram module.
-BASE = parse_base("6.1-amd64")
+BASE = MODULE_BASE
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"
 
@@ -68,7 +66,7 @@ APPS = [f'\n[[apps]]\npackage = "suite.app_{letter}"\n' for letter in "abcd"]
 
 @pytest.fixture
 def lane(tmp_path: Path) -> Iterator[VirtualLane]:
-    opened = VirtualLane(name="kernels", workdir=tmp_path)
+    opened = VirtualLane(name="kernels", workdir=tmp_path, base=BASE)
     yield opened
     try:
         console = opened.console()
@@ -126,17 +124,17 @@ def nice_of(device: Device, comm: str) -> int:
     return int(line.split()[18])
 
 
-def wait_for(what: str, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {deadline_s:.0f} s")
-        time.sleep(0.05)
+def wait_for(what: str, device: Device, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
+    for _ in range(int(deadline_s / 0.05)):
+        if condition():
+            return
+        device.sleep(0.05)
+    pytest.fail(f"{what}: not within {deadline_s:.0f} s")
 
 
 def settled(device: Device) -> dict[str, int]:
     """The counters once the queue is empty."""
-    wait_for("an empty queue", lambda: counters(device)["queued"] == counters(device)["done"])
+    wait_for("an empty queue", device, lambda: counters(device)["queued"] == counters(device)["done"])
     return counters(device)
 
 
@@ -329,7 +327,7 @@ def test_swapoff_waits_for_a_filled_queue_and_the_module_leaves_nothing(
         found = counters(device)
         return found["queued"] - found["done"]
 
-    wait_for("a filled queue", lambda: waiting() > 300)
+    wait_for("a filled queue", device, lambda: waiting() > 300)
     filling.stop()
     for letter in "bcd":
         device.shell(["am", "force-stop", f"suite.app_{letter}"])
@@ -355,8 +353,7 @@ def test_delay_makes_page_writes_dearer_with_or_without_a_thread(lane: VirtualLa
 
     def kswapd_ns_a_page() -> float:
         def now() -> tuple[int, int]:
-            text = device.script("cat /proc/$(pidof kswapd0)/schedstat").stdout
-            return int(text.split()[0]), vmstat(device, "pswpout")
+            return run_ns(device, "kswapd0"), vmstat(device, "pswpout")
 
         ns, pages = now()
         cycle(device, switching)

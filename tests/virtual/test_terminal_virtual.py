@@ -15,7 +15,7 @@ def test_phases_are_shown_and_ctrl_c_gives_terminal_and_device_back(tmp_path: Pa
     argv = [
         *(sys.executable, "-m", "pytest", "android_tests/test_app_switching.py", "-p", "no:cacheprovider"),
         *("--profile", "smoke", "--pairs", "1", "--reps", "1", "--seed", "1", "--scenario", "idle", "-v"),
-        *("--results", str(results)),
+        *("--results", str(results), "--virtual-parallel", "1"),
     ]
     with Terminal(argv, columns=60, rows=24, cwd=ROOT) as terminal:
         for phase in ("boot", "prepare", "capture"):
@@ -30,7 +30,7 @@ def test_phases_are_shown_and_ctrl_c_gives_terminal_and_device_back(tmp_path: Pa
         assert "[capture]" not in text
         assert "Traceback" not in terminal.said()
         said = terminal.said()
-    assert "$ [127.0.0.1:" in said
+    assert "$ [virtual-0]" in said
     assert "am start" in said
     # What the way out did is in the log of commands: the apps are stopped, the settings are back.
     after = said[len(before) :]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.contract.arch import Arch
 from foundation.errors import HostError, UsageError
 from harness.variants import command as command
 from harness.virtual.lane import VirtualLane
@@ -45,7 +46,7 @@ def test_wrong_sizes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_host_without_qemu_gets_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def absent() -> Path:
+    def absent(arch: Arch) -> Path:
         raise HostError("no qemu", next_step="install it")
 
     monkeypatch.setattr(command, "find_qemu", absent)

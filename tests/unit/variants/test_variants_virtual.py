@@ -14,6 +14,7 @@ from harness.variants.variant import parse_variant
 from harness.virtual.base import DEFAULT_BASE, Base, parse_base
 from harness.virtual.initramfs import load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
+from harness.virtual.kernels.bundles import require_module_base
 from harness.virtual.lane import VirtualLane
 from harness.virtual.recipe import Recipe
 from tests.variants import phone_variant, virtual_variant
@@ -100,11 +101,13 @@ def test_the_base_of_the_campaign_reaches_every_kind(monkeypatch: pytest.MonkeyP
         assert kind.base == base
 
 
-def test_the_module_is_refused_on_another_base() -> None:
+def test_what_only_the_module_has_is_refused_on_another_base() -> None:
     bindings = Bindings(base=parse_base("6.12-arm64"))
-    variant = parse_variant("p=kcompressd", device_kind="virtual", bindings=bindings)
-    with pytest.raises(UsageError, match=r"is for 6\.1-amd64, not 6\.12-arm64 -> give --virtual-base 6"):
+    variant = parse_variant("p=kcompressd:wake_batch=2", device_kind="virtual", bindings=bindings)
+    with pytest.raises(UsageError, match=r"no wake_batch=2 on the base 6\.12-arm64 -> take the base 6"):
         variant.check()
+    with pytest.raises(UsageError, match=r"is for 6\.1-amd64, not 6\.12-arm64 -> give --virtual-base 6"):
+        require_module_base(bindings.base)
 
 
 def test_kcompressd_is_proved_by_thread_and_counter() -> None:
