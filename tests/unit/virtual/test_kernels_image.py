@@ -54,7 +54,9 @@ def test_bzimage(tmp_path: Path) -> None:
     assert bootable(path) == path
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(arm64()), zboot(gzip.compress(arm64()))])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(arm64(), mtime=0), zboot(gzip.compress(arm64(), mtime=0))]
+)
 def test_packed_image_is_unpacked_for_qemu(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(packed)
@@ -70,7 +72,7 @@ def test_packed_image_is_unpacked_for_qemu(tmp_path: Path, packed: bytes) -> Non
         (b"\x1f\x8b\x08\0\0\0\0\0\0\0damaged", "damaged gzip file"),
         (arm64(banner=b""), "contains no kernel release"),
         (arm64(pages=0), "contains no page size"),
-        (gzip.compress(b"a text"), "neither a bzImage nor an arm64 Image"),
+        (gzip.compress(b"a text", mtime=0), "neither a bzImage nor an arm64 Image"),
         (b"", "neither a bzImage nor an arm64 Image"),
     ],
 )
