@@ -54,7 +54,7 @@ QUEUE = frozenset({"zram_kcompressd/kcompressd_queue", "zram_kcompressd/kcompres
 PRESSURE = """
 mkdir -p /mnt/pressure && mount -t tmpfs -o size=400m pressure /mnt/pressure
 for i in 1 2 3; do
-    (yes reclaim | head -c 41943040; head -c 8388608 /dev/urandom) > /mnt/pressure/$i &
+    (head -c 41943040 /dev/zero | tr "\\0" r; head -c 8388608 /dev/urandom) > /mnt/pressure/$i &
 done
 wait
 head -c 62914560 /dev/urandom > /mnt/pressure/more

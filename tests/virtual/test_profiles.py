@@ -48,7 +48,7 @@ def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path:
         with PinnedState(device) as state:
             state.apply(pins_for(profile.device))
             lru = device.read_text("/sys/kernel/mm/lru_gen/enabled").strip()
-            assert lru == ("0x0007" if name == "mglru" else "0x0000")
+            assert lru == ("0x0003" if name == "mglru" else "0x0000")
             switching = AppSwitching(device, profile)
             switching.install()
             switching.prepare()
