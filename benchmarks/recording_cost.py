@@ -1,6 +1,6 @@
 """What recording costs the device that is measured: the same work with and without Perfetto.
 
-Run with ``python -m benchmarks.recording_cost``; docs/performance.md has a measured table. Both arms
+Run with ``python -m benchmarks.recording_cost``; docs/virtual-device.md has a measured table. Both arms
 run by the instruction clock on a fresh boot of the same kernel, with the same seeds, the suite's
 poller, and the trace buffer's memory taken, so that a difference is the recording's. Load of the host
 changes nothing but how long it takes.

@@ -9,13 +9,14 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from foundation.errors import BootFailed, HostError, KernelError, ModuleLoadFailed
+from foundation.errors import BootFailed, DeviceLost, HostError, KernelError, ModuleLoadFailed
 from foundation.ports import free_port
 from harness.virtual import qemu
 from harness.virtual.command_line import MachineConfig, arguments
@@ -99,6 +100,39 @@ def test_a_panic_while_booting(emulator: StandIn, machine: VirtualMachine) -> No
         machine.start(deadline_s=20)
     assert "Kernel panic" in caught.value.log
     assert not machine.is_running()
+
+
+def test_an_emulator_that_hangs_costs_a_boot_and_is_no_result(
+    emulator: StandIn, machine: VirtualMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.virtual.stall.STALL_S", 1.0)
+    emulator.does('open(console, "a").write("[    1.0] last words\\n"); time.sleep(60)')
+    begin = time.monotonic()
+    with pytest.raises(DeviceLost, match=r"used no CPU time .* while it boots") as caught:
+        machine.start(deadline_s=50)
+    assert time.monotonic() - begin < 40
+    assert caught.value.transient
+    assert not machine.is_running()
+
+
+def test_a_machine_that_another_thread_ends_has_no_result(
+    emulator: StandIn, machine: VirtualMachine
+) -> None:
+    emulator.does('open(console, "a").write("[    1.0] first words\\n"); time.sleep(60)')
+    threading.Timer(1.0, machine.abort).start()
+    with pytest.raises(DeviceLost, match="ended from outside"):
+        machine.start(deadline_s=50)
+    assert is_gone(pid_of(machine))
+
+
+def test_a_machine_that_was_ended_before_its_boot_does_not_start(
+    emulator: StandIn, machine: VirtualMachine
+) -> None:
+    emulator.does(READY)
+    machine.abort()
+    with pytest.raises(DeviceLost, match="ended from outside"):
+        machine.start(deadline_s=20)
+    assert machine._process is None
 
 
 def test_a_machine_that_ends_in_silence_of_the_kernel(emulator: StandIn, machine: VirtualMachine) -> None:
