@@ -22,6 +22,7 @@ _SIZE: Final = re.compile(r"(\d+)(?: \(expanded: (\d+)\))?")
 _ROUNDING_KB: Final = 64
 _ATTEMPTS: Final = 10
 _PAUSE_S: Final = 0.5
+_TOTAL: Final = re.compile(r"MemTotal:\s+(\d+) kB")
 _AVAILABLE: Final = re.compile(r"MemAvailable:\s+(\d+) kB")
 _FILLER: Final = "/data/local/tmp/reclaim-suite-filler"
 #: What else is allocated between looking and allocating.
@@ -62,7 +63,7 @@ class BufferReservation:
         )
 
     def _make_room(self) -> None:
-        """Push out as much of the workload as lacks for the buffer, if any.
+        """Push out as much of the workload as lacks for the buffer, if any; at most half of the memory.
 
         Reclaim ends at a watermark that si_mem_available() counts as used, so on a full device the very
         memory that was just freed may be refused. A file in memory makes room when it is removed. (On a
@@ -70,12 +71,14 @@ class BufferReservation:
         """
         need_kb = self._size_kb * self._cpus() + _SPARE_KB
         for _ in range(_ATTEMPTS):
-            available = _AVAILABLE.search(self._device.read_text("/proc/meminfo"))
-            if available is None or int(available[1]) >= need_kb:
+            meminfo = self._device.read_text("/proc/meminfo")
+            total, available = _TOTAL.search(meminfo), _AVAILABLE.search(meminfo)
+            if total is None or available is None:
                 return
-            self._device.script(
-                f"head -c {need_kb + _SPARE_KB}K /dev/zero > {_FILLER}; rm -f {_FILLER}", deadline_s=60.0
-            )
+            if int(available[1]) >= need_kb or 2 * need_kb > int(total[1]):
+                return
+            filler = f"head -c {need_kb + _SPARE_KB}K /dev/zero > {_FILLER}; rm -f {_FILLER}"
+            self._device.script(filler, check=False, deadline_s=60.0)
 
     def _cpus(self) -> int:
         return len(self._device.script(f"ls -d {self._root}/per_cpu/cpu*", check=False).stdout.split()) or 1

@@ -67,7 +67,7 @@ class Guest:
 
     def __init__(self, lane: VirtualLane, kind: str) -> None:
         self._lane = lane
-        self._variant = virtual_variant(f"{kind}={kind}", BASES[kind])
+        self._variant = virtual_variant(f"{kind}={kind}", lane.base)
         self._device: Device | None = None
 
     def device(self) -> Device:
