@@ -82,9 +82,11 @@ def run_block(
             BlockRun(lane, plan, block, store, phase, record, host or Host()).run()
             break
         except KernelError as error:
+            _raise_end_behind(error)
             _kernel_result(record, error, lane, folder)
             break
         except (DeviceError, LabError) as error:
+            _raise_end_behind(error)
             crash = _crash_behind(error, lane)
             if crash is not None:
                 _kernel_result(record, crash, lane, folder)
@@ -97,6 +99,15 @@ def run_block(
     record.ended_utc = _now_utc()
     store.finish_block(block, record)
     return record
+
+
+def _raise_end_behind(error: SuiteError) -> None:
+    """Raise the end of the run (Ctrl-C) on whose way out ``error`` occurred, if there is one."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if not isinstance(behind, Exception):
+            raise behind
+        behind = behind.__cause__ or behind.__context__
 
 
 def _crash_behind(error: SuiteError, lane: Lane) -> KernelCrash | None:
