@@ -107,8 +107,8 @@ def test_every_fault_on_a_swapped_out_page_is_told(results: Path) -> None:
 
     table = pd.read_parquet(results / "metrics.parquet")
     for folder, _ in repetitions(results):
-        block, rep = int(folder.parent.name[:3]), int(folder.name.removeprefix("rep-"))
-        rows = table[(table["block"] == block) & (table["rep"] == rep)]
+        rep = int(folder.name.removeprefix("rep-"))
+        rows = table[(table["block"] == folder.parent.name) & (table["rep"] == rep)]
         value = rows.set_index("metric")["value"]
         lines = (folder / "counters.jsonl").read_text().splitlines()
         begin, end = json.loads(lines[0])["vmstat"], json.loads(lines[-1])["vmstat"]
