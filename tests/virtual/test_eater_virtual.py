@@ -118,8 +118,14 @@ def test_every_fault_on_a_swapped_out_page_is_told(results: Path) -> None:
         assert value["fault_read_count"] == pytest.approx(value["pswpin"] + zeros, abs=5)
         assert value["fault_read_count"] > 500
         assert value["fault_read_p50_us"] > 0
-        parts = value[["fault_read_count", "fault_unfinished_count", "fault_cached_count"]]
-        assert value["fault_count"] == parts.sum()
+        parts = value[["fault_unfinished_count", "fault_cached_count"]]
+        if parts.isna().all():
+            # Only calls of zram's store tell these two apart, and the kernel may have inlined it.
+            reasons = rows.set_index("metric")["reason"][parts.index]
+            assert reasons.str.contains("calls of zram_store are not recorded").all()
+            assert value["fault_count"] >= value["fault_read_count"]
+        else:
+            assert value["fault_count"] == value["fault_read_count"] + parts.sum()
 
 
 def test_repetitions_start_from_the_same_empty_swap(results: Path) -> None:
