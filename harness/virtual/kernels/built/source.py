@@ -18,8 +18,6 @@ from harness.virtual.kernels import debian
 from harness.virtual.packages.host_command import run
 from harness.virtual.packages.products import locked, remove_unfinished, require_space
 
-#: The base whose source is built.
-
 # Not below the folder of the small products, which is hashed and searched completely.
 _FOLDER = "kernel-builds"
 _POINTER = "source-version-"
