@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.contract.needs import Needs
-from harness.capture import Capture
+from harness.capture import Capture, reserve_buffer
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
 from harness.virtual.lane import VirtualLane
@@ -20,11 +20,11 @@ from workloads.profile import PROFILES, load_profile
 TRACED = Needs(ftrace_events=frozenset({"sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"}))
 
 
-def with_mglru(folder: Path) -> str:
+def with_classic_lru(folder: Path) -> str:
     """The default profile on the other LRU."""
-    path = folder / "phone-like-mglru.toml"
+    path = folder / "phone-like-classic-lru.toml"
     text = (PROFILES / "phone-like.toml").read_text()
-    path.write_text(text.replace("[device]\n", "[device]\nmglru = true\n"))
+    path.write_text(text.replace("[device]\n", "[device]\nmglru = false\n"))
     return str(path)
 
 
@@ -38,24 +38,25 @@ SWITCHING = [
 ]
 
 
-@pytest.mark.parametrize("name", [*SWITCHING, "mglru"])
+@pytest.mark.parametrize("name", [*SWITCHING, "classic-lru"])
 def test_every_switch_is_hot_while_a_trace_takes_its_memory(name: str, tmp_path: Path) -> None:
-    profile = load_profile(with_mglru(tmp_path) if name == "mglru" else name)
+    profile = load_profile(with_classic_lru(tmp_path) if name == "classic-lru" else name)
     lane = VirtualLane(name="profiles", workdir=tmp_path / "lane")
     try:
         device = boot_into(lane, virtual_variant("baseline=stock"))
         lru_before = device.read_text("/sys/kernel/mm/lru_gen/enabled")
-        with PinnedState(device) as state:
+        assert lru_before.strip() == "0x0003"
+        with reserve_buffer(device, TRACED, device.sleep) as reservation, PinnedState(device) as state:
             state.apply(pins_for(profile.device))
             lru = device.read_text("/sys/kernel/mm/lru_gen/enabled").strip()
-            assert lru == ("0x0003" if name == "mglru" else "0x0000")
+            assert lru == ("0x0000" if name == "classic-lru" else "0x0003")
             switching = AppSwitching(device, profile)
             switching.install()
             switching.prepare()
             cycle(device, switching)
             before = device.read_text("/proc/vmstat").split()
             (tmp_path / "rep").mkdir()
-            capture = Capture(device, TRACED, tmp_path / "rep")
+            capture = Capture(device, TRACED, tmp_path / "rep", reservation=reservation)
             capture.start()
             order = switching.order()
             device.script(capture.wrap(order.into_file()), deadline_s=order.deadline_s)
