@@ -1,8 +1,9 @@
-"""Builds the suite's C programs: static, for x86-64 and aarch64, cached by content."""
+"""Builds the suite's C programs (static, x86-64 and aarch64) and a library for QEMU; cached by content."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -25,7 +26,11 @@ _COMPILERS: Final[dict[Arch, tuple[str, str]]] = {
     "aarch64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
 }
 
-_FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-Wall", "-Wextra", "-Werror")
+_COMMON: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
+_FLAGS: Final = (*_COMMON, "-static", "-pthread")
+# It needs nothing of the C library, so it fits any.
+_LIBRARY_FLAGS: Final = (*_COMMON, "-shared", "-fPIC", "-nostdlib")
+_STILL_CLOCK: Final = Path(__file__).parent / "host" / "still_clock.c"
 
 #: Program -> its sources.
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
@@ -56,8 +61,22 @@ def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequenc
     The cache key covers the sources, every header next to them, the flags and the compiler's
     version. HostError if the compiler is missing or rejects the source.
     """
+    return _build(name, sources, arch, [*_FLAGS, *extra_flags])
+
+
+def still_clock() -> Path:
+    """A library to preload into QEMU, for which the host's wall clock then stands still. HostError."""
+    machine = platform.machine()
+    for arch in ARCHES:
+        if arch == machine:
+            return _build("still-clock.so", [_STILL_CLOCK], arch, _LIBRARY_FLAGS)
+    raise HostError(
+        f"the instruction clock is not made for hosts of {machine}", next_step="use an x86-64 or arm64 host"
+    )
+
+
+def _build(name: str, sources: Sequence[Path], arch: Arch, flags: Sequence[str]) -> Path:
     gcc = compiler(arch)
-    flags = [*_FLAGS, *extra_flags]
     target = cache_dir("native", arch) / f"{name}-{_digest(gcc, sources, flags)}"
     if target.exists():
         return target
