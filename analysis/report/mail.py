@@ -12,6 +12,7 @@ from analysis.judging.wording import floor_text, lower_level, p_text, short, sho
 from analysis.report.answers import answers, question
 from analysis.report.measured_on_words import clock_words
 from analysis.report.medians import Medians, one_sided, side_by_side
+from analysis.report.patch_words import defects_of, patches_of
 from analysis.report.terminal import companions
 from foundation.contract.measured_on import measured_on
 
@@ -27,7 +28,7 @@ def mail_text(judgement: Judgement) -> str:
     At most 72 columns and ASCII only, as mailing lists want it. Writes nothing.
     """
     parts = [_filled(question(judgement))]
-    parts += [_filled(line) for line in _warnings(judgement)]
+    parts += [_filled(line) for line in [*_warnings(judgement), *patches_of(judgement.campaign)]]
     parts += [_filled(answer.sentence) for answer in answers(judgement)]
     parts.append("Method\n" + "\n".join(_method(judgement)))
     for scenario in judgement.campaign.scenarios:
@@ -35,6 +36,7 @@ def mail_text(judgement: Judgement) -> str:
             parts.append(_figures(judgement, scenario, variant.name))
     parts += _medians(judgement)
     parts.append(_filled(_limits(judgement)))
+    parts += [_filled(f"Known of the patch: {line}") for line in defects_of(judgement.campaign)]
     parts.append("To recompute from the results folder:\n  python -m analysis report RESULTS")
     return "\n\n".join(parts)
 

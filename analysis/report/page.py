@@ -26,6 +26,7 @@ from analysis.report.latencies import Drawn, latency_figures
 from analysis.report.measured_on_words import clock_words
 from analysis.report.medians import one_sided
 from analysis.report.page_figure import PageFigure
+from analysis.report.patch_words import defects_of, patches_of
 from foundation.contract.measured_on import measured_on
 from foundation.contract.results import REPORT_FILE
 
@@ -112,6 +113,8 @@ def _context(judgement: Judgement) -> dict[str, Any]:
         "voids": [void for void in judgement.voids if void.kind != "pair"],
         "same_kernel": sorted({row.variant for row in judgement.rows if row.question.same_kernel}),
         "kernels": _kernels(judgement),
+        "patches": patches_of(judgement.campaign),
+        "patch_defects": defects_of(judgement.campaign),
         "finished": len(campaign.blocks),
         "planned": len(campaign.schedule),
         "number": number,

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from analysis.judging.judgement import Judgement, VerdictRow
 from analysis.judging.wording import aligned, lower_level, p_text, short, short_change, short_interval
 from analysis.report.measured_on_words import clock_words
+from analysis.report.patch_words import patches_of
 from foundation.contract.measured_on import measured_on
 
 WIDTH: Final = 100
@@ -38,6 +39,7 @@ def verdict_table(judgement: Judgement) -> str:
     where = measured_on(campaign).text()
     notes += [f"Measured on {where}."] if where else []
     notes += filter(None, [clock_words(campaign)])
+    notes += patches_of(campaign)
     parts.append(_wrapped(" ".join(notes)))
     return "\n\n".join(parts)
 

@@ -20,7 +20,7 @@ from harness.device.identity import counter_moved, prove, read_identity
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
 from harness.virtual.base import DEFAULT_BASE, Base
-from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle
+from harness.virtual.kernels.built import built_bundle, is_built, patched_bundle, read_patch
 from harness.virtual.kernels.built.source import builds_dir, known_source
 from harness.virtual.lane import VirtualLane
 from tests.cycles import cycle, run_ns
@@ -234,7 +234,7 @@ def test_swapoff_waits_for_waiting_folios(lane: VirtualLane, base: Base) -> None
 def test_a_users_patch_is_in_the_kernel_that_boots(lane: VirtualLane, base: Base, mark: Path) -> None:
     variant = virtual_variant(f"mine=patch:file={mark},thread=no", base)
     said: list[str] = []
-    bundle = patched_bundle(base, mark, None, said.append)
+    bundle = patched_bundle(base, read_patch(mark), None, said.append)
     assert bundle.release != built_bundle(base, said.append).release
     device = boot_into(lane, variant)
     prove(read_identity(device, variant.expectation(lane)), variant.expectation(lane))
@@ -252,7 +252,7 @@ def test_a_patch_that_does_not_compile_breaks_nothing(base: Base, tmp_path: Path
     assert source is not None
     before = (source.folder / "mm" / "page_io.c").read_bytes()
     with pytest.raises(UsageError, match=r"does not build: mm/page_io.c:\d+: ") as caught:
-        patched_bundle(base, broken, None, lambda line: None)
+        patched_bundle(base, read_patch(broken), None, lambda line: None)
     assert "\n" not in str(caught.value)
     log = Path(str(caught.value.next_step).removeprefix("read "))
     assert "error:" in log.read_text()

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
+from foundation import published_patches
 from foundation.errors import UsageError
 from foundation.progress import Progress
 from harness.variants.on_virtual import VirtualKind, to_stderr
-from harness.variants.option import one_of, option, path, text
-from harness.virtual.kernels.built import patch_content, patched_bundle
+from harness.variants.option import integer, one_of, option, path, text
+from harness.virtual.kernels.built import PatchFile, patch_content, patch_ids, patched_bundle, read_patch
 from harness.virtual.kernels.built.config import suite_config
 from harness.virtual.recipe import Recipe
 
@@ -24,7 +25,7 @@ _THREAD: Final = one_of(
 
 @dataclass(frozen=True)
 class Patch(VirtualKind):
-    """``recorded`` is what `content` returned when the campaign was planned."""
+    """``recorded`` and ``recorded_ids`` are what `content` returned when the campaign was planned."""
 
     word: ClassVar[str] = "patch"
     usage: ClassVar[str] = "patch:FILE"
@@ -38,6 +39,14 @@ class Patch(VirtualKind):
     config: Path | None = field(
         default=None, metadata=option(path, "FILE", "more kernel options, such as `CONFIG_X=y`")
     )
+    before: Path | None = field(
+        default=None,
+        metadata=option(path, "FILE", "a patch that applies first, which the other side has as well"),
+    )
+    fuzz: int = field(
+        default=0,
+        metadata=option(integer(0, 3), "0..3", "lines of context that may differ where a hunk goes; 0"),
+    )
     thread: bool | None = field(
         default=None,
         metadata=option(_THREAD, "yes|no", "whether it adds a compression thread, which is then proved"),
@@ -46,16 +55,26 @@ class Patch(VirtualKind):
         default=None,
         metadata=option(text, "HEX", "hash of the files' content, filled in by the suite", key="content"),
     )
+    recorded_ids: str | None = field(
+        default=None,
+        metadata=option(
+            text,
+            "IDS",
+            "stable patch ids of the parts, filled in by the suite",
+            key=published_patches.OPTION,
+        ),
+    )
 
     def content(self) -> Mapping[str, str]:
-        """Hash of patch and configuration. UsageError if it is not the recorded one."""
-        found = patch_content(self.file, self.config)
+        """Hash of patch and configuration, and the patch's ids. UsageError if the hash has changed."""
+        patch = self._read()
+        found = patch_content(patch, self.config)
         if self.recorded not in (None, found):
             raise UsageError(
                 f"{self.file} has content {found}, not {self.recorded}",
                 next_step="leave content= out, or restore the original file",
             )
-        return {"content": found}
+        return {"content": found, published_patches.OPTION: published_patches.JOINT.join(patch_ids(patch))}
 
     def check(self) -> None:
         """Check that the base can be built. UsageError."""
@@ -63,5 +82,8 @@ class Patch(VirtualKind):
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
         """The patched kernel, built unless it is in the cache. UsageError, HostError."""
-        bundle = patched_bundle(self.base, self.file, self.config, progress, content=self.recorded)
+        bundle = patched_bundle(self.base, self._read(), self.config, progress, content=self.recorded)
         return Recipe.of(bundle, compression_thread=self.thread)
+
+    def _read(self) -> PatchFile:
+        return read_patch(self.file, fuzz=self.fuzz, before=self.before)

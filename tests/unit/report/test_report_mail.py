@@ -13,9 +13,12 @@ from analysis.judging.pipeline import judge
 from analysis.metrics import all_metrics
 from analysis.report.mail import WIDTH, mail_text
 from analysis.report.page import render
+from analysis.report.terminal import verdict_table
+from foundation.published_patches import PUBLISHED
 from tests.unit.judging.test_pipeline_judge import model
 from tests.unit.results_folder import BASELINE, PATCHED, ResultsFolder
 
+V2 = PUBLISHED[1]
 SAME = {"name": "same", "kind": "stock", "options": {}, "spec": "same=stock"}
 QUEUE = ("queue_pages", "queue_wait_p99_us", "compression_wakeups_per_page")
 
@@ -165,3 +168,18 @@ def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Method" in capsys.readouterr().out
     assert cli.main(["mail", str(tmp_path / "none")]) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_published_patch_is_named_with_what_is_known_of_it(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "r")
+    folder.variants = (BASELINE, SAME, {**PATCHED, "kind": "patch", "options": {"patch-ids": V2.ids[0]}})
+    folder.campaign()
+    judgement = judge(folder.save())
+    text = " ".join(mail_text(judgement).split())
+    assert "patched is MediaTek v2 as published (2025-04-30)." in text
+    assert "Known of the patch: MediaTek v2: its thread lacks PF_MEMALLOC" in text
+    assert max(map(len, mail_text(judgement).splitlines())) <= WIDTH
+    page = render(judgement)
+    assert "patched is MediaTek v2 as published (2025-04-30)." in page
+    assert "its thread lacks PF_MEMALLOC" in page
+    assert "MediaTek v2 as published" in " ".join(verdict_table(judgement).split())

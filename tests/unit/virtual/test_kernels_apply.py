@@ -34,12 +34,12 @@ def mail(subject: str, diff: str) -> str:
     return f"From 0123 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nSubject: {subject}\n\n{diff}\n"
 
 
-def applied(source: Path, tmp_path: Path, text: str) -> dict[str, Path | None]:
+def applied(source: Path, tmp_path: Path, text: str, fuzz: int = 0) -> dict[str, Path | None]:
     path = tmp_path / "mine.patch"
     path.write_text(text)
     work = tmp_path / "work"
     work.mkdir()
-    return apply_patch(read_patch(path), source, work, "6.1.0")
+    return apply_patch(read_patch(path, fuzz=fuzz), source, work, "6.1.0")
 
 
 def error(source: Path, tmp_path: Path, text: str) -> str:
@@ -124,3 +124,14 @@ def test_a_patch_that_changes_nothing(source: Path, tmp_path: Path) -> None:
 def test_output_without_a_reason() -> None:
     assert failure("") == "patch gave no reason"
     assert failure("patching file x\nsomething odd\n") == "something odd"
+
+
+def test_fuzz_is_refused_unless_it_is_allowed(source: Path, tmp_path: Path) -> None:
+    text = change(hunk(20, "line 20", "twenty", before="another line"))
+    assert "does not apply" in error(source, tmp_path, text)
+    (tmp_path / "work").rename(tmp_path / "old")
+    one = applied(source, tmp_path, text, fuzz=1)["mm/one.c"]
+    assert one is not None
+    assert "twenty\n" in one.read_text()
+    strict, loose = (read_patch(tmp_path / "mine.patch", fuzz=fuzz).digest for fuzz in (0, 1))
+    assert strict != loose

@@ -18,6 +18,7 @@ from harness.virtual.kernels.built import (
     config,
     make,
     patch_content,
+    patch_ids,
     read_patch,
     thread_patch,
     toolchain,
@@ -349,7 +350,8 @@ def test_an_edited_patch_is_another_variant(tmp_path: Path) -> None:
     path = patch_at(tmp_path / "x.patch")
     parsed = parse_variant(f"p=patch:{path}", device_kind="virtual")
     (first,) = pin_contents([parsed])
-    assert first.options["content"] == patch_content(path)
+    assert first.options["content"] == patch_content(read_patch(path))
+    assert first.options["patch-ids"] == patch_ids(read_patch(path))[0]
     stock = virtual_variant("b=stock")
     assert pin_contents([first, stock]) == (first, stock)
     patch_at(path, DIFF.replace("two", "three"))
@@ -378,11 +380,11 @@ def test_what_proves_a_built_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for text in (
         "a=built",
         "b=kcompressd-page-io",
-        "c=patch:x",
-        "d=patch:x,thread=yes",
-        "e=patch:x,thread=no",
+        "c=patch:FILE",
+        "d=patch:FILE,thread=yes",
+        "e=patch:FILE,thread=no",
     ):
-        variant = virtual_variant(text)
+        variant = virtual_variant(text.replace("FILE", str(patch_at(tmp_path / "x"))))
         assert isinstance(variant.kind, VirtualKind)
         expectation = variant.kind.recipe().expectation
         assert expectation.release == "6.1.7-suite-1a2b3c4d"

@@ -9,12 +9,14 @@ from harness.virtual.kernels.built.bundles import (
     thread_patch,
 )
 from harness.virtual.kernels.built.patch_file import PatchFile, read_patch
+from harness.virtual.kernels.built.patch_ids import patch_ids
 
 __all__ = [
     "PatchFile",
     "built_bundle",
     "is_built",
     "patch_content",
+    "patch_ids",
     "patched_bundle",
     "read_patch",
     "thread_bundle",

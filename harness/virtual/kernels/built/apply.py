@@ -19,7 +19,7 @@ _FATAL = re.compile(r"^patch: \*\*\*\* (.*)")
 
 
 def apply_patch(patch: PatchFile, source: Path, work: Path, version: str) -> dict[str, Path | None]:
-    """Apply every part in order, without fuzz; ``work`` is an empty folder.
+    """Apply every part in order, with no more fuzz than ``patch`` allows; ``work`` is an empty folder.
 
     Returns the new content (a file below ``work``) of each file that changes, None for a removed
     one. UsageError names file and hunk; ``version`` is the kernel's, for the message.
@@ -61,9 +61,10 @@ def _apply_part(patch: PatchFile, part: PatchPart, tree: Path, work: Path, versi
             )
     diff = work / "part.diff"
     diff.write_bytes(part.diff.encode("utf-8", "surrogateescape"))
-    options = ["--fuzz=0", "--batch", "--forward", "--no-backup-if-mismatch", "--reject-file=-"]
+    # None unless it is asked for: a misplaced hunk would make another kernel than the author's.
+    fuzz = f"--fuzz={patch.fuzz}"
+    options = [fuzz, "--batch", "--forward", "--no-backup-if-mismatch", "--reject-file=-"]
     try:
-        # Without fuzz: a misplaced hunk would make another kernel than the author's.
         done = subprocess.run(
             ["patch", "-p1", *options, "-i", str(diff)],
             cwd=tree,
@@ -79,7 +80,7 @@ def _apply_part(patch: PatchFile, part: PatchPart, tree: Path, work: Path, versi
         output = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
         raise UsageError(
             f"{_which(patch, part)} does not apply to Debian's {version}: {failure(output)}",
-            next_step="rebase the patch onto this version (offsets are allowed, fuzz is not)",
+            next_step="rebase the patch onto this version; offsets are allowed, fuzz only by fuzz=1..3",
         )
 
 

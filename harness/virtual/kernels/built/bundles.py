@@ -12,7 +12,7 @@ from foundation.words import did_you_mean
 from harness.virtual.base import Base
 from harness.virtual.kernels.built.config import read_fragment
 from harness.virtual.kernels.built.kernel import BuildRequest, build_kernel, cached_kernel
-from harness.virtual.kernels.built.patch_file import read_patch
+from harness.virtual.kernels.built.patch_file import PatchFile, read_patch
 from harness.virtual.kernels.bundles import KernelBundle
 
 _KERNELS: Final = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def built_bundle(base: Base, progress: Progress) -> KernelBundle:
 
 
 def patched_bundle(
-    base: Base, patch: Path, config: Path | None, progress: Progress, *, content: str | None = None
+    base: Base, patch: PatchFile, config: Path | None, progress: Progress, *, content: str | None = None
 ) -> KernelBundle:
     """The same with a user's patch, and with the options in ``config``.
 
@@ -43,20 +43,17 @@ def patched_bundle(
     content_now = patch_content(patch, config)
     if content not in (None, content_now):
         raise UsageError(
-            f"{patch} has changed: its content is {content_now} now, not {content}",
+            f"{patch.path} has changed: its content is {content_now} now, not {content}",
             next_step="start a new campaign with it, or restore the old file",
         )
     # A user's patch may bring any thread: the bundle cannot know.
     return _bundle("patch", _request(base, patch, config), progress, thread=False)
 
 
-def patch_content(patch: Path, config: Path | None = None) -> str:
-    """Eight hex digits that change with the diffs of a patch and its additional options.
-
-    UsageError if the file is not a patch.
-    """
+def patch_content(patch: PatchFile, config: Path | None = None) -> str:
+    """Eight hex digits that change with the diffs of a patch and its additional options. UsageError."""
     options = read_fragment(config) if config else ""
-    return hashlib.sha256(f"{read_patch(patch).digest}\0{options}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{patch.digest}\0{options}".encode()).hexdigest()[:8]
 
 
 def thread_patch(base: Base) -> Path:
@@ -74,16 +71,18 @@ def thread_patch(base: Base) -> Path:
 
 def thread_bundle(base: Base, progress: Progress) -> KernelBundle:
     """`built_bundle` with our own thread above zram. UsageError, HostError."""
-    return _bundle("kcompressd-page-io", _request(base, thread_patch(base)), progress, thread=True)
+    return _bundle(
+        "kcompressd-page-io", _request(base, read_patch(thread_patch(base))), progress, thread=True
+    )
 
 
 def is_built(base: Base, patch: Path | None = None) -> bool:
     """Whether the kernel with ``patch`` (None: without one) is in the cache."""
-    return cached_kernel(_request(base, patch) if patch else BuildRequest(base)) is not None
+    return cached_kernel(_request(base, read_patch(patch)) if patch else BuildRequest(base)) is not None
 
 
-def _request(base: Base, patch: Path, config: Path | None = None) -> BuildRequest:
-    return BuildRequest(base, read_patch(patch), read_fragment(config) if config else "")
+def _request(base: Base, patch: PatchFile, config: Path | None = None) -> BuildRequest:
+    return BuildRequest(base, patch, read_fragment(config) if config else "")
 
 
 def _bundle(name: str, request: BuildRequest, progress: Progress, *, thread: bool) -> KernelBundle:

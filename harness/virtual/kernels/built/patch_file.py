@@ -48,10 +48,14 @@ class PatchPart:
 
 @dataclass(frozen=True)
 class PatchFile:
-    """A patch file: its parts in the order in which they apply."""
+    """A patch file: its parts in the order in which they apply.
+
+    ``fuzz`` is how many lines of context may differ where a hunk is applied (patch(1)).
+    """
 
     path: Path
     parts: tuple[PatchPart, ...]
+    fuzz: int = 0
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -64,13 +68,16 @@ class PatchFile:
         digest = hashlib.sha256()
         for part in self.parts:
             digest.update(part.diff.encode("utf-8", "surrogateescape") + b"\0")
+        if self.fuzz:
+            digest.update(f"fuzz {self.fuzz}".encode())
         return digest.hexdigest()
 
 
-def read_patch(path: Path) -> PatchFile:
+def read_patch(path: Path, *, fuzz: int = 0, before: Path | None = None) -> PatchFile:
     """Read a unified diff, a mail or an mbox (also gzipped); sorts a series by its numbers.
 
-    UsageError if the file is missing, empty or not a patch, or if the series is incomplete.
+    ``before`` is a patch that applies first. UsageError if the file is missing, empty or not a patch,
+    or if the series is incomplete.
     """
     content = _content(path)
     if _HEADER.match(content):
@@ -80,7 +87,8 @@ def read_patch(path: Path) -> PatchFile:
         parts = [_part(path, path.name, text)] if _holds_diff(text) else []
     if not parts:
         raise UsageError(f"{path} is not a patch: {_instead(content)}", next_step=_GIVE)
-    return PatchFile(path, tuple(parts))
+    first = read_patch(before).parts if before is not None else ()
+    return PatchFile(path, (*first, *parts), fuzz)
 
 
 _GIVE = "give a unified diff (git diff, git format-patch), or the raw mail or mbox of a series"
