@@ -106,7 +106,7 @@ class PhoneLane:
         self._undo()
         # Left by a killed run, or by a block that lost the phone before it could undo it.
         undo_left(self._device)
-        if not self._booted:
+        if not self._swap.found:
             self._wait_until_booted()
             self._swap.find()
         restarts = self._kernels is not None or (self._reboot_between and self._booted)

@@ -51,13 +51,14 @@ class PhoneSwap:
     def __init__(self, device: Device, say: Progress) -> None:
         self._device = device
         self._say = say
+        #: Whether `find` was called.
+        self.found = False
         self._names: frozenset[str] | None = None
         self._zram: ZramState | None = None
 
     def find(self) -> None:
-        """Keep what is found, the first time; waits for a phone that was only just started."""
-        if self._names is not None:
-            return
+        """Keep what is found; waits for a phone that was only just started."""
+        self.found = True
         if phone_facts.uptime_s(self._device) < YOUNG_S:
             self._wait(frozenset())
         now = self._set_up()
