@@ -13,6 +13,7 @@ from analysis.metrics import needs_of
 from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
+from foundation.contract.zram_identity import ZramIdentity, advice, objection, zram_of
 from foundation.errors import (
     DeviceError,
     KernelCrash,
@@ -33,6 +34,7 @@ from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
 from harness.device.preconditions.pinned import PinnedState
+from harness.device.zram_identity import read_zram
 from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS: Final = 2
@@ -178,8 +180,14 @@ class BlockRun:
         identity = read_identity(device, expectation)
         prove(identity, expectation, device=device.serial)
         self.record.boot_id = identity.boot_id
-        self.record.identity = {**identity.to_json(), "parts": self.lane.parts()}
+        zram = read_zram(device)
+        self.record.identity = {
+            **identity.to_json(),
+            "zram": msgspec.to_builtins(zram),
+            "parts": self.lane.parts(),
+        }
         self._check_parts()
+        self._check_zram(zram)
         threads = ", ".join(sorted(identity.thread_names))
         self.record.gate("identity", True, f"{identity.release}, {threads}")
         return Booted(device, expectation, identity)
@@ -198,6 +206,21 @@ class BlockRun:
                     f"{', '.join(changed)} changed",
                     next_step="start the campaign again in a new results folder",
                 )
+
+    def _check_zram(self, zram: ZramIdentity) -> None:
+        """UsageError if this block and an earlier one of the other side could not be compared."""
+        variants = {variant.name: variant for variant in self.plan.variant_records}
+        baseline = next(iter(variants.values()))
+        for block in self.plan.blocks:
+            names = {block.variant, self.block.variant}
+            if baseline.name not in names or len(names) == 1 or not self.store.finished(block):
+                continue
+            before = zram_of(self.store.block_result(block).identity)
+            sides = {block.variant: before, self.block.variant: zram}
+            (variant,) = (variants[name] for name in names - {baseline.name})
+            why = objection(baseline, variant, sides[baseline.name], sides[variant.name])
+            if why is not None:
+                raise UsageError(f"{self.block.folder()}: {why}", next_step=advice(variant))
 
     def prepare(self, device: Device, state: PinnedState) -> Preconditions:
         """Set and check the preconditions; ``state`` records what was set. StateError."""
@@ -259,8 +282,17 @@ class BlockRun:
             )
 
     def _live_gate(self, booted: Booted, before: KernelIdentity) -> None:
-        """Check that the warm-up moved the counter that only this variant has. WrongKernel."""
+        """Check that the warm-up moved the counter that only this variant has, and woke its thread.
+        WrongKernel."""
         after = read_identity(booted.device, booted.expectation)
+        thread = booted.expectation.thread
+        if thread is not None and thread not in after.thread_names:
+            seen = ", ".join(after.thread_names) or "none"
+            raise WrongKernel(
+                f"no thread {thread} runs after the warm-up (threads seen: {seen})",
+                device=booted.device.serial,
+                next_step="check that there was reclaim (pswpout), and the name of the thread",
+            )
         counter = booted.expectation.live_counter
         if counter is None:
             return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
 
+from tests.stand_ins.device import modules
 from tests.stand_ins.device.android import framework
 from tests.stand_ins.device.android.kernels import Kernel, Parameter, stock
 from tests.stand_ins.device.android.policy import TRACEFS, Policy, writable_events
@@ -58,6 +59,8 @@ class AndroidPhone(FakeDevice):
         self.state = PhoneState(zones={zone: 31.0 + n for n, zone in enumerate(vendor.thermal_zones)})
         debuggable = build == "userdebug"
         super().__init__(root=root, su=su, adb_root=debuggable)
+        self.modules = self._zram_modules()
+        modules.install(self.files, self.modules)
         self.release, self.version = kernel.release, kernel.version
         self.kernel_log = f"[    0.000000] Linux version {kernel.release}\n"
         self.files.guard = Policy(version.api, debuggable).allows
@@ -108,6 +111,11 @@ class AndroidPhone(FakeDevice):
         if a.api >= 31:
             found |= {"ro.soc.manufacturer": v.soc_manufacturer, "ro.soc.model": v.soc_model}
         return found
+
+    def _zram_modules(self) -> tuple[modules.Module, ...]:
+        if not self.kernel.zram_is_module:
+            return ()
+        return modules.pair(self.vendor.zram, compressors=self.vendor.compressors)
 
     def _boot(self) -> None:
         if not self.files.glob("/proc/[0-9]*/stat"):

@@ -3,6 +3,9 @@
 Names of properties: bionic/libc and build/make/core/sysprop.mk (ro.build.*, ro.product.*), and
 ro.soc.* of the Compatibility Definition (API 31). Clusters are the public specifications of
 the chips; a cpufreq policy is named after its first CPU (kernel: drivers/cpufreq/cpufreq.c).
+``zram`` is what the vendor calls its zram module, ``compressors`` what uses it: Pixels load zram_gs,
+zcomp_cpu and zcomp_eh (their modules.load; Emerald Hill compresses, as lz77eh), Samsung vendor_zram with
+zram.ko blocklisted.
 Types of thermal zones are those of the vendors' public kernel trees and thermal configs.
 """
 
@@ -47,6 +50,8 @@ class Vendor:
     android_suffix: str
     kswapd: str = "kswapd0"
     threads: tuple[str, ...] = ()
+    zram: str = "zram"
+    compressors: tuple[str, ...] = ()
 
 
 GOOGLE: Final = Vendor(
@@ -69,6 +74,8 @@ GOOGLE: Final = Vendor(
     swap_mb=3072,
     algorithm="lz77eh",
     android_suffix="",
+    zram="zram_gs",
+    compressors=("zcomp_cpu", "zcomp_eh"),
 )
 
 SAMSUNG: Final = Vendor(
@@ -92,6 +99,7 @@ SAMSUNG: Final = Vendor(
     algorithm="lz4",
     android_suffix="-S901BXXU8DWKE",
     threads=("zram0_wbd",),
+    zram="vendor_zram",
 )
 
 QUALCOMM: Final = Vendor(
