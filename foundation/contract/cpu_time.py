@@ -17,11 +17,12 @@ stand still while time passes, in two ways:
 
 On a busy host both grow without bound, so they are bounded by what the trace shows, not by a constant.
 
-With CONFIG_IRQ_TIME_ACCOUNTING, as GKI kernels have it, schedstat further leaves out the time of interrupts
-(kernel/sched/core.c, update_rq_clock_task), which stands in the trace's intervals: on a CPU that takes those
-of storage or modem without bound. That goes one way only, and at most by what /proc/stat counts as irq and
-softirq on all CPUs (kernel/sched/cputime.c, irqtime_account_irq). Which CPUs took it is not recorded, so all of
-it is granted: a trace that lost switches is found by its own statistics as well.
+With CONFIG_IRQ_TIME_ACCOUNTING, as GKI kernels have it, schedstat further leaves out the time of
+interrupts (kernel/sched/core.c, update_rq_clock_task), which stands in the trace's intervals: on a
+CPU that takes those of storage or modem without bound. That goes one way only, and at most by what
+/proc/stat counts as irq and softirq on all CPUs (kernel/sched/cputime.c, irqtime_account_irq).
+Which CPUs took it is not recorded, so all of it is granted: a trace that lost switches is found by
+its own statistics as well.
 """
 
 from __future__ import annotations

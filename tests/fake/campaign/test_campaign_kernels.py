@@ -65,6 +65,7 @@ class Desk:
             *("--boot-deadline-s", "5"),
             # A bootloader and a kernel are all that this phone has of Android.
             *("--suppress", "airplane,animations,battery,brightness,doze,rotation,screen,thermal"),
+            *("--suppress", "compaction,freezer"),
         ]
 
     def image(self, name: str, kernel: FakeKernel) -> str:
