@@ -23,6 +23,9 @@ Form = Literal["module", "built in", "none", "unknown"]
 _MODULE: Final = re.compile(r"zram|zsmalloc|^zcomp_|hybridswap|kcompressd")
 #: Kinds of variant that bring a kernel, or modules for one, to a phone.
 _KERNELS: Final = ("boot", "flash", "module")
+#: Names in comp_algorithm whose work an engine does, asynchronously: no thread of the kernel compresses.
+#: lz77eh: Pixels since the 6 (device/google/zuma, conf/init.zuma.rc; zcomp_eh.c of their zram).
+HARDWARE_ALGORITHMS: Final = {"lz77eh": "Emerald Hill, the compression engine of Google's Tensor chips"}
 _T = TypeVar("_T")
 
 
@@ -79,6 +82,18 @@ def zram_modules(proc_modules: str) -> tuple[str, ...]:
     own = {name for name in rows if _MODULE.search(name)}
     users = {user for name in own for user in rows[name].split(",") if user not in ("", "-")}
     return tuple(sorted(own | (users & rows.keys())))
+
+
+def engine_of(algorithm: str, mode: str = "") -> str | None:
+    """The hardware that compresses, in words; None if a CPU does.
+
+    ``mode`` is comp_mode of MediaTek's zram: hwonly, hybrid and kcompressd:hw use its engine.
+    """
+    if algorithm in HARDWARE_ALGORITHMS:
+        return f"{algorithm} ({HARDWARE_ALGORITHMS[algorithm]})"
+    if mode == "hybrid" or "hw" in mode:
+        return f"{algorithm} in comp_mode {mode} (an engine of the chip)"
+    return None
 
 
 def zram_of(identity: Mapping[str, Any]) -> ZramIdentity | None:

@@ -19,6 +19,7 @@ from foundation.errors import (
     KernelCrash,
     KernelError,
     LabError,
+    StateError,
     SuiteError,
     UsageError,
     WrongKernel,
@@ -33,8 +34,10 @@ from harness.capture import reserve_buffer
 from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
+from harness.device.preconditions.memory_pins import mglru_as_found
 from harness.device.preconditions.pinned import PinnedState
-from harness.device.zram_identity import read_zram
+from harness.device.zram_identity import read_engine, read_zram
+from harness.variants.variant import refuse_engine, switches_of
 from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS: Final = 2
@@ -232,8 +235,29 @@ class BlockRun:
             say=lambda text: self.phase(Phase.PINS, text),
             sleep=device.sleep,
         )
+        self._keep_lru(device, state)
         conditions.establish(state)
+        if not device.emulated:
+            refuse_engine(self.plan.variants, read_engine(device))
         return conditions
+
+    def _keep_lru(self, device: Device, state: PinnedState) -> None:
+        """Pin an LRU that profile and variants leave open to that of the campaign's first block.
+
+        A flag of a server may change it on a phone between two blocks. A block where it cannot be set is
+        void.
+        """
+        if device.emulated or self.plan.profile.device.mglru is not None or "mglru" in self.plan.suppressed:
+            return
+        switched = {pin.path for variant in self.plan.variants for pin in switches_of(variant)}
+        finished = (self.store.block_result(one) for one in self.plan.blocks if self.store.finished(one))
+        pin = mglru_as_found(finished)
+        if pin is None or pin.path in switched:
+            return
+        try:
+            state.apply([pin])
+        except StateError as error:
+            self.record.gate("mglru", False, f"not as in the campaign's first block: {error.what}")
 
     def measure(self, booted: Booted, workload: Workload, conditions: Preconditions) -> None:
         """Install and warm up the workload, prove that the variant is in use, and measure.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from foundation.contract.zram_identity import ModuleIdentity, ZramIdentity, zram_modules
+from foundation.contract.zram_identity import ModuleIdentity, ZramIdentity, engine_of, zram_modules
 from foundation.quoting import quote
 from harness.device.notes import build_id_of
+from harness.device.preconditions.pins import selected_choice
 
 
 def read_zram(device: Device) -> ZramIdentity:
@@ -38,3 +39,11 @@ def read_zram(device: Device) -> ZramIdentity:
             for name in names
         },
     )
+
+
+def read_engine(device: Device) -> str | None:
+    """The hardware that zram0 compresses in, as `engine_of` says it; None if a CPU does, or if hidden."""
+    base = "/sys/block/zram0"
+    answers = ask_all(device, {name: f"cat {base}/{name}" for name in ("comp_algorithm", "comp_mode")})
+    algorithm, mode = (selected_choice(answer.value or "") for answer in answers.values())
+    return engine_of(algorithm, mode)

@@ -150,6 +150,19 @@ def test_a_patched_kernel_whose_zram_would_be_the_phones_own_is_refused_before_a
     assert desk.phone.changes == []
 
 
+def test_kernels_are_not_compared_while_zram_compresses_in_hardware(desk: Desk) -> None:
+    desk.phone.android.zram.algorithms += ("lz77eh",)
+    (desk.folder / "profile.toml").write_text(PROFILE.replace("lzo-rle", "lz77eh"))
+    two = f"{desk.image('two', TWO)},zram=same"
+    done = desk.run("--variant", desk.image("one", ONE), "--variant", two)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "zram compresses in hardware, with lz77eh (Emerald Hill" in said
+    assert 'zram_algorithm = "lz4"' in said
+    assert "Traceback" not in said
+    assert desk.phone.changes == []
+
+
 def test_a_flashed_kernel_beside_the_same_zram_is_refused_at_its_first_block(desk: Desk) -> None:
     phone = desk.phone
     for name, content in (("good", phone.flashed("boot_b")), ("set", boot_image(ONE))):

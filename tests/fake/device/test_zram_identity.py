@@ -7,7 +7,7 @@ import pytest
 from foundation.contract.zram_identity import ModuleIdentity, ZramIdentity
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
-from harness.device.zram_identity import read_zram
+from harness.device.zram_identity import read_engine, read_zram
 from tests.stand_ins.device import FakeDevice
 from tests.stand_ins.device.android import GOOGLE, QUALCOMM, SAMSUNG, Vendor, android_phone
 
@@ -50,3 +50,20 @@ def test_a_zram_that_is_built_in(adb: AdbServer) -> None:
 def test_a_phone_that_does_not_list_its_modules(device: AdbDevice, fake: FakeDevice) -> None:
     fake.files.remove("/proc/modules")
     assert read_zram(device) == ZramIdentity("unknown")
+
+
+def test_a_pixel_compresses_in_hardware_until_it_is_told_otherwise(adb: AdbServer) -> None:
+    with android_phone(35, "userdebug", GOOGLE, root=True) as phone:
+        device = AdbDevice(adb, adb.connect(phone.serial))
+        assert "lz77eh (Emerald Hill" in str(read_engine(device))
+        phone.zram.algorithm = "lz4"
+        assert read_engine(device) is None
+        phone.files.put("/sys/block/zram0/comp_mode", "swonly hybrid [kcompressd:hw]\n")
+        assert "comp_mode kcompressd:hw" in str(read_engine(device))
+        adb.disconnect(phone.serial)
+
+
+def test_an_engine_that_the_shell_may_not_see(adb: AdbServer) -> None:
+    with android_phone(35) as phone:
+        assert read_engine(AdbDevice(adb, adb.connect(phone.serial))) is None
+        adb.disconnect(phone.serial)

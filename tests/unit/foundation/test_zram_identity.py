@@ -9,6 +9,7 @@ from foundation.contract.zram_identity import (
     ModuleIdentity,
     ZramIdentity,
     advice,
+    engine_of,
     objection,
     zram_modules,
     zram_of,
@@ -113,3 +114,12 @@ def test_older_blocks_have_none() -> None:
     assert zram_of({}) is None
     stored = {"form": "module", "modules": {"zram": {"srcversion": "AA", "build_id": None}}}
     assert zram_of({"zram": stored}) == ZramIdentity("module", {"zram": ModuleIdentity("AA")})
+
+
+def test_engines() -> None:
+    assert "Emerald Hill" in str(engine_of("lz77eh"))
+    assert engine_of("lz4") is None
+    for mode in ("hwonly", "hybrid", "kcompressd:hw"):
+        assert "comp_mode" in str(engine_of("lz4", mode))
+    for mode in ("swonly", "kcompressd", ""):
+        assert engine_of("lz4", mode) is None

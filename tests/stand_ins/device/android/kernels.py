@@ -5,7 +5,7 @@ generic kernel image it is the vendor's own. Which events a kernel has: include/
 its version (vmscan.h, sched.h, oom.h); ``sched_blocked_reason`` is Android's. Keys of vmstat:
 mm/vmstat.c (``workingset_refault_anon`` since 5.9, ``pgscan_anon`` since 5.8). PSI is in every
 one (backported to the Android kernels). ``lru_gen`` came to android13-5.10, and is on by default
-in android14's kernels.
+in android14's kernels, where the vendor's init leaves it so.
 """
 
 from __future__ import annotations

@@ -152,7 +152,8 @@ class AndroidPhone(FakeDevice):
         files.put("/proc/sys/vm/page-cluster", number(0, 0, 10))
         files.remove("/sys/kernel/mm/lru_gen")
         if kernel.lru_gen is not None:
-            files.put("/sys/kernel/mm/lru_gen/enabled", Node(f"{kernel.lru_gen}\n".encode()))
+            lru_gen = self.vendor.lru_gen or kernel.lru_gen
+            files.put("/sys/kernel/mm/lru_gen/enabled", Node(f"{lru_gen}\n".encode()))
         files.put(
             "/sys/kernel/mm/transparent_hugepage/enabled", choice("never", ("always", "madvise", "never"))
         )

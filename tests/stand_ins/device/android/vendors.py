@@ -3,6 +3,8 @@
 Names of properties: bionic/libc and build/make/core/sysprop.mk (ro.build.*, ro.product.*), and
 ro.soc.* of the Compatibility Definition (API 31). Clusters are the public specifications of
 the chips; a cpufreq policy is named after its first CPU (kernel: drivers/cpufreq/cpufreq.c).
+``lru_gen`` is what init leaves of the kernel's multi-generational LRU: a Pixel 8 switches it off at
+early-init (device/google/zuma, conf/init.zuma.rc).
 ``zram`` is what the vendor calls its zram module, ``compressors`` what uses it: Pixels load zram_gs,
 zcomp_cpu and zcomp_eh (their modules.load; Emerald Hill compresses, as lz77eh), Samsung vendor_zram with
 zram.ko blocklisted.
@@ -50,6 +52,7 @@ class Vendor:
     android_suffix: str
     kswapd: str = "kswapd0"
     threads: tuple[str, ...] = ()
+    lru_gen: str | None = None
     zram: str = "zram"
     compressors: tuple[str, ...] = ()
 
@@ -74,6 +77,7 @@ GOOGLE: Final = Vendor(
     swap_mb=3072,
     algorithm="lz77eh",
     android_suffix="",
+    lru_gen="0x0000",
     zram="zram_gs",
     compressors=("zcomp_cpu", "zcomp_eh"),
 )
