@@ -39,6 +39,8 @@ class PhoneSettings:
     airplane: bool = True
     doze: bool = False
     background_dexopt: bool = False
+    app_compaction: bool = False
+    app_freezer: bool = False
     sync: bool = False
 
 
@@ -54,7 +56,10 @@ _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
     "charging": (str, lambda v: v in (_ANY, "yes", "no"), "'any', 'yes' or 'no'"),
     "brightness": (int, lambda v: 0 <= v <= 255, "0 to 255"),
     **dict.fromkeys(
-        ("screen_on", "fixed_rotation", "animations", "airplane", "doze", "background_dexopt", "sync"),
+        (
+            *("screen_on", "fixed_rotation", "animations", "airplane", "doze", "background_dexopt"),
+            *("app_compaction", "app_freezer", "sync"),
+        ),
         (bool, lambda v: True, "true or false"),
     ),
 }

@@ -13,6 +13,7 @@ from analysis.stats.verdict import Situation
 from analysis.trace.figure import Figure, unknown
 from foundation.contract.metric import Metric
 from foundation.contract.results import Block, Campaign, Repetition
+from foundation.contract.zram_identity import objection, zram_of
 
 PairState = Literal["valid", "void", "kernel_failure", "unfinished"]
 
@@ -94,22 +95,27 @@ class PairValues:
 
 @dataclass(frozen=True)
 class Pair:
-    """One pair of a comparison: the block of the baseline and that of the variant, None until finished."""
+    """One pair of a comparison: the block of the baseline and that of the variant, None until finished.
+
+    ``objection``: why the two cannot be compared, though each is valid.
+    """
 
     number: int
     state: PairState
     baseline: BlockFigures | None
     variant: BlockFigures | None
+    objection: str | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the pair is void, each reason with its block."""
-        return tuple(
+        of_blocks = tuple(
             f"{figures.block.name}: {reason}"
             for figures in (self.baseline, self.variant)
             if figures is not None
             for reason in figures.void_reasons
         )
+        return of_blocks if self.objection is None else (*of_blocks, self.objection)
 
 
 def pairs_of(
@@ -125,8 +131,21 @@ def pairs_of(
         if campaign.baseline.name not in indices or variant not in indices:
             continue
         first, second = blocks.get(indices[campaign.baseline.name]), blocks.get(indices[variant])
-        pairs.append(Pair(number, _state(first, second), first, second))
+        why = _objection(campaign, variant, first, second)
+        state = _state(first, second)
+        pairs.append(Pair(number, "void" if why and state == "valid" else state, first, second, why))
     return tuple(pairs)
+
+
+def _objection(
+    campaign: Campaign, variant: str, first: BlockFigures | None, second: BlockFigures | None
+) -> str | None:
+    """Why the zrams of the two blocks forbid a comparison."""
+    if first is None or second is None:
+        return None
+    record = next(one for one in campaign.variants if one.name == variant)
+    zrams = (zram_of(one.block.identity) for one in (first, second))
+    return objection(campaign.baseline, record, *zrams)
 
 
 def _state(first: BlockFigures | None, second: BlockFigures | None) -> PairState:

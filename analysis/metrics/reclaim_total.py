@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.metrics import direct_reclaim, thread_cpu
+from analysis.metrics import direct_reclaim, thread_cpu, vmstat
 from analysis.trace.figure import Figure, ratio
 from analysis.trace.recording import Recording, as_int
 from foundation.contract import conventions as names
@@ -19,6 +19,9 @@ _SUM: Final = {
     # Most devices have no such thread, and a trace of another recorder cannot prove it.
     "vendor_reclaim_cpu_ms": False,
 }
+
+#: From this share on the figures a page are cautioned; kswapd without a compression thread stays below it.
+ELSEWHERE_SHARE: Final = 0.05
 
 _PARTS: Final = Needs.union(
     metric.needs for metric in (*thread_cpu.METRICS, *direct_reclaim.METRICS) if metric.name in _SUM
@@ -61,7 +64,10 @@ def compute(recording: Recording) -> dict[str, Figure]:
         factor=1e3,
         zero="no page was swapped out in the window",
     )
-    return {"reclaim_cpu_ms": total, "reclaim_cpu_us_per_page": per_page}
+    return {
+        "reclaim_cpu_ms": total,
+        "reclaim_cpu_us_per_page": per_page.cautioned(_elsewhere(recording, per_page.reason)),
+    }
 
 
 def _total(parts: dict[str, Figure]) -> Figure:
@@ -73,6 +79,19 @@ def _total(parts: dict[str, Figure]) -> Figure:
         elif required:
             return part
     return Figure(total)
+
+
+def _elsewhere(recording: Recording, caution: str | None) -> str | None:
+    """``caution``, and another if kswapd and direct reclaim did not free many of the pages swapped out."""
+    share = vmstat.swapped_out_elsewhere(recording).value
+    if share is None or share <= ELSEWHERE_SHARE:
+        return caution
+    said = (
+        f"{share:.0%} of the pages swapped out were freed by neither kswapd nor direct reclaim: app"
+        " compaction, a memory cgroup or a vendor's daemon may have paged them out, and its CPU time is not"
+        " in this sum; or they were in use again before they were freed"
+    )
+    return said if caution is None else f"{caution}; {said}"
 
 
 def _unseen(recording: Recording) -> str | None:

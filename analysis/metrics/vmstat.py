@@ -110,6 +110,20 @@ METRICS: Final = (
         shown=Shown(130, mail=True),
     ),
     _metric(
+        "swap_out_elsewhere_share",
+        "1",
+        direction="none",
+        definition="1 - min(pgsteal_anon, pgsteal_kswapd + pgsteal_direct) / pswpout, at least 0: of the"
+        " pages swapped out, the share that neither kswapd nor direct reclaim freed. They were paged out by"
+        " someone else (app compaction by MADV_PAGEOUT, a memory cgroup, a vendor's daemon), whose CPU time"
+        " is in no figure here, or a compression thread wrote them and they were in use again before they"
+        " were freed. A lower bound: pages that need no new writing are freed as well",
+        needs=Needs(vmstat=frozenset({"pgsteal_anon", "pgsteal_kswapd", "pgsteal_direct", "pswpout"})),
+        scale="difference",
+        plain="share of swapped-out pages that neither kswapd nor direct reclaim freed",
+        shown=Shown(95, mail=True),
+    ),
+    _metric(
         "compression_queue_estimate_pages",
         "pages",
         direction="none",
@@ -136,10 +150,29 @@ def compute(recording: Recording) -> dict[str, Figure]:
             _sum(recording, "pgscan_kswapd", "pgscan_direct"),
             zero="no page was scanned in the window",
         ),
+        "swap_out_elsewhere_share": swapped_out_elsewhere(recording),
         "compression_queue_estimate_pages": written
         if written.value is None
         else total((queued, Figure(-written.value))),
     }
+
+
+def swapped_out_elsewhere(recording: Recording) -> Figure:
+    """``swap_out_elsewhere_share``.
+
+    shrink_inactive_list() and evict_folios() count what they free in pgsteal_anon; reclaim_pages() of
+    MADV_PAGEOUT does not, and reclaim for a memory cgroup counts there but neither as kswapd nor as direct
+    (mm/vmscan.c).
+    """
+    anon = recording.delta(names.vmstat("pgsteal_anon"))
+    known = _sum(recording, "pgsteal_kswapd", "pgsteal_direct")
+    if anon.value is None or known.value is None:
+        return anon if anon.value is None else known
+    freed = Figure(min(anon.value, known.value))
+    share = ratio(
+        freed, recording.delta(names.vmstat("pswpout")), zero="no page was swapped out in the window"
+    )
+    return share if share.value is None else Figure(max(0.0, 1.0 - share.value))
 
 
 def _allocstall(recording: Recording) -> Figure:

@@ -14,6 +14,7 @@ from foundation.contract.cpu_time import (
     Switch,
     contradictions,
     handed_over_ns,
+    irq_ns,
     moved_by,
 )
 
@@ -42,13 +43,15 @@ def disagreements(recording: Recording) -> list[str]:
         utid = by_tid.get(tid)
         seen = (None, 0) if utid is None else (inside[utid], around[utid].ns)
         measured.append((utid, Measured(comm, schedstat_ns, *seen)))
-    apart = contradictions([one for _, one in measured])
+    deltas = [recording.delta(names.stat_ticks(field)).value for field in names.STAT_IRQ]
+    interrupts_ns = irq_ns([0.0] * len(deltas), deltas)
+    apart = contradictions([one for _, one in measured], interrupts_ns)
     if not apart:
         return []
     # Only now: it reads every switch and every waking around the window.
     moved = _moved(recording, utids)
     return contradictions(
-        [one if utid is None else one._replace(moved=moved[utid]) for utid, one in measured]
+        [one if utid is None else one._replace(moved=moved[utid]) for utid, one in measured], interrupts_ns
     )
 
 

@@ -94,6 +94,9 @@ ZRAM_IO_STAT: Final = ("failed_reads", "failed_writes", "invalid_io", "notify_fr
 #: Fields of the `cpu` line of /proc/stat, in USER_HZ ticks.
 STAT_CPU: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
+#: Those of them that are interrupts.
+STAT_IRQ: Final = ("irq", "softirq")
+
 _SCHEDSTAT: Final = re.compile(r"^schedstat\.(?P<comm>.+)-(?P<tid>\d+)\.(?P<field>run_ns|wait_ns|slices)$")
 
 

@@ -16,6 +16,13 @@ stand still while time passes, in two ways:
   as that lasts, at most since the thread was switched in.
 
 On a busy host both grow without bound, so they are bounded by what the trace shows, not by a constant.
+
+With CONFIG_IRQ_TIME_ACCOUNTING, as GKI kernels have it, schedstat further leaves out the time of
+interrupts (kernel/sched/core.c, update_rq_clock_task), which stands in the trace's intervals: on a
+CPU that takes those of storage or modem without bound. That goes one way only, and at most by what
+/proc/stat counts as irq and softirq on all CPUs (kernel/sched/cputime.c, irqtime_account_irq).
+Which CPUs took it is not recorded, so all of it is granted: a trace that lost switches is found by
+its own statistics as well.
 """
 
 from __future__ import annotations
@@ -33,9 +40,10 @@ SWITCH_NS: Final = 5_000
 #: without wakings. Under emulation 2.1 to 13 us a switch were measured, up to 41 % of the time of a
 #: compression thread that is woken for each page.
 HANDOVER_NS: Final = 20_000
-#: The trace's intervals include interrupt time; schedstat excludes it with
-#: CONFIG_IRQ_TIME_ACCOUNTING.
+#: What the clocks of the two may differ by, of the time that the thread ran.
 SHARE: Final = 0.02
+#: A tick of /proc/stat: USER_HZ is 100 on every architecture of a phone (include/asm-generic/param.h).
+STAT_TICK_NS: Final = 10_000_000
 #: Reading all counters takes a while: the thread may have run between the window's edge and the
 #: read of its schedstat. Also the longest that a clock is taken to stand still.
 EDGE_NS: Final = 100_000_000
@@ -133,14 +141,29 @@ def moved_by(
     }
 
 
-def contradictions(threads: Sequence[Measured]) -> list[str]:
+def irq_ns(begin_ticks: Sequence[float | None], end_ticks: Sequence[float | None]) -> int:
+    """Interrupt time between two readings of irq and softirq of /proc/stat, at most; 0 if unknown."""
+    grown = [
+        end - begin
+        for begin, end in zip(begin_ticks, end_ticks, strict=True)
+        if begin is not None and end is not None
+    ]
+    if len(grown) < len(begin_ticks) or not any(grown):
+        return 0
+    # Each is cut off to full ticks.
+    return round(sum(max(each, 0) + 1 for each in grown) * STAT_TICK_NS)
+
+
+def contradictions(threads: Sequence[Measured], irq_ns: int = 0) -> list[str]:
     """Why the CPU times of threads that reclaim or compress cannot be right; empty if they can.
 
-    The sum over all threads in the trace must agree: schedstat must lie between ``inside`` and
-    ``around_ns``, give or take what may have `Moved` from or to other threads, max(`SHARE`, `TICKS_NS`
-    a thread) and `SWITCH_NS` for each interval. If it does not, the threads that disagree by the same
-    rule are named. A single thread may differ by all that may have moved, and by `HANDOVER_NS` for each
-    interval if the sum agrees: then the time is another thread's.
+    ``irq_ns``: what interrupts took on all CPUs in the window, which schedstat may lack.
+
+    The sum over all threads in the trace must agree: schedstat must lie between ``inside`` less the time of
+    interrupts and ``around_ns``, give or take what may have `Moved` from or to other threads,
+    max(`SHARE`, `TICKS_NS` a thread) and `SWITCH_NS` for each interval. If it does not, the threads that
+    disagree by the same rule are named. A single thread may differ by all that may have moved, and by
+    `HANDOVER_NS` for each interval if the sum agrees: then the time is another thread's.
     """
     seen = [thread for thread in threads if thread.inside is not None]
     lost = [
@@ -148,8 +171,8 @@ def contradictions(threads: Sequence[Measured]) -> list[str]:
         for thread in threads
         if thread.inside is None and thread.schedstat_ns > TICKS_NS
     ]
-    switch_ns = HANDOVER_NS if _sum_agrees(seen) else SWITCH_NS
-    apart = [thread for thread in seen if not _agrees(thread, switch_ns)]
+    switch_ns = HANDOVER_NS if _sum_agrees(seen, irq_ns) else SWITCH_NS
+    apart = [thread for thread in seen if not _agrees(thread, switch_ns, irq_ns)]
     if not apart and switch_ns == SWITCH_NS:
         apart = seen
     return lost + [
@@ -160,14 +183,14 @@ def contradictions(threads: Sequence[Measured]) -> list[str]:
     ]
 
 
-def _agrees(thread: Measured, switch_ns: int) -> bool:
-    return _between([thread], switch_ns, thread.moved.gained_ns, thread.moved.given_ns)
+def _agrees(thread: Measured, switch_ns: int, irq_ns: int) -> bool:
+    return _between([thread], switch_ns, thread.moved.gained_ns, thread.moved.given_ns + irq_ns)
 
 
-def _sum_agrees(threads: Sequence[Measured]) -> bool:
+def _sum_agrees(threads: Sequence[Measured], irq_ns: int) -> bool:
     gained_ns = sum(thread.moved.gained_outside_ns for thread in threads)
     given_ns = sum(thread.moved.given_outside_ns + thread.moved.late_gained_ns for thread in threads)
-    return _between(threads, SWITCH_NS, gained_ns, given_ns)
+    return _between(threads, SWITCH_NS, gained_ns, given_ns + irq_ns)
 
 
 def _between(threads: Sequence[Measured], switch_ns: int, gained_ns: int, given_ns: int) -> bool:

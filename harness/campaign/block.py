@@ -13,12 +13,14 @@ from analysis.metrics import needs_of
 from foundation.contract.device import Device, Expectation, Lane
 from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
+from foundation.contract.zram_identity import ZramIdentity, advice, objection, zram_of
 from foundation.errors import (
     DeviceError,
     KernelCrash,
     KernelError,
     LabError,
     NotReady,
+    StateError,
     SuiteError,
     UsageError,
     WrongKernel,
@@ -33,7 +35,10 @@ from harness.capture import reserve_buffer
 from harness.capture.capture import LONGEST_S
 from harness.device.identity import KernelIdentity, counter_moved, prove, read_identity
 from harness.device.preconditions.block_preconditions import Preconditions, preconditions_of
+from harness.device.preconditions.memory_pins import mglru_as_found
 from harness.device.preconditions.pinned import PinnedState
+from harness.device.zram_identity import read_engine, read_zram
+from harness.variants.variant import refuse_engine, switches_of
 from workloads.protocol import Workload
 
 BLOCK_ATTEMPTS: Final = 2
@@ -185,8 +190,14 @@ class BlockRun:
         identity = read_identity(device, expectation)
         prove(identity, expectation, device=device.serial)
         self.record.boot_id = identity.boot_id
-        self.record.identity = {**identity.to_json(), "parts": self.lane.parts()}
+        zram = read_zram(device)
+        self.record.identity = {
+            **identity.to_json(),
+            "zram": msgspec.to_builtins(zram),
+            "parts": self.lane.parts(),
+        }
         self._check_parts()
+        self._check_zram(zram)
         threads = ", ".join(sorted(identity.thread_names))
         self.record.gate("identity", True, f"{identity.release}, {threads}")
         return Booted(device, expectation, identity)
@@ -206,6 +217,21 @@ class BlockRun:
                     next_step="start the campaign again in a new results folder",
                 )
 
+    def _check_zram(self, zram: ZramIdentity) -> None:
+        """UsageError if this block and an earlier one of the other side could not be compared."""
+        variants = {variant.name: variant for variant in self.plan.variant_records}
+        baseline = next(iter(variants.values()))
+        for block in self.plan.blocks:
+            names = {block.variant, self.block.variant}
+            if baseline.name not in names or len(names) == 1 or not self.store.finished(block):
+                continue
+            before = zram_of(self.store.block_result(block).identity)
+            sides = {block.variant: before, self.block.variant: zram}
+            (variant,) = (variants[name] for name in names - {baseline.name})
+            why = objection(baseline, variant, sides[baseline.name], sides[variant.name])
+            if why is not None:
+                raise UsageError(f"{self.block.folder()}: {why}", next_step=advice(variant))
+
     def prepare(self, device: Device, state: PinnedState) -> Preconditions:
         """Set and check the preconditions; ``state`` records what was set. StateError."""
         self.phase(Phase.PINS)
@@ -217,8 +243,29 @@ class BlockRun:
             say=lambda text: self.phase(Phase.PINS, text),
             sleep=device.sleep,
         )
+        self._keep_lru(device, state)
         conditions.establish(state)
+        if not device.emulated:
+            refuse_engine(self.plan.variants, read_engine(device))
         return conditions
+
+    def _keep_lru(self, device: Device, state: PinnedState) -> None:
+        """Pin an LRU that profile and variants leave open to that of the campaign's first block.
+
+        A flag of a server may change it on a phone between two blocks. A block where it cannot be set is
+        void.
+        """
+        if device.emulated or self.plan.profile.device.mglru is not None or "mglru" in self.plan.suppressed:
+            return
+        switched = {pin.path for variant in self.plan.variants for pin in switches_of(variant)}
+        finished = (self.store.block_result(one) for one in self.plan.blocks if self.store.finished(one))
+        pin = mglru_as_found(finished)
+        if pin is None or pin.path in switched:
+            return
+        try:
+            state.apply([pin])
+        except StateError as error:
+            self.record.gate("mglru", False, f"not as in the campaign's first block: {error.what}")
 
     def measure(self, booted: Booted, workload: Workload, conditions: Preconditions) -> None:
         """Install and warm up the workload, prove that the variant is in use, and measure.
@@ -267,8 +314,17 @@ class BlockRun:
             )
 
     def _live_gate(self, booted: Booted, before: KernelIdentity) -> None:
-        """Check that the warm-up moved the counter that only this variant has. WrongKernel."""
+        """Check that the warm-up moved the counter that only this variant has, and woke its thread.
+        WrongKernel."""
         after = read_identity(booted.device, booted.expectation)
+        thread = booted.expectation.thread
+        if thread is not None and thread not in after.thread_names:
+            seen = ", ".join(after.thread_names) or "none"
+            raise WrongKernel(
+                f"no thread {thread} runs after the warm-up (threads seen: {seen})",
+                device=booted.device.serial,
+                next_step="check that there was reclaim (pswpout), and the name of the thread",
+            )
         counter = booted.expectation.live_counter
         if counter is None:
             return

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.contract.zram_identity import ZramIdentity, advice, objection
 from foundation.errors import UsageError
 from foundation.progress import Progress
 
@@ -108,7 +109,7 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
     from harness.device.lane_phone import open_phone
     from harness.variants.variant import kernels_of
 
-    return open_phone(
+    lane = open_phone(
         plan.lanes[0],
         serial=settings.serial,
         adb_port=settings.adb_port,
@@ -120,3 +121,21 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         flash=flash_options(settings),
         say=lambda text: write(f"           {text}"),
     )
+    try:
+        check_zram(plan, lane.zram())
+    except BaseException:
+        lane.close()
+        raise
+    return lane
+
+
+def check_zram(plan: Plan, found: ZramIdentity) -> None:
+    """Refuse kernels booted from memory whose patch ``found``, the phone's zram, cannot hold. UsageError.
+
+    Before anything is booted: they bring no modules, so it will compress on both sides.
+    """
+    baseline, *others = plan.variant_records
+    for variant in others:
+        why = objection(baseline, variant, found, found) if variant.kind == "boot" else None
+        if why is not None:
+            raise UsageError(f"boot: brings no zram.ko, and {why}", next_step=advice(variant))

@@ -104,10 +104,7 @@ class Plan:
             "workload": self.workload,
             "profile": ProfileRecord(self.profile.name, self.profile.source),
             "scenarios": self.scenarios,
-            "variants": tuple(
-                VariantRecord(v.name, v.kind.word, dict(v.options), v.spec, self._images(v.name))
-                for v in self.variants
-            ),
+            "variants": self.variant_records,
             "pairs": self.pairs,
             "reps": self.reps,
             "metrics": self.metrics,
@@ -115,6 +112,14 @@ class Plan:
             "reset_backed_zram": self.reset_backed_zram,
             "clock": self.clock,
         }
+
+    @property
+    def variant_records(self) -> tuple[VariantRecord, ...]:
+        """The variants as ``campaign.json`` stores them; the first is the baseline."""
+        return tuple(
+            VariantRecord(v.name, v.kind.word, dict(v.options), v.spec, self._images(v.name))
+            for v in self.variants
+        )
 
     def _images(self, variant: str) -> dict[str, str] | UnsetType:
         return dict(self.images[variant]) if variant in self.images else UNSET

@@ -13,6 +13,7 @@ from analysis.judging.pipeline import Judgement, judge
 from foundation.contract.device import Lane
 from foundation.contract.needs import Request
 from foundation.contract.records import BlockResult, PlannedBlock
+from foundation.contract.zram_identity import engine_of
 from foundation.errors import SuiteError, UsageError
 from harness.campaign.block import run_block
 from harness.campaign.lanes import check_lane, open_lane, open_virtual_lanes, side_by_side
@@ -25,7 +26,7 @@ from harness.campaign.terminal.progress import Progress, View
 from harness.device.preconditions.names import parse_suppressed
 from harness.variants.defaults import default_variants
 from harness.variants.kind import Bindings
-from harness.variants.variant import hashes_of, parse_variants, pin_contents
+from harness.variants.variant import hashes_of, parse_variants, pin_contents, refuse_engine
 from workloads.profile import load_profile
 
 
@@ -93,6 +94,8 @@ def plan_of(settings: Settings) -> Plan:
     blocks_to_run(settings, plan)
     side_by_side(settings)
     check_lane(settings, variants)
+    if "zram" not in plan.suppressed:
+        refuse_engine(variants, engine_of(plan.profile.device.zram_algorithm))
     return plan
 
 

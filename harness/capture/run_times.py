@@ -14,6 +14,7 @@ from foundation.contract.cpu_time import (
     Switch,
     contradictions,
     handed_over_ns,
+    irq_ns,
     moved_by,
 )
 from harness.capture.samples import Sample
@@ -118,4 +119,6 @@ def run_time_reasons(run_times: Mapping[int, RunTime] | None, begin: Sample, end
         if schedstat_ns < 0:
             continue
         measured.append(Measured(comm, schedstat_ns, *run_times.get(tid, RunTime())))
-    return contradictions(measured)
+    names = [conventions.stat_ticks(field) for field in conventions.STAT_IRQ]
+    ticks = [[sample.values.get(name) for name in names] for sample in (begin, end)]
+    return contradictions(measured, irq_ns(*ticks))

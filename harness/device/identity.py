@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from foundation.contract.batch import Answer, ask_all
+from foundation.contract.batch import ask_all
 from foundation.contract.device import Device, Expectation
 from foundation.contract.threads import role_of
 from foundation.errors import ModuleLoadFailed, WrongKernel
 from foundation.quoting import quote
-from harness.device.notes import gnu_build_id
+from harness.device.notes import build_id_of
 from harness.device.phone_state import BOOT_ID
 from harness.device.preconditions.pins import selected_choice
 
@@ -65,7 +65,7 @@ def read_identity(device: Device, expectation: Expectation) -> KernelIdentity:
     build_ids: dict[str, str] = {}
     for name in (VMLINUX, *expectation.build_ids):
         key = f"build id of {name}"
-        build = _build_id(answers[key])
+        build = build_id_of(answers[key])
         if build is not None:
             build_ids[name] = build
         elif answers[key].ok:
@@ -173,15 +173,6 @@ def _questions(expectation: Expectation) -> dict[str, str]:
     if expectation.live_counter is not None:
         questions["live counter"] = f"cat {quote(expectation.live_counter)}"
     return questions
-
-
-def _build_id(answer: Answer) -> str | None:
-    if not answer.ok:
-        return None
-    try:
-        return gnu_build_id(bytes.fromhex(answer.text))
-    except ValueError:
-        return None
 
 
 def _differences(identity: KernelIdentity, expectation: Expectation) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from foundation.contract.device import Expectation
+from foundation.contract.zram_identity import ZramIdentity
 from foundation.errors import BootFailed, SuiteError, UsageError
 from foundation.progress import Progress, silent
 from harness.device import phone_facts, phone_state
@@ -23,6 +24,7 @@ from harness.device.lab import NO_LAB, Act, Lab, permit
 from harness.device.phone_swap import PhoneSwap
 from harness.device.preconditions.pinned import PinnedState, undo_left
 from harness.device.preconditions.pins import FilePin
+from harness.device.zram_identity import read_zram
 
 BOOT_DEADLINE_S: Final = 300.0
 
@@ -171,6 +173,10 @@ class PhoneLane:
         """Empty: identity and images prove what a phone runs."""
         return {}
 
+    def zram(self) -> ZramIdentity:
+        """What compresses on the phone now. DeviceError."""
+        return read_zram(self._device)
+
     def describe(self) -> dict[str, str]:
         """Model, build, kernel, CPUs, memory and state of the phone."""
         return {
@@ -178,6 +184,7 @@ class PhoneLane:
             "adb_port": str(self._server.port),
             "rebooted_between_blocks": "yes" if self._reboot_between or self._kernels else "no",
             **phone_facts.describe(self._device),
+            "zram": str(self.zram()),
             **(self._kernels.describe() if self._kernels else {}),
         }
 

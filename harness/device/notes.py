@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from foundation.contract.batch import Answer
+
 _HEADER: Final = struct.Struct("<III")
 _NT_GNU_BUILD_ID: Final = 3
 
@@ -25,6 +27,14 @@ def gnu_build_id(notes: bytes) -> str | None:
             return content.hex()
         at = content_at + _padded(size)
     return None
+
+
+def build_id_of(printed: Answer) -> str | None:
+    """The build id in notes that ``od -An -v -tx1`` printed; None without one, or if it failed."""
+    try:
+        return gnu_build_id(bytes.fromhex(printed.text)) if printed.ok else None
+    except ValueError:
+        return None
 
 
 def _padded(size: int) -> int:

@@ -191,9 +191,12 @@ class PlannedPhone:
             (r"getprop", lambda m: ""),
             (r"getprop '?(?P<name>[\w.]+)'?", lambda m: self._property(m["name"])),
             (r"setprop \S+ (?P<value>\S+)", lambda m: self._set("traced", m["value"])),
-            (r"settings get (?P<key>\S+ \S+)", lambda m: self._setting(m["key"])),
-            (r"settings put (?P<key>\S+ \S+) (?P<v>.*)", lambda m: self._put(m["key"], _plain(m["v"]))),
-            (r"settings delete (?P<key>\S+ \S+)", lambda m: self._put(m["key"], "null")),
+            (r"(settings|device_config) get (?P<key>\S+ \S+)", lambda m: self._setting(m["key"])),
+            (
+                r"(settings|device_config) put (?P<key>\S+ \S+) (?P<v>.*)",
+                lambda m: self._put(m["key"], _plain(m["v"])),
+            ),
+            (r"(settings|device_config) delete (?P<key>\S+ \S+)", lambda m: self._put(m["key"], "null")),
             (r"dumpsys power", lambda m: f"mWakefulness={self._state['awake'] or 'Asleep'}"),
             (r"input keyevent 224", lambda m: self._set("awake", "Awake")),
             (r"input keyevent 223", lambda m: self._set("awake", "")),
@@ -323,7 +326,7 @@ _FILES: Final = {
     "/proc/uptime": "1.00 1.00",
     "/cpu/present": "0",
     "/proc/meminfo": "MemTotal: 205784 kB",
-    "/proc/modules": "",
+    "/proc/modules": "zram 1 1 - Live 0x0\nzsmalloc 1 1 zram, Live 0x0",
     "/proc/[0-9]*/stat": "",
     "/scaling_governor": "<its-governor>",
     "/scaling_min_freq": "99989",
@@ -350,7 +353,7 @@ _READING: Final = re.compile(
     r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat"
     r"|test|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content"
     r"|power|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
-    r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config list)(\s(?!>)"
+    r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config (get|list))(\s(?!>)"
     r"((?! >).)*)?",
     re.DOTALL,
 )

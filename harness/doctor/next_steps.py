@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from foundation.contract.zram_identity import engine_of
 from foundation.errors import HostError
 from foundation.quoting import quote_argv
 from foundation.toml_table import to_toml
@@ -81,18 +82,23 @@ def variants(facts: DeviceFacts) -> tuple[str, str]:
     return "a=as-is", "b=as-is"
 
 
+def _software(algorithm: str | None) -> str:
+    """The device's own compressor, or lz4 in place of one in hardware, which is no kernel's."""
+    return "lz4" if algorithm is None or engine_of(algorithm) else algorithm
+
+
 def write_profile(facts: DeviceFacts, path: Path) -> None:
     """Write a memory eater profile for this device. HostError.
 
     The eater takes the available memory and a quarter of all memory more, in pages that compress about
-    2.5 times; zram has half the memory's size, and the device's own compressor.
+    2.5 times; zram has half the memory's size, and the device's own compressor if that is software.
     """
     total_mb = facts.meminfo.get("MemTotal", 0) >> 10
     available_mb = facts.meminfo.get("MemAvailable", 0) >> 10
     content = {
         "device": {
             "zram_mb": max(1, int(total_mb * _ZRAM_SHARE)),
-            "zram_algorithm": facts.zram_algorithm.text or "lz4",
+            "zram_algorithm": _software(facts.zram_algorithm.text),
             "swappiness": int(facts.swappiness.text or 100),
             "page_cluster": 0,
         },

@@ -8,6 +8,7 @@ from typing import Final
 
 from foundation.contract.metric import Catalogue
 from foundation.contract.threads import role_of
+from foundation.contract.zram_identity import engine_of
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
 from harness.doctor.reading import used_swap_kb
@@ -127,7 +128,9 @@ def _zram(facts: DeviceFacts) -> str:
         return f"{facts.zram_disk} exists; {facts.zram_size.why} without root"
     used = used_swap_kb(facts)
     in_use = "" if used is None else f", {used // 1024} MiB in use"
-    return f"{facts.zram_disk}: {int(size) >> 20} MiB, {facts.zram_algorithm.text}{in_use}"
+    algorithm = facts.zram_algorithm.text
+    named = algorithm if algorithm is None else engine_of(algorithm) or algorithm
+    return f"{facts.zram_disk}: {int(size) >> 20} MiB, {named}{in_use}"
 
 
 def _memory(facts: DeviceFacts) -> str:

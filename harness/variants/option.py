@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from foundation.contract.threads import role_of
 from foundation.errors import UsageError
 
 _KEY: Final = "variant option"
@@ -66,6 +67,16 @@ def one_of(words: Mapping[str, Any], refusal: str, next_step: str) -> Convert:
         return words[value]
 
     return convert
+
+
+def compression_thread(key: str, value: str) -> str:
+    """Convert to the name of a compression thread. UsageError for one whose CPU time no metric counts."""
+    if role_of(value) != "compression":
+        raise UsageError(
+            f"{key}={value} is no compression thread that the metrics know",
+            next_step="such as thread=kcompressd0, or add its name to foundation/contract/threads.py",
+        )
+    return value
 
 
 def integer(lowest: int, highest: int) -> Convert:

@@ -12,6 +12,7 @@ from typing import Final
 from foundation.contract.device import Expectation, Lane
 from foundation.errors import UsageError
 from harness.device.fastboot.choice import Kernel
+from harness.device.preconditions.pins import FilePin
 from harness.variants.kind import Bindings, Booted, VariantKind
 from harness.variants.on_phone import PhoneKind
 from harness.variants.registry import kind_named
@@ -123,6 +124,38 @@ def kernels_of(variants: Sequence[Variant]) -> dict[str, Kernel]:
             if kernel is not None:
                 kernels[variant.name] = kernel
     return kernels
+
+
+def switches_of(variant: Variant) -> list[FilePin]:
+    """The settings of a running kernel that ``variant`` is made of."""
+    return variant.kind.switches() if isinstance(variant.kind, PhoneKind) else []
+
+
+def compares_compression(variants: Sequence[Variant]) -> bool:
+    """Whether different kernels or modules of a phone are compared, or switches of a compression thread."""
+    kinds = [variant.kind for variant in variants]
+    if all(kind == kinds[0] for kind in kinds):
+        return False
+    return any(
+        isinstance(kind, PhoneKind)
+        and (
+            kind.word == "module"
+            or kind.kernel() is not None
+            or any("kcompress" in pin.path for pin in kind.switches())
+        )
+        for kind in kinds
+    )
+
+
+def refuse_engine(variants: Sequence[Variant], engine: str | None) -> None:
+    """UsageError if ``variants`` compare how CPUs compress while an ``engine`` (`engine_of`) does it."""
+    if engine is None or not compares_compression(variants):
+        return
+    raise UsageError(
+        f"zram compresses in hardware, with {engine}: on no side would a kernel under test compress",
+        next_step='set zram_algorithm = "lz4" (a software one, for both sides) in the [device] table of the'
+        " profile, and let the campaign set up zram",
+    )
 
 
 def _split(tail: str, bare: str | None) -> dict[str, str]:

@@ -23,13 +23,15 @@ class SettingPin:
     """A `Pin` of one key of Android's settings (``settings put NAMESPACE KEY VALUE``); no root.
 
     The restore deletes a key that was not set. Settings survive a restart of the phone and must
-    still be restored after it. Source: SettingsProvider, SettingsService.java.
+    still be restored after it. Source: SettingsProvider, SettingsService.java. ``command`` device_config: a
+    flag of the same form, which a server may set as well (DeviceConfigService.java).
     """
 
     precondition: str
     namespace: str
     key: str
     wanted: str
+    command: str = "settings"
 
     survives_restart = True
     advice = "see what else sets it: a device policy, an automation app, the vendor's power mode"
@@ -37,7 +39,7 @@ class SettingPin:
     @property
     def name(self) -> str:
         """``settings NAMESPACE KEY``."""
-        return f"settings {self.namespace} {self.key}"
+        return f"{self.command} {self.namespace} {self.key}"
 
     def due(self, before: str) -> bool:
         """Whether ``before`` is another value."""
@@ -45,15 +47,15 @@ class SettingPin:
 
     def read(self, device: Device) -> str:
         """The value, or ABSENT. StateError if the command fails."""
-        text = _run(device, self.name, f"settings get {self.namespace} {self.key}")
+        text = _run(device, self.name, f"{self.command} get {self.namespace} {self.key}")
         return ABSENT if text in ("", _NULL) else text
 
     def write(self, device: Device, value: str) -> None:
         """Put the value, or delete the key. StateError if the command fails."""
         if value == ABSENT:
-            _run(device, self.name, f"settings delete {self.namespace} {self.key}")
+            _run(device, self.name, f"{self.command} delete {self.namespace} {self.key}")
         else:
-            _run(device, self.name, f"settings put {self.namespace} {self.key} {quote(value)}")
+            _run(device, self.name, f"{self.command} put {self.namespace} {self.key} {quote(value)}")
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether both are the same text or the same number."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
+from foundation.contract.records import BlockResult
 from harness.device.preconditions.checks import EmptySwap
-from harness.device.preconditions.pins import FilePin, FileRecord, selected_choice, sysctl, write_file
+from harness.device.preconditions.pins import (
+    ABSENT,
+    FilePin,
+    FileRecord,
+    selected_choice,
+    sysctl,
+    write_file,
+)
 from harness.device.preconditions.protocol import Pin, Precondition
 from harness.device.preconditions.zram import ZramPin
 from workloads.profile import DevicePins
@@ -18,7 +27,8 @@ _NEVER: Final = "never"
 _UNUSED: Final = (_NEVER, "inherit")
 _LRU_GEN: Final = "/sys/kernel/mm/lru_gen/enabled"
 #: All of its components, or none (Documentation/admin-guide/mm/multigen_lru.rst).
-_MGLRU: Final = {True: "0x0007", False: "0x0000"}
+_OFF: Final = "0x0000"
+_MGLRU: Final = {True: "0x0007", False: _OFF}
 
 
 def pins_for(
@@ -122,6 +132,22 @@ def mglru(value: str | None) -> FilePin | FileRecord:
     if value is None:
         return FileRecord("lru_gen", _LRU_GEN, precondition="mglru", steady=True)
     return _MglruPin("lru_gen", _LRU_GEN, value, precondition="mglru")
+
+
+def mglru_as_found(blocks: Iterable[BlockResult]) -> FilePin | None:
+    """The LRU that the first of these blocks recorded, as a pin for later ones; None if none did.
+
+    init and a server's flags set it on phones, also to single components (system/core/rootdir/init.rc,
+    persist.device_config.mglru_native.lru_gen_config).
+    """
+    for block in blocks:
+        for pin in block.pins:
+            value = _OFF if pin.after == ABSENT else pin.after or ""
+            if pin.name == "lru_gen" and value.startswith("0x"):
+                return FilePin(
+                    "lru_gen", _LRU_GEN, value, optional=True, absent_as=_OFF, precondition="mglru"
+                )
+    return None
 
 
 class _MglruPin(FilePin):

@@ -26,6 +26,8 @@ PRECONDITIONS: Final = {
     "airplane": "airplane mode is on",
     "doze": "the phone does not enter doze",
     "dexopt": "no app is compiled in the background",
+    "compaction": "Android does not page cached apps out by itself",
+    "freezer": "Android does not freeze cached apps",
     "sync": "no account is synchronised",
 }
 

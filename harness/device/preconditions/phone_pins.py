@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from foundation.contract.device import Device
@@ -17,6 +17,7 @@ from workloads.phone_settings import PhoneSettings
 #: Job of ART's background compilation (BackgroundDexoptJobService.java of art/libartservice, API 34).
 _DEXOPT_JOB: Final = 27873780
 DEXOPT_SINCE_API: Final = 34
+FREEZER_SINCE_API: Final = 30
 #: Longest timeout of the setting, ms: the screen never turns off by itself.
 _NEVER_MS: Final = "2147483647"
 #: Of AC, USB, wireless and dock (BatteryManager.BATTERY_PLUGGED_*).
@@ -66,7 +67,7 @@ def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = (
 
 def plain_pins(wanted: PhoneSettings, *, api: int, network: bool) -> list[Pin]:
     """Those that are equal on all phones of an API level; ``network``: adb runs over it."""
-    return [*_screen(wanted), *_quiet(wanted, api, network=network)]
+    return [*_screen(wanted), *_quiet(wanted, api, network=network), *_other_reclaim(wanted, api)]
 
 
 def _screen(wanted: PhoneSettings) -> list[Pin]:
@@ -152,6 +153,16 @@ def _quiet(wanted: PhoneSettings, api: int, *, network: bool) -> list[Pin]:
             )
         )
     return pins
+
+
+def _other_reclaim(wanted: PhoneSettings, api: int) -> Iterator[Pin]:
+    """Android pages cached apps out (process_madvise, MADV_PAGEOUT), in system_server's CPU time, and
+    freezes them. Both follow their setting at once. Source: CachedAppOptimizer.java, updateUseCompaction
+    and updateUseFreezer; the freezer came with API 30."""
+    if not wanted.app_compaction:
+        yield SettingPin("compaction", "activity_manager", "use_compaction", "false", "device_config")
+    if not wanted.app_freezer and api >= FREEZER_SINCE_API:
+        yield SettingPin("freezer", "global", "cached_apps_freezer", "disabled")
 
 
 def _charging(device: Device, wanted: PhoneSettings) -> list[Pin]:

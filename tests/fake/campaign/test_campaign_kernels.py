@@ -65,6 +65,7 @@ class Desk:
             *("--boot-deadline-s", "5"),
             # A bootloader and a kernel are all that this phone has of Android.
             *("--suppress", "airplane,animations,battery,brightness,doze,rotation,screen,thermal"),
+            *("--suppress", "compaction,freezer"),
         ]
 
     def image(self, name: str, kernel: FakeKernel) -> str:
@@ -105,7 +106,8 @@ def desk(adb: AdbServer, tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_two_kernels_from_memory(desk: Desk) -> None:
-    variants = ["--variant", desk.image("one", ONE), "--variant", desk.image("two", TWO)]
+    two = f"{desk.image('two', TWO)},zram=same"
+    variants = ["--variant", desk.image("one", ONE), "--variant", two]
     shown = desk.run(*variants, "--dry-run", "-v").stdout
     done = desk.run(*variants)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -115,6 +117,8 @@ def test_two_kernels_from_memory(desk: Desk) -> None:
     for name, kernel in (("one", ONE), ("two", TWO)):
         assert blocks[name]["outcome"] == "valid", blocks[name]
         assert blocks[name]["identity"]["release"] == kernel.release
+        zram = blocks[name]["identity"]["zram"]
+        assert (zram["form"], sorted(zram["modules"])) == ("module", ["zram", "zsmalloc"])
         assert blocks[name]["identity"]["build_ids"] == {"vmlinux": kernel.build_id}
     campaign = desk.campaign()
     hashes = [variant["images"]["boot"] for variant in campaign["variants"]]
@@ -131,10 +135,62 @@ def test_two_kernels_from_memory(desk: Desk) -> None:
     assert pending_restore.load(phone.bootloader.serial) is None
 
 
+def test_a_patched_kernel_whose_zram_would_be_the_phones_own_is_refused_before_anything_is_booted(
+    desk: Desk,
+) -> None:
+    done = desk.run("--variant", desk.image("one", ONE), "--variant", desk.image("two", TWO))
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert (
+        "boot: brings no zram.ko, and 'one' and 'two' compress with the same zram: zram (srcversion" in said
+    )
+    assert "two=boot:...,zram=same" in said
+    assert "Traceback" not in said
+    assert desk.phone.bootloader.commands == []
+    assert desk.phone.changes == []
+
+
+def test_kernels_are_not_compared_while_zram_compresses_in_hardware(desk: Desk) -> None:
+    desk.phone.android.zram.algorithms += ("lz77eh",)
+    (desk.folder / "profile.toml").write_text(PROFILE.replace("lzo-rle", "lz77eh"))
+    two = f"{desk.image('two', TWO)},zram=same"
+    done = desk.run("--variant", desk.image("one", ONE), "--variant", two)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "zram compresses in hardware, with lz77eh (Emerald Hill" in said
+    assert 'zram_algorithm = "lz4"' in said
+    assert "Traceback" not in said
+    assert desk.phone.changes == []
+
+
+def test_a_flashed_kernel_beside_the_same_zram_is_refused_at_its_first_block(desk: Desk) -> None:
+    phone = desk.phone
+    for name, content in (("good", phone.flashed("boot_b")), ("set", boot_image(ONE))):
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "boot.img").write_bytes(content)
+        (desk.folder / name / "images.toml").write_text('product = "fakephone"\n')
+    words = ["--variant", "found=as-is", "--variant", f"one=flash:set={desk.folder}/set,zram=own"]
+    done = desk.run(*words, "--known-good", str(desk.folder / "good"))
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "'found' and 'one' compress with the same zram: zram (srcversion" in said
+    assert len(desk.blocks()) == 1, "the second block was not measured"
+    assert (phone.kernel, phone.running_slot) == (OWN, "a")
+
+
+def test_a_thread_that_never_runs_is_another_kernel(desk: Desk) -> None:
+    variant = f"{desk.image('two', TWO)},thread=kcompressd0"
+    done = desk.run("--variant", desk.image("one", ONE), "--variant", variant)
+    assert done.returncode == 1, done.stdout + done.stderr
+    failure = desk.blocks()["two"]["failure"]
+    assert "WrongKernel: " in failure
+    assert "no thread kcompressd0 runs after the warm-up (threads seen: kswapd0)" in failure
+
+
 def test_a_kernel_that_does_not_boot_is_a_result_and_the_rest_is_measured(desk: Desk) -> None:
     good = desk.image("one", ONE)
     broken = desk.image("broken", FakeKernel("6.6.30-broken", fate="panics"))
-    done = desk.run("--variant", good, "--variant", broken)
+    done = desk.run("--variant", good, "--variant", f"{broken},zram=same")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     blocks = desk.blocks()

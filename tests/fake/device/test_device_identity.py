@@ -51,7 +51,7 @@ def test_what_is_read(device: AdbDevice, patched: FakeDevice) -> None:
     identity = read_identity(device, _WANTED)
     assert len(patched.commands) == before + 1
     assert identity.release == _WANTED.release
-    assert identity.modules == ("zram",)
+    assert identity.modules == ("zram", "zsmalloc")
     assert identity.build_ids == {"zram": "ab" * 20}
     assert identity.thread_names == ("kcompressd:0", "kswapd0")
     assert identity.parameters == {_THREADS: "1"}

@@ -47,7 +47,8 @@ def snapshot(controls: Controls) -> tuple[object, ...]:
     state, files = controls.phone.state, controls.phone.files
     cpus = [files.read(f"{POLICY}/{name}") for name in ("scaling_min_freq", "scaling_max_freq")]
     settings = {space: dict(table) for space, table in state.settings.items()}
-    return settings, state.awake, controls.idle_enabled, controls.dexopt_scheduled, cpus
+    flags = {space: dict(table) for space, table in state.flags.items() if table}
+    return settings, flags, state.awake, controls.idle_enabled, controls.dexopt_scheduled, cpus
 
 
 def test_everything_is_set_read_back_and_put_back(controls: Controls, phone_device: AdbDevice) -> None:
@@ -67,6 +68,8 @@ def test_everything_is_set_read_back_and_put_back(controls: Controls, phone_devi
         )
         assert controls.phone.state.awake
         assert not controls.idle_enabled
+        assert not controls.phone.state.compacts_apps
+        assert controls.phone.state.freezes_apps == (controls.phone.android.api < 30)
         # There is no command for it before API 34: a gate looks whether it runs.
         assert controls.dexopt_scheduled == (controls.phone.android.api < 34)
         # 70 % of 1824000 is 1276800; the steps are 158222 apart.
@@ -85,6 +88,22 @@ def test_everything_is_set_read_back_and_put_back(controls: Controls, phone_devi
         assert conditions.record()["condition"]["begin"]["battery_percent"] == 87
     assert snapshot(controls) == before
     assert left_behind(phone_device.serial) == []
+
+
+@pytest.mark.parametrize("names", [(), ("compaction", "freezer")])
+def test_a_flag_that_was_set_comes_back_and_a_suppressed_one_is_recorded(
+    controls: Controls, phone_device: AdbDevice, names: tuple[str, ...]
+) -> None:
+    controls.phone.state.flags["activity_manager"] = {"use_compaction": "true"}
+    controls.phone.state.settings["global"]["cached_apps_freezer"] = "enabled"
+    before = snapshot(controls)
+    with PinnedState(phone_device) as state:
+        PhonePreconditions(phone_device, profile(FIXED), names).establish(state)
+        assert controls.phone.state.compacts_apps == bool(names)
+        rows = {row["name"]: row for row in state.record()}
+        row = rows["device_config activity_manager use_compaction"]
+        assert (row["before"], row["set"]) == ("true", None if names else "false")
+    assert snapshot(controls) == before
 
 
 def test_what_survives_a_restart_is_put_back_after_one(controls: Controls, phone_device: AdbDevice) -> None:

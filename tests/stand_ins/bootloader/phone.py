@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import zlib
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +19,7 @@ from tests.stand_ins.bootloader.images import (
     vbmeta_image,
     vendor_boot_image,
 )
-from tests.stand_ins.device import FakeDevice
+from tests.stand_ins.device import FakeDevice, modules
 from tests.stand_ins.device.tree_shell import Call
 
 OWN = FakeKernel("6.6.30-android15-8-g0123456789ab")
@@ -170,6 +171,10 @@ class FlashablePhone:
         self.android.release = kernel.release
         self.android.kernel_log = f"[    0.000000] {kernel.banner().decode().rstrip()}\n"
         self.android.files.put("/sys/kernel/notes", kernel.note)
+        # zram.ko comes from the slot's partition of modules, also if the kernel came over fastboot boot.
+        dlkm = self.bootloader.storage.content[f"vendor_dlkm_{slot}" if slot else "vendor_dlkm"]
+        self.android.modules = modules.pair(of=zlib.crc32(dlkm))
+        modules.install(self.android.files, self.android.modules)
         self.android.properties |= {
             "sys.boot_completed": "0" if kernel.fate == "no-android" else "1",
             "ro.serialno": self.bootloader.serial,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from tests.stand_ins.device import programs
+from tests.stand_ins.device import modules, programs
 from tests.stand_ins.device.faults import Faults, Stage
 from tests.stand_ins.device.processes import Processes
 from tests.stand_ins.device.shell_service import ShellService
@@ -64,6 +64,7 @@ class FakeDevice:
         self.root = root
         self.su = su
         self.adb_root = adb_root
+        self.modules = modules.pair()
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
         #: Called with each shell text before it runs: the moment of another program on the device.
@@ -155,7 +156,7 @@ class FakeDevice:
         files.put("/sys/devices/system/cpu/present", "0-1\n")
         files.put("/proc/uptime", Attribute(lambda: f"{self.uptime_s:.2f} 0.00", size=0))
         files.put("/proc/cmdline", "console=ttyS0\n")
-        files.put("/proc/modules", "zram 36864 1 - Live 0x0000000000000000\n")
+        modules.install(files, self.modules)
         files.put("/proc/meminfo", "MemTotal:        8000000 kB\n")
         files.put("/proc/sys/vm/swappiness", number(60, 0, 200))
         files.put("/proc/sys/vm/page-cluster", number(3, 0, 10))

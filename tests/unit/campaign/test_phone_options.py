@@ -89,6 +89,8 @@ def test_a_dry_run_shows_what_would_be_written(tmp_path: Path) -> None:
         "settings put system screen_brightness 100",
         "cmd connectivity airplane-mode enable",
         "dumpsys deviceidle disable",
+        "device_config put activity_manager use_compaction false",
+        "settings put global cached_apps_freezer disabled",
         "echo never > /sys/kernel/mm/transparent_hugepage/enabled",
         "echo 100 > /proc/sys/vm/swappiness",
         "echo 0 > /proc/sys/vm/page-cluster",

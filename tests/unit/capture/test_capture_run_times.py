@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,19 @@ def test_each_slice_adds_to_what_is_let_pass() -> None:
         assert (run_time_reasons(run_times, begin, end) == []) == fits
 
 
+def test_interrupts_on_its_cpu_void_no_repetition() -> None:
+    """CONFIG_IRQ_TIME_ACCOUNTING: the trace has their time, schedstat has not."""
+    run_times = {42: RunTime(OnCpu(1_300 * MS, 1), 1_300 * MS)}
+    begin, end = sample("begin", 100), sample("end", 1_100)
+    assert len(run_time_reasons(run_times, begin, end)) == 1
+    for ticks, fits in ((28, True), (10, False)):
+        counted = [
+            replace(one, values={**one.values, "stat.irq_ticks": n, "stat.softirq_ticks": 0})
+            for one, n in ((begin, 3), (end, 3 + ticks))
+        ]
+        assert (run_time_reasons(run_times, *counted) == []) == fits
+
+
 #: Intervals of kswapd0 on one of two CPUs: (CPU, gap before it in ms, length in ms).
 _Runs = list[tuple[int, int, int]]
 
@@ -110,12 +124,20 @@ _Runs = list[tuple[int, int, int]]
     near_ms=st.none() | st.integers(-30, 30),
     compact=st.booleans(),
     open_end=st.booleans(),
+    irq_ticks=st.integers(0, 30),
 )
-@example(runs=[(0, 250, 100)], schedstat_ms=104, near_ms=None, compact=False, open_end=False)
-@example(runs=[(0, 150, 150)], schedstat_ms=150, near_ms=None, compact=False, open_end=False)
-@example(runs=[(0, 0, 300), (0, 0, 300)], schedstat_ms=400, near_ms=None, compact=True, open_end=True)
+@example(runs=[(0, 250, 100)], schedstat_ms=104, near_ms=None, compact=False, open_end=False, irq_ticks=0)
+@example(runs=[(0, 150, 150)], schedstat_ms=150, near_ms=None, compact=False, open_end=False, irq_ticks=0)
+@example(
+    runs=[(0, 0, 300), (0, 0, 300)],
+    schedstat_ms=400,
+    near_ms=None,
+    compact=True,
+    open_end=True,
+    irq_ticks=9,
+)
 def test_capture_and_analysis_refuse_the_same_repetitions(
-    runs: _Runs, schedstat_ms: int, near_ms: int | None, compact: bool, open_end: bool
+    runs: _Runs, schedstat_ms: int, near_ms: int | None, compact: bool, open_end: bool, irq_ticks: int
 ) -> None:
     """Both sides read the same bytes of a trace; the analysis through the trace processor."""
     begin_ns, end_ns = WINDOW
@@ -136,6 +158,9 @@ def test_capture_and_analysis_refuse_the_same_repetitions(
     counter = "schedstat.kswapd0-42.run_ns"
     builder.counter(counter, begin_ns, 10**9)
     builder.counter(counter, end_ns, 10**9 + schedstat_ns)
+    for at, ticks in ((begin_ns, 5), (end_ns, 5 + irq_ticks)):
+        builder.counter("stat.irq_ticks", at, ticks)
+        builder.counter("stat.softirq_ticks", at, 7)
     builder.repetition(begin_ns, end_ns)
     builder.capture()
     with tempfile.TemporaryDirectory() as folder:
@@ -145,8 +170,15 @@ def test_capture_and_analysis_refuse_the_same_repetitions(
         run_times = RunTimes((42,), WINDOW)
         judge_perfetto(path, run_times)
     values = [
-        Sample(t, t, "sample", {counter: v}, {42: "kswapd0"}, ())
-        for t, v in ((begin_ns, 10**9), (end_ns, 10**9 + schedstat_ns))
+        Sample(
+            t,
+            t,
+            "sample",
+            {counter: v, "stat.irq_ticks": ticks, "stat.softirq_ticks": 7},
+            {42: "kswapd0"},
+            (),
+        )
+        for t, v, ticks in ((begin_ns, 10**9, 5), (end_ns, 10**9 + schedstat_ns, 5 + irq_ticks))
     ]
     assert run_time_reasons(run_times.result(builder.end), *values) == judged
     assert EDGE_NS == 100 * MS

@@ -14,6 +14,7 @@ from foundation.contract.cpu_time import (
     Switch,
     contradictions,
     handed_over_ns,
+    irq_ns,
     moved_by,
 )
 
@@ -111,3 +112,24 @@ def test_a_hand_over_to_the_thread_that_runs_at_the_end_may_be_in_neither_scheds
     # And one before the last does not count.
     later = [*switches, (Switch(2, 50 * MS, 52 * MS, 1), 0), (Switch(1, 52 * MS, 53 * MS, 2), MS)]
     assert moved_by(later, {1: 0, 2: 2 * MS}, 55 * MS)[2].late_gained_ns == MS
+
+
+def test_interrupts_that_schedstat_leaves_out_are_not_lost_and_no_more_than_they() -> None:
+    # A kswapd whose CPU takes the interrupts of storage: a tenth of its time is theirs.
+    kswapd = measured("kswapd0", 5_000, 5_600, 100)
+    assert len(contradictions([kswapd])) == 1
+    assert contradictions([kswapd], 600 * MS) == []
+    assert len(contradictions([kswapd], 400 * MS)) == 1
+    # They explain a schedstat that is too small, never one that is too large.
+    assert len(contradictions([measured("kswapd0", 5_600, 5_000, 100)], 600 * MS)) == 1
+    # Two threads cannot both have lost all of it.
+    thread = measured("kcompressd:0", 5_000, 5_600, 100)
+    assert len(contradictions([kswapd, thread], 700 * MS)) == 2
+
+
+def test_interrupt_time_is_what_proc_stat_counts_to_its_last_tick() -> None:
+    assert irq_ns([10, 20], [15, 30]) == 17 * 10 * MS
+    assert irq_ns([10, 20], [10, 21]) == 3 * 10 * MS
+    # A kernel that counts none, and a sample without.
+    assert irq_ns([0, 0], [0, 0]) == 0
+    assert irq_ns([10, None], [15, 30]) == 0

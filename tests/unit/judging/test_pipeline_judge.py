@@ -390,3 +390,35 @@ def test_kept_figures_of_older_definitions_stand_where_the_trace_is_gone(tmp_pat
     assert judgement.row("idle", "kswapd_cpu_ms", "patched").verdict == "IMPROVED"
     assert judgement.definitions == "an older hash"
     assert pq.read_table(path).column("definitions").unique().to_pylist() == ["an older hash"]
+
+
+def zram(srcversion: str) -> dict[str, object]:
+    return {"form": "module", "modules": {"zram": {"srcversion": srcversion, "build_id": None}}}
+
+
+@pytest.mark.parametrize(
+    ("options", "of_patched", "word"),
+    [
+        ({"image": "b.img"}, "AA", "UNDECIDED"),
+        ({"image": "b.img"}, "BB", "IMPROVED"),
+        ({"image": "b.img", "zram": "same"}, "AA", "IMPROVED"),
+    ],
+)
+def test_kernels_that_compress_with_one_zram_are_not_judged(
+    tmp_path: Path, options: dict[str, str], of_patched: str, word: Word
+) -> None:
+    found = {"name": "baseline", "kind": "as-is", "options": {}, "spec": "baseline=as-is"}
+    patched = {"name": "patched", "kind": "boot", "options": options, "spec": "patched=boot"}
+    folder = ResultsFolder(tmp_path / "r", variants=(found, patched))
+    for block in folder.blocks:
+        own = zram("AA" if block.variant == "baseline" else of_patched)
+        values = model(block.scenario, block.variant, block.pair, 0)
+        folder.block(block, [values], identity={"boot_id": str(block.index), "zram": own})
+    judgement = judge(folder.save())
+    assert judgement.row("idle", "kswapd_cpu_ms", "patched").verdict == word
+    voids = [void for void in judgement.voids if void.kind == "pair"]
+    assert len(voids) == (8 if word == "UNDECIDED" else 0)
+    for void in voids:
+        assert void.reasons == (
+            "'baseline' and 'patched' compress with the same zram: zram (srcversion AA)",
+        )

@@ -217,3 +217,38 @@ def test_what_the_suite_may_not_read_perfetto_fills_in(tmp_path: Path) -> None:
     assert (found["pswpin"].value, found["pswpin"].reason) == (4, None)
     assert found["pswpout"].value == 600
     assert "not at the window's edges" in str(found["pswpout"].reason)
+
+
+@pytest.mark.parametrize(
+    ("kswapd", "direct", "anon", "swapped", "share"),
+    [
+        # kswapd freed what was written, and clean pages of the swap cache besides.
+        (900, 200, 1050, 1000, 0.0),
+        # App compaction wrote 400 of 1000 pages: MADV_PAGEOUT counts no steal.
+        (600, 0, 600, 1000, 0.4),
+        # A memory cgroup's reclaim counts as anonymous, but neither as kswapd's nor as direct.
+        (500, 100, 1000, 1000, 0.4),
+    ],
+)
+def test_pages_that_were_swapped_out_by_others(
+    tmp_path: Path, kswapd: int, direct: int, anon: int, swapped: int, share: float
+) -> None:
+    builder = of_suite()
+    builder.run(50, 1300 * MS, 1310 * MS)
+    keys = {"pgsteal_kswapd": kswapd, "pgsteal_direct": direct, "pgsteal_anon": anon, "pswpout": swapped}
+    for key, grown in keys.items():
+        builder.counter(f"vmstat.{key}", BEGIN, 70)
+        builder.counter(f"vmstat.{key}", END, 70 + grown)
+    builder.capture()
+    found = figures(write(tmp_path, builder.build()), "swap_out_elsewhere_share")
+    assert found["swap_out_elsewhere_share"].value == pytest.approx(share)
+
+
+def test_nothing_swapped_out_has_no_share(tmp_path: Path) -> None:
+    builder = of_suite()
+    for key in ("pgsteal_kswapd", "pgsteal_direct", "pgsteal_anon", "pswpout"):
+        builder.counter(f"vmstat.{key}", BEGIN, 70)
+        builder.counter(f"vmstat.{key}", END, 70)
+    builder.capture()
+    found = figures(write(tmp_path, builder.build()), "swap_out_elsewhere_share")
+    assert found["swap_out_elsewhere_share"].value is None

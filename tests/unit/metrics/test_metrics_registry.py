@@ -150,5 +150,5 @@ def test_metrics_that_reports_show_have_places_of_their_own() -> None:
     shown = [
         metric.shown for metric in all_metrics().values() if metric.shown.terminal or metric.shown.mail
     ]
-    assert len({one.order for one in shown}) == len(shown) == 34
+    assert len({one.order for one in shown}) == len(shown) == 35
     assert all(one.order > 0 for one in shown)

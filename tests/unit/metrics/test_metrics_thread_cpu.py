@@ -208,6 +208,26 @@ def test_cost_of_a_page_is_the_sum_of_all_threads(tmp_path: Path) -> None:
     assert found["reclaim_cpu_us_per_page"].reason is None
 
 
+@pytest.mark.parametrize(
+    ("freed", "said"), [(680, None), (420, "40% of the pages swapped out were freed by")]
+)
+def test_pages_that_others_swapped_out_are_pointed_out(
+    tmp_path: Path, freed: int, said: str | None
+) -> None:
+    builder = of_suite()
+    builder.run(50, 1300 * MS, 1310 * MS)
+    grown = {"pswpout": 700, "pgsteal_kswapd": 900, "pgsteal_direct": 0, "pgsteal_anon": freed}
+    for key, pages in grown.items():
+        builder.counter(f"vmstat.{key}", 1200 * MS, 1000)
+        builder.counter(f"vmstat.{key}", 1800 * MS, 1000 + pages)
+    builder.capture()
+    reason = figures(write(tmp_path, builder.build()), "reclaim_cpu_us_per_page")[
+        "reclaim_cpu_us_per_page"
+    ].reason
+    assert (said or "") in str(reason)
+    assert said or "freed" not in str(reason)
+
+
 def test_pages_swapped_out_while_nobody_known_ran_are_pointed_out(tmp_path: Path) -> None:
     builder = of_suite()
     builder.thread(62, "kworker/u4:1")

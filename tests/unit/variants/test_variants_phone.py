@@ -9,6 +9,7 @@ import pytest
 from foundation.errors import UsageError
 from harness.variants.kinds.switches import Param, Sysctl
 from harness.variants.on_phone import PhoneKind
+from harness.variants.variant import compares_compression, refuse_engine
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.variants import phone_variant
 
@@ -79,3 +80,35 @@ def test_a_file_that_is_missing_is_reported_with_the_variant(tmp_path: Path) -> 
     for text in (f"v=boot:image={tmp_path}/none.img", f"v=flash:set={tmp_path}/none"):
         with pytest.raises(UsageError, match="variant 'v': cannot read"):
             phone_variant(text).check()
+
+
+def test_what_compares_compression(tmp_path: Path) -> None:
+    path = tmp_path / "boot.img"
+    path.write_bytes(boot_image(FakeKernel("6.6.30-one")))
+    for texts, wanted in (
+        (("a=as-is", f"b=boot:image={path}"), True),
+        (("a=sysctl:vm.kcompressd=0", "b=sysctl:vm.kcompressd=24"), True),
+        (("a=sysctl:vm.swappiness=100", "b=sysctl:vm.swappiness=200"), False),
+        (("a=as-is", "b=as-is"), False),
+        ((f"a=boot:image={path}", f"b=boot:image={path}"), False),
+    ):
+        variants = [phone_variant(text) for text in texts]
+        assert compares_compression(variants) == wanted
+        refuse_engine(variants, None)
+        if wanted:
+            with pytest.raises(UsageError, match=r'in hardware, with X: on no side .* "lz4"'):
+                refuse_engine(variants, "X")
+        else:
+            refuse_engine(variants, "X")
+
+
+@pytest.mark.parametrize("options", ["zram=same", "zram=own", "thread=kcompressd0"])
+def test_where_the_patch_is(options: str) -> None:
+    assert phone_variant(f"v=boot:image=b.img,{options}").spec == f"v=boot:image=b.img,{options}"
+
+
+def test_a_thread_that_no_metric_counts() -> None:
+    with pytest.raises(UsageError, match="thread=mine is no compression thread that the metrics know"):
+        phone_variant("v=flash:set=x,thread=mine")
+    with pytest.raises(UsageError, match="zram=mm is neither 'own' nor 'same'"):
+        phone_variant("v=boot:image=b.img,zram=mm")

@@ -4,7 +4,8 @@ Shapes, all of frameworks/base unless named: ConnectivityService.java (shell com
 DeviceIdleController.java (enable, disable, enabled), JobSchedulerShellCommand.java (get-job-state),
 art's ArtShellCommand.java (bg-dexopt-job), ContentService.java (Auto sync), InputShellCommand.java,
 WindowManagerShellCommand.java, PowerManagerService.java (mWakefulness), DeviceConfigService.java
-(list). Files: Documentation/admin-guide/pm/cpufreq.rst, Documentation/cpu-freq/cpufreq-stats.rst.
+(get, put, delete, list). Files: Documentation/admin-guide/pm/cpufreq.rst,
+Documentation/cpu-freq/cpufreq-stats.rst.
 """
 
 from __future__ import annotations
@@ -128,6 +129,20 @@ class Controls:
         return int(not pids)
 
     def _device_config(self, call: Call) -> int:
+        """get, put and delete as settings has them; list prints the experiments."""
+        verb, namespace, *words = call.argv[1:]
+        flags = self.phone.state.flags.setdefault(namespace, {})
+        if verb == "get":
+            call.io.out(f"{flags.get(words[0], 'null')}\n".encode())
+            return 0
+        if verb == "put":
+            flags[words[0]] = words[1]
+            return 0
+        if verb == "delete":
+            there = flags.pop(words[0], None) is not None
+            outcome = "Successfully deleted" if there else "Failed to delete"
+            call.io.out(f"{outcome} {words[0]} from {namespace}\n".encode())
+            return 0
         call.io.out("".join(f"{key}={value}\n" for key, value in self.experiments.items()).encode())
         return 0
 

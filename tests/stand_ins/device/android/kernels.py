@@ -5,7 +5,7 @@ generic kernel image it is the vendor's own. Which events a kernel has: include/
 its version (vmscan.h, sched.h, oom.h); ``sched_blocked_reason`` is Android's. Keys of vmstat:
 mm/vmstat.c (``workingset_refault_anon`` since 5.9, ``pgscan_anon`` since 5.8). PSI is in every
 one (backported to the Android kernels). ``lru_gen`` came to android13-5.10, and is on by default
-in android14's kernels.
+in android14's kernels, where the vendor's init leaves it so.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Parameter:
 class Kernel:
     """``lru_gen`` is what /sys/kernel/mm/lru_gen/enabled holds, None without it; ``threads`` are
     kernel threads beyond kswapd; ``parameters`` map paths to what is there; ``kprobes``:
-    CONFIG_KPROBES, set in gki_defconfig since android12-5.10."""
+    CONFIG_KPROBES, set in gki_defconfig since android12-5.10; ``zram_is_module``: CONFIG_ZRAM=m, as in
+    gki_defconfig since then."""
 
     release: str
     version: str
@@ -97,6 +98,7 @@ class Kernel:
     threads: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     kprobes: bool = True
+    zram_is_module: bool = True
 
     @property
     def has_sized_huge_pages(self) -> bool:
@@ -108,9 +110,30 @@ class Kernel:
 _BUILT: Final = "#1 SMP PREEMPT Thu Mar 14 02:21:05 UTC 2024"
 
 _STOCK: Final = {
-    29: Kernel("4.14.117-g0123456789ab-ab6345363", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
-    30: Kernel("4.19.113-g1a2b3c4d5e6f-ab7194541", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
-    31: Kernel("5.4.147-android11-2-gb5c3d2e1f0a9", _BUILT, None, vmstat=_VMSTAT_OLD, kprobes=False),
+    29: Kernel(
+        "4.14.117-g0123456789ab-ab6345363",
+        _BUILT,
+        None,
+        vmstat=_VMSTAT_OLD,
+        kprobes=False,
+        zram_is_module=False,
+    ),
+    30: Kernel(
+        "4.19.113-g1a2b3c4d5e6f-ab7194541",
+        _BUILT,
+        None,
+        vmstat=_VMSTAT_OLD,
+        kprobes=False,
+        zram_is_module=False,
+    ),
+    31: Kernel(
+        "5.4.147-android11-2-gb5c3d2e1f0a9",
+        _BUILT,
+        None,
+        vmstat=_VMSTAT_OLD,
+        kprobes=False,
+        zram_is_module=False,
+    ),
     33: Kernel("5.10.157-android13-4-00003-gdd4d3bbc2ca3-ab9915337", _BUILT, "0x0000"),
     34: Kernel("5.15.110-android14-11-00098-g0a1b2c3d4e5f-ab11017535", _BUILT, "0x0007"),
     35: Kernel("6.1.75-android14-11-g6a1b5c4d3e2f-ab12077835", _BUILT, "0x0007"),

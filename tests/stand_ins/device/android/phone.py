@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
 
+from tests.stand_ins.device import modules
 from tests.stand_ins.device.android import framework
 from tests.stand_ins.device.android.kernels import Kernel, Parameter, stock
 from tests.stand_ins.device.android.policy import TRACEFS, Policy, writable_events
@@ -68,6 +69,8 @@ class AndroidPhone(FakeDevice):
         debuggable = build == "userdebug"
         super().__init__(root=root, su=su, adb_root=debuggable)
         self.on_text = self._text_comes
+        self.modules = self._zram_modules()
+        modules.install(self.files, self.modules)
         self.release, self.version = kernel.release, kernel.version
         self.kernel_log = f"[    0.000000] Linux version {kernel.release}\n"
         self.files.guard = Policy(version.api, debuggable).allows
@@ -119,6 +122,11 @@ class AndroidPhone(FakeDevice):
             found |= {"ro.soc.manufacturer": v.soc_manufacturer, "ro.soc.model": v.soc_model}
         return found
 
+    def _zram_modules(self) -> tuple[modules.Module, ...]:
+        if not self.kernel.zram_is_module:
+            return ()
+        return modules.pair(self.vendor.zram, compressors=self.vendor.compressors)
+
     def _boot(self) -> None:
         if not self.files.glob("/proc/[0-9]*/stat"):
             for comm in (self.vendor.kswapd, *self.vendor.threads, *self.kernel.threads):
@@ -154,7 +162,8 @@ class AndroidPhone(FakeDevice):
         files.put("/proc/sys/vm/page-cluster", number(0, 0, 10))
         files.remove("/sys/kernel/mm/lru_gen")
         if kernel.lru_gen is not None:
-            files.put("/sys/kernel/mm/lru_gen/enabled", Node(f"{kernel.lru_gen}\n".encode()))
+            lru_gen = self.vendor.lru_gen or kernel.lru_gen
+            files.put("/sys/kernel/mm/lru_gen/enabled", Node(f"{lru_gen}\n".encode()))
         files.put(
             "/sys/kernel/mm/transparent_hugepage/enabled", choice("never", ("always", "madvise", "never"))
         )

@@ -11,7 +11,9 @@ class PhoneState:
 
     ``thermal_status`` is 0 (none) to 6 (shutdown), android.os.Temperature; ``battery_dc`` is in
     tenths of a degree, as BatteryManager.EXTRA_TEMPERATURE; ``plugged`` is AC, USB, Wireless or
-    None. ``settings`` maps a namespace (global, system, secure) to keys and values. ``events``
+    None. ``settings`` maps a namespace (global, system, secure) to keys and values, ``flags`` one of
+    device_config; app compaction is on where use_compaction is not set (CachedAppOptimizer.java,
+    DEFAULT_USE_COMPACTION of current releases). ``events``
     are lines of the event log, ``exits`` records of processes that ended.
     """
 
@@ -34,10 +36,21 @@ class PhoneState:
             "secure": {},
         }
     )
+    flags: dict[str, dict[str, str]] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     running: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def compacts_apps(self) -> bool:
+        """Whether ActivityManager pages cached apps out."""
+        return self.flags.get("activity_manager", {}).get("use_compaction", "true") == "true"
+
+    @property
+    def freezes_apps(self) -> bool:
+        """Whether ActivityManager freezes cached apps."""
+        return self.settings["global"].get("cached_apps_freezer") != "disabled"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,11 @@ Names of properties: bionic/libc and build/make/core/sysprop.mk (ro.build.*, ro.
 ro.soc.* of the Compatibility Definition (API 31). Clusters are the public specifications of
 the chips; a cpufreq policy is named after its first CPU (kernel: drivers/cpufreq/cpufreq.c).
 Pixels since the 6 have ``zram_backingdev_size=512M`` (hardware/google/pixel, mm/fstab.zram.*).
+``lru_gen`` is what init leaves of the kernel's multi-generational LRU: a Pixel 8 switches it off at
+early-init (device/google/zuma, conf/init.zuma.rc).
+``zram`` is what the vendor calls its zram module, ``compressors`` what uses it: Pixels load zram_gs,
+zcomp_cpu and zcomp_eh (their modules.load; Emerald Hill compresses, as lz77eh), Samsung vendor_zram with
+zram.ko blocklisted.
 Types of thermal zones are those of the vendors' public kernel trees and thermal configs.
 """
 
@@ -51,6 +56,9 @@ class Vendor:
     backing_mb: int = 0
     kswapd: str = "kswapd0"
     threads: tuple[str, ...] = ()
+    lru_gen: str | None = None
+    zram: str = "zram"
+    compressors: tuple[str, ...] = ()
 
 
 GOOGLE: Final = Vendor(
@@ -74,6 +82,9 @@ GOOGLE: Final = Vendor(
     algorithm="lz77eh",
     android_suffix="",
     backing_mb=512,
+    lru_gen="0x0000",
+    zram="zram_gs",
+    compressors=("zcomp_cpu", "zcomp_eh"),
 )
 
 SAMSUNG: Final = Vendor(
@@ -97,6 +108,7 @@ SAMSUNG: Final = Vendor(
     algorithm="lz4",
     android_suffix="-S901BXXU8DWKE",
     threads=("zram0_wbd",),
+    zram="vendor_zram",
 )
 
 QUALCOMM: Final = Vendor(
