@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.contract.batch import ask_all
@@ -18,13 +18,43 @@ from workloads.profile import App, Profile
 from workloads.switches import CycleResult
 
 _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MULTILINE)
-_COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$", re.MULTILINE)
+_KEY: Final = re.compile(r"^\s*(name|packageName|processName)=(\S+)\s*$", re.MULTILINE)
 
 
-def resolve_argv(package: str) -> list[str]:
-    """The command that prints the launcher activity. Source: PackageManagerShellCommand.java."""
+@dataclass(frozen=True)
+class Launcher:
+    """A launcher activity, short (``.Main``) where its package begins its name, and its process."""
+
+    activity: str
+    process: str
+
+
+def query_argv(package: str) -> list[str]:
+    """The command that prints the launcher activities, best first.
+
+    Not resolve-activity, which names a chooser where there are several. Source:
+    PackageManagerShellCommand.java.
+    """
     intent = ["-a", "android.intent.action.MAIN", "-c", "android.intent.category.LAUNCHER"]
-    return ["cmd", "package", "resolve-activity", "--brief", *intent, package]
+    return ["cmd", "package", "query-activities", *intent, package]
+
+
+def parse_launchers(text: str, package: str) -> list[Launcher]:
+    """The launcher activities of ``package`` in what `query_argv` printed.
+
+    Source: ResolveInfo.java, ActivityInfo.java, ComponentInfo.java (dump): an activity's process stands
+    there if it is not named like the package; what describes its application follows it.
+    """
+    found = []
+    for part in text.split("ActivityInfo:")[1:]:
+        keys = dict(_KEY.findall(part.partition("ApplicationInfo:")[0]))
+        if keys.get("packageName") == package and "name" in keys:
+            found.append(Launcher(_short(keys["name"], package), keys.get("processName", package)))
+    return found
+
+
+def _short(activity: str, package: str) -> str:
+    return activity.removeprefix(package) if activity.startswith(f"{package}.") else activity
 
 
 class PhoneApps:
@@ -37,7 +67,7 @@ class PhoneApps:
         self._device = device
         self._profile = profile
         self._apps = profile.apps
-        self._activities: dict[str, str] = {}
+        self._launchers: dict[str, Launcher] = {}
         self._versions: Mapping[str, str] = {}
         self._size_px = (0, 0)
         self._watch = KillWatch(device)
@@ -64,21 +94,26 @@ class PhoneApps:
             self._size_px = screen_size(self._device)
 
     def _resolve(self, packages: Sequence[str]) -> list[str]:
-        """Look up the launcher activities; return the packages that have none."""
+        """Look up what to start; return the packages that have nothing a launcher could start."""
         named = {app.package: app.activity for app in self._apps if app.activity is not None}
-        self._activities = {package: named[package] for package in packages if package in named}
-        questions = {
-            package: quote_argv(resolve_argv(package)) for package in packages if package not in named
-        }
+        questions = {package: quote_argv(query_argv(package)) for package in packages}
         for package, answer in ask_all(self._device, questions, deadline_s=120.0).items():
-            match = _COMPONENT.search(answer.text)
-            if match is not None and match["package"] == package:
-                self._activities[package] = match["activity"]
-        return [package for package in questions if package not in self._activities]
+            found = parse_launchers(answer.text, package)
+            wanted = named.get(package)
+            if wanted is not None:
+                same = [one for one in found if one.activity == _short(wanted, package)]
+                found = same or [Launcher(wanted, package)]
+            if found:
+                self._launchers[package] = found[0]
+        return [package for package in packages if package not in self._launchers]
 
     def activity(self, app: App) -> str:
         """The activity to pass to `am start`."""
-        return self._activities[app.package]
+        return self._launchers[app.package].activity
+
+    def process(self, app: App) -> str:
+        """The name of the process that the activity runs in."""
+        return self._launchers[app.package].process
 
     def begin(self) -> None:
         """Watch the phone's log for kills from now on."""

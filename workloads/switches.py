@@ -10,6 +10,8 @@ from typing import Any, Final
 from workloads.kills import Kill, KillMark, by_reason, with_marks
 from workloads.launches import LaunchState
 
+#: From this share on, switches of unknown state make a cycle void: it is no longer known what was measured.
+UNKNOWN_SHARE_MAX: Final = 0.10
 #: Resolution of /proc/uptime.
 _STAMP_NS: Final = 10_000_000
 #: Fields of a cycle that are not in its line of sums, but in lines of their own or in ``rep.json``.
@@ -82,9 +84,12 @@ class CycleResult:
         return "".join(json.dumps(line) + "\n" for line in lines)
 
     def facts(self) -> dict[str, Any]:
-        """``relaunches``: cold launches of apps that had been killed. For a phone also the kills by
-        reason, the share of switches that found their app alive, and the packages' versions."""
-        facts: dict[str, Any] = {"relaunches": self.relaunches}
+        """``relaunches``: cold launches of apps that had been killed; ``unknown_switches``.
+
+        For a phone also the kills by reason, the share of switches that found their app alive, and the
+        packages' versions.
+        """
+        facts: dict[str, Any] = {"relaunches": self.relaunches, "unknown_switches": len(self._unknown)}
         if self.cold_starts_unseen is not None:
             facts["cold_starts_unseen"] = self.cold_starts_unseen
         if self.versions:
@@ -103,12 +108,19 @@ class CycleResult:
         """Why these switches make a repetition void."""
         return [*self.contradictions, *self._own_void_reasons()]
 
+    @property
+    def _unknown(self) -> list[Switch]:
+        return [switch for switch in self.switches if switch.launch_state == "UNKNOWN"]
+
     def _own_void_reasons(self) -> list[str]:
-        unknown = [switch.package for switch in self.switches if switch.launch_state == "UNKNOWN"]
-        if unknown:
-            return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
         if not self.switches:
             return ["the workload made no switch"]
+        unknown, every = self._unknown, len(self.switches)
+        if len(unknown) >= UNKNOWN_SHARE_MAX * every:
+            return [
+                f"{len(unknown)} of {every} switches could not be classified, first:"
+                f" {unknown[0].package}: {unknown[0].doubt}"
+            ]
         if self.kills == len(self.switches):
             return [
                 f"all {self.kills} switches found their app killed: this measured app launches "

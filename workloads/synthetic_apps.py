@@ -50,6 +50,10 @@ class SyntheticApps:
         """The profile's activity, or the only one of a synthetic app."""
         return app.activity or ".Main"
 
+    def process(self, app: App) -> str:
+        """The name of its process, the package."""
+        return app.package
+
     def begin(self) -> None:
         """Do nothing: a kill shows as a missing process."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from workloads.switches import UNKNOWN_SHARE_MAX
+
 OTHER_CPU_SHARE_MAX: Final = 0.10
 STEAL_SHARE_MAX: Final = 0.10
 RETRIES_PER_REPETITION: Final = 1
@@ -15,7 +17,8 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "a repetition is void if a reclaim or compression thread started or exited during it",
     "on an emulated device in host time, a repetition is void if other programs used more than "
     f"{OTHER_CPU_SHARE_MAX:.0%} of the host's CPU capacity, or more than {STEAL_SHARE_MAX:.0%} was stolen",
-    "a repetition is void if an app switch failed or could not be classified",
+    f"a repetition is void if {UNKNOWN_SHARE_MAX:.0%} or more of its app switches failed or could not be "
+    "classified; with fewer, what is told by launch state is unknown in it, and the rest stands",
     "a repetition is void if its trace shows a process being created during a launch that am and the PIDs "
     "both report as warm or hot (a cold launch without a process creation is only counted, in rep.json)",
     "a repetition is void if every switch found its app killed: it measured app launches, not switches",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from foundation.errors import CommandFailed, CommandTimeout, DeviceError, UsageError
+from foundation.errors import CommandFailed, CommandTimeout, UsageError
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from tests.stand_ins.device.android import android_phone
@@ -161,16 +161,6 @@ def test_a_refused_action_is_an_error_with_the_words_of_the_phone(
     workload.install()
     with pytest.raises(CommandFailed, match=r"'input tap 54 1080' ended with exit status 255: .*Injecting"):
         run_cycle(phone_device, workload)
-
-
-def test_a_refused_launch_ends_no_launch_after_it(apps: Apps, phone_device: AdbDevice) -> None:
-    workload = AppSwitching(phone_device, profile())
-    workload.install()
-    workload.prepare()
-    apps.activities["com.two.a"] = ".Other"
-    with pytest.raises(DeviceError, match=r"com\.two\.a could not be started: .*does not exist"):
-        run_cycle(phone_device, workload)
-    assert apps.starts == 3 + 6
 
 
 def test_nothing_is_sent_while_a_cycle_runs(apps: Apps, phone_device: AdbDevice) -> None:

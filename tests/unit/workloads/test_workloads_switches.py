@@ -45,10 +45,14 @@ def test_a_cycle_of_app_starts_only_is_void() -> None:
     assert "all 2 switches found their app killed" in reason
 
 
-def test_a_cycle_without_a_switch_or_with_a_doubtful_one_is_void() -> None:
+def test_a_cycle_without_a_switch_or_with_many_doubtful_ones_is_void() -> None:
     assert cycle().void_reasons() == ["the workload made no switch"]
-    doubtful = replace(HOT, launch_state="UNKNOWN", doubt="the app has no process after its start")
-    assert cycle(HOT, doubtful).void_reasons() == ["1 switches could not be classified, first: suite.chat"]
+    doubtful = replace(HOT, launch_state="UNKNOWN", doubt="it has no process")
+    few = cycle(*[HOT] * 10, doubtful)
+    assert (few.void_reasons(), few.facts()["unknown_switches"]) == ([], 1)
+    assert cycle(*[HOT] * 9, doubtful).void_reasons() == [
+        "1 of 10 switches could not be classified, first: suite.chat: it has no process"
+    ]
 
 
 @pytest.mark.parametrize(

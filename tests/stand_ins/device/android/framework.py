@@ -186,7 +186,9 @@ def _exit_lines(record: Exit, *, grouped: bool) -> list[str]:
 def _am(phone: AndroidPhone, call: Call) -> int:
     verb = call.argv[1] if len(call.argv) > 1 else ""
     if verb == "force-stop":
-        phone.state.running.pop(call.argv[-1], None)
+        # All processes of the package, whatever their names' suffixes (forceStopPackageLocked).
+        for name in [name for name in phone.state.running if name.partition(":")[0] == call.argv[-1]]:
+            del phone.state.running[name]
         return 0
     if verb != "start":
         call.io.fail(f"Unknown command: {verb}")
