@@ -21,7 +21,7 @@ from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.rules import host_reasons
 from harness.campaign.store import Repetition
 from harness.capture import BufferReservation, Capture, HostLoad, RawCapture
-from harness.capture.validity import throttle_reasons
+from harness.capture.validity import cpu_cooling, limit_changes
 from harness.device.preconditions.block_preconditions import Preconditions
 from workloads.burner import CpuBurner, RealTime
 from workloads.order import pause, printed
@@ -107,9 +107,12 @@ class Repetitions:
             self.workload.reset()
             raw, host = self._record(repetition.folder, start_s(self.seed, index))
             self.phase(Phase.VERIFY)
-            throttled = [*self.conditions.after()]
-            if self.conditions.watches_throttling:
-                throttled += throttle_reasons(raw.begin, raw.between, raw.end)
+            samples = raw.begin, raw.between, raw.end
+            limits = limit_changes(*samples)
+            throttled = (
+                *self.conditions.after(),
+                *self.conditions.limit_reasons(limits, cpu_cooling(*samples)),
+            )
             cycle = self.workload.result()
             report = self.host.assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
             cycle = cycle.with_trace(report.marks, report.births)
@@ -137,7 +140,8 @@ class Repetitions:
                 mismatches=cycle.mismatches,
                 losses=losses,
             )
-            repetition.commit(record, {**cycle.facts(), **self.conditions.record()})
+            facts = {**cycle.facts(), **self.conditions.record(), "frequency_limits": limits}
+            repetition.commit(record, facts)
         except BaseException:
             repetition.abandon()
             raise

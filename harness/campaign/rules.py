@@ -28,11 +28,13 @@ VOID_RULES: Final[tuple[str, ...]] = (
     f"a repetition that is void or lost data is measured again, at most {RETRIES_PER_REPETITION} time per "
     "planned repetition; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
-    "on a phone, a repetition is void as throttled if a CPU's maximum frequency changed during it, if the "
-    "thermal status at its end is above the profile's limit, or if a CPU pinned to one frequency spent "
-    "more than 1 % of the time at others",
+    "on a phone, a repetition is void as throttled if a cooling device of a CPU was above 0 in it, if the "
+    "thermal status at its end is above the profile's limit, or, where no cooling device is listed, if a "
+    "CPU's maximum frequency changed during it",
+    "a repetition with pinned frequencies is void if a CPU's limits changed, or if it spent more than 1 % "
+    "of the time at other frequencies",
     "a repetition is void if a requested ftrace event could not be enabled",
-    "a block is void if its pinned settings drifted",
+    "a block is void if its pinned settings drifted, or if the phone was not fit for it in two attempts",
 )
 
 

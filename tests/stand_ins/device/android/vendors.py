@@ -3,7 +3,8 @@
 Names of properties: bionic/libc and build/make/core/sysprop.mk (ro.build.*, ro.product.*), and
 ro.soc.* of the Compatibility Definition (API 31). Clusters are the public specifications of
 the chips; a cpufreq policy is named after its first CPU (kernel: drivers/cpufreq/cpufreq.c).
-Types of thermal zones are those of the vendors' public kernel trees and thermal configs.
+Types of thermal zones are those of the vendors' public kernel trees and thermal configs. The thermal
+HAL of AOSP lists the CPUs' cooling devices; Samsung's list is empty.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Vendor:
     android_suffix: str
     kswapd: str = "kswapd0"
     threads: tuple[str, ...] = ()
+    lists_cooling: bool = True
 
 
 GOOGLE: Final = Vendor(
@@ -92,6 +94,7 @@ SAMSUNG: Final = Vendor(
     algorithm="lz4",
     android_suffix="-S901BXXU8DWKE",
     threads=("zram0_wbd",),
+    lists_cooling=False,
 )
 
 QUALCOMM: Final = Vendor(
