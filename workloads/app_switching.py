@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from foundation.contract.device import Device
@@ -46,9 +46,6 @@ class Apps(Protocol):
     def process(self, app: App) -> str:
         """The name of the process that the activity runs in."""
 
-    def begin(self) -> None:
-        """Count kills from now on, as a cycle is about to start."""
-
     def act(self, app: App) -> str:
         """Shell text of the profile's action in the app, which is in front; empty for none."""
 
@@ -58,11 +55,11 @@ class Apps(Protocol):
     def read(self) -> Tally:
         """What the apps touched since the last call. DeviceError if one is not idle."""
 
-    def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` with the kills since `begin`, and their reasons as far as the device reports them."""
+    def versions(self) -> Mapping[str, str]:
+        """The version codes of a phone's packages."""
 
     def remove(self) -> None:
-        """Undo `install` and `begin`."""
+        """Undo `install`."""
 
 
 class AppSwitching:
@@ -123,8 +120,7 @@ class AppSwitching:
             return None
 
     def reset(self) -> None:
-        """Count kills from here; otherwise a cycle continues where the previous one ended."""
-        self._apps.begin()
+        """Do nothing: a cycle continues where the previous one ended."""
 
     def order(self) -> Order:
         """All rounds, until the last app is idle."""
@@ -136,9 +132,9 @@ class AppSwitching:
         self._last = self._taken(output)
 
     def result(self) -> CycleResult:
-        """The last cycle, with the kills of a phone."""
+        """The last cycle."""
         assert self._last is not None
-        return self._apps.explain(self._last)
+        return self._last
 
     def _in_turn(self) -> list[App]:
         apps = list(self._profile.apps)
@@ -211,6 +207,7 @@ class AppSwitching:
             ),
             pages_verified=tally.touched,
             pages_rewritten=tally.rewritten,
+            versions=self._apps.versions(),
         )
 
     def remove(self) -> None:

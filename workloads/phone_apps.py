@@ -1,10 +1,10 @@
-"""The installed apps of a phone: how each is launched, and what killed them."""
+"""The installed apps of a phone: how each is launched, and in which process it runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from foundation.contract.batch import ask_all
@@ -13,9 +13,7 @@ from foundation.errors import UsageError
 from foundation.quoting import quote_argv
 from workloads.app_actions import act_text, screen_size
 from workloads.app_log import Tally
-from workloads.kills import Kill, KillWatch, exit_reasons
 from workloads.profile import App, Profile
-from workloads.switches import CycleResult
 
 _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MULTILINE)
 _KEY: Final = re.compile(r"^\s*(name|packageName|processName)=(\S+)\s*$", re.MULTILINE)
@@ -60,7 +58,7 @@ def _short(activity: str, package: str) -> str:
 class PhoneApps:
     """Apps of a profile on one phone; `workloads.app_switching.Apps`.
 
-    Needs no root. Side effect: one logcat, from `begin` to `explain` or `remove`.
+    Needs no root.
     """
 
     def __init__(self, device: Device, profile: Profile) -> None:
@@ -70,7 +68,6 @@ class PhoneApps:
         self._launchers: dict[str, Launcher] = {}
         self._versions: Mapping[str, str] = {}
         self._size_px = (0, 0)
-        self._watch = KillWatch(device)
 
     def install(self) -> None:
         """Find every app. UsageError naming those that are missing or have no launcher activity."""
@@ -115,10 +112,6 @@ class PhoneApps:
         """The name of the process that the activity runs in."""
         return self._launchers[app.package].process
 
-    def begin(self) -> None:
-        """Watch the phone's log for kills from now on."""
-        self._watch.start()
-
     def act(self, app: App) -> str:
         """Shell text of the profile's action, empty if the app has none."""
         return act_text(app.action, app.package, self._size_px) if app.action is not None else ""
@@ -131,20 +124,9 @@ class PhoneApps:
         """Return an empty tally: the content of a phone's apps is not known."""
         return Tally()
 
-    def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` with all kills since `begin`, and the packages' version codes (API 26).
-
-        The reasons for lost processes that the log does not name come from ``dumpsys``.
-        """
-        kills, trouble = self._watch.stop()
-        logged = {kill.pid for kill in kills}
-        for switch in cycle.switches:
-            package, pid = switch.package, switch.pid_lost
-            if pid is not None and pid not in logged:
-                reason = exit_reasons(self._device, package).get(pid, "not reported")
-                kills.append(Kill(None, pid, package, None, reason, None))
-        return replace(cycle, killed=tuple(kills), versions=self._versions, log_trouble=trouble)
+    def versions(self) -> Mapping[str, str]:
+        """The packages' version codes (API 26)."""
+        return self._versions
 
     def remove(self) -> None:
-        """Stop the logcat, if it still runs."""
-        self._watch.cancel()
+        """Do nothing: nothing was installed."""

@@ -55,7 +55,7 @@ class Lab:
     programs: SuitePrograms
     folder: Path
 
-    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *more: str, tests: str = "android_tests") -> subprocess.CompletedProcess[str]:
         profile = self.folder / "apps.toml"
         listed = "".join(
             f'\n[[apps]]\npackage = "{name}"\naction = "swipe"\nevery_s = 0.01\n' for name in NAMES
@@ -67,7 +67,7 @@ class Lab:
                     sys.executable,
                     "-m",
                     "pytest",
-                    "android_tests",
+                    tests,
                     "-p",
                     "no:cacheprovider",
                     "--device=phone",

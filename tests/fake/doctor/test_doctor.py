@@ -154,7 +154,7 @@ def test_the_page(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
         "87 %, 29.4 C, on USB",
         "pressure                no        /proc/pressure: Permission denied",
         "android_tests/test_app_switching.py --device=phone",
-        "--suppress cpufreq,huge-pages,page-cluster,swappiness,zram",
+        "--scenario idle --suppress cpufreq,huge-pages,page-cluster,swappiness,zram",
     ):
         assert words in text
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import UsageError
 from workloads.app_actions import Action, argv_of
-from workloads.kills import Kill, KillMark, by_reason, parse_exit_info, parse_kills, parse_mark, with_marks
+from workloads.kills import (
+    Kill,
+    KillMark,
+    Kills,
+    by_reason,
+    parse_exit_info,
+    parse_kills,
+    parse_mark,
+    with_marks,
+)
 from workloads.phone_apps import Launcher, parse_launchers
 from workloads.profile import PROFILES, load_profile
 
@@ -185,3 +195,15 @@ def test_a_mark_joins_what_others_say_of_the_same_kill() -> None:
     assert joined[13] == manager
     assert joined[14] == Kill(None, 14, None, 950, "lmkd: reason 99", None)
     assert joined[15] == Kill(None, 15, None, None, "lmkd: not reported", None)
+
+
+def test_a_trace_adds_the_kills_that_lmkd_marked() -> None:
+    told = Kill(None, 12, "a.told", None, "exit info: LOW_MEMORY", None)
+    seen = Kills((told,)).with_marks([KillMark(6, 12, 2, 900)])
+    assert (seen.facts()["kills_marked"], seen.facts()["kills_by_reason"]) == (
+        1,
+        {"lmkd: low swap and thrashing": 1},
+    )
+    assert str(seen) == "1 processes were killed: lmkd: low swap and thrashing (1)"
+    assert json.loads(seen.to_json_line())["killed"][0]["process"] == "a.told"
+    assert Kills((told,)).with_marks(None) == Kills((told,))
