@@ -1,6 +1,6 @@
 """Does the thread help on a phone in use?
 
-100 rounds over 25 apps for each kernel, with the phone's own governor and with all frequencies fixed.
+100 rounds over 23 apps for each kernel, with the phone's own governor and with all frequencies fixed.
 Both variants are the same kernel, with the sysctl vm.kcompressd off and on; for your own kernels, copy
 the campaign with `python -m android_tests.campaign show phone-apps` and change its variants.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from foundation.contract.device import Device
@@ -14,6 +14,7 @@ from workloads.app_actions import checked, refused
 from workloads.app_log import IDLE_DEADLINE_S, Tally
 from workloads.launches import (
     LAUNCH_DEADLINE_S,
+    NOT_STARTED,
     Launch,
     launch_script,
     parse_launch,
@@ -42,8 +43,8 @@ class Apps(Protocol):
     def activity(self, app: App) -> str:
         """The activity to pass to `am start`."""
 
-    def begin(self) -> None:
-        """Count kills from now on, as a cycle is about to start."""
+    def process(self, app: App) -> str:
+        """The name of the process that the activity runs in."""
 
     def act(self, app: App) -> str:
         """Shell text of the profile's action in the app, which is in front; empty for none."""
@@ -54,11 +55,11 @@ class Apps(Protocol):
     def read(self) -> Tally:
         """What the apps touched since the last call. DeviceError if one is not idle."""
 
-    def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` with the kills since `begin`, and their reasons as far as the device reports them."""
+    def versions(self) -> Mapping[str, str]:
+        """The version codes of a phone's packages."""
 
     def remove(self) -> None:
-        """Undo `install` and `begin`."""
+        """Undo `install`."""
 
 
 class AppSwitching:
@@ -87,13 +88,20 @@ class AppSwitching:
     def prepare(self) -> CycleResult:
         """Cold-start every app in order.
 
-        DeviceError if the device swapped nothing out: the apps fit into memory, so there is no reclaim
-        to measure. Not checked if the counter is not readable.
+        DeviceError if one cannot be started, or if the device swapped nothing out: the apps fit into
+        memory, so there is no reclaim to measure. Not checked if the counter is not readable.
         """
         before = self._swapped()
         for app in self._profile.apps:
             self._device.shell(stop_argv(app.package))
         result = self._taken(run(self._device, self._order_of([(0, app) for app in self._profile.apps])))
+        for switch in result.switches:
+            if switch.doubt is not None and switch.doubt.startswith(NOT_STARTED):
+                raise DeviceError(
+                    f"{switch.package} {switch.doubt}",
+                    device=self._device.serial,
+                    next_step="check that it is installed and its activity may be started from a shell",
+                )
         if before is not None and self._swapped() == before:
             raise DeviceError(
                 f"profile {self._profile.name} swapped nothing out: its apps fit into memory",
@@ -112,8 +120,7 @@ class AppSwitching:
             return None
 
     def reset(self) -> None:
-        """Count kills from here; otherwise a cycle continues where the previous one ended."""
-        self._apps.begin()
+        """Do nothing: a cycle continues where the previous one ended."""
 
     def order(self) -> Order:
         """All rounds, until the last app is idle."""
@@ -121,13 +128,13 @@ class AppSwitching:
         return self._order_of([(number, app) for number in rounds for app in self._in_turn()])
 
     def take(self, output: str) -> None:
-        """Parse the launches. DeviceError if Android refused one, or an action."""
+        """Parse the launches. DeviceError if Android refused an action."""
         self._last = self._taken(output)
 
     def result(self) -> CycleResult:
-        """The last cycle, with the kills of a phone."""
+        """The last cycle."""
         assert self._last is not None
-        return self._apps.explain(self._last)
+        return self._last
 
     def _in_turn(self) -> list[App]:
         apps = list(self._profile.apps)
@@ -139,13 +146,14 @@ class AppSwitching:
         self._ordered = list(launches)
         lines = [line for _, app in launches for line in self._switch(app)]
         seconds = sum(self._profile.switch_s for _ in launches)
-        deadline_s = DEADLINE_FACTOR * seconds + LAUNCH_DEADLINE_S + IDLE_DEADLINE_S
+        # Each launch may be as late as am waits: it costs its switch.
+        deadline_s = DEADLINE_FACTOR * seconds + LAUNCH_DEADLINE_S * len(launches) + IDLE_DEADLINE_S
         return Order("\n".join(filter(None, [*lines, self._apps.settle()])), deadline_s)
 
     def _switch(self, app: App) -> Iterator[str]:
         """The lines of one switch: launch, what is done in the app while it is in front, HOME."""
         yield f"echo {quote(f'{_MARK} {app.package}')}"
-        yield launch_script(app.package, self._apps.activity(app))
+        yield launch_script(app.package, self._apps.activity(app), self._apps.process(app))
         action = self._apps.act(app)
         if action:
             # Beside the dwell: how long an input takes does not lengthen it.
@@ -199,6 +207,7 @@ class AppSwitching:
             ),
             pages_verified=tally.touched,
             pages_rewritten=tally.rewritten,
+            versions=self._apps.versions(),
         )
 
     def remove(self) -> None:

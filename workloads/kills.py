@@ -9,11 +9,12 @@ marks that lmkd writes at each kill, in case its log is full or off.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Self
 
 from foundation.contract.device import Device, RemoteProcess
 
@@ -51,6 +52,7 @@ _EXIT: Final = re.compile(
 _COUNTER_MARK: Final = re.compile(r"C\|\d+\|kill_one_process\|(\d+)")
 _TEXT_MARK: Final = re.compile(r"[BIN]\|\d+\|(?:[^|]*\|)?lmk,(\d+),(-?\d+),(-?\d+)")
 _NOT_REPORTED: Final = "lmkd: not reported"
+_UNTOLD: Final = "not reported"
 _TAGS: Final = ("am_kill:I", "killinfo:I", "lowmemorykiller:I")
 #: Where the follower of the log writes: nothing passes over adb while a cycle is measured.
 _FOLLOWED: Final = "/data/local/tmp/reclaim-suite-kills.log"
@@ -83,16 +85,76 @@ class KillMark:
     adj: int | None
 
 
+@dataclass(frozen=True)
+class Kills:
+    """All processes that a phone killed while one cycle was measured.
+
+    ``log_trouble`` is why some may be missing, or None. ``marked`` is how many of them lmkd marked in the
+    trace; None: the trace does not show it.
+    """
+
+    killed: tuple[Kill, ...] = ()
+    log_trouble: str | None = None
+    marked: int | None = None
+
+    def with_lost(self, device: Device, lost: Mapping[int, str]) -> Kills:
+        """These and the processes ``lost`` (package by pid) that the log does not name.
+
+        Their reasons come from ``dumpsys``.
+        """
+        logged = {kill.pid for kill in self.killed}
+        added = [
+            Kill(None, pid, package, None, exit_reasons(device, package).get(pid, _UNTOLD), None)
+            for pid, package in lost.items()
+            if pid not in logged
+        ]
+        return replace(self, killed=(*self.killed, *added))
+
+    def with_marks(self, marks: Sequence[KillMark] | None) -> Kills:
+        """These with the kills that lmkd marked in the trace; None: the trace cannot hold its marks."""
+        if marks is None:
+            return self
+        killed = tuple(with_marks(self.killed, marks))
+        return replace(self, killed=killed, marked=len({mark.pid for mark in marks}))
+
+    def facts(self) -> dict[str, Any]:
+        """The keys of ``rep.json``: kills by reason, and the free swap that lmkd saw at them."""
+        return {
+            "kills_by_reason": by_reason(self.killed),
+            "swap_free_kb_at_kills": [
+                kill.swap_free_kb for kill in self.killed if kill.swap_free_kb is not None
+            ],
+            "log_trouble": self.log_trouble,
+            "kills_marked": self.marked,
+        }
+
+    def to_json_line(self) -> str:
+        """The last line of ``workload.jsonl``, which lists each kill."""
+        return json.dumps({"killed": [asdict(kill) for kill in self.killed]}) + "\n"
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in by_reason(self.killed).items())
+        return f"{len(self.killed)} processes were killed: {reasons}"
+
+
 class KillWatch:
     """Follows the phone's log from `start` to `stop`. Needs no root.
 
-    Side effects: one logcat process, and a file in /data/local/tmp, until `stop` or `cancel`.
+    As a context manager it follows it while the block runs. Side effects: one logcat process, and a file
+    in /data/local/tmp, until `stop` or `cancel`.
     """
 
     def __init__(self, device: Device) -> None:
         self._device = device
         self._process: RemoteProcess | None = None
         self._since_s = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.cancel()
 
     def start(self) -> None:
         """Follow the log from now on; a running watch restarts."""
@@ -108,11 +170,11 @@ class KillWatch:
             process.stop()
             self._device.shell(["rm", "-f", _FOLLOWED])
 
-    def stop(self) -> tuple[list[Kill], str | None]:
-        """End the watch. Returns the kills since `start`, and why some may be missing, or None."""
+    def stop(self) -> Kills:
+        """End the watch, and return the kills since `start`."""
         process, self._process = self._process, None
         if process is None:
-            return [], None
+            return Kills()
         ended = process.poll()
         process.stop()
         followed = self._device.shell(["cat", _FOLLOWED], check=False, deadline_s=60.0)
@@ -127,7 +189,7 @@ class KillWatch:
             trouble = f"{_FOLLOWED} cannot be read ({followed.stderr.strip()}): kills may be missing"
         elif last.exit_status != 0:
             trouble = f"logcat -d ended with exit status {last.exit_status}: the last kills may be missing"
-        return parse_kills(f"{followed.stdout}\n{last.stdout}", self._since_s), trouble
+        return Kills(tuple(parse_kills(f"{followed.stdout}\n{last.stdout}", self._since_s)), trouble)
 
 
 def parse_kills(log: str, since_s: float) -> list[Kill]:

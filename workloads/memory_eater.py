@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -12,7 +12,6 @@ from foundation.contract.device import Device, RemoteProcess
 from foundation.errors import CommandTimeout, DataCorruption, DeviceError, UsageError
 from foundation.quoting import quote_argv
 from workloads.eater_output import Phase, page_bytes_of, parse_phases
-from workloads.kills import KillMark
 from workloads.order import Order
 from workloads.profile import Eater, Profile, mix_text
 from workloads.swap_counter import pswpout
@@ -52,7 +51,7 @@ class EaterCycle:
         """Pages read and compared with what was written."""
         return sum(phase.pages for phase in self.phases if phase.event != "fill")
 
-    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> EaterCycle:
+    def with_trace(self, births: Mapping[int, int]) -> EaterCycle:
         """The same cycle: it launches no app."""
         return self
 

@@ -1,10 +1,10 @@
-"""The installed apps of a phone: how each is launched, and what killed them."""
+"""The installed apps of a phone: how each is launched, and in which process it runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Final
 
 from foundation.contract.batch import ask_all
@@ -13,34 +13,61 @@ from foundation.errors import UsageError
 from foundation.quoting import quote_argv
 from workloads.app_actions import act_text, screen_size
 from workloads.app_log import Tally
-from workloads.kills import Kill, KillWatch, exit_reasons
 from workloads.profile import App, Profile
-from workloads.switches import CycleResult
 
 _LISTED: Final = re.compile(r"^package:(\S+?)(?: versionCode:(\d+))?\s*$", re.MULTILINE)
-_COMPONENT: Final = re.compile(r"^(?P<package>[\w.]+)/(?P<activity>[\w.$]+)\s*$", re.MULTILINE)
+_KEY: Final = re.compile(r"^\s*(name|packageName|processName)=(\S+)\s*$", re.MULTILINE)
 
 
-def resolve_argv(package: str) -> list[str]:
-    """The command that prints the launcher activity. Source: PackageManagerShellCommand.java."""
+@dataclass(frozen=True)
+class Launcher:
+    """A launcher activity, short (``.Main``) where its package begins its name, and its process."""
+
+    activity: str
+    process: str
+
+
+def query_argv(package: str) -> list[str]:
+    """The command that prints the launcher activities, best first.
+
+    Not resolve-activity, which names a chooser where there are several. Source:
+    PackageManagerShellCommand.java.
+    """
     intent = ["-a", "android.intent.action.MAIN", "-c", "android.intent.category.LAUNCHER"]
-    return ["cmd", "package", "resolve-activity", "--brief", *intent, package]
+    return ["cmd", "package", "query-activities", *intent, package]
+
+
+def parse_launchers(text: str, package: str) -> list[Launcher]:
+    """The launcher activities of ``package`` in what `query_argv` printed.
+
+    Source: ResolveInfo.java, ActivityInfo.java, ComponentInfo.java (dump): an activity's process stands
+    there if it is not named like the package; what describes its application follows it.
+    """
+    found = []
+    for part in text.split("ActivityInfo:")[1:]:
+        keys = dict(_KEY.findall(part.partition("ApplicationInfo:")[0]))
+        if keys.get("packageName") == package and "name" in keys:
+            found.append(Launcher(_short(keys["name"], package), keys.get("processName", package)))
+    return found
+
+
+def _short(activity: str, package: str) -> str:
+    return activity.removeprefix(package) if activity.startswith(f"{package}.") else activity
 
 
 class PhoneApps:
     """Apps of a profile on one phone; `workloads.app_switching.Apps`.
 
-    Needs no root. Side effect: one logcat, from `begin` to `explain` or `remove`.
+    Needs no root.
     """
 
     def __init__(self, device: Device, profile: Profile) -> None:
         self._device = device
         self._profile = profile
         self._apps = profile.apps
-        self._activities: dict[str, str] = {}
+        self._launchers: dict[str, Launcher] = {}
         self._versions: Mapping[str, str] = {}
         self._size_px = (0, 0)
-        self._watch = KillWatch(device)
 
     def install(self) -> None:
         """Find every app. UsageError naming those that are missing or have no launcher activity."""
@@ -64,25 +91,26 @@ class PhoneApps:
             self._size_px = screen_size(self._device)
 
     def _resolve(self, packages: Sequence[str]) -> list[str]:
-        """Look up the launcher activities; return the packages that have none."""
+        """Look up what to start; return the packages that have nothing a launcher could start."""
         named = {app.package: app.activity for app in self._apps if app.activity is not None}
-        self._activities = {package: named[package] for package in packages if package in named}
-        questions = {
-            package: quote_argv(resolve_argv(package)) for package in packages if package not in named
-        }
+        questions = {package: quote_argv(query_argv(package)) for package in packages}
         for package, answer in ask_all(self._device, questions, deadline_s=120.0).items():
-            match = _COMPONENT.search(answer.text)
-            if match is not None and match["package"] == package:
-                self._activities[package] = match["activity"]
-        return [package for package in questions if package not in self._activities]
+            found = parse_launchers(answer.text, package)
+            wanted = named.get(package)
+            if wanted is not None:
+                same = [one for one in found if one.activity == _short(wanted, package)]
+                found = same or [Launcher(wanted, package)]
+            if found:
+                self._launchers[package] = found[0]
+        return [package for package in packages if package not in self._launchers]
 
     def activity(self, app: App) -> str:
         """The activity to pass to `am start`."""
-        return self._activities[app.package]
+        return self._launchers[app.package].activity
 
-    def begin(self) -> None:
-        """Watch the phone's log for kills from now on."""
-        self._watch.start()
+    def process(self, app: App) -> str:
+        """The name of the process that the activity runs in."""
+        return self._launchers[app.package].process
 
     def act(self, app: App) -> str:
         """Shell text of the profile's action, empty if the app has none."""
@@ -96,20 +124,9 @@ class PhoneApps:
         """Return an empty tally: the content of a phone's apps is not known."""
         return Tally()
 
-    def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle`` with all kills since `begin`, and the packages' version codes (API 26).
-
-        The reasons for lost processes that the log does not name come from ``dumpsys``.
-        """
-        kills, trouble = self._watch.stop()
-        logged = {kill.pid for kill in kills}
-        for switch in cycle.switches:
-            package, pid = switch.package, switch.pid_lost
-            if pid is not None and pid not in logged:
-                reason = exit_reasons(self._device, package).get(pid, "not reported")
-                kills.append(Kill(None, pid, package, None, reason, None))
-        return replace(cycle, killed=tuple(kills), versions=self._versions, log_trouble=trouble)
+    def versions(self) -> Mapping[str, str]:
+        """The packages' version codes (API 26)."""
+        return self._versions
 
     def remove(self) -> None:
-        """Stop the logcat, if it still runs."""
-        self._watch.cancel()
+        """Do nothing: nothing was installed."""

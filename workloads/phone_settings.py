@@ -18,9 +18,12 @@ class PhoneSettings:
     """The ``[phone]`` table of a profile, with defaults for any phone.
 
     ``cpufreq`` ``fixed`` pins every CPU to its highest frequency of at most ``cpufreq_share`` of the
-    maximum; ``governor`` leaves the frequencies to the phone. A repetition starts at a thermal status
-    of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate; android.os.Temperature) and a battery
-    of at most ``battery_c_max`` degrees Celsius; the phone has ``cool_down_s`` to get there.
+    maximum; ``governor`` leaves the frequencies to the phone. A repetition starts while no cooling device
+    limits a CPU, at a thermal status of at most ``thermal_status_max`` (0 none, 1 light, 2 moderate;
+    android.os.Temperature), a case of at most ``skin_c_max`` and a battery of at most ``battery_c_max``
+    degrees Celsius; the phone has ``cool_down_s`` to get there. Phones limit CPUs from 36 or 37 °C of the
+    case on (Samsung; Pixel 8, thermal_info_config_shiba.json), hence the default. In the middle of a
+    campaign a battery that ran low has ``charge_s`` to charge.
     ``brightness`` is 0 to 255. None (``any`` in the file) keeps and records the current setting.
     """
 
@@ -31,6 +34,8 @@ class PhoneSettings:
     battery_percent_min: int = 30
     battery_percent_max: int = 100
     battery_c_max: float = 38.0
+    skin_c_max: float = 35.0
+    charge_s: int = 3600
     charging: Literal["any", "yes", "no"] = "any"
     screen_on: bool = True
     brightness: int | None = 100
@@ -53,6 +58,8 @@ _KEYS: Final[dict[str, tuple[type[Any], Callable[[Any], bool], str]]] = {
     "battery_percent_min": (int, lambda v: 0 <= v <= 100, "0 to 100 %"),
     "battery_percent_max": (int, lambda v: 0 <= v <= 100, "0 to 100 %"),
     "battery_c_max": (float, lambda v: 0 < v <= 60, "above 0 to 60 degrees Celsius"),
+    "skin_c_max": (float, lambda v: 0 < v <= 60, "above 0 to 60 degrees Celsius"),
+    "charge_s": (int, lambda v: 0 <= v <= 86400, "0 to 86400 seconds"),
     "charging": (str, lambda v: v in (_ANY, "yes", "no"), "'any', 'yes' or 'no'"),
     "brightness": (int, lambda v: 0 <= v <= 255, "0 to 255"),
     **dict.fromkeys(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from foundation.contract.device import Device
-from workloads.kills import KillMark
 from workloads.order import Order, run
 from workloads.switches import Switch
 
@@ -20,7 +19,7 @@ class Cycle(Protocol):
 
     @property
     def kills(self) -> int:
-        """Number of the workload's processes that the device killed."""
+        """Number of the workload's processes that the device killed; of all others a `KillWatch` tells."""
 
     @property
     def pages_verified(self) -> int:
@@ -30,11 +29,10 @@ class Cycle(Protocol):
     def mismatches(self) -> int:
         """Always 0: a wrong page raises DataCorruption."""
 
-    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> Cycle:
+    def with_trace(self, births: Mapping[int, int]) -> Cycle:
         """This cycle with what its trace shows.
 
-        ``marks`` are lmkd's kills, None if the trace cannot hold its marks; ``births`` is when each
-        process was created, CLOCK_BOOTTIME ns by pid, empty if not recorded.
+        ``births`` is when each process was created, CLOCK_BOOTTIME ns by pid, empty if not recorded.
         """
 
     def to_json_lines(self) -> str:

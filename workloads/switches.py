@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from workloads.kills import Kill, KillMark, by_reason, with_marks
 from workloads.launches import LaunchState
 
+#: From this share on, switches of unknown state make a cycle void: it is no longer known what was measured.
+UNKNOWN_SHARE_MAX: Final = 0.10
 #: Resolution of /proc/uptime.
 _STAMP_NS: Final = 10_000_000
 #: Fields of a cycle that are not in its line of sums, but in lines of their own or in ``rep.json``.
@@ -45,10 +46,9 @@ class CycleResult:
     """One cycle of app switching; `workloads.protocol.Cycle`.
 
     ``kills`` counts apps that had lost their process, ``relaunches`` the cold launches that followed.
-    Pages are of 4 KiB. ``killed`` are all processes that the phone killed during the cycle;
-    ``kills_marked`` is how many of them lmkd marked in the trace. ``versions`` are the version codes of
-    the phone's packages. ``contradictions`` and ``cold_starts_unseen`` come from `trace_doubts`. None
-    means that the trace does not show it.
+    Pages are the device's. ``versions`` are the version codes of the phone's packages.
+    ``contradictions`` and ``cold_starts_unseen`` come from `trace_doubts`; None means that the trace
+    does not show it.
     """
 
     switches: tuple[Switch, ...]
@@ -57,23 +57,16 @@ class CycleResult:
     pages_verified: int
     pages_rewritten: int
     mismatches: int = 0
-    killed: tuple[Kill, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
-    log_trouble: str | None = None
-    kills_marked: int | None = None
     contradictions: tuple[str, ...] = ()
     cold_starts_unseen: int | None = None
 
-    def with_trace(self, marks: Sequence[KillMark] | None, births: Mapping[int, int]) -> CycleResult:
-        """This cycle with the kills that lmkd marked and the processes created during its switches."""
-        cycle = self
-        if marks is not None:
-            killed = tuple(with_marks(self.killed, marks))
-            cycle = replace(self, killed=killed, kills_marked=len({mark.pid for mark in marks}))
-        if births:
-            contradictions, unseen = trace_doubts(self.switches, births)
-            cycle = replace(cycle, contradictions=tuple(contradictions), cold_starts_unseen=unseen)
-        return cycle
+    def with_trace(self, births: Mapping[int, int]) -> CycleResult:
+        """This cycle with the processes created during its switches."""
+        if not births:
+            return self
+        contradictions, unseen = trace_doubts(self.switches, births)
+        return replace(self, contradictions=tuple(contradictions), cold_starts_unseen=unseen)
 
     def to_json_lines(self) -> str:
         """``workload.jsonl``: one line per switch, then one with the sums."""
@@ -82,20 +75,17 @@ class CycleResult:
         return "".join(json.dumps(line) + "\n" for line in lines)
 
     def facts(self) -> dict[str, Any]:
-        """``relaunches``: cold launches of apps that had been killed. For a phone also the kills by
-        reason, the share of switches that found their app alive, and the packages' versions."""
-        facts: dict[str, Any] = {"relaunches": self.relaunches}
+        """``relaunches``: cold launches of apps that had been killed; ``unknown_switches``.
+
+        For a phone also the share of switches that found their app alive, and the packages' versions.
+        """
+        facts: dict[str, Any] = {"relaunches": self.relaunches, "unknown_switches": len(self._unknown)}
         if self.cold_starts_unseen is not None:
             facts["cold_starts_unseen"] = self.cold_starts_unseen
         if self.versions:
-            swap = [kill.swap_free_kb for kill in self.killed if kill.swap_free_kb is not None]
             facts |= {
-                "kills_by_reason": by_reason(self.killed),
-                "swap_free_kb_at_kills": swap,
                 "kept_alive_share": 1 - self.kills / len(self.switches) if self.switches else None,
                 "package_versions": dict(self.versions),
-                "log_trouble": self.log_trouble,
-                "kills_marked": self.kills_marked,
             }
         return facts
 
@@ -103,12 +93,19 @@ class CycleResult:
         """Why these switches make a repetition void."""
         return [*self.contradictions, *self._own_void_reasons()]
 
+    @property
+    def _unknown(self) -> list[Switch]:
+        return [switch for switch in self.switches if switch.launch_state == "UNKNOWN"]
+
     def _own_void_reasons(self) -> list[str]:
-        unknown = [switch.package for switch in self.switches if switch.launch_state == "UNKNOWN"]
-        if unknown:
-            return [f"{len(unknown)} switches could not be classified, first: {unknown[0]}"]
         if not self.switches:
             return ["the workload made no switch"]
+        unknown, every = self._unknown, len(self.switches)
+        if len(unknown) >= UNKNOWN_SHARE_MAX * every:
+            return [
+                f"{len(unknown)} of {every} switches could not be classified, first:"
+                f" {unknown[0].package}: {unknown[0].doubt}"
+            ]
         if self.kills == len(self.switches):
             return [
                 f"all {self.kills} switches found their app killed: this measured app launches "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.quoting import quote
 from workloads.app_log import APP_DIR, AppLogs, Tally
 from workloads.profile import App, Profile
-from workloads.switches import CycleResult
 
 
 class SyntheticApps:
@@ -50,8 +51,9 @@ class SyntheticApps:
         """The profile's activity, or the only one of a synthetic app."""
         return app.activity or ".Main"
 
-    def begin(self) -> None:
-        """Do nothing: a kill shows as a missing process."""
+    def process(self, app: App) -> str:
+        """The name of its process, the package."""
+        return app.package
 
     def act(self, app: App) -> str:
         """Nothing: a synthetic app acts by itself when it comes to the front."""
@@ -66,9 +68,9 @@ class SyntheticApps:
         self._logs.check_idle()
         return self._logs.take()
 
-    def explain(self, cycle: CycleResult) -> CycleResult:
-        """``cycle``, unchanged."""
-        return cycle
+    def versions(self) -> Mapping[str, str]:
+        """None: they are the suite's."""
+        return {}
 
     def remove(self) -> None:
         """Delete the descriptors."""

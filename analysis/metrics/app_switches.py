@@ -15,6 +15,7 @@ _NEEDS: Final = Needs(switches=True)
 _SOURCE: Final = "TotalTime and LaunchState of `am start -W`; process deaths seen by the workload"
 
 CLASSES: Final = ("hot", "warm", "cold")
+_UNKNOWN: Final = "unknown"
 #: Part -> (its name, quantile, fewest switches).
 PARTS: Final = {
     "p50": ("median", 0.50, 2),
@@ -82,7 +83,11 @@ METRICS: Final = (
 
 
 def compute(recording: Recording) -> dict[str, Figure]:
-    """Figures of `METRICS`; unknown in a trace without the suite's switches."""
+    """Figures of `METRICS`; unknown in a trace without the suite's switches.
+
+    A switch of unknown launch state belongs to one of the classes, nobody knows which: what is told by
+    class is then unknown.
+    """
     if not recording.switches:
         return all_unknown(METRICS, NO_SWITCHES)
     classes = [str(switch.get(names.SWITCH_LAUNCH_STATE, "")).lower() for switch in recording.switches]
@@ -92,6 +97,10 @@ def compute(recording: Recording) -> dict[str, Figure]:
         "cold_relaunches": Figure(float(classes.count("cold"))),
         "switches": Figure(float(len(classes))),
     }
+    if doubtful := classes.count(_UNKNOWN):
+        reason = f"{doubtful} of {len(classes)} switches have an unknown launch state"
+        by_class = (metric for metric in METRICS if metric.name not in ("kills", "switches"))
+        return figures | all_unknown(by_class, reason)
     for launch_class in CLASSES:
         latencies = [
             float(latency)

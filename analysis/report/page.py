@@ -202,6 +202,7 @@ def _repetition(figures: RepetitionFigures) -> dict[str, Any]:
         "steal": _share(repetition.host.get("steal_share")),
         "switches": repetition.switches,
         "kills": repetition.kills,
+        "killed": "" if repetition.killed is None else repetition.killed,
         "mismatches": repetition.mismatches,
         "megabytes": f"{repetition.trace.bytes / 1e6:.1f}",
         "backend": repetition.trace.backend,

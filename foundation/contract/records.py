@@ -173,8 +173,9 @@ class RepetitionRecord:
 
     ``losses`` name what the recording lost and the data that each concerns: only the metrics that
     need such data are void. One that concerns all data is a void reason instead. ``window_ns`` is
-    CLOCK_BOOTTIME, begin and end; ``host`` holds shares of CPU capacity. Older files have no
-    ``losses`` (any loss was a void reason) and no ``pages_verified``.
+    CLOCK_BOOTTIME, begin and end; ``host`` holds shares of CPU capacity. ``kills`` are the workload's
+    processes that the device killed, ``killed`` all that a phone killed meanwhile (None: not watched).
+    Older files have no ``losses`` (any loss was a void reason), no ``killed`` and no ``pages_verified``.
     """
 
     index: int
@@ -187,6 +188,7 @@ class RepetitionRecord:
     thread_names: tuple[str, ...]
     switches: int
     kills: int
+    killed: int | None = None
     pages_verified: int | None = None
     mismatches: int
     losses: tuple[Loss, ...] = ()

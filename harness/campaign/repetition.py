@@ -21,9 +21,10 @@ from harness.campaign.phase import Phase, PhaseReporter
 from harness.campaign.rules import host_reasons
 from harness.campaign.store import Repetition
 from harness.capture import BufferReservation, Capture, HostLoad, RawCapture
-from harness.capture.validity import throttle_reasons
+from harness.capture.validity import cpu_cooling, limit_changes
 from harness.device.preconditions.block_preconditions import Preconditions
 from workloads.burner import CpuBurner, RealTime
+from workloads.kills import KillWatch
 from workloads.order import pause, printed
 from workloads.protocol import Workload, run_cycle
 
@@ -105,15 +106,26 @@ class Repetitions:
             self.conditions.before()
             self.phase(Phase.CAPTURE, f"repetition {index}: {self.scenario}")
             self.workload.reset()
-            raw, host = self._record(repetition.folder, start_s(self.seed, index))
+            # lmkd kills other apps to make room for the workload: that is a result, too.
+            with contextlib.nullcontext() if self.lane.emulated else KillWatch(self.device) as watch:
+                raw, host = self._record(repetition.folder, start_s(self.seed, index))
+                kills = watch.stop() if watch is not None else None
             self.phase(Phase.VERIFY)
-            throttled = [*self.conditions.after()]
-            if self.conditions.watches_throttling:
-                throttled += throttle_reasons(raw.begin, raw.between, raw.end)
+            samples = raw.begin, raw.between, raw.end
+            limits = limit_changes(*samples)
+            throttled = (
+                *self.conditions.after(),
+                *self.conditions.limit_reasons(limits, cpu_cooling(*samples)),
+            )
             cycle = self.workload.result()
             report = self.host.assemble(raw, cycle.switches, repetition.folder / TRACE_FILE)
-            cycle = cycle.with_trace(report.marks, report.births)
-            (repetition.folder / "workload.jsonl").write_text(cycle.to_json_lines(), encoding="utf-8")
+            cycle = cycle.with_trace(report.births)
+            lines, facts = cycle.to_json_lines(), {**cycle.facts(), **self.conditions.record()}
+            if kills is not None:
+                lost = {one.pid_lost: one.package for one in cycle.switches if one.pid_lost is not None}
+                kills = kills.with_lost(self.device, lost).with_marks(report.marks)
+                lines, facts = lines + kills.to_json_line(), facts | kills.facts()
+            (repetition.folder / "workload.jsonl").write_text(lines, encoding="utf-8")
             losses = tuple(loss for loss in report.loss if not loss.whole)
             reasons = (
                 *(loss.text for loss in report.loss if loss.whole),
@@ -133,14 +145,17 @@ class Repetitions:
                 thread_names=report.thread_names,
                 switches=len(cycle.switches),
                 kills=cycle.kills,
+                killed=None if kills is None else len(kills.killed),
                 pages_verified=cycle.pages_verified,
                 mismatches=cycle.mismatches,
                 losses=losses,
             )
-            repetition.commit(record, {**cycle.facts(), **self.conditions.record()})
+            repetition.commit(record, facts | {"frequency_limits": limits})
         except BaseException:
             repetition.abandon()
             raise
+        if kills is not None and kills.killed:
+            self.phase(Phase.VERIFY, f"repetition {index}: {kills}")
         if reasons:
             self.phase(Phase.VERIFY, f"repetition {index}: VOID: {'; '.join(reasons)}")
         elif losses:

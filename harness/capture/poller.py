@@ -22,9 +22,12 @@ EMULATED_PERIOD_MS: Final = 1000
 EXTRA_GLOBS: Final = (
     "/sys/kernel/zram_kcompressd/*",
     "/sys/kernel/mm/kcompressd/*",
-    # Throttling lowers these.
+    # Throttling lowers these, and so does a phone's power service.
     "/sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq",
 )
+
+#: Of these, the ones of CPUs are polled: above 0, heat limits a frequency.
+COOLING_TYPES: Final = "/sys/class/thermal/cooling_device*/type"
 
 PROGRAM: Final = "poller"
 OUTPUT: Final = "samples.jsonl"
@@ -50,7 +53,13 @@ class Poller:
     def start(self, program: Path) -> None:
         """Push ``program`` and run it until `stop`."""
         self._remote.push_program(PROGRAM, program)
-        self._extra = self._device.script(f"ls -d {' '.join(EXTRA_GLOBS)} 2>/dev/null; true").stdout.split()
+        listing = (
+            f"ls -d {' '.join(EXTRA_GLOBS)} 2>/dev/null; grep -il cpu {COOLING_TYPES} 2>/dev/null; true"
+        )
+        listed = self._device.script(listing).stdout.split()
+        self._extra = [
+            f"{path.removesuffix('type')}cur_state" if path.endswith("/type") else path for path in listed
+        ]
         output = self._remote.path(OUTPUT)
         # Made by the shell user, so that it can be read back if the samples are taken by root.
         for name in (OUTPUT, EDGES):

@@ -8,7 +8,7 @@ from typing import Final
 
 from foundation.contract import conventions
 from foundation.contract.threads import role_of
-from harness.capture.samples import Sample
+from harness.capture.samples import Number, Sample
 
 #: A gap between samples longer than this many periods (and than the floor) means that the
 #: device hung or the poller never ran.
@@ -47,23 +47,34 @@ def counter_reasons(
     return tuple(reasons)
 
 
-def throttle_reasons(begin: Sample, between: Sequence[Sample], end: Sample) -> tuple[str, ...]:
-    """Void reasons from the samples of each CPU's frequency limit.
+def limit_changes(begin: Sample, between: Sequence[Sample], end: Sample) -> dict[str, str]:
+    """By cpufreq policy, how its upper limit changed, in words; empty on a device without cpufreq.
 
     Thermal and power limits show as a lower scaling_max_freq (kernel: freq_qos requests of
-    drivers/thermal/cpufreq_cooling.c). Empty on a device without cpufreq.
+    drivers/thermal/cpufreq_cooling.c), and so do hints of a phone's power service, which writes it.
     """
-    reasons = []
+    changes = {}
     for name in begin.values:
         if not name.endswith("/scaling_max_freq"):
             continue
-        seen = [sample.values[name] for sample in (begin, *between, end) if name in sample.values]
+        seen = _seen(name, begin, between, end)
         if min(seen) < max(seen):
             policy = name.rpartition("/")[0].rpartition("/")[2]
-            reasons.append(
-                f"{policy} was throttled: at times limited to {min(seen):.0f} of {max(seen):.0f} kHz"
-            )
-    return tuple(reasons)
+            changes[policy] = f"at times limited to {min(seen):.0f} of {max(seen):.0f} kHz"
+    return changes
+
+
+def cpu_cooling(begin: Sample, between: Sequence[Sample], end: Sample) -> Number | None:
+    """The highest state of a CPU's cooling device, above 0 while it limits frequencies; None: not read.
+
+    Source: Documentation/ABI/testing/sysfs-class-thermal (cur_state).
+    """
+    names = [name for name in begin.values if name.endswith("/cur_state")]
+    return max((max(_seen(name, begin, between, end)) for name in names), default=None)
+
+
+def _seen(name: str, begin: Sample, between: Sequence[Sample], end: Sample) -> list[Number]:
+    return [sample.values[name] for sample in (begin, *between, end) if name in sample.values]
 
 
 def _is_cumulative(name: str) -> bool:

@@ -1,8 +1,8 @@
 """Battery, thermal status and boot id of a device: the commands that print them, and their parsers.
 
-Formats: ThermalManagerService.java (``Thermal Status: N``, android.os.Temperature's numbers) and
-BatteryService.java (level, temperature in tenths of a degree, status of BatteryManager), both
-of frameworks/base.
+Formats: ThermalManagerService.java (``Thermal Status: N``, texts of android.os.Temperature and
+android.os.CoolingDevice, whose types are those of hardware/interfaces/thermal) and BatteryService.java
+(level, temperature in tenths of a degree, status of BatteryManager), all of frameworks/base.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ BATTERY_COMMAND: Final = "dumpsys battery 2>/dev/null"
 
 #: android.os.BatteryManager: charging, full.
 _CHARGING: Final = (2, 5)
-_TEMPERATURE: Final = re.compile(r"Temperature\{mValue=([-\d.]+), mType=-?\d+, mName=([^,]+),")
+_TEMPERATURE: Final = re.compile(r"Temperature\{mValue=([-\d.]+), mType=(-?\d+), mName=([^,]+),")
+_COOLING: Final = re.compile(r"CoolingDevice\{mValue=(-?\d+), mType=(-?\d+), mName=([^,}]+)")
+#: TemperatureType.SKIN, CoolingType.CPU.
+_SKIN: Final = "3"
+_CPU: Final = "2"
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,29 @@ def parse_thermal_status(text: str) -> int | None:
 
 
 def parse_hottest(text: str) -> tuple[str, float] | None:
-    """Name and degrees Celsius of the hottest sensor in what `THERMAL_COMMAND` printed.
-
-    Only the current temperatures count; the cached ones, printed first, may be old.
-    """
-    current = text.rpartition("Current temperatures from HAL:")[2]
-    sensors = [(float(value), name) for value, name in _TEMPERATURE.findall(current)]
+    """Name and degrees Celsius of the hottest sensor in what `THERMAL_COMMAND` printed."""
+    sensors = [(celsius, name) for celsius, _, name in _temperatures(text)]
     return (max(sensors)[1], max(sensors)[0]) if sensors else None
+
+
+def parse_skin(text: str) -> float | None:
+    """Degrees Celsius of the phone's case, the hottest sensor of its kind; None: not reported."""
+    return max((celsius for celsius, kind, _ in _temperatures(text) if kind == _SKIN), default=None)
+
+
+def parse_cpu_cooling(text: str) -> dict[str, int] | None:
+    """States of the CPUs' cooling devices by name: above 0 while they limit frequencies.
+
+    They do so at thermal status 0 as well. None: the phone lists none.
+    """
+    states = {name: int(state) for state, kind, name in _COOLING.findall(text) if kind == _CPU}
+    return states or None
+
+
+def _temperatures(text: str) -> list[tuple[float, str, str]]:
+    """Degrees, type and name of the current temperatures; the cached ones, printed first, may be old."""
+    current = text.rpartition("Current temperatures from HAL:")[2]
+    return [(float(celsius), kind, name) for celsius, kind, name in _TEMPERATURE.findall(current)]
 
 
 def _number(key: str, text: str) -> int | None:

@@ -215,7 +215,10 @@ class PlannedPhone:
             (r"swapon -p (?P<priority>\S+) .*", lambda m: self._set("zram", m["priority"])),
             (r"swapon .*", lambda m: self._set("zram", "-2")),
             (r"pm list packages.*", lambda m: "\n".join(packages)),
-            (r"cmd package resolve-activity .* (?P<name>\S+)", lambda m: f"{m['name']}/ITS_ACTIVITY"),
+            (
+                r"cmd package query-activities .* (?P<name>\S+)",
+                lambda m: f"ActivityInfo:\nname=ITS_ACTIVITY\npackageName={m['name']}",
+            ),
             (r"am force-stop (?P<name>\S+)", lambda m: self._pids.pop(m["name"], "") and ""),
             (r"ls /sys/devices/system/cpu/cpufreq", lambda m: "policy99990"),
             (r"ls -d \S*/hugepages-\S*", lambda m: f"{_HUGE}16kB/enabled"),
@@ -352,7 +355,7 @@ _FILES: Final = {
 _READING: Final = re.compile(
     r"(\[|cat|date|df|dmesg|echo|getconf|getprop|grep|id|ls|od|pidof|pgrep|printf|set -e|sha256sum|stat"
     r"|test|true|uname|wm size|pm list|settings get|getenforce|perfetto --\w+|dumpsys (battery|content"
-    r"|power|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package resolve-activity"
+    r"|power|thermalservice|activity exit-info|package|deviceidle enabled)|cmd package query-activities"
     r"|cmd jobscheduler get-job-state|cmd connectivity airplane-mode$|device_config (get|list))(\s(?!>)"
     r"((?! >).)*)?",
     re.DOTALL,

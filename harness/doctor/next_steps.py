@@ -17,6 +17,8 @@ _ZRAM_SHARE: Final = 0.5
 _EATER_SHARE: Final = 0.25
 #: The mix of pages in the suite's profiles.
 _CONTENT: Final = {"zero": 0.05, "same": 0.10, "ratio2.5": 0.51, "random": 0.34}
+#: Of a phone: cooled by its case alone, it throttles within minutes with every CPU busy.
+_SCENARIO: Final = "idle"
 #: Preconditions that need root.
 WITHOUT_ROOT: Final = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
 #: Off and on of a boolean switch.
@@ -57,7 +59,7 @@ def next_steps(
             "Next, without root: measure this phone's noise in app switching, with its current settings:",
             f"  {quote_argv(switching)} \\",
             f"    {quote_argv(same)} \\",
-            f"    --profile phone-apps --suppress {','.join(WITHOUT_ROOT)}",
+            f"    --profile phone-apps --scenario {_SCENARIO} --suppress {','.join(WITHOUT_ROOT)}",
             "  Comparing kernels needs a userdebug build or root: see docs/phones.md.",
             "  To analyse a trace that you recorded yourself: python -m analysis metrics TRACE",
         ]
@@ -69,7 +71,7 @@ def next_steps(
     words = ["python", "-m", "pytest", "android_tests/test_throughput.py", "--device=phone", *connection]
     for variant in variants(facts):
         words += ["--variant", variant]
-    words += ["--scenario", "idle,busy", "--pairs", "8", "--profile", str(profile)]
+    words += ["--scenario", _SCENARIO, "--pairs", "8", "--profile", str(profile)]
     return ["Next:", f"  {quote_argv(words)}"]
 
 

@@ -27,6 +27,15 @@ _POLL_S: Final = 10.0
 #: Share of a repetition that a CPU with a fixed frequency may run at others: none, except for the
 #: ticks in which the two readings are taken.
 OTHER_FREQUENCY_SHARE_MAX: Final = 0.01
+#: A battery that ran low charges by so much more, % of its capacity: a block uses some.
+_CHARGE_MARGIN: Final = 5
+
+#: How a CPU's frequency came to be limited, by whether that was for heat; None: the phone does not say.
+_BY: Final = {
+    True: "throttled",
+    None: "throttled",
+    False: "set by another writer, and not for heat",
+}
 
 
 def preconditions_of(
@@ -37,12 +46,20 @@ def preconditions_of(
     reset_backed_zram: bool = False,
     say: Progress,
     sleep: Callable[[float], None] = time.sleep,
+    patient: bool = False,
 ) -> Preconditions:
-    """Those of a block on ``device``; ``names`` as in `Preconditions`. ``say`` takes each wait."""
+    """Those of a block on ``device``; ``names`` as in `Preconditions`. ``say`` takes each wait; ``patient``
+    as in `PhonePreconditions`."""
     if device.emulated:
         return Preconditions(device, profile, names, reset_backed_zram=reset_backed_zram)
     return PhonePreconditions(
-        device, profile, names, reset_backed_zram=reset_backed_zram, say=say, sleep=sleep
+        device,
+        profile,
+        names,
+        reset_backed_zram=reset_backed_zram,
+        say=say,
+        sleep=sleep,
+        patient=patient,
     )
 
 
@@ -95,10 +112,13 @@ class Preconditions:
         """``suppressed`` and ``condition`` of ``rep.json``; the latter None if it is not monitored."""
         return {"suppressed": list(self._names), "condition": None}
 
-    @property
-    def watches_throttling(self) -> bool:
-        """Whether a drop of a CPU's maximum frequency invalidates a repetition."""
-        return "thermal" not in self._names
+    def limit_reasons(self, limits: Mapping[str, str], cooling: float | None) -> tuple[str, ...]:
+        """Why changed limits of CPU frequencies make the repetition void that just ended.
+
+        ``limits`` are in words by policy; ``cooling`` is the highest state that a CPU's cooling device had
+        in it, None if that was not read. Call it after `after`.
+        """
+        return tuple(f"{policy} was {_BY[None]}: {words}" for policy, words in limits.items())
 
     @cached_property
     def _zram(self) -> ZramPin | KeptZramPin:
@@ -140,7 +160,11 @@ class Preconditions:
 
 class PhonePreconditions(Preconditions):
     """Those of a phone: CPU frequencies, screen, radio and background work are pinned as well, and each
-    repetition waits until the phone is cool and quiet. ``say`` takes each wait."""
+    repetition waits until the phone is cool and quiet. ``say`` takes each wait.
+
+    ``patient``: in the middle of a campaign, where nobody may be near. A battery that ran low is waited
+    for, and what is not met costs the block (NotReady), not the campaign.
+    """
 
     swap_readings = 3
 
@@ -153,10 +177,12 @@ class PhonePreconditions(Preconditions):
         reset_backed_zram: bool = False,
         say: Progress = silent,
         sleep: Callable[[float], None] = time.sleep,
+        patient: bool = False,
     ) -> None:
         super().__init__(device, profile, names, reset_backed_zram=reset_backed_zram)
         self._say = say
         self._sleep = sleep
+        self._patient = patient
         self._fixed: list[CpufreqPin] = []
         self._ticks: dict[str, Mapping[int, int]] = {}
         self._start: Condition | None = None
@@ -164,6 +190,8 @@ class PhonePreconditions(Preconditions):
 
     def establish(self, state: PinnedState) -> None:
         """As `Preconditions.establish`; `before` waits for what passes by itself."""
+        if self._patient:
+            self._charge()
         failed: list[Unmet] = []
         own: list[Precondition] = []
         try:
@@ -179,11 +207,14 @@ class PhonePreconditions(Preconditions):
         self._raise_unmet([*failed, *unset, *unmet], passes=passes)
 
     def before(self) -> None:
-        """Wait until the phone is cool and quiet, and read its condition. StateError if it stays hot."""
+        """Wait until the phone is cool and quiet, and read its condition. StateError if it stays hot.
+
+        Frequencies that another writer has changed are set again.
+        """
         self._end = None
         left = math.ceil(self._profile.phone.cool_down_s / _POLL_S)
         self._start = read_condition(self._device)
-        while failed := self._unmet(self._start):
+        while failed := [*self._unmet(self._start), *self._set_again(self._say)]:
             if left == 0 or not all(unmet.passes for unmet in failed):
                 self._raise_unmet(failed)
             left -= 1
@@ -193,15 +224,95 @@ class PhonePreconditions(Preconditions):
         self._ticks = self._read_ticks()
 
     def after(self) -> tuple[str, ...]:
-        """Why the repetition that just ended is void: the phone was throttled."""
+        """Why the repetition that just ended is void: the phone was throttled, or a frequency not held."""
         self._end = read_condition(self._device)
         ticks = self._read_ticks()
-        reasons = [
-            reason
+        who = _BY[self._by_heat(None)]
+        lost = [f"{pin.policy} lost its frequency: {now} at the end, {who}" for pin, now in self._lost()]
+        ran = [
+            f"{pin.policy} was {who}: {words}"
             for pin in self._fixed
-            for reason in other_frequencies(pin, self._ticks[pin.policy], ticks[pin.policy])
+            if (words := other_frequencies(pin, self._ticks[pin.policy], ticks[pin.policy]))
         ]
-        return (*(self._hot(self._end) if self.watches_throttling else ()), *reasons)
+        # So that a later repetition, and the end of the block, find what they expect.
+        self._set_again(silent)
+        return (*(self._hot(self._end) if self._watches_heat else ()), *lost, *ran)
+
+    def limit_reasons(self, limits: Mapping[str, str], cooling: float | None) -> tuple[str, ...]:
+        """As `Preconditions.limit_reasons`: a hint of the phone's power service is no throttling.
+
+        Without a fixed frequency it costs nothing: it is part of what the phone does by itself.
+        """
+        if not self._watches_heat:
+            return ()
+        by_heat = self._by_heat(cooling)
+        if by_heat is False and not self._fixed:
+            return ()
+        if cooling and not limits:
+            return (f"the phone was {_BY[True]}: a cooling device of a CPU was at state {cooling:.0f}",)
+        return tuple(f"{policy} was {_BY[by_heat]}: {words}" for policy, words in limits.items())
+
+    @property
+    def _watches_heat(self) -> bool:
+        return "thermal" not in self._names
+
+    def _by_heat(self, cooling: float | None) -> bool | None:
+        """Whether a CPU was limited for heat in the last repetition; None if the phone does not say.
+
+        The cooling devices say it, in the samples (``cooling``) and at the edges, not the thermal status.
+        """
+        edges = [edge for edge in (self._start, self._end) if edge is not None]
+        if cooling or any(edge.cooled for edge in edges):
+            return True
+        told = cooling is not None or all(edge.cpu_cooling is not None for edge in edges)
+        return False if told else None
+
+    def _charge(self) -> None:
+        """Wait for a battery that ran low, as long as it charges. NotReady if it does not get there."""
+        wanted = self._profile.phone
+        goal = min(wanted.battery_percent_min + _CHARGE_MARGIN, wanted.battery_percent_max)
+        now = read_condition(self._device)
+        if "battery" in self._names or (now.battery_percent or 0) >= wanted.battery_percent_min:
+            return
+        left = math.ceil(wanted.charge_s / _POLL_S)
+        while now.charging and now.battery_percent is not None and now.battery_percent < goal:
+            if left == 0:
+                what = f"the battery is at {now.battery_percent} % after {wanted.charge_s} s of charging"
+                self._raise_unmet([Unmet("battery", what)])
+            self._say(f"waiting: the battery is at {now.battery_percent} %, and charges up to {goal} %")
+            left -= 1
+            self._sleep(_POLL_S)
+            now = read_condition(self._device)
+
+    def _lost(self) -> list[tuple[CpufreqPin, str]]:
+        """The fixed frequencies that are set to something else, and how they read."""
+        lost = []
+        for pin in self._fixed:
+            try:
+                now = pin.read(self._device)
+            except StateError as error:
+                now = error.what
+            else:
+                if pin.verify(pin.wanted, now):
+                    continue
+            lost.append((pin, now))
+        return lost
+
+    def _set_again(self, say: Progress) -> list[Unmet]:
+        """Set frequencies that another writer has changed; those that do not stay are not met."""
+        unmet = []
+        for pin, now in self._lost():
+            what = f"{pin.name}: set to {now} by another writer"
+            try:
+                pin.write(self._device, pin.wanted)
+                held = pin.verify(pin.wanted, pin.read(self._device))
+            except StateError:
+                held = False
+            if held:
+                say(what)
+            else:
+                unmet.append(Unmet("cpufreq", what, passes=True))
+        return unmet
 
     def record(self) -> dict[str, Any]:
         """As `Preconditions.record`."""
@@ -219,14 +330,15 @@ class PhonePreconditions(Preconditions):
 
     def _hot(self, end: Condition) -> list[str]:
         limit = self._profile.phone.thermal_status_max
-        if end.thermal_status is None or end.thermal_status <= limit:
-            return []
-        return [f"the phone was throttled: thermal status {end.thermal_status} at the end, limit {limit}"]
+        what = list(end.cooled)
+        if end.thermal_status is not None and end.thermal_status > limit:
+            what.append(f"thermal status {end.thermal_status} (limit {limit})")
+        return [f"the phone was throttled: {', '.join(what)} at the end"] if what else []
 
     def _raise_unmet(self, failed: Sequence[Unmet], *, passes: bool = False) -> None:
         names = ",".join(sorted({unmet.precondition for unmet in failed}))
         advice = f"meet them, or measure without (each result records that): --suppress {names}"
-        self._raise(failed, advice, passes=passes)
+        self._raise(failed, advice, passes=passes or self._patient)
 
     def _about_zram(self) -> Iterator[str]:
         """What the user should know about the zram of this block: one line for each."""
@@ -247,20 +359,17 @@ class PhonePreconditions(Preconditions):
             )
 
 
-def other_frequencies(pin: CpufreqPin, start: Mapping[int, int], end: Mapping[int, int]) -> list[str]:
-    """A void reason if a policy ran at other frequencies than its pinned one.
+def other_frequencies(pin: CpufreqPin, start: Mapping[int, int], end: Mapping[int, int]) -> str | None:
+    """At what other frequencies than its pinned one a policy ran too long, in words; None if it did not.
 
     ``start`` and ``end`` are ticks by kHz; both are empty on a kernel that does not count them.
     """
     ran = {khz: ticks - start.get(khz, 0) for khz, ticks in end.items()}
     total = sum(ran.values())
     if total <= 0:
-        return []
+        return None
     share = 1 - ran.get(pin.khz, 0) / total
     if share <= OTHER_FREQUENCY_SHARE_MAX:
-        return []
+        return None
     most = max((khz for khz in ran if khz != pin.khz), key=lambda khz: ran[khz])
-    return [
-        f"{pin.policy} was throttled: {share:.0%} of the time at other frequencies than {pin.khz} kHz,"
-        f" most at {most} kHz"
-    ]
+    return f"{share:.0%} of the time at other frequencies than {pin.khz} kHz, most at {most} kHz"

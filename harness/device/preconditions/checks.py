@@ -78,6 +78,12 @@ def _thermal(now: Condition, wanted: PhoneSettings) -> Iterator[Unmet]:
     elif status > wanted.thermal_status_max:
         limit = wanted.thermal_status_max
         yield Unmet("thermal", f"thermal status is {status}, the limit is {limit}", passes=True)
+    if now.cooled:
+        yield Unmet("thermal", f"{', '.join(now.cooled)} limits a CPU's frequency", passes=True)
+    if now.skin_c is not None and now.skin_c > wanted.skin_c_max:
+        yield Unmet(
+            "thermal", f"the case is at {now.skin_c:g} °C, the limit is {wanted.skin_c_max:g}", passes=True
+        )
     if now.battery_c is not None and now.battery_c > wanted.battery_c_max:
         yield Unmet(
             "thermal",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
@@ -16,7 +17,11 @@ _COMPILERS: Final = "pidof dex2oat dex2oat32 dex2oat64"
 
 @dataclass(frozen=True)
 class Condition:
-    """None: not reported. ``thermal_status`` is 0 none, 1 light, 2 moderate, 3 severe, to 6 shutdown."""
+    """None: not reported. ``thermal_status`` is 0 none, 1 light, 2 moderate, 3 severe, to 6 shutdown.
+
+    ``skin_c`` is the temperature of the case. ``cpu_cooling`` are the states of the CPUs' cooling devices
+    by name, above 0 while they limit frequencies.
+    """
 
     thermal_status: int | None
     battery_percent: int | None
@@ -25,8 +30,15 @@ class Condition:
     plugged: bool | None
     compiling: bool
     syncs: bool | None
+    skin_c: float | None = None
+    cpu_cooling: Mapping[str, int] | None = None
 
-    def to_json(self) -> dict[str, int | float | bool | None]:
+    @property
+    def cooled(self) -> list[str]:
+        """The cooling devices that limit a CPU, each with its state in parentheses."""
+        return [f"{name} (state {state})" for name, state in (self.cpu_cooling or {}).items() if state > 0]
+
+    def to_json(self) -> dict[str, Any]:
         """For ``rep.json``."""
         return asdict(self)
 
@@ -53,4 +65,6 @@ def read_condition(device: Device) -> Condition:
         plugged=None if battery.plugs is None else bool(battery.plugs),
         compiling=answers["compilers"].ok and bool(answers["compilers"].text),
         syncs=None if syncs is None else "=true" in syncs[1],
+        skin_c=phone_state.parse_skin(answers["thermal"].text),
+        cpu_cooling=phone_state.parse_cpu_cooling(answers["thermal"].text),
     )

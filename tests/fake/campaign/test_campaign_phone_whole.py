@@ -20,6 +20,7 @@ from tests.stand_ins.device.android import SAMSUNG, AndroidPhone, android_phone
 from tests.stand_ins.device.android.apps import Apps
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.tracing import TracingService
+from tests.stand_ins.device.tree_shell import Call
 from tests.unit.capture.capture_raw import service_trace
 from workloads.launches import launch_script
 
@@ -55,7 +56,7 @@ class Lab:
     programs: SuitePrograms
     folder: Path
 
-    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *more: str, tests: str = "android_tests") -> subprocess.CompletedProcess[str]:
         profile = self.folder / "apps.toml"
         listed = "".join(
             f'\n[[apps]]\npackage = "{name}"\naction = "swipe"\nevery_s = 0.01\n' for name in NAMES
@@ -67,7 +68,7 @@ class Lab:
                     sys.executable,
                     "-m",
                     "pytest",
-                    "android_tests",
+                    tests,
                     "-p",
                     "no:cacheprovider",
                     "--device=phone",
@@ -173,4 +174,25 @@ def test_what_is_not_met_ends_it_before_anything_is_measured(lab: Lab) -> None:
     assert "--suppress battery" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert lab.records() == []
+    assert lab.state() == before
+
+
+def test_a_battery_that_runs_low_costs_its_block_and_not_the_campaign(lab: Lab) -> None:
+    start = lab.phone.programs["am"]
+
+    def drains(call: Call) -> int:
+        if lab.apps.starts == 14:
+            # The last launch of the first block: three cold starts, two cycles of six.
+            lab.phone.state.battery_percent, lab.phone.state.plugged = 12, None
+        return start(call)
+
+    lab.phone.programs["am"] = drains
+    before = lab.state()
+    done = lab.run()
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "broke earlier" not in done.stdout
+    blocks = [json.loads(path.read_text()) for path in sorted(lab.results.glob("blocks/*/block.json"))]
+    assert [block["outcome"] for block in blocks] == ["valid", "void"], done.stdout
+    assert "the battery is at 12 %, but must be at 30 to 100 %" in blocks[1]["void_reasons"][0]
+    assert lab.results.joinpath("report.html").exists()
     assert lab.state() == before

@@ -150,11 +150,11 @@ def test_the_page(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
         "7 of 7 that the metrics need are open",
         "kswapd0 (reclaim); no compression thread",
         "0-3 sched_pixel 324-1704 MHz",
-        "throttling none, hottest VIRTUAL-SKIN 38.0 C",
+        "throttling none, hottest battery 37.0 C",
         "87 %, 29.4 C, on USB",
         "pressure                no        /proc/pressure: Permission denied",
         "android_tests/test_app_switching.py --device=phone",
-        "--suppress cpufreq,huge-pages,page-cluster,swappiness,zram",
+        "--scenario idle --suppress cpufreq,huge-pages,page-cluster,swappiness,zram",
     ):
         assert words in text
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.capture.samples import Mark, Number, Sample
-from harness.capture.validity import counter_reasons, throttle_reasons
+from harness.capture.validity import counter_reasons, cpu_cooling, limit_changes
 
 S = 1_000_000_000
 
@@ -78,14 +78,23 @@ def test_marks_in_the_wrong_order() -> None:
     assert "before the begin sample" in reason
 
 
+POLICY = "extra./sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq"
+COOLER = "extra./sys/class/thermal/cooling_device3/cur_state"
+
+
 @pytest.mark.parametrize(
-    ("limits", "throttled"), [((1824, 1824), False), ((1824, 1500), True), ((1500, 1824), True)]
+    ("limits", "changed"), [((1824, 1824), False), ((1824, 1500), True), ((1500, 1824), True)]
 )
-def test_a_changed_upper_limit_is_throttling(limits: tuple[int, int], throttled: bool) -> None:
-    name = "extra./sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq"
-    edges = [Sample(t, t, "begin", {name: 1824, "extra./x": t}, {}, ()) for t in (1, 9)]
-    between = [Sample(5, 5, "sample", {name: limit}, {}, ()) for limit in limits]
-    reasons = throttle_reasons(edges[0], between, edges[1])
-    assert bool(reasons) == throttled
-    if throttled:
-        assert reasons == ("policy4 was throttled: at times limited to 1500 of 1824 kHz",)
+def test_a_changed_upper_limit_is_told(limits: tuple[int, int], changed: bool) -> None:
+    edges = [Sample(t, t, "begin", {POLICY: 1824, "extra./x": t}, {}, ()) for t in (1, 9)]
+    between = [Sample(5, 5, "sample", {POLICY: limit}, {}, ()) for limit in limits]
+    words = {"policy4": "at times limited to 1500 of 1824 kHz"} if changed else {}
+    assert limit_changes(edges[0], between, edges[1]) == words
+
+
+def test_cooling_is_the_highest_state_of_any_sample() -> None:
+    edges = [Sample(t, t, "begin", {COOLER: 0, POLICY: 1824}, {}, ()) for t in (1, 9)]
+    between = [Sample(5, 5, "sample", {COOLER: state}, {}, ()) for state in (0, 2, 1)]
+    assert cpu_cooling(edges[0], between, edges[1]) == 2
+    assert cpu_cooling(edges[0], [], edges[1]) == 0
+    assert cpu_cooling(*(Sample(1, 1, "begin", {POLICY: 1}, {}, ()), [], edges[1])) is None

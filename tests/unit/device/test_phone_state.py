@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from harness.device.phone_state import Battery, parse_battery, parse_hottest, parse_thermal_status
+from harness.device.phone_state import (
+    Battery,
+    parse_battery,
+    parse_cpu_cooling,
+    parse_hottest,
+    parse_skin,
+    parse_thermal_status,
+)
 
 BATTERY = """Current Battery Service state:
   AC powered: false
@@ -23,6 +30,11 @@ HAL Ready: true
 Current temperatures from HAL:
 \tTemperature{mValue=36.5, mType=0, mName=CPU0, mStatus=0}
 \tTemperature{mValue=31.2, mType=3, mName=skin, mStatus=0}
+Current cooling devices from HAL:
+\tCoolingDevice{mValue=6, mType=2, mName=thermal-cpufreq-2}
+\tCoolingDevice{mValue=0, mType=2, mName=thermal-cpufreq-0}
+\tCoolingDevice{mValue=3, mType=1, mName=fcc}
+Temperature static thresholds from HAL:
 """
 
 
@@ -36,6 +48,12 @@ def test_a_battery() -> None:
 def test_thermal_status_and_the_hottest_of_the_current_sensors() -> None:
     assert parse_thermal_status(THERMAL) == 2
     assert parse_hottest(THERMAL) == ("CPU0", 36.5)
+
+
+def test_the_case_and_what_limits_the_cpus() -> None:
+    assert parse_skin(THERMAL) == 31.2
+    assert parse_cpu_cooling(THERMAL) == {"thermal-cpufreq-2": 6, "thermal-cpufreq-0": 0}
+    assert parse_cpu_cooling(THERMAL.replace("CoolingDevice", "Other")) is None
 
 
 def test_a_device_that_reports_nothing() -> None:

@@ -195,6 +195,24 @@ def test_switches_by_launch_class(tmp_path: Path) -> None:
     assert found["switches"].value == 5
 
 
+def test_a_switch_of_unknown_state_leaves_what_is_not_told_by_class(tmp_path: Path) -> None:
+    builder = of_suite()
+    builder.switch("com.a", 1300 * MS, 1310 * MS, launch_state="HOT", total_time_ms=8, index=0)
+    builder.switch("com.b", 1400 * MS, 1410 * MS, launch_state="UNKNOWN", killed_since_last=True, index=1)
+    builder.capture()
+    found = figures(
+        write(tmp_path, builder.build()),
+        "switch_latency_hot_max_ms",
+        "cold_relaunches",
+        "kills",
+        "switches",
+    )
+    for name in ("switch_latency_hot_max_ms", "cold_relaunches"):
+        assert found[name].value is None
+        assert found[name].reason == "1 of 2 switches have an unknown launch state"
+    assert (found["kills"].value, found["switches"].value) == (1, 2)
+
+
 def test_a_switch_without_a_time_is_pointed_out(tmp_path: Path) -> None:
     builder = of_suite()
     builder.switch("com.a", 1300 * MS, 1310 * MS, launch_state="HOT", index=0)

@@ -64,18 +64,18 @@ def test_android_9_is_classified_by_the_warning() -> None:
     assert launch.launch_state == "HOT"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "before 1.0\nError type 3\nError: Activity class {a/b} does not exist.\nstatus 1\nafter 1.1\n",
-        answer().replace("status 0", "status 137"),
-        answer().partition("after")[0],
-    ],
-)
-def test_a_refused_or_cut_off_start_is_an_error_not_a_figure(text: str) -> None:
+@pytest.mark.parametrize("text", ["", answer().partition("after")[0]])
+def test_a_cut_off_start_is_an_error_not_a_figure(text: str) -> None:
     with pytest.raises(DeviceError, match=r"suite\.chat"):
         parse_launch(text, "suite.chat")
+
+
+def test_a_start_without_a_state_and_a_total_time_is_read_whole() -> None:
+    # Some vendors' phones print no more than this.
+    text = "before 9.5 7\nStatus: ok\nLaunchState: UNKNOWN (0)\nWaitTime: 37\nstatus 0\nafter 9.6 7\n"
+    launch = parse_launch(text, "suite.chat")
+    assert (launch.launch_state, launch.total_time_ms, launch.wait_time_ms) == ("UNKNOWN", None, 37.0)
+    assert launch.doubt == "am reported LaunchState UNKNOWN (0)"
 
 
 def test_a_start_that_takes_too_long_is_no_launch_state_and_no_error() -> None:
@@ -88,10 +88,25 @@ def test_a_relaunch_is_a_warm_start() -> None:
     assert classify("RELAUNCH", False, 4711, 4711) == ("WARM", None)
 
 
-def test_the_reason_that_am_gives_is_passed_on() -> None:
-    text = "before 1.0\nError: Activity class {a/b} does not exist.\nstatus 1\nafter 1.1\n"
-    with pytest.raises(DeviceError, match="does not exist"):
-        parse_launch(text, "suite.chat")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "before 1.0\nError type 3\nError: Activity class {a/b} does not exist.\nstatus 1\nafter 1.1\n",
+            "could not be started: Error type 3; Error: Activity class {a/b} does not exist.",
+        ),
+        (answer().replace("status 0", "status 137"), "could not be started: Status: ok"),
+    ],
+)
+def test_a_refused_start_is_of_unknown_state_for_the_reason_that_am_gives(text: str, words: str) -> None:
+    launch = parse_launch(text, "suite.chat")
+    assert (launch.launch_state, launch.doubt) == ("UNKNOWN", words)
+
+
+def test_the_process_need_not_be_named_like_the_package() -> None:
+    script = launch_script("suite.search", ".Main", "suite.search:search")
+    assert script.count("$(pidof suite.search:search)") == 2
+    assert "am start -W -n suite.search/.Main " in script
 
 
 def test_the_script_runs_in_a_shell_and_a_hostile_name_stays_a_word() -> None:

@@ -70,6 +70,9 @@ class Apps:
     def activity(self, app: App) -> str:
         return ".Main"
 
+    def process(self, app: App) -> str:
+        return app.package
+
     def act(self, app: App) -> str:
         return act_text(app.action, app.package, (1000, 2000)) if app.action is not None else ""
 

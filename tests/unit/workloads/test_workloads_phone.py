@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import UsageError
 from workloads.app_actions import Action, argv_of
-from workloads.kills import Kill, KillMark, by_reason, parse_exit_info, parse_kills, parse_mark, with_marks
+from workloads.kills import (
+    Kill,
+    KillMark,
+    Kills,
+    by_reason,
+    parse_exit_info,
+    parse_kills,
+    parse_mark,
+    with_marks,
+)
+from workloads.phone_apps import Launcher, parse_launchers
 from workloads.profile import PROFILES, load_profile
 
 GOOD = (PROFILES / "phone-apps.toml").read_text()
@@ -90,9 +101,30 @@ def test_exit_info_of_either_form(joint: str) -> None:
     assert parse_exit_info("No services match: exit-info\n") == {}
 
 
+def test_launcher_activities_and_their_processes() -> None:
+    # An application's own name and process follow those of the activity.
+    application = "  ApplicationInfo:\n    name=com.one.App\n    packageName=com.one\n    processName={}\n"
+    text = "3 activities found:\n" + "".join(
+        f"  Activity #{number}:\n    priority=0\n  ActivityInfo:\n    name={name}\n"
+        f"    packageName={package}\n    {own}\n{application.format(package)}"
+        for number, (name, package, own) in enumerate(
+            [
+                ("com.one.Main", "com.one", "processName=com.one:search"),
+                ("com.shared.Voice", "com.one", "enabled=true exported=true"),
+                ("com.onetwo.Main", "com.other", "enabled=true"),
+            ]
+        )
+    )
+    assert parse_launchers(text, "com.one") == [
+        Launcher(".Main", "com.one:search"),
+        Launcher("com.shared.Voice", "com.one"),
+    ]
+    assert parse_launchers("No activities found\n", "com.one") == []
+
+
 def test_the_apps_of_the_suites_profile_fit_into_their_dwell() -> None:
     profile = load_profile("phone-apps")
-    assert len({app.package for app in profile.apps}) == len(profile.apps) == 25
+    assert len({app.package for app in profile.apps}) == len(profile.apps) == 23
     actions = [app.action for app in profile.apps if app.action is not None]
     assert {action.kind for action in actions} == {"swipe", "tap", "key"}
     assert all(action.dur_s < profile.dwell_s for action in actions)
@@ -102,12 +134,16 @@ def test_the_apps_of_the_suites_profile_fit_into_their_dwell() -> None:
     ("old", "new", "words"),
     [
         ('action = "key"', 'action = "press"', "is not 'swipe', 'tap', 'url' or 'key'"),
-        ('key = "CAMERA"', 'key = "camera"', "is not a key such as MEDIA_PLAY_PAUSE"),
-        ('key = "CAMERA"\n', "", "key is missing"),
+        ('key = "MEDIA_PLAY_PAUSE"', 'key = "media"', "is not a key such as MEDIA_PLAY_PAUSE"),
+        ('key = "MEDIA_PLAY_PAUSE"\n', "", "key is missing"),
         ("at = [0.5, 0.3]", "at = [0.5]", "is not two shares of the screen"),
         ("at = [0.5, 0.3]", "to = [0.5, 0.3]", "unknown key to"),
-        ("every_s = 3.0", "every_s = 7.0", "takes 7 s, longer than dwell_s = 6"),
-        ('action = "key"\nkey = "CAMERA"', 'action = "url"\nurl = "example"', "is not an address"),
+        ("times = 1\nevery_s = 2.0", "times = 1\nevery_s = 7.0", "takes 7 s, longer than dwell_s = 6"),
+        (
+            'action = "key"\nkey = "MEDIA_PLAY_PAUSE"',
+            'action = "url"\nurl = "example"',
+            "is not an address",
+        ),
     ],
 )
 def test_a_mistake_in_an_action(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -159,3 +195,15 @@ def test_a_mark_joins_what_others_say_of_the_same_kill() -> None:
     assert joined[13] == manager
     assert joined[14] == Kill(None, 14, None, 950, "lmkd: reason 99", None)
     assert joined[15] == Kill(None, 15, None, None, "lmkd: not reported", None)
+
+
+def test_a_trace_adds_the_kills_that_lmkd_marked() -> None:
+    told = Kill(None, 12, "a.told", None, "exit info: LOW_MEMORY", None)
+    seen = Kills((told,)).with_marks([KillMark(6, 12, 2, 900)])
+    assert (seen.facts()["kills_marked"], seen.facts()["kills_by_reason"]) == (
+        1,
+        {"lmkd: low swap and thrashing": 1},
+    )
+    assert str(seen) == "1 processes were killed: lmkd: low swap and thrashing (1)"
+    assert json.loads(seen.to_json_line())["killed"][0]["process"] == "a.told"
+    assert Kills((told,)).with_marks(None) == Kills((told,))

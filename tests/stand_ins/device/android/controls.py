@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.stand_ins.device.tree_shell import Call
 
 _DEXOPT_JOB = "27873780"
+_CPUFREQ = "/sys/devices/system/cpu/cpufreq"
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Controls:
         }
         for cluster in phone.vendor.clusters:
             policy = f"policy{cluster.cpus[0]}"
-            base = f"/sys/devices/system/cpu/cpufreq/{policy}"
+            base = f"{_CPUFREQ}/{policy}"
             step = (cluster.max_khz - cluster.min_khz) // (self.steps - 1)
             steps = [cluster.min_khz + n * step for n in range(self.steps - 1)] + [cluster.max_khz]
             self.ticks[policy] = dict.fromkeys(steps, 1000)
@@ -68,8 +69,30 @@ class Controls:
     def run(self, seconds: float) -> None:
         """Let time pass: every policy runs at its highest allowed frequency."""
         for policy, ticks in self.ticks.items():
-            khz = int(self.phone.files.read(f"/sys/devices/system/cpu/cpufreq/{policy}/scaling_max_freq"))
+            khz = int(self.phone.files.read(f"{_CPUFREQ}/{policy}/scaling_max_freq"))
             ticks[khz] = ticks.get(khz, 0) + round(seconds * 100)
+
+    def cap(self, policy: str, khz: int, *, state: int = 6) -> None:
+        """The thermal HAL limits a policy, at thermal status 0 as well.
+
+        Pixel 8 begins at 37 °C, where its status is still 0 (thermal_info_config_shiba.json of
+        android_device_google_shusky). ``state`` 0 ends it.
+        """
+        self.phone.files.write(f"{_CPUFREQ}/{policy}/scaling_max_freq", str(khz).encode())
+        index = sorted(self.ticks, key=lambda name: int(name[6:])).index(policy)
+        name = f"thermal-cpufreq-{index}"
+        if name in self.phone.state.cooling:
+            self.phone.state.cooling[name] = state
+
+    def power_hint(self, policy: str, min_khz: int, max_khz: int) -> None:
+        """The power HAL sets both limits, whoever set them before.
+
+        It writes its nodes when a hint begins or ends (CAMERA_LAUNCH, LOW_POWER ... of powerhint.json;
+        hardware/google/pixel, power-libperfmgr FileNode.cc).
+        """
+        base = f"{_CPUFREQ}/{policy}"
+        self.phone.files.write(f"{base}/scaling_max_freq", str(max_khz).encode())
+        self.phone.files.write(f"{base}/scaling_min_freq", str(min_khz).encode())
 
     def _ticks(self, policy: str) -> str:
         return "\n".join(f"{khz} {ticks}" for khz, ticks in self.ticks[policy].items())

@@ -1,11 +1,11 @@
 """Android's framework on the fake phone: perfetto, dumpsys, am, settings, logcat.
 
 Shapes from frameworks/base: BatteryService.java (dumpInternal), ThermalManagerService.java (dump),
-android.os.Temperature (toString), PowerManagerService.java (dumpInternal), AppExitInfoTracker.java
-and ApplicationExitInfo.java (dump; one line a key in API 30 and 31, grouped since), and
-ActivityManagerShellCommand.java (runStartActivity). dumpsys itself: frameworks/native/cmds/dumpsys.
-Event log: am_kill in EventLogTags.logtags (am), killinfo in system/memory/lmkd/event.logtags;
-lines as logcat's threadtime format has them.
+android.os.Temperature and CoolingDevice (toString), PowerManagerService.java (dumpInternal),
+AppExitInfoTracker.java and ApplicationExitInfo.java (dump; one line a key in API 30 and 31, grouped
+since), and ActivityManagerShellCommand.java (runStartActivity). dumpsys itself:
+frameworks/native/cmds/dumpsys. Event log: am_kill in EventLogTags.logtags (am), killinfo in
+system/memory/lmkd/event.logtags; lines as logcat's threadtime format has them.
 """
 
 from __future__ import annotations
@@ -110,6 +110,15 @@ def _temperatures(phone: AndroidPhone) -> str:
     )
 
 
+def _cooling_devices(phone: AndroidPhone) -> str:
+    """Type 2 is a CPU, 1 the battery (hardware/interfaces/thermal, CoolingType): it limits no frequency."""
+    battery = "\tCoolingDevice{mValue=3, mType=1, mName=fcc}\n" if phone.state.cooling else ""
+    return battery + "".join(
+        f"\tCoolingDevice{{mValue={value}, mType=2, mName={name}}}\n"
+        for name, value in phone.state.cooling.items()
+    )
+
+
 def _thermal(phone: AndroidPhone, words: Sequence[str]) -> str:
     hal = "AIDL 1 " if phone.android.api >= 34 else "2.0"
     return (
@@ -119,7 +128,7 @@ def _thermal(phone: AndroidPhone, words: Sequence[str]) -> str:
         f"Cached temperatures:\n{_temperatures(phone)}HAL Ready: true\nHAL connection:\n"
         f"\tThermalHAL {hal} connected: yes\n"
         f"Current temperatures from HAL:\n{_temperatures(phone)}"
-        "Current cooling devices from HAL:\n"
+        f"Current cooling devices from HAL:\n{_cooling_devices(phone)}"
     )
 
 
@@ -186,7 +195,9 @@ def _exit_lines(record: Exit, *, grouped: bool) -> list[str]:
 def _am(phone: AndroidPhone, call: Call) -> int:
     verb = call.argv[1] if len(call.argv) > 1 else ""
     if verb == "force-stop":
-        phone.state.running.pop(call.argv[-1], None)
+        # All processes of the package, whatever their names' suffixes (forceStopPackageLocked).
+        for name in [name for name in phone.state.running if name.partition(":")[0] == call.argv[-1]]:
+            del phone.state.running[name]
         return 0
     if verb != "start":
         call.io.fail(f"Unknown command: {verb}")

@@ -225,10 +225,19 @@ class AndroidPhone(FakeDevice):
             files.put(f"{policy}/cpuinfo_min_freq", f"{cluster.min_khz}\n")
             files.put(f"{policy}/cpuinfo_max_freq", f"{cluster.max_khz}\n")
             files.put(f"{policy}/scaling_cur_freq", f"{cluster.min_khz}\n")
+        if self.vendor.lists_cooling:
+            self.state.cooling = {f"thermal-cpufreq-{n}": 0 for n in range(len(self.vendor.clusters))}
+        for index, name in enumerate(self.state.cooling):
+            base = f"/sys/class/thermal/cooling_device{index}"
+            files.put(f"{base}/type", f"{name}\n")
+            files.put(f"{base}/cur_state", Attribute(partial(self._cooling, name)))
         for index, zone in enumerate(self.vendor.thermal_zones):
             base = f"/sys/class/thermal/thermal_zone{index}"
             files.put(f"{base}/type", f"{zone}\n")
             files.put(f"{base}/temp", Attribute(partial(self._millidegrees, zone)))
+
+    def _cooling(self, name: str) -> str:
+        return str(self.state.cooling[name])
 
     def _millidegrees(self, zone: str) -> str:
         return str(round(self.state.zones[zone] * 1000))

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass
 class PhoneState:
-    """``zones`` are temperatures in degrees Celsius by the type of the thermal zone.
+    """``zones`` are temperatures in degrees Celsius by the type of the thermal zone; ``skin`` names that of
+    the case, which the thermal HAL reports on every phone. ``cooling`` are states of the CPUs' cooling
+    devices by name, above 0 while they limit frequencies; empty where the HAL lists none.
 
     ``thermal_status`` is 0 (none) to 6 (shutdown), android.os.Temperature; ``battery_dc`` is in
     tenths of a degree, as BatteryManager.EXTRA_TEMPERATURE; ``plugged`` is AC, USB, Wireless or
@@ -41,6 +43,12 @@ class PhoneState:
     exits: list[Exit] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     running: dict[str, int] = field(default_factory=dict)
+    cooling: dict[str, int] = field(default_factory=dict)
+    skin: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.skin = next((zone for zone in self.zones if "SKIN" in zone), "SKIN")
+        self.zones[self.skin] = 31.0
 
     @property
     def compacts_apps(self) -> bool:

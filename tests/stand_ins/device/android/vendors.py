@@ -10,6 +10,8 @@ early-init (device/google/zuma, conf/init.zuma.rc).
 zcomp_cpu and zcomp_eh (their modules.load; Emerald Hill compresses, as lz77eh), Samsung vendor_zram with
 zram.ko blocklisted.
 Types of thermal zones are those of the vendors' public kernel trees and thermal configs.
+Types of thermal zones are those of the vendors' public kernel trees and thermal configs. The thermal
+HAL of AOSP lists the CPUs' cooling devices; Samsung's list is empty.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class Vendor:
     lru_gen: str | None = None
     zram: str = "zram"
     compressors: tuple[str, ...] = ()
+    lists_cooling: bool = True
 
 
 GOOGLE: Final = Vendor(
@@ -109,6 +112,7 @@ SAMSUNG: Final = Vendor(
     android_suffix="-S901BXXU8DWKE",
     threads=("zram0_wbd",),
     zram="vendor_zram",
+    lists_cooling=False,
 )
 
 QUALCOMM: Final = Vendor(
