@@ -24,7 +24,8 @@ class Expectation:
 
     ``release`` is ``uname -r``, ``version`` ``uname -v``; ``build_ids`` maps a module (or
     ``vmlinux``) to its GNU build id in hex; ``compression_thread``: whether a thread of that
-    role must exist (None: unknown beforehand); ``live_counter`` is a file whose number only
+    role must exist (None: unknown beforehand); ``thread`` is the name of one that must run once pages were
+    compressed, since some ports start it with the first; ``live_counter`` is a file whose number only
     this variant raises; ``parameters`` maps files to their required content; ``page_size_bytes`` is the
     kernel's page size.
     """
@@ -36,6 +37,7 @@ class Expectation:
     parameters: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
     page_size_bytes: int | None = None
+    thread: str | None = None
 
 
 class RemoteProcess(Protocol):

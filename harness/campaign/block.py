@@ -259,8 +259,17 @@ class BlockRun:
             )
 
     def _live_gate(self, booted: Booted, before: KernelIdentity) -> None:
-        """Check that the warm-up moved the counter that only this variant has. WrongKernel."""
+        """Check that the warm-up moved the counter that only this variant has, and woke its thread.
+        WrongKernel."""
         after = read_identity(booted.device, booted.expectation)
+        thread = booted.expectation.thread
+        if thread is not None and thread not in after.thread_names:
+            seen = ", ".join(after.thread_names) or "none"
+            raise WrongKernel(
+                f"no thread {thread} runs after the warm-up (threads seen: {seen})",
+                device=booted.device.serial,
+                next_step="check that there was reclaim (pswpout), and the name of the thread",
+            )
         counter = booted.expectation.live_counter
         if counter is None:
             return

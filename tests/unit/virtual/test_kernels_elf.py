@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import UsageError
+from harness.device.modules.elf import canonical, parse_module, sections
+from harness.device.modules.module_file import read_module
 from harness.device.notes import gnu_build_id
-from harness.virtual.kernels.elf import canonical, parse_module, sections
-from harness.virtual.kernels.module_file import read_module
 
 BUILD_ID = bytes(range(20))
 
