@@ -109,9 +109,9 @@ class PhoneLane:
         """Replace the previous kernel and switches by ``kernel`` (None: the original) and ``switches``.
 
         ``modules`` are loaded in place of the phone's zsmalloc and zram, or these again (`OwnModules`);
-        None leaves them alone. UsageError for a kernel that the lane was not opened for or for modules that do
-        not fit, StateError, ModuleLoadFailed, BootFailed (the phone is back on its known-good kernel
-        then), and what `PhoneKernels.boot` raises.
+        None leaves them alone. UsageError for a kernel that the lane was not opened for or for modules
+        that do not fit, StateError, ModuleLoadFailed, BootFailed (the phone is back on its known-good
+        kernel then), and what `PhoneKernels.boot` raises.
         """
         self._check(kernel)
         self._undo()
@@ -136,8 +136,13 @@ class PhoneLane:
             stack.pop_all()
         return self._device
 
-    def expectation(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> Expectation:
-        """The switches must read as set, and ``kernel`` and the modules of the last `boot` must run.
+    def expectation(
+        self,
+        kernel: Kernel | None = None,
+        switches: Sequence[FilePin] = (),
+        thread: str | None = None,
+    ) -> Expectation:
+        """The switches must read as set, and ``kernel``, the modules of the last `boot` and ``thread`` run.
 
         Without kernels, any kernel will do: the phone's own is not known beforehand.
         """
@@ -148,6 +153,7 @@ class PhoneLane:
             expected,
             build_ids={**expected.build_ids, **build_ids},
             parameters={**sources, **{pin.path: pin.wanted or "" for pin in switches}},
+            thread=thread,
         )
 
     def crash_log(self) -> str | None:

@@ -150,17 +150,17 @@ def modules_pin(device: Device, files: PairFiles | OwnModules) -> ZramModulesPin
     if isinstance(files, OwnModules):
         return ZramModulesPin(own_ids, own.paths, own_ids, own.paths, own.parameters, own.parameters)
     _refuse_misfit(device, files, own)
+    new_ids = " ".join(str(ModuleId.of(info)) for info in files.infos)
+    remote = push_pair(device, files)
+    return ZramModulesPin(own_ids, own.paths, new_ids, remote, own.parameters, files.parameters)
+
+
+def push_pair(device: Device, files: PairFiles) -> tuple[str, str]:
+    """Copy ``files`` to the device, which keeps them until they are loaded; their paths there."""
     zsmalloc, zram = _REMOTE.format("zsmalloc"), _REMOTE.format("zram")
     for content, remote in zip(files.contents, (zsmalloc, zram), strict=True):
         device.push_bytes(content, remote)
-    return ZramModulesPin(
-        own_ids,
-        own.paths,
-        " ".join(str(ModuleId.of(info)) for info in files.infos),
-        (zsmalloc, zram),
-        own.parameters,
-        files.parameters,
-    )
+    return zsmalloc, zram
 
 
 def _refuse_unable(device: Device, files: PairFiles | OwnModules) -> None:
@@ -174,12 +174,15 @@ def _refuse_unable(device: Device, files: PairFiles | OwnModules) -> None:
         },
     )
     mounted = re.search(r"^\S*/(zram\d+) (\S+)", answers["mounts"].text, re.MULTILINE)
+    opened = _open_disks(device)
     if not device.is_root:
         what, step = "the shell is not root", "adb root, or give --su"
     elif answers["disabled"].value == "1":
         what, step = "kernel.modules_disabled is 1", "a restart resets it, if nothing sets it again"
     elif mounted is not None:
         what, step = f"{mounted[1]} is mounted at {mounted[2]}", "unmount it"
+    elif opened:
+        what, step = opened, "end it"
     elif answers["enforced"].value == "Y" and not (
         isinstance(files, OwnModules) or all(info.signed for info in files.infos)
     ):
@@ -236,20 +239,33 @@ def _disks(device: Device) -> list[str]:
 def _switch_off(device: Device, name: str, state: str) -> None:
     now = ZramState.parse(state)
     if now.disksize or now.swap != "off":
-        _disk(name).write(device, str(ZramState(0, now.algorithm, "off")))
+        try:
+            _disk(name).write(device, str(ZramState(0, now.algorithm, "off")))
+        except StateError as error:
+            # Swap that is on again is what a refused swapoff leaves, and no holder.
+            holders = _holders(device) if "swapoff" not in error.what else ""
+            if not holders:
+                raise
+            raise StateError(
+                f"{error.what}; {holders}", device=device.serial, next_step="end what holds it"
+            ) from error
 
 
 def _set_up(device: Device, name: str, state: str) -> None:
     pin = _disk(name)
     if name not in _disks(device):
         _add_disk(device, name)
-    now = ZramState.parse(pin.read(device))
-    if str(now) == state:
+    now, asked = ZramState.parse(pin.read(device)), ZramState.parse(state)
+    if now == asked:
+        return
+    if now.disksize and replace(asked, swap="off") == now:
+        # What holds the device open forbids a reset, but no swapon.
+        priority = "" if asked.swap == "auto" else f"-p {asked.swap} "
+        device.script(f"swapon {priority}/dev/block/{name} || swapon {priority}/dev/{name}")
         return
     try:
         pin.write(device, state)
     except StateError:
-        asked = ZramState.parse(state)
         if asked.algorithm == now.algorithm:
             raise
         # Another build may lack this compressor. The campaign sets its own afterwards.
@@ -269,9 +285,10 @@ def _add_disk(device: Device, name: str) -> None:
 
 def _unload(device: Device, name: str) -> None:
     loaded = read_modules(device).get(name)
-    holders = _holders(device, name) if loaded is not None and loaded.other_references > 0 else ""
-    reason = holders
-    if not reason:
+    reason = ""
+    if loaded is not None and loaded.other_references > 0:
+        reason = _holders(device) or "something holds it (an open device, or a part of the kernel)"
+    else:
         try:
             device.shell(["rmmod", name], deadline_s=_LOAD_DEADLINE_S)
             return
@@ -284,22 +301,21 @@ def _unload(device: Device, name: str) -> None:
     )
 
 
-def _holders(device: Device, name: str) -> str:
-    """What holds ``name`` beside other modules, as far as it can be seen."""
-    answers = ask_all(
-        device,
-        {
-            "swaps": "cat /proc/swaps",
-            "open": "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc|zram' | grep -B 1 ' -> '; true",
-        },
-    )
-    swaps = re.findall(r"^\S*(zram\d+)\s", answers["swaps"].text, re.MULTILINE)
+def _holders(device: Device) -> str:
+    """What holds zram devices, as far as it can be seen; empty if nothing is."""
+    swaps = re.findall(r"^\S*(zram\d+)\s", device.read_text("/proc/swaps"), re.MULTILINE)
     if swaps:
         return f"{', '.join(swaps)} is swap again: something switched it on"
-    opened = re.findall(r"^/proc/(\d+)/fd:\n.*-> (\S*zram\d+)", answers["open"].text, re.MULTILINE)
-    if opened:
-        return "; ".join(f"process {pid} holds {node} open" for pid, node in opened)
-    return "something holds it (an open device, or a part of the kernel)"
+    return _open_disks(device)
+
+
+def _open_disks(device: Device) -> str:
+    """The processes that have a zram device open; empty if there are none. Changes nothing."""
+    # toybox's ls prints a line "/proc/PID/fd:" and then the files.
+    text = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc|zram'; true"
+    lines = ask_all(device, {"open": text}, deadline_s=60.0)["open"].text
+    opened = re.findall(r"^/proc/(\d+)/fd:\n.* -> (\S*zram\d+)", lines, re.MULTILINE)
+    return "; ".join(f"process {pid} holds {node} open" for pid, node in opened)
 
 
 def _load(device: Device, path: str, parameters: str) -> None:

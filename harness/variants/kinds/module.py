@@ -40,17 +40,16 @@ def _thread(key: str, value: str) -> str:
 class _Modules(VariantKind):
     """``recorded`` is what `content` returned when the campaign was planned."""
 
-    word: ClassVar[str] = "module"
     usage: ClassVar[str] = "module:zsmalloc=FILE,zram=FILE"
     page: ClassVar[str] = "docs/phone-modules.md"
     bare: ClassVar[str | None] = "own"
 
-    own: bool = field(
-        default=False, metadata=option(_OWN, "own", "the device's own pair, loaded again; `module:own`")
+    zsmalloc: Path = field(metadata=option(path, "FILE", "your zsmalloc.ko; not with `own`"))
+    zram: Path = field(
+        metadata=option(path, "FILE", "your zram.ko, built together with it; not with `own`")
     )
-    zsmalloc: Path | None = field(default=None, metadata=option(path, "FILE", "your zsmalloc.ko"))
-    zram: Path | None = field(
-        default=None, metadata=option(path, "FILE", "your zram.ko, built together with it")
+    own: bool = field(
+        default=False, metadata=option(_OWN, "own", "the device's own pair, loaded again: `module:own`")
     )
     thread: str | None = field(
         default=None,
@@ -67,28 +66,27 @@ class _Modules(VariantKind):
     @classmethod
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
         """Make the kind from its options. UsageError for a pair that is not whole."""
-        made = super().parse(options, bindings)
-        given = [key for key in ("zsmalloc", "zram", "parameters") if key in options]
-        if made.own and given:
+        if "own" not in options:
+            return super().parse(options, bindings)
+        if given := sorted(options.keys() & {"zsmalloc", "zram", "parameters"}):
             raise UsageError(
                 f"'own' is the device's pair, and {given[0]} another", next_step="give one of them"
             )
-        if not made.own and (made.zsmalloc is None or made.zram is None):
-            raise cls.needs("zsmalloc=FILE and zram=FILE, or own")
-        return made
+        return super().parse({**options, "zsmalloc": "own", "zram": "own"}, bindings)
 
     @property
     def modules(self) -> PairFiles | OwnModules:
         """What to load."""
-        if self.zsmalloc is None or self.zram is None:
+        if self.own:
             return OwnModules()
         return PairFiles(self.zsmalloc, self.zram, self.parameters)
 
     def content(self) -> Mapping[str, str]:
         """Hash of both files. UsageError if it is not the recorded one."""
-        if isinstance(self.modules, OwnModules):
+        modules = self.modules
+        if isinstance(modules, OwnModules):
             return {}
-        digests = (hashlib.sha256(each).digest() for each in self.modules.contents)
+        digests = (hashlib.sha256(each).digest() for each in modules.contents)
         found = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
         if self.recorded not in (None, found):
             raise UsageError(
@@ -108,7 +106,6 @@ class PhoneModules(_Modules, PhoneKind):
     """The modules of a phone."""
 
     word: ClassVar[str] = "module"
-    page: ClassVar[str] = _Modules.page
     summary: ClassVar[str] = (
         "your zsmalloc and zram modules in the phone's running kernel, exchanged before each block: no"
         " flashing, no restart; compare it with `module:own`"
@@ -121,7 +118,7 @@ class PhoneModules(_Modules, PhoneKind):
 
     def expectation(self, lane: Lane) -> Expectation:
         """Build ids and source versions of the modules, and the thread."""
-        return replace(self._phone(lane).expectation(), thread=self.thread)
+        return self._phone(lane).expectation(thread=self.thread)
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,6 @@ class VirtualModules(_Modules, VirtualKind):
     """The modules of a virtual device that has booted Debian's kernel."""
 
     word: ClassVar[str] = "module"
-    page: ClassVar[str] = _Modules.page
     summary: ClassVar[str] = (
         "your zsmalloc and zram modules in Debian's kernel, exchanged once it has booted, as on a phone;"
         " compare it with `module:own`"
