@@ -66,8 +66,9 @@ def measure(arm: Arm) -> Mapping[str, float]:
     ):
         device = variant.boot(lane).device
         with PinnedState(device) as state:
-            preconditions_of(device, profile, say=lambda text: None).establish(state)
-            workload = kind.make(device, profile, Host())
+            conditions = preconditions_of(device, profile, say=lambda text: None)
+            conditions.establish(state)
+            workload = kind.make(device, profile, Host(), conditions.empty_swap)
             try:
                 workload.install()
                 with reserve_buffer(device, needs, device.sleep) as reservation:

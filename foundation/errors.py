@@ -101,6 +101,12 @@ class StateError(DeviceError):
     """A setting could not be set, read back, or restored."""
 
 
+class NotReady(StateError):
+    """The device was not fit for a block, for a reason that may pass: only the block is lost."""
+
+    transient = True
+
+
 class KernelError(SuiteError):
     """The kernel under test failed. A result, never a retry.
 

@@ -77,8 +77,9 @@ class PlannedBlock:
 class CampaignRecord:
     """``campaign.json``: the plan, written before the first block.
 
-    ``suppressed`` names preconditions of a phone that were neither set nor checked. ``clock`` is that of
-    a virtual device: by its instructions, or the host's; None for a phone. Older files lack both keys.
+    ``suppressed`` names preconditions of a phone that were neither set nor checked. ``reset_backed_zram``:
+    the profile's zram was set also where the phone's had a backing device. ``clock`` is that of a virtual
+    device: by its instructions, or the host's; None for a phone. Older files lack these keys.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -93,6 +94,7 @@ class CampaignRecord:
     reps: int
     metrics: tuple[str, ...]
     suppressed: tuple[str, ...] = ()
+    reset_backed_zram: bool = False
     clock: Literal["instructions", "host"] | None = None
     primaries: tuple[str, ...]
     alpha: float

@@ -18,6 +18,7 @@ from foundation.errors import (
     KernelCrash,
     KernelError,
     LabError,
+    NotReady,
     SuiteError,
     UsageError,
     WrongKernel,
@@ -72,8 +73,9 @@ def run_block(
 ) -> BlockResult:
     """Run ``block`` and store its result, which may be a failure of the kernel under test.
 
-    A transient error of lab or device gets one more attempt from a fresh boot; any other error leaves
-    the block unfinished and is raised. The device is restored on every way out.
+    A transient error of lab or device gets one more attempt from a fresh boot; a device that is not ready
+    then makes the block void. Any other error leaves the block unfinished and is raised. The device is
+    restored on every way out.
     """
     record = _new_record()
     for attempt in range(1, BLOCK_ATTEMPTS + 1):
@@ -90,6 +92,10 @@ def run_block(
             crash = _crash_behind(error, lane)
             if crash is not None:
                 _kernel_result(record, crash, lane, folder)
+                break
+            if isinstance(error, NotReady) and attempt == BLOCK_ATTEMPTS:
+                record.gate("preconditions", False, error.what)
+                record.outcome = "void"
                 break
             if not error.transient or attempt == BLOCK_ATTEMPTS:
                 raise
@@ -154,7 +160,8 @@ class BlockRun:
         with PinnedState(booted.device) as state:
             try:
                 conditions = self.prepare(booted.device, state)
-                workload = self.plan.kind.make(booted.device, self.plan.profile_of(self.block), self.host)
+                profile = self.plan.profile_of(self.block)
+                workload = self.plan.kind.make(booted.device, profile, self.host, conditions.empty_swap)
                 try:
                     self.measure(booted, workload, conditions)
                     self.verify(booted, state)
@@ -206,6 +213,7 @@ class BlockRun:
             device,
             self.plan.profile,
             self.plan.suppressed,
+            reset_backed_zram=self.plan.reset_backed_zram,
             say=lambda text: self.phase(Phase.PINS, text),
             sleep=device.sleep,
         )

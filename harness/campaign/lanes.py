@@ -119,5 +119,6 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         kernels=kernels_of(plan.variants),
         flash=flash_options(settings),
         modules=exchange_modules(plan.variants),
+        reset_backed_zram=plan.reset_backed_zram,
         say=lambda text: write(f"           {text}"),
     )

@@ -53,6 +53,7 @@ class Plan:
     requests: tuple[Request, ...] = ()
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     suppressed: tuple[str, ...] = ()
+    reset_backed_zram: bool = False
     clock: Clock | None = None
 
     def __post_init__(self) -> None:
@@ -111,6 +112,7 @@ class Plan:
             "reps": self.reps,
             "metrics": self.metrics,
             "suppressed": self.suppressed,
+            "reset_backed_zram": self.reset_backed_zram,
             "clock": self.clock,
         }
 

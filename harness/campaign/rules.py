@@ -30,6 +30,8 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "more than 1 % of the time at others",
     "a repetition is void if a requested ftrace event could not be enabled",
     "a block is void if its pinned settings drifted",
+    "a block is void if the device was not ready for it twice: more than 5 % of its swap was in use at the "
+    "start, what was swapped out did not fit into memory, or another program held its zram",
 )
 
 

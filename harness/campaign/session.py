@@ -87,6 +87,7 @@ def plan_of(settings: Settings) -> Plan:
         lanes=(f"{settings.device}-0",),
         requests=tuple(request for request, on in requests.items() if on),
         suppressed=parse_suppressed(settings.suppress),
+        reset_backed_zram=settings.reset_backed_zram,
         clock=settings.virtual_clock if settings.device == "virtual" else None,
     )
     blocks_to_run(settings, plan)

@@ -78,6 +78,12 @@ class Settings:
         (),
         metavar="NAME,...",
     )
+    reset_backed_zram: bool = phone_row(
+        "flag",
+        _LINE,
+        "set the profile's zram also where the phone's has a backing device, which only a restart restores",
+        False,
+    )
     workload: str = row("text", ("file",), "workload; required in a campaign file", "app-switching")
     variants: tuple[str, ...] = fixed_row(
         "words",

@@ -12,7 +12,6 @@ from foundation.contract.device import Device
 from foundation.errors import UsageError
 from foundation.words import did_you_mean
 from harness.campaign.host import Host
-from harness.device.preconditions.zram import ZramPin
 from workloads.app_switching import AppSwitching
 from workloads.memory_eater import MemoryEater
 from workloads.profile import Profile
@@ -24,7 +23,8 @@ class WorkloadKind:
     """A workload, the test file whose question it answers, and its primary metrics.
 
     ``primaries``, at most three, are fixed here before the first block of any campaign. ``warm_up``
-    describes the warm-up. ``recreates_zram``: each cycle needs a new zram, so zram cannot be suppressed.
+    describes the warm-up. ``make`` is also given what empties the zram of the block. ``recreates_zram``:
+    each cycle needs a new zram, so zram cannot be suppressed.
     """
 
     name: str
@@ -32,17 +32,16 @@ class WorkloadKind:
     profile: str
     primaries: tuple[str, ...]
     warm_up: str
-    make: Callable[[Device, Profile, Host], Workload]
+    make: Callable[[Device, Profile, Host, Callable[[], None]], Workload]
     recreates_zram: bool = False
 
 
-def _eater(device: Device, profile: Profile, host: Host) -> Workload:
-    zram = ZramPin(profile.device.zram_mb, profile.device.zram_algorithm)
+def _eater(device: Device, profile: Profile, host: Host, empty_swap: Callable[[], None]) -> Workload:
     return MemoryEater(
         device,
         profile,
         program=host.program("eater", arch_of(device)),
-        recreate_swap=lambda: zram.write(device, zram.wanted),
+        recreate_swap=empty_swap,
     )
 
 
@@ -55,7 +54,7 @@ WORKLOADS: Final = {
             profile="phone-like",
             primaries=PRIMARIES,
             warm_up="cold starts until memory is full, then one warm-up cycle",
-            make=lambda device, profile, host: AppSwitching(device, profile),
+            make=lambda device, profile, host, empty_swap: AppSwitching(device, profile),
         ),
         WorkloadKind(
             name="memory-eater",

@@ -21,6 +21,7 @@ from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
 from harness.device.lab import NO_LAB, Act, Lab, permit
 from harness.device.modules.fit import OwnModules, PairFiles
+from harness.device.phone_swap import PhoneSwap
 from harness.device.preconditions.pinned import PinnedState, undo_left
 from harness.device.preconditions.pins import FilePin
 from harness.device.preconditions.zram_modules import ZramModulesPin, modules_pin
@@ -40,13 +41,15 @@ def open_phone(
     kernels: Mapping[str, Kernel] | None = None,
     flash: FlashOptions | None = None,
     modules: bool = False,
+    reset_backed_zram: bool = False,
     say: Progress = silent,
 ) -> PhoneLane:
     """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
 
     ``kernels`` are those of the campaign, by variant: no others can be booted, and these only as
     ``flash`` and ``lab`` allow. ``modules``: the campaign exchanges modules, which ``lab`` must allow.
-    ``say`` takes the progress of a write.
+    A zram with a backing device is unloaded with its module only with ``reset_backed_zram``. ``say`` takes
+    the progress of a write.
     """
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
@@ -63,7 +66,15 @@ def open_phone(
                 lab=lab,
             )
         opened = open_kernels(device, kernels or {}, flash or FlashOptions(), lab, say=say)
-        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=opened)
+        return PhoneLane(
+            name,
+            device,
+            server,
+            reboot_between=reboot_between,
+            kernels=opened,
+            reset_backed_zram=reset_backed_zram,
+            say=say,
+        )
     except BaseException:
         server.stop()
         raise
@@ -88,12 +99,16 @@ class PhoneLane:
         *,
         reboot_between: bool = False,
         kernels: PhoneKernels | None = None,
+        reset_backed_zram: bool = False,
+        say: Progress = silent,
     ) -> None:
         self.name = name
         self._device = device
         self._server = server
         self._reboot_between = reboot_between
         self._kernels = kernels
+        self._reset_backed_zram = reset_backed_zram
+        self._swap = PhoneSwap(device, say)
         self._switches: PinnedState | None = None
         self._modules: ZramModulesPin | None = None
         self._boot_id = ""
@@ -117,13 +132,17 @@ class PhoneLane:
         self._undo()
         # Left by a killed run, or by a block that lost the phone before it could undo it.
         undo_left(self._device)
+        self._swap.find()
+        restarts = self._kernels is not None or (self._reboot_between and self._booted)
         if self._kernels is not None:
             self._booted = False
             self._kernels.boot(kernel)
-        elif self._reboot_between and self._booted:
+        elif restarts:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
+        if restarts:
+            self._swap.wait_until_set_up()
         self._boot_id = phone_state.boot_id(self._device)
         self._log_from_s = phone_facts.uptime_s(self._device)
         state = PinnedState(self._device)
@@ -203,14 +222,18 @@ class PhoneLane:
     def close(self) -> None:
         """Undo switches and kernels, and end the suite's own adb server; may be called twice.
 
-        StateError if the phone could not be restored.
+        A phone that had swap has it then. StateError if the phone could not be restored.
         """
         kernels, self._kernels = self._kernels, None
         with contextlib.ExitStack() as stack:
             stack.callback(self._server.stop)
             if kernels is not None:
+                # The restart that this takes sets up the phone's swap.
                 stack.callback(kernels.put_back)
+            elif self._booted:
+                stack.callback(self._swap.check)
             self._undo()
+            self._booted = False
 
     def _check(self, kernel: Kernel | None) -> None:
         if kernel is not None and self._kernels is None:
@@ -221,7 +244,7 @@ class PhoneLane:
             )
 
     def _modules_pin(self, modules: PairFiles | OwnModules) -> ZramModulesPin:
-        return modules_pin(self._device, modules)
+        return modules_pin(self._device, modules, reset_backed=self._reset_backed_zram)
 
     def _undo(self) -> None:
         switches, self._switches = self._switches, None

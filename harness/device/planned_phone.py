@@ -18,6 +18,7 @@ BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 ITS_VALUE: Final = "<its value>"
 YOUR_SRCVERSION: Final = "YOUR_SRCVERSION"
 _OWN: Final = "reclaim-suite"
+_HUGE: Final = "/sys/kernel/mm/transparent_hugepage/hugepages-"
 PID: Final = "99991"
 _NUMBERS: Final = {
     "99990": "<N>",
@@ -219,6 +220,7 @@ class PlannedPhone:
             (r"cmd package resolve-activity .* (?P<name>\S+)", lambda m: f"{m['name']}/ITS_ACTIVITY"),
             (r"am force-stop (?P<name>\S+)", lambda m: self._pids.pop(m["name"], "") and ""),
             (r"ls /sys/devices/system/cpu/cpufreq", lambda m: "policy99990"),
+            (r"ls -d \S*/hugepages-\S*", lambda m: f"{_HUGE}16kB/enabled"),
             (r"ls -d .*", lambda m: "/sys/devices/system/cpu/cpufreq/policy99990/scaling_max_freq"),
             (
                 r"grep -E ' \[tT\] \((?P<names>[^)]*)\).*",
@@ -233,7 +235,7 @@ class PlannedPhone:
         ]
 
     def _read(self, path: str) -> str | Answer:
-        path = path.strip("'")
+        path = path.strip("'").replace("hugepages-*kB", "hugepages-16kB")
         if path in self._files and not path.endswith("/trace_clock"):
             return self._files[path]
         if path == "/proc/vmstat" or path == "/proc/stat":
@@ -343,6 +345,10 @@ _FILES: Final = {
     "/zram0/disksize": "99995",
     "/zram0/comp_algorithm": "ITS_ALGORITHM",
     "/zram0/backing_dev": "none",
+    "/zram0/recomp_algorithm": "",
+    "/zram0/mm_stat": "0 0 0 0 0 0 0 0 0",
+    "/zram0/writeback_limit_enable": "0",
+    "/hugepages-16kB/enabled": "always [inherit] madvise never",
     "/trace_clock": "local [boot]",
     "/buffer_size_kb": "7 (expanded: 99996)",
     "/kprobe_events": "",

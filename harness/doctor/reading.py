@@ -19,7 +19,7 @@ from harness.capture.perfetto.perfetto_service import OLD_PERFETTO
 from harness.device import phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice
-from harness.device.preconditions.zram import parse_swaps
+from harness.device.preconditions.zram_state import parse_swaps
 from harness.doctor.facts import (
     CompressionSwitch,
     CpuCluster,

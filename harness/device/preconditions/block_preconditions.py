@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, DeviceError, StateError
+from foundation.errors import CommandFailed, DeviceError, NotReady, StateError
 from foundation.progress import Progress, silent
 from harness.device.preconditions.checks import Unmet, all_unmet
 from harness.device.preconditions.cpufreq import CpufreqPin, time_in_state
@@ -17,7 +18,9 @@ from harness.device.preconditions.phone_condition import Condition, read_conditi
 from harness.device.preconditions.phone_pins import over_network, phone_pins
 from harness.device.preconditions.pinned import PinnedState
 from harness.device.preconditions.protocol import Precondition
-from harness.device.preconditions.records import suppressed
+from harness.device.preconditions.records import manages_zram, suppressed
+from harness.device.preconditions.zram import KeptZramPin, ZramPin, zram_pin
+from harness.device.preconditions.zram_state import ZramState
 from workloads.profile import Profile
 
 _POLL_S: Final = 10.0
@@ -31,36 +34,55 @@ def preconditions_of(
     profile: Profile,
     names: Collection[str] = (),
     *,
+    reset_backed_zram: bool = False,
     say: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Preconditions:
     """Those of a block on ``device``; ``names`` as in `Preconditions`. ``say`` takes each wait."""
     if device.emulated:
-        return Preconditions(device, profile, names)
-    return PhonePreconditions(device, profile, names, say=say, sleep=sleep)
+        return Preconditions(device, profile, names, reset_backed_zram=reset_backed_zram)
+    return PhonePreconditions(
+        device, profile, names, reset_backed_zram=reset_backed_zram, say=say, sleep=sleep
+    )
 
 
 class Preconditions:
     """Those of one block on any device: the profile's memory settings, with nothing to wait for.
 
     Call `establish` once, then `before` and `after` around each repetition. The preconditions
-    ``names`` are suppressed: only recorded, neither set nor checked.
+    ``names`` are suppressed: only recorded, neither set nor checked. ``reset_backed_zram`` as in
+    `zram_pin`.
     """
 
-    def __init__(self, device: Device, profile: Profile, names: Collection[str] = ()) -> None:
+    #: How often the swap in use is read at the start; on a device where nothing else runs, once.
+    swap_readings = 1
+
+    def __init__(
+        self,
+        device: Device,
+        profile: Profile,
+        names: Collection[str] = (),
+        *,
+        reset_backed_zram: bool = False,
+    ) -> None:
         self._device = device
         self._profile = profile
         self._names = tuple(names)
+        self._reset_backed_zram = reset_backed_zram
 
     def establish(self, state: PinnedState) -> None:
-        """Set and check everything. StateError that names all that are not met.
+        """Set and check everything. StateError that names all that are not met, NotReady if they may pass.
 
         ``state`` holds what was set, even after an error.
         """
         failed, errors = self._set(state, self._memory())
         if len(errors) == 1:
             raise errors[0]
-        self._raise(failed)
+        self._raise(failed, passes=all(isinstance(error, NotReady) for error in errors))
+
+    def empty_swap(self) -> None:
+        """Empty the zram of the block once more. StateError, NotReady."""
+        self._zram.write(self._device, self._zram.wanted)
 
     def before(self) -> None:
         """Wait until a repetition may start, and read the device's condition. StateError if it may not."""
@@ -78,8 +100,16 @@ class Preconditions:
         """Whether a drop of a CPU's maximum frequency invalidates a repetition."""
         return "thermal" not in self._names
 
+    @cached_property
+    def _zram(self) -> ZramPin | KeptZramPin:
+        wanted = self._profile.device
+        return zram_pin(
+            self._device, wanted.zram_mb, wanted.zram_algorithm, reset_backed=self._reset_backed_zram
+        )
+
     def _memory(self) -> list[Precondition]:
-        return suppressed(pins_for(self._profile.device), self._names)
+        pins = pins_for(self._profile.device, self._zram, swap_readings=self.swap_readings)
+        return suppressed(pins, self._names)
 
     def _set(
         self, state: PinnedState, items: Sequence[Precondition]
@@ -95,10 +125,13 @@ class Preconditions:
                 failed.append(Unmet(item.precondition or "device", error.what))
         return failed, errors
 
-    def _raise(self, failed: Sequence[Unmet], next_step: str = "meet them") -> None:
+    def _raise(
+        self, failed: Sequence[Unmet], next_step: str = "meet them", *, passes: bool = False
+    ) -> None:
         if failed:
+            kind = NotReady if passes else StateError
             several = f"{len(failed)} preconditions are" if len(failed) > 1 else "a precondition is"
-            raise StateError(
+            raise kind(
                 f"{several} not met: {'; '.join(map(str, failed))}",
                 device=self._device.serial,
                 next_step=next_step,
@@ -109,16 +142,19 @@ class PhonePreconditions(Preconditions):
     """Those of a phone: CPU frequencies, screen, radio and background work are pinned as well, and each
     repetition waits until the phone is cool and quiet. ``say`` takes each wait."""
 
+    swap_readings = 3
+
     def __init__(
         self,
         device: Device,
         profile: Profile,
         names: Collection[str] = (),
         *,
+        reset_backed_zram: bool = False,
         say: Progress = silent,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(device, profile, names)
+        super().__init__(device, profile, names, reset_backed_zram=reset_backed_zram)
         self._say = say
         self._sleep = sleep
         self._fixed: list[CpufreqPin] = []
@@ -135,9 +171,12 @@ class PhonePreconditions(Preconditions):
         except (StateError, CommandFailed) as error:
             failed.append(Unmet("cpufreq", error.what))
         self._fixed = [pin for pin in own if isinstance(pin, CpufreqPin)]
-        failed += self._set(state, [*own, *self._memory()])[0]
-        failed += [unmet for unmet in self._unmet(read_condition(self._device)) if not unmet.passes]
-        self._raise_unmet(failed)
+        for line in self._about_zram():
+            self._say(line)
+        unset, errors = self._set(state, [*own, *self._memory()])
+        unmet = [unmet for unmet in self._unmet(read_condition(self._device)) if not unmet.passes]
+        passes = not failed and not unmet and all(isinstance(error, NotReady) for error in errors)
+        self._raise_unmet([*failed, *unset, *unmet], passes=passes)
 
     def before(self) -> None:
         """Wait until the phone is cool and quiet, and read its condition. StateError if it stays hot."""
@@ -184,9 +223,28 @@ class PhonePreconditions(Preconditions):
             return []
         return [f"the phone was throttled: thermal status {end.thermal_status} at the end, limit {limit}"]
 
-    def _raise_unmet(self, failed: Sequence[Unmet]) -> None:
+    def _raise_unmet(self, failed: Sequence[Unmet], *, passes: bool = False) -> None:
         names = ",".join(sorted({unmet.precondition for unmet in failed}))
-        self._raise(failed, f"meet them, or measure without (each result records that): --suppress {names}")
+        advice = f"meet them, or measure without (each result records that): --suppress {names}"
+        self._raise(failed, advice, passes=passes)
+
+    def _about_zram(self) -> Iterator[str]:
+        """What the user should know about the zram of this block: one line for each."""
+        if "zram" in self._names:
+            return
+        pin, wanted = self._zram, self._profile.device
+        if isinstance(pin, KeptZramPin):
+            found = ZramState.parse(pin.found)
+            yield (
+                f"{pin.name} is only emptied, and kept as found ({found.words}; the profile asks for"
+                f" {wanted.zram_mb} MiB, {wanted.zram_algorithm}): a reset would lose its backing device"
+                f" {found.backing} until the phone restarts; --reset-backed-zram allows that"
+            )
+        elif manages_zram(self._device):
+            yield (
+                f"mmd manages this phone's zram; its writeback and recompression are made for what it"
+                f" set up itself, not for {pin.name} as the profile wants it"
+            )
 
 
 def other_frequencies(pin: CpufreqPin, start: Mapping[int, int], end: Mapping[int, int]) -> list[str]:

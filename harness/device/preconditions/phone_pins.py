@@ -11,7 +11,7 @@ from harness.device.preconditions.command_pins import CommandPin, SettingPin
 from harness.device.preconditions.cpufreq import cpufreq_pins
 from harness.device.preconditions.pins import FilePin, FileRecord, sysctl_path
 from harness.device.preconditions.protocol import Pin, Precondition
-from harness.device.preconditions.records import LmkdSettings, suppressed
+from harness.device.preconditions.records import LmkdSettings, MmdSettings, suppressed
 from workloads.phone_settings import PhoneSettings
 
 #: Job of ART's background compilation (BackgroundDexoptJobService.java of art/libartservice, API 34).
@@ -58,6 +58,7 @@ def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = (
         *_charging(device, wanted),
         *cpufreq_pins(device, wanted.cpufreq_share if fixed else None),
         LmkdSettings(),
+        MmdSettings(),
         *(FileRecord(key, sysctl_path(key)) for key in _RECORDED),
     ]
     return suppressed(pins, names)

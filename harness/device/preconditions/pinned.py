@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 from foundation.contract.device import Device
-from foundation.errors import DeviceLost, LabError, StateError, SuiteError
+from foundation.errors import DeviceLost, LabError, NotReady, StateError, SuiteError
 from foundation.signals import signals_held
 from harness.device.phone_state import boot_id
 from harness.device.preconditions.journal import Journal, Note
-from harness.device.preconditions.protocol import Check, Pin, Precondition, Record
+from harness.device.preconditions.protocol import Check, Pin, Precondition, Record, Restoring
 
 #: How long a restore waits for a lost device, seconds. A virtual device with a dead kernel never returns.
 RECONNECT_DEADLINE_S: Final = 60.0
@@ -86,7 +86,7 @@ class PinnedState:
         """Set, check or record ``items`` in order. May be called again with more.
 
         A pin is written if that is due, and read back. StateError names the item, the wanted and
-        the read value.
+        the read value; NotReady for a `Check`.
         """
         boot = boot_id(self._device)
         if boot != self._boot_id:
@@ -106,7 +106,8 @@ class PinnedState:
                 item.write(self._device, item.wanted)
                 held.after = item.read(self._device)
             if isinstance(item, Pin | Check) and not held.is_right:
-                raise StateError(
+                kind = NotReady if isinstance(item, Check) else StateError
+                raise kind(
                     f"{item.name}: wanted {held.set_to}, read back {held.after}",
                     device=self._device.serial,
                     next_step=item.advice,
@@ -200,10 +201,11 @@ class PinnedState:
         pin = held.item
         if not isinstance(pin, Pin):
             return []
+        missing: str | None = None
         try:
             now = self._retry_if_lost(lambda: pin.read(self._device))
             if not pin.verify(held.before, now):
-                self._retry_if_lost(lambda: pin.write(self._device, held.before))
+                missing = self._retry_if_lost(lambda: self._put_back(pin, held.before))
                 now = self._retry_if_lost(lambda: pin.read(self._device))
         except _Restarted:
             self._rebooted = True
@@ -216,11 +218,18 @@ class PinnedState:
         except SuiteError as error:
             return [f"{pin.name} (was {held.before}): {error.what}"]
         held.restored = now
-        if pin.verify(held.before, now):
+        if missing is not None or pin.verify(held.before, now):
+            # What is missing cannot be had by trying again.
             if held.note is not None:
                 held.note.done()
-            return []
+            return [] if missing is None else [f"{pin.name} (was {held.before}): {missing}"]
         return [f"{pin.name} (was {held.before}): reads {now} after the restore"]
+
+    def _put_back(self, pin: Pin, before: str) -> str | None:
+        if isinstance(pin, Restoring):
+            return pin.restore(self._device, before)
+        pin.write(self._device, before)
+        return None
 
     def _retry_if_lost(self, action: Callable[[], _T]) -> _T:
         """Run ``action``, again if the device was lost and came back; _Restarted if it rebooted."""

@@ -33,7 +33,10 @@ class Record(Reading, Protocol):
 
 @runtime_checkable
 class Check(Reading, Protocol):
-    """A value that must be right when a block starts, and that the suite does not set."""
+    """A value that must be right when a block starts, and that the suite does not set.
+
+    One that is not costs the block, not the campaign.
+    """
 
     @property
     def required(self) -> str:
@@ -74,6 +77,17 @@ class Pin(Reading, Protocol):
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether ``got`` satisfies ``wanted``."""
+
+
+@runtime_checkable
+class Restoring(Protocol):
+    """A pin whose restore is more than a write, because an earlier value may be gone for good."""
+
+    def restore(self, device: Device, before: str) -> str | None:
+        """Set ``before``, or what comes nearest; what is missing and is there instead, or None.
+
+        StateError if nothing can be had.
+        """
 
 
 Precondition = Pin | Check | Record

@@ -17,6 +17,8 @@ _LMKD: Final = re.compile(
     r"(ro|sys|persist)\.lmk\.|persist\.device_config\.lmkd_native\.|ro\.config\.low_ram$"
 )
 
+_MMD: Final = re.compile(r"(persist\.device_config\.)?(mmd|mm\.zram)\b|init\.svc\.mmd$")
+
 
 @dataclass(frozen=True)
 class RecordOnly:
@@ -65,6 +67,34 @@ class LmkdSettings:
         if answers["experiments"].ok:
             settings += answers["experiments"].text.split()
         return " ".join(sorted(settings)) or "all as built in"
+
+
+@dataclass(frozen=True)
+class MmdSettings:
+    """A `Record` of Android's memory management daemon (Android 16), which may set up and maintain zram.
+
+    Properties: the README of system/memory/mmd. ``mm.zram.maintenance`` schedules its maintenance (write
+    back, recompress), which is only guaranteed to work with the zram that it set up itself.
+    """
+
+    name = "mmd"
+    precondition = None
+    steady = False
+
+    def read(self, device: Device) -> str:
+        """``NAME=VALUE`` for each property that is set, sorted; ``none`` if there are none."""
+        return " ".join(f"{name}={value}" for name, value in sorted(_mmd(device).items())) or "none"
+
+
+def manages_zram(device: Device) -> bool:
+    """Whether mmd has set up this phone's zram, and maintains it."""
+    found = _mmd(device)
+    return found.get("mmd.zram.enabled") == "true" and found.get("mmd.enabled_aconfig") != "false"
+
+
+def _mmd(device: Device) -> dict[str, str]:
+    text = ask_all(device, {"all": "getprop"})["all"].text
+    return {name: value for name, value in _PROPERTY.findall(text) if _MMD.match(name)}
 
 
 def suppressed(items: Iterable[Precondition], names: Collection[str]) -> list[Precondition]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, ModuleLoadFailed, StateError, UsageError
+from foundation.errors import CommandFailed, ModuleLoadFailed, NotReady, StateError, UsageError
 from foundation.quoting import quote, quote_argv
 from harness.device import phone_facts
 from harness.device.modules.fit import OwnModules, PairFiles, misfits, missing_modules
@@ -24,7 +24,8 @@ from harness.device.modules.loaded import (
     read_modules,
     refuse_holders,
 )
-from harness.device.preconditions.zram import ZramPin, ZramState
+from harness.device.preconditions.zram import KeptZramPin, ZramPin
+from harness.device.preconditions.zram_state import OFF, ZramState, read_zram
 
 _REMOTE: Final = "/data/local/tmp/reclaim-suite-{}.ko"
 _LOAD_DEADLINE_S: Final = 60.0
@@ -53,7 +54,7 @@ class ZramModulesPin:
     """A `Pin` of the loaded pair, with the zram devices and the swap on them; needs root.
 
     ``own`` and ``new`` are two `ModuleId` as text, zsmalloc first; ``own_files`` and ``new_files`` the
-    paths on the device.
+    paths on the device. ``reset_backed``: a zram may lose its backing device (see `ZramPin`).
 
     Writing ``new`` unloads both modules even if they are the new ones already, so that every variant pays
     the same; swap is on again afterwards as it was. Writing an earlier value exchanges only what differs.
@@ -65,6 +66,7 @@ class ZramModulesPin:
     new_files: tuple[str, str]
     own_parameters: str = ""
     new_parameters: str = ""
+    reset_backed: bool = False
 
     name = "zram modules"
     precondition = None
@@ -83,36 +85,43 @@ class ZramModulesPin:
     def read(self, device: Device) -> str:
         """``ID ID disks: zram0 STATE | ...``, with ``none`` for what is not there. StateError."""
         pair = " ".join(str(one) if one is not None else _NONE for one in loaded_pair(device))
-        disks = [f"{name} {_disk(name).read(device)}" for name in _disks(device)]
+        disks = [f"{name} {read_zram(device, name)}" for name in _disks(device)]
         return f"{pair} disks: {' | '.join(disks) or _NONE}"
 
     def verify(self, wanted: str, got: str) -> bool:
         """Whether the modules are the same, and the disks of ``wanted`` set up alike."""
         (pair, disks), (now, got_disks) = _parse(wanted), _parse(got)
         return pair == now and all(
-            got_disks is not None and name in got_disks and _disk(name).verify(state, got_disks[name])
+            got_disks is not None and name in got_disks and self._disk(name).verify(state, got_disks[name])
             for name, state in (disks or {}).items()
         )
 
     def write(self, device: Device, value: str) -> None:
-        """Exchange the modules and set up the disks of ``value``, else those of now.
+        """Exchange the modules and set up the disks as they are now.
 
         StateError if something holds the old pair, ModuleLoadFailed with the kernel's words if it refuses
         the new one: swap is off then until the restore.
         """
+        try:
+            self._put(device, value)
+        finally:
+            if value == self.new != self.own:
+                device.shell(["rm", "-f", *self.new_files], check=False)
+
+    def restore(self, device: Device, before: str) -> str | None:
+        """Put back modules and disks as `Restoring.restore` says. StateError, ModuleLoadFailed."""
+        return "; ".join(self._put(device, before)) or None
+
+    def _put(self, device: Device, value: str) -> list[str]:
+        """Exchange what ``value`` asks for; what the disks lack afterwards."""
         pair, asked = _parse(value)
         now, found = _parse(self.read(device))
         disks = (found if asked is None else asked) or {}
-        try:
-            if asked is None or pair != now:
-                for name, state in (found or {}).items():
-                    _switch_off(device, name, state)
-                self._exchange(device, pair, keep=asked is not None)
-            for name, state in disks.items():
-                _set_up(device, name, state)
-        finally:
-            if pair == self.new != self.own:
-                device.shell(["rm", "-f", *self.new_files], check=False)
+        if asked is None or pair != now:
+            for name, state in (found or {}).items():
+                self._switch_off(device, name, state)
+            self._exchange(device, pair, keep=asked is not None)
+        return [lack for name, state in disks.items() if (lack := self._set_up(device, name, state))]
 
     def expected(self) -> tuple[dict[str, str], dict[str, str]]:
         """What proves the new pair: build ids by module, and contents of files, as in `Expectation`."""
@@ -136,8 +145,39 @@ class ZramModulesPin:
             _load(device, files[0], "")
         _load(device, files[1], parameters)
 
+    def _disk(self, name: str) -> ZramPin:
+        """A pin that reads and writes whole states of one disk."""
+        return ZramPin(0, "", name, reset_backed=self.reset_backed)
 
-def modules_pin(device: Device, files: PairFiles | OwnModules) -> ZramModulesPin:
+    def _switch_off(self, device: Device, name: str, state: str) -> None:
+        now = ZramState.parse(state)
+        if not now.disksize and now.swap == OFF:
+            return
+        try:
+            self._disk(name).write(device, str(ZramState(0, now.algorithm, OFF)))
+        except StateError as error:
+            if not (holders := _open_disks(device)):
+                raise
+            step = "end what holds it"
+            raise NotReady(f"{error.what}; {holders}", device=device.serial, next_step=step) from error
+
+    def _set_up(self, device: Device, name: str, state: str) -> str | None:
+        """What the disk lacks afterwards, None for nothing. StateError."""
+        if name not in _disks(device):
+            _add_disk(device, name)
+        now, asked = read_zram(device, name), ZramState.parse(state)
+        if asked.same_as(now):
+            return None
+        if now.disksize and replace(asked, swap=OFF).same_as(now):
+            # What holds the device open forbids a reset, but no swapon.
+            KeptZramPin(state, name).write(device, state)
+            return None
+        return self._disk(name).restore(device, state)
+
+
+def modules_pin(
+    device: Device, files: PairFiles | OwnModules, *, reset_backed: bool = False
+) -> ZramModulesPin:
     """The pin that loads ``files``, or the device's own pair again; pushes the files.
 
     Nothing else changes yet. StateError, in one line, for a device that cannot exchange its modules, and
@@ -146,13 +186,24 @@ def modules_pin(device: Device, files: PairFiles | OwnModules) -> ZramModulesPin
     _refuse_unable(device, files)
     own = find_own(device)
     refuse_holders(device, read_modules(device))
-    own_ids = " ".join(str(ModuleId.of(info)) for info in own.infos)
+    for name in () if reset_backed else _disks(device):
+        if (disk := read_zram(device, name)).has_backing:
+            raise _refused(
+                device,
+                f"{name} has a backing device, {disk.backing}, which it would lose",
+                "allow it: --reset-backed-zram",
+            )
+    ids = " ".join(str(ModuleId.of(info)) for info in own.infos)
+    pin = ZramModulesPin(ids, own.paths, ids, own.paths, own.parameters, own.parameters, reset_backed)
     if isinstance(files, OwnModules):
-        return ZramModulesPin(own_ids, own.paths, own_ids, own.paths, own.parameters, own.parameters)
+        return pin
     _refuse_misfit(device, files, own)
-    new_ids = " ".join(str(ModuleId.of(info)) for info in files.infos)
-    remote = push_pair(device, files)
-    return ZramModulesPin(own_ids, own.paths, new_ids, remote, own.parameters, files.parameters)
+    return replace(
+        pin,
+        new=" ".join(str(ModuleId.of(info)) for info in files.infos),
+        new_files=push_pair(device, files),
+        new_parameters=files.parameters,
+    )
 
 
 def push_pair(device: Device, files: PairFiles) -> tuple[str, str]:
@@ -191,9 +242,12 @@ def _refuse_unable(device: Device, files: PairFiles | OwnModules) -> None:
             "sign the pair with its key",
         )
     if what:
-        raise StateError(
-            f"the zram module cannot be exchanged: {what}", device=device.serial, next_step=step
-        )
+        raise _refused(device, what, step)
+
+
+def _refused(device: Device, what: str, next_step: str) -> StateError:
+    said = f"the zram module cannot be exchanged: {what}"
+    return StateError(said, device=device.serial, next_step=next_step)
 
 
 def _refuse_misfit(device: Device, files: PairFiles, own: OwnPair) -> None:
@@ -225,51 +279,10 @@ def _parse(text: str) -> tuple[str, dict[str, str] | None]:
     return pair, {name: state for name, _, state in named}
 
 
-def _disk(name: str) -> ZramPin:
-    """A pin that reads and writes whole states of one disk."""
-    return ZramPin(0, "", name)
-
-
 def _disks(device: Device) -> list[str]:
     answer = ask_all(device, {"disks": "ls /sys/block"})["disks"]
     names = (name for name in answer.text.split() if re.fullmatch(r"zram\d+", name))
     return sorted(names, key=lambda name: int(name[4:]))
-
-
-def _switch_off(device: Device, name: str, state: str) -> None:
-    now = ZramState.parse(state)
-    if now.disksize or now.swap != "off":
-        try:
-            _disk(name).write(device, str(ZramState(0, now.algorithm, "off")))
-        except StateError as error:
-            # Swap that is on again is what a refused swapoff leaves, and no holder.
-            holders = _holders(device) if "swapoff" not in error.what else ""
-            if not holders:
-                raise
-            raise StateError(
-                f"{error.what}; {holders}", device=device.serial, next_step="end what holds it"
-            ) from error
-
-
-def _set_up(device: Device, name: str, state: str) -> None:
-    pin = _disk(name)
-    if name not in _disks(device):
-        _add_disk(device, name)
-    now, asked = ZramState.parse(pin.read(device)), ZramState.parse(state)
-    if now == asked:
-        return
-    if now.disksize and replace(asked, swap="off") == now:
-        # What holds the device open forbids a reset, but no swapon.
-        priority = "" if asked.swap == "auto" else f"-p {asked.swap} "
-        device.script(f"swapon {priority}/dev/block/{name} || swapon {priority}/dev/{name}")
-        return
-    try:
-        pin.write(device, state)
-    except StateError:
-        if asked.algorithm == now.algorithm:
-            raise
-        # Another build may lack this compressor. The campaign sets its own afterwards.
-        pin.write(device, str(replace(asked, algorithm=now.algorithm)))
 
 
 def _add_disk(device: Device, name: str) -> None:
@@ -287,7 +300,7 @@ def _unload(device: Device, name: str) -> None:
     loaded = read_modules(device).get(name)
     reason = ""
     if loaded is not None and loaded.other_references > 0:
-        reason = _holders(device) or "something holds it (an open device, or a part of the kernel)"
+        reason = _open_disks(device) or "something holds it (an open device, or a part of the kernel)"
     else:
         try:
             device.shell(["rmmod", name], deadline_s=_LOAD_DEADLINE_S)
@@ -299,14 +312,6 @@ def _unload(device: Device, name: str) -> None:
         device=device.serial,
         next_step="end what holds it, or restart the device",
     )
-
-
-def _holders(device: Device) -> str:
-    """What holds zram devices, as far as it can be seen; empty if nothing is."""
-    swaps = re.findall(r"^\S*(zram\d+)\s", device.read_text("/proc/swaps"), re.MULTILINE)
-    if swaps:
-        return f"{', '.join(swaps)} is swap again: something switched it on"
-    return _open_disks(device)
 
 
 def _open_disks(device: Device) -> str:

@@ -6,7 +6,7 @@ from tests.stand_ins.device.daemon import FakeDevice
 from tests.stand_ins.device.faults import Faults
 from tests.stand_ins.device.host_shell import HostShell
 from tests.stand_ins.device.tree import Attribute, Node, Tree, choice, number
-from tests.stand_ins.device.zram_model import ZramModel
+from tests.stand_ins.device.zram_model import SwapSetup, ZramModel
 
 __all__ = [
     "Attribute",
@@ -14,6 +14,7 @@ __all__ = [
     "Faults",
     "HostShell",
     "Node",
+    "SwapSetup",
     "Tree",
     "ZramModel",
     "choice",

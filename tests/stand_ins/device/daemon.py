@@ -66,6 +66,8 @@ class FakeDevice:
         self.adb_root = adb_root
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
+        #: Called with each shell text before it runs: the moment of another program on the device.
+        self.on_text: Callable[[str], None] = lambda text: None
         own = TreeShell(self.files, self.faults, self.programs)
         self.ran, self.texts = own.ran, own.texts
         self._shell: Shell = shell or own
@@ -317,6 +319,7 @@ class FakeDevice:
         try:
             text = service.partition(":")[2]
             self.texts.append(text)
+            self.on_text(text)
             ShellService(stream, self.faults, self._shell, process, stage).serve(text, root=self.root)
         finally:
             self.processes.end(process)

@@ -10,10 +10,13 @@ COOL = Condition(0, 80, 29.5, True, True, compiling=False, syncs=False)
 
 
 def test_empty_swap_has_a_limit() -> None:
-    check = EmptySwap(limit_kb=100)
-    assert check.required == "at most 100 kB"
-    assert check.holds("100 kB")
-    assert not check.holds("101 kB")
+    check = EmptySwap(limit_share=0.05)
+    assert check.required == "at most 5% of the swap"
+    assert check.holds("100 of 2000 kB")
+    assert not check.holds("101 of 2000 kB")
+    assert not check.holds("0, 50, 101 of 2000 kB")
+    assert check.holds("101, 0 of 2000 kB")
+    assert check.holds("0 of 0 kB")
 
 
 def test_every_unmet_precondition_is_named() -> None:

@@ -33,9 +33,10 @@ def test_pins_of_a_profile_end_with_zram_and_the_check() -> None:
     pins = pins_for(SETTINGS)
     assert [(pin.name, asked_for(pin)) for pin in pins] == [
         ("transparent_hugepage", "never"),
+        ("transparent_hugepage by size", "never"),
         ("lru_gen", None),
         ("vm.swappiness", "100"),
         ("vm.page-cluster", "0"),
         ("zram0", "disksize=268435456 algorithm=lz4 swap=auto backing=none"),
-        ("swap in use at the start", "at most 1024 kB"),
+        ("swap in use at the start", "at most 5% of the swap"),
     ]

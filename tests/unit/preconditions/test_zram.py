@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.device.preconditions.zram import Swap, ZramPin, ZramState, parse_swaps
+from harness.device.preconditions.zram import ZramPin
+from harness.device.preconditions.zram_state import Swap, ZramState, parse_swaps
 
 _SWAPS = """Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority
 /dev/block/zram0                        partition\t2097148\t\t1234\t\t32758

@@ -98,6 +98,12 @@ class Kernel:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     kprobes: bool = True
 
+    @property
+    def has_sized_huge_pages(self) -> bool:
+        """Sizes of transparent huge pages with switches of their own: 6.8, and Android's 6.6."""
+        major, minor = self.release.split(".")[:2]
+        return (int(major), int(minor)) >= (6, 6)
+
 
 _BUILT: Final = "#1 SMP PREEMPT Thu Mar 14 02:21:05 UTC 2024"
 

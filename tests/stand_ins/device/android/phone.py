@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
@@ -14,6 +15,7 @@ from tests.stand_ins.device.android.vendors import GOOGLE, Vendor
 from tests.stand_ins.device.android.versions import VERSIONS, Version
 from tests.stand_ins.device.daemon import FakeDevice
 from tests.stand_ins.device.tree import Attribute, Node, choice, number, refuse
+from tests.stand_ins.device.zram_model import SwapSetup
 
 Build = Literal["user", "userdebug"]
 #: Text of one dumpsys service, given the words after its name.
@@ -45,7 +47,8 @@ class AndroidPhone(FakeDevice):
     """A `FakeDevice` with Android's properties, files, rules and framework.
 
     ``services`` maps names of dumpsys services to what they print; ``state`` is what a test
-    changes while it runs.
+    changes while it runs. ``swap_after_texts``: boots from now on set up swap only after so many shell
+    texts, as init does at some time after ``sys.boot_completed=1``; 0: before the first one.
     """
 
     def __init__(
@@ -56,8 +59,15 @@ class AndroidPhone(FakeDevice):
         self.vendor = vendor
         self.kernel = kernel
         self.state = PhoneState(zones={zone: 31.0 + n for n, zone in enumerate(vendor.thermal_zones)})
+        #: The phone's own swap, and after how many shell texts of a boot init sets it up.
+        self.swap = SwapSetup(
+            vendor.swap_mb, vendor.algorithm, vendor.swap_priority, backing_mb=vendor.backing_mb
+        )
+        self.swap_after_texts = 0
+        self._texts_until_swap = 0
         debuggable = build == "userdebug"
         super().__init__(root=root, su=su, adb_root=debuggable)
+        self.on_text = self._text_comes
         self.release, self.version = kernel.release, kernel.version
         self.kernel_log = f"[    0.000000] Linux version {kernel.release}\n"
         self.files.guard = Policy(version.api, debuggable).allows
@@ -150,8 +160,34 @@ class AndroidPhone(FakeDevice):
         )
         if self.vendor.algorithm not in self.zram.algorithms:
             self.zram.algorithms = (*self.zram.algorithms, self.vendor.algorithm)
-        self.zram.setup(size_mb=self.vendor.swap_mb, algorithm=self.vendor.algorithm, priority=32758)
-        files.put("/sys/block/zram0/mm_stat", "  8192  2048  16384  0  16384  0  0  0  0\n")
+        if kernel.has_sized_huge_pages:
+            for size_kb in (16, 64, 2048):
+                files.put(
+                    f"/sys/kernel/mm/transparent_hugepage/hugepages-{size_kb}kB/enabled",
+                    # The size of a page middle directory follows the global switch (huge_memory.c).
+                    choice(
+                        "inherit" if size_kb == 2048 else "never", ("always", "inherit", "madvise", "never")
+                    ),
+                )
+        self._texts_until_swap = self.swap_after_texts
+        if not self._texts_until_swap:
+            self.zram.set_up(self.swap)
+
+    def _text_comes(self, text: str) -> None:
+        if self._texts_until_swap:
+            self._texts_until_swap -= 1
+            if not self._texts_until_swap:
+                self.init_sets_up_swap()
+
+    def init_sets_up_swap(self) -> None:
+        """What init does on ``sys.boot_completed=1``, be that early or late.
+
+        Source: swapon_all of hardware/google/pixel mm/pixel-mm-gki.rc, ``exec mmd --setup-zram`` of
+        system/memory/mmd mmd.rc. fs_mgr (fs_mgr_swapon_all) only logs what is refused: on a zram that is
+        in use by then it changes nothing, and does not come again.
+        """
+        with contextlib.suppress(OSError):
+            self.zram.set_up(self.swap)
 
     def _pressure(self) -> str:
         """Source: kernel/sched/psi.c, psi_show; totals in us."""

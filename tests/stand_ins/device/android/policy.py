@@ -44,6 +44,7 @@ _OPEN: Final = (
     "/proc/zoneinfo",
     "/sys/devices/system/cpu/*",
     "/sys/kernel/mm/transparent_hugepage/enabled",
+    "/sys/kernel/mm/transparent_hugepage/hugepages-*/enabled",
 )
 
 #: Path -> first API level at which the shell may read it.

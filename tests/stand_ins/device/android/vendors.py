@@ -3,6 +3,7 @@
 Names of properties: bionic/libc and build/make/core/sysprop.mk (ro.build.*, ro.product.*), and
 ro.soc.* of the Compatibility Definition (API 31). Clusters are the public specifications of
 the chips; a cpufreq policy is named after its first CPU (kernel: drivers/cpufreq/cpufreq.c).
+Pixels since the 6 have ``zram_backingdev_size=512M`` (hardware/google/pixel, mm/fstab.zram.*).
 Types of thermal zones are those of the vendors' public kernel trees and thermal configs.
 """
 
@@ -27,7 +28,8 @@ class Vendor:
     """A model.
 
     ``thermal_zones`` are types in order of their numbers. ``android_suffix`` is what stands in
-    ``uname -r`` after the kernel's own version.
+    ``uname -r`` after the kernel's own version. ``swap_priority`` None: the kernel's own, which is
+    negative; others give 32767 to swapon.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Vendor:
     swap_mb: int
     algorithm: str
     android_suffix: str
+    swap_priority: int | None = None
+    backing_mb: int = 0
     kswapd: str = "kswapd0"
     threads: tuple[str, ...] = ()
 
@@ -69,6 +73,7 @@ GOOGLE: Final = Vendor(
     swap_mb=3072,
     algorithm="lz77eh",
     android_suffix="",
+    backing_mb=512,
 )
 
 SAMSUNG: Final = Vendor(
@@ -114,6 +119,7 @@ QUALCOMM: Final = Vendor(
     swap_mb=8192,
     algorithm="lz4",
     android_suffix="-o-gf8c6f0b1c5d2",
+    swap_priority=32767,
     threads=("hybridswapd0",),
 )
 
