@@ -251,6 +251,9 @@ class PlannedPhone:
             return "\n".join(["Filename Type Size Used Priority", *rows])
         if path.startswith("/sys/module/") and path.endswith("/srcversion"):
             return self._state["modules"]
+        if path.endswith("/comp_mode"):
+            # MediaTek's alone.
+            return (1, "")
         if path == BOOT_ID:
             return f"boot-{self._boots}"
         return next((text for end, text in _FILES.items() if path.endswith(end)), ITS_VALUE)
