@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,10 @@ def test_every_switch_has_a_source_and_values_of_its_own() -> None:
         for value in filter(None, (switch.off, switch.on)):
             switch.check(value)
         assert (switch.refused is None) == (switch.off is not None)
+
+
+def test_the_page_lists_every_switch() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "phone-measuring.md").read_text(encoding="utf-8")
+    for switch in SWITCHES:
+        values = switch.values if switch.refused is None else "none"
+        assert f"| `{switch.path}` | {switch.port} ({switch.source}) | {values} |" in page
