@@ -318,6 +318,8 @@ class BlockRun:
         """Check that the warm-up moved the counter that only this variant has, and woke its thread.
         WrongKernel."""
         after = read_identity(booted.device, booted.expectation)
+        # The preconditions came after the first proof.
+        prove(after, booted.expectation, device=booted.device.serial)
         thread = booted.expectation.thread
         if thread is not None and thread not in after.thread_names:
             seen = ", ".join(after.thread_names) or "none"

@@ -107,7 +107,7 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         return open_virtual_lanes(settings, plan, 1, write)[0]
     from harness.device.lab import find_lab
     from harness.device.lane_phone import open_phone
-    from harness.variants.variant import kernels_of
+    from harness.variants.variant import exchange_modules, kernels_of
 
     lane = open_phone(
         plan.lanes[0],
@@ -119,6 +119,8 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         lab=find_lab(settings.lab),
         kernels=kernels_of(plan.variants),
         flash=flash_options(settings),
+        modules=exchange_modules(plan.variants),
+        reset_backed_zram=plan.reset_backed_zram,
         say=lambda text: write(f"           {text}"),
     )
     try:

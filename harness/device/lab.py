@@ -26,11 +26,13 @@ class Act(enum.Enum):
     FASTBOOT_BOOT = "fastboot-boot"
     REBOOT = "reboot"
     REBOOT_BOOTLOADER = "reboot-bootloader"
+    LOAD_MODULE = "load-module"
     WIPE = "wipe"
 
     @property
     def destructive(self) -> bool:
-        """Whether it leaves Android or writes to a partition; a plain reboot does neither."""
+        """Whether it leaves Android, writes to a partition or runs other code in the kernel of a phone with
+        its data mounted; a plain reboot does none of these."""
         return self is not Act.REBOOT
 
 
@@ -151,8 +153,8 @@ def permit(act: Act, *, serial: str, model: str, build: str, opted_in: bool, lab
     """Return if ``act`` may be done to this device, else raise with the reason.
 
     ``model`` and ``build`` come from the device itself while it ran Android; unknown ones match
-    nothing. ``opted_in`` is the option on the command line: ``--allow-flash``, or for a plain
-    reboot ``--reboot-between``.
+    nothing. ``opted_in`` is the option on the command line: ``--allow-flash``, for a plain reboot
+    ``--reboot-between``, for modules the variant ``module:`` itself.
 
     Every act needs ``opted_in`` (UsageError). A destructive one also needs an entry in ``lab`` with
     this serial, model and build that allows it (LabError). A reboot is allowed for a device without

@@ -21,9 +21,11 @@ from harness.device.fastboot.choice import Kernel
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import PhoneKernels
 from harness.device.lab import NO_LAB, Act, Lab, permit
+from harness.device.modules.fit import OwnModules, PairFiles
 from harness.device.phone_swap import PhoneSwap
 from harness.device.preconditions.pinned import PinnedState, undo_left
 from harness.device.preconditions.pins import FilePin
+from harness.device.preconditions.zram_modules import ZramModulesPin, modules_pin
 from harness.device.zram_identity import read_zram
 
 BOOT_DEADLINE_S: Final = 300.0
@@ -40,27 +42,41 @@ def open_phone(
     lab: Lab = NO_LAB,
     kernels: Mapping[str, Kernel] | None = None,
     flash: FlashOptions | None = None,
+    modules: bool = False,
+    reset_backed_zram: bool = False,
     say: Progress = silent,
 ) -> PhoneLane:
     """Find the phone (see `attach_phone`) and open a lane on it. LabError, UsageError, HostError.
 
     ``kernels`` are those of the campaign, by variant: no others can be booted, and these only as
-    ``flash`` and ``lab`` allow. ``say`` takes the progress of a write.
+    ``flash`` and ``lab`` allow. ``modules``: the campaign exchanges modules, which ``lab`` must allow.
+    A zram with a backing device is unloaded with its module only with ``reset_backed_zram``. ``say`` takes
+    the progress of a write.
     """
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
-        if reboot_between:
-            facts = phone_facts.describe(device)
+        acts = [Act.REBOOT] * reboot_between + [Act.LOAD_MODULE] * modules
+        facts = phone_facts.describe(device) if acts else {}
+        for act in acts:
             permit(
-                Act.REBOOT,
+                act,
                 serial=device.serial,
                 model=facts.get("model", ""),
                 build=facts.get("build", ""),
+                # The option of one is --reboot-between, of the other the variant itself.
                 opted_in=True,
                 lab=lab,
             )
         opened = open_kernels(device, kernels or {}, flash or FlashOptions(), lab, say=say)
-        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=opened, say=say)
+        return PhoneLane(
+            name,
+            device,
+            server,
+            reboot_between=reboot_between,
+            kernels=opened,
+            reset_backed_zram=reset_backed_zram,
+            say=say,
+        )
     except BaseException:
         server.stop()
         raise
@@ -70,8 +86,8 @@ class PhoneLane:
     """The suite's Lane on one phone.
 
     `boot` does not reboot unless ``reboot_between``: it undoes the switches of the previous
-    variant and sets those of the next, which needs root. With ``kernels`` every `boot` is a
-    reboot, even into the original kernel. `close` undoes switches and kernels.
+    variant and sets those of the next, which needs root; the same with modules. With ``kernels`` every
+    `boot` is a reboot, even into the original kernel. `close` undoes switches, modules and kernels.
     """
 
     emulated = False
@@ -85,6 +101,7 @@ class PhoneLane:
         *,
         reboot_between: bool = False,
         kernels: PhoneKernels | None = None,
+        reset_backed_zram: bool = False,
         say: Progress = silent,
     ) -> None:
         self.name = name
@@ -92,17 +109,26 @@ class PhoneLane:
         self._server = server
         self._reboot_between = reboot_between
         self._kernels = kernels
+        self._reset_backed_zram = reset_backed_zram
         self._swap = PhoneSwap(device, say)
         self._switches: PinnedState | None = None
+        self._modules: ZramModulesPin | None = None
         self._boot_id = ""
         self._log_from_s = 0.0
         self._booted = False
 
-    def boot(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> AdbDevice:
+    def boot(
+        self,
+        kernel: Kernel | None = None,
+        switches: Sequence[FilePin] = (),
+        modules: PairFiles | OwnModules | None = None,
+    ) -> AdbDevice:
         """Replace the previous kernel and switches by ``kernel`` (None: the original) and ``switches``.
 
-        UsageError for a kernel that the lane was not opened for, StateError, BootFailed (the phone
-        is back on its known-good kernel then), and what `PhoneKernels.boot` raises.
+        ``modules`` are loaded in place of the phone's zsmalloc and zram, or these again (`OwnModules`);
+        None leaves them alone. UsageError for a kernel that the lane was not opened for or for modules
+        that do not fit, StateError, ModuleLoadFailed, BootFailed (the phone is back on its known-good
+        kernel then), and what `PhoneKernels.boot` raises.
         """
         self._check(kernel)
         self._undo()
@@ -125,19 +151,33 @@ class PhoneLane:
         self._log_from_s = phone_facts.uptime_s(self._device)
         state = PinnedState(self._device)
         self._switches = state
-        state.apply(switches)
+        with contextlib.ExitStack() as stack:
+            # A phone whose new module was refused has no swap: it is put back at once.
+            stack.push(state)
+            self._modules = None if modules is None else self._modules_pin(modules)
+            state.apply([*([] if self._modules is None else [self._modules]), *switches])
+            stack.pop_all()
         return self._device
 
-    def expectation(self, kernel: Kernel | None = None, switches: Sequence[FilePin] = ()) -> Expectation:
-        """The switches must read as set, and ``kernel`` must run.
+    def expectation(
+        self,
+        kernel: Kernel | None = None,
+        switches: Sequence[FilePin] = (),
+        thread: str | None = None,
+    ) -> Expectation:
+        """The switches must read as set, and ``kernel``, the modules of the last `boot` and ``thread`` run.
 
         Without kernels, any kernel will do: the phone's own is not known beforehand.
         """
-        parameters = {pin.path: pin.wanted or "" for pin in switches}
         self._check(kernel)
-        if self._kernels is None:
-            return Expectation(parameters=parameters)
-        return replace(self._kernels.expectation(kernel), parameters=parameters)
+        expected = Expectation() if self._kernels is None else self._kernels.expectation(kernel)
+        build_ids, sources = ({}, {}) if self._modules is None else self._modules.expected()
+        return replace(
+            expected,
+            build_ids={**expected.build_ids, **build_ids},
+            parameters={**sources, **{pin.path: pin.wanted or "" for pin in switches}},
+            thread=thread,
+        )
 
     def crash_log(self) -> str | None:
         """Signs of a crash since `boot`: in the kernel log, or an unrequested reboot.
@@ -211,6 +251,9 @@ class PhoneLane:
                 device=self._device.serial,
                 next_step="name it among the variants of the campaign",
             )
+
+    def _modules_pin(self, modules: PairFiles | OwnModules) -> ZramModulesPin:
+        return modules_pin(self._device, modules, reset_backed=self._reset_backed_zram)
 
     def _undo(self) -> None:
         switches, self._switches = self._switches, None

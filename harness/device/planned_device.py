@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from foundation.contract.device import CommandResult
+from foundation.contract.device import CommandResult, Expectation
 from foundation.quoting import quote, quote_argv
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
@@ -15,7 +15,11 @@ from harness.device.adb.remote_process import AdbProcess
 from harness.device.adb.shell_v2 import kill_text
 from harness.device.fastboot.choice import Kernel
 from harness.device.lane_phone import PhoneLane
-from harness.device.planned_phone import PID, PlannedPhone, Program, lines_of, shown
+from harness.device.modules.fit import OwnModules, PairFiles
+from harness.device.modules.loaded import ModuleId
+from harness.device.planned_phone import PID, YOUR_SRCVERSION, PlannedPhone, Program, lines_of, shown
+from harness.device.preconditions.pins import FilePin
+from harness.device.preconditions.zram_modules import ZramModulesPin, push_pair
 
 #: Longer input is shown by its size, bytes.
 _STDIN_SHOWN: Final = 80
@@ -101,6 +105,26 @@ class PlannedLane(PhoneLane):
 
     def __init__(self, name: str, device: PlannedDevice, *, reboot_between: bool) -> None:
         super().__init__(name, device, _NoServer(), reboot_between=reboot_between)
+
+    def expectation(
+        self,
+        kernel: Kernel | None = None,
+        switches: Sequence[FilePin] = (),
+        thread: str | None = None,
+    ) -> Expectation:
+        """As a `PhoneLane`, but no thread: the planned phone compresses nothing."""
+        return super().expectation(kernel, switches)
+
+    def _modules_pin(self, modules: PairFiles | OwnModules) -> ZramModulesPin:
+        """A pin for a phone whose own modules are not known."""
+        own, new = (
+            " ".join(str(ModuleId(name, source, None)) for name in ("zsmalloc", "zram"))
+            for source in ("ITS_SRCVERSION", YOUR_SRCVERSION)
+        )
+        files = ("ITS_FOLDER/zsmalloc.ko", "ITS_FOLDER/zram.ko")
+        if isinstance(modules, OwnModules):
+            return ZramModulesPin(own, files, own, files)
+        return ZramModulesPin(own, files, new, push_pair(self._device, modules), "", modules.parameters)
 
     def _check(self, kernel: Kernel | None) -> None:
         pass

@@ -16,6 +16,7 @@ from foundation.contract.batch import answers_text, questions_in
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 ITS_VALUE: Final = "<its value>"
+YOUR_SRCVERSION: Final = "YOUR_SRCVERSION"
 _OWN: Final = "reclaim-suite"
 _HUGE: Final = "/sys/kernel/mm/transparent_hugepage/hugepages-"
 PID: Final = "99991"
@@ -34,6 +35,8 @@ _NUMBERS: Final = {
     "24694": "<KiB>",
     "ITS_ACTIVITY": "<its activity>",
     "ITS_ALGORITHM": "<its algorithm>",
+    "ITS_SRCVERSION": "<its srcversion>",
+    "ITS_FOLDER": "<its folder>",
 }
 _NUMBER: Final = re.compile(rf"(?<!\d)({'|'.join(_NUMBERS)})(?!\d)")
 _DRAWN: Final = re.compile(r"(?<=eclaim-suite-)[0-9a-f]{8}(?=[.'])")
@@ -92,7 +95,7 @@ class PlannedPhone:
         self._made: set[str] = set()
         self._settings: dict[str, str] = {}
         self._state = dict.fromkeys(("awake", "airplane", "traced", "recording"), "")
-        self._state |= {"zram": "99988", "idle": "1", "dexopt": "1"}
+        self._state |= {"zram": "99988", "idle": "1", "dexopt": "1", "modules": "ITS_SRCVERSION"}
         self._state["killed"] = "1" if self.traits.kills else ""
         self._pids: dict[str, str] = {}
 
@@ -214,6 +217,8 @@ class PlannedPhone:
             (r"swapoff .*", lambda m: self._set("zram", "off")),
             (r"swapon -p (?P<priority>\S+) .*", lambda m: self._set("zram", m["priority"])),
             (r"swapon .*", lambda m: self._set("zram", "-2")),
+            (r"insmod (?P<path>\S+)( .*)?", self._insmod),
+            (r"ls /sys/block", lambda m: "zram0"),
             (r"pm list packages.*", lambda m: "\n".join(packages)),
             (
                 r"cmd package query-activities .* (?P<name>\S+)",
@@ -250,6 +255,11 @@ class PlannedPhone:
             zram = self._state["zram"]
             rows = [] if zram == "off" else [f"/dev/block/zram0 partition 99 0 {zram}"]
             return "\n".join(["Filename Type Size Used Priority", *rows])
+        if path.startswith("/sys/module/") and path.endswith("/srcversion"):
+            return self._state["modules"]
+        if path.endswith("/comp_mode"):
+            # MediaTek's alone.
+            return (1, "")
         if path == BOOT_ID:
             return f"boot-{self._boots}"
         return next((text for end, text in _FILES.items() if path.endswith(end)), ITS_VALUE)
@@ -295,6 +305,10 @@ class PlannedPhone:
         self._state["recording"] = "1"
         return PID
 
+    def _insmod(self, m: re.Match[str]) -> str:
+        self._files["/sys/block/zram0/disksize"] = "0"
+        return self._set("modules", YOUR_SRCVERSION if _OWN in m["path"] else "ITS_SRCVERSION")
+
     def _setting(self, key: str) -> str:
         return self._settings.get(key, "null" if self.traits.unset else ITS_VALUE)
 
@@ -329,7 +343,7 @@ _FILES: Final = {
     "/proc/uptime": "1.00 1.00",
     "/cpu/present": "0",
     "/proc/meminfo": "MemTotal: 205784 kB",
-    "/proc/modules": "zram 1 1 - Live 0x0\nzsmalloc 1 1 zram, Live 0x0",
+    "/proc/modules": "zram 1 0 - Live 0x0\nzsmalloc 1 1 zram, Live 0x0",
     "/proc/[0-9]*/stat": "",
     "/scaling_governor": "<its-governor>",
     "/scaling_min_freq": "99989",

@@ -9,6 +9,7 @@ from foundation.contract.zram_identity import engine_of
 from foundation.errors import HostError
 from foundation.quoting import quote_argv
 from foundation.toml_table import to_toml
+from harness.device.port_switches import switch_at
 from harness.doctor.facts import CompressionSwitch, DeviceFacts
 from harness.doctor.measurable import Finding, usable
 
@@ -129,12 +130,17 @@ def _kind(path: str) -> tuple[str, str]:
 
 
 def _off_and_on(switch: CompressionSwitch) -> tuple[str, str] | None:
-    value = switch.value
+    value, known = switch.value, switch_at(switch.path)
+    if known is not None:
+        if known.off is None or known.on is None:
+            return None
+        # A number other than off is this phone's own.
+        keep = known.numbers is not None and value not in (None, known.off)
+        return known.off, str(value) if keep else known.on
     if value is None:
         return None
     if value in _FLAGS:
         return _FLAGS[value]
     if not value.isdigit() or "queue" in switch.path:
         return None
-    # The default of the port that has vm.kcompressd (0 is off there).
-    return "0", value if value != "0" else "24"
+    return "0", value if value != "0" else "1"

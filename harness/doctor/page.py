@@ -9,6 +9,7 @@ from typing import Final
 from foundation.contract.metric import Catalogue
 from foundation.contract.threads import role_of
 from foundation.contract.zram_identity import engine_of
+from harness.device.port_switches import switch_at
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
 from harness.doctor.reading import used_swap_kb
@@ -114,10 +115,15 @@ def _switches(facts: DeviceFacts) -> str:
         hidden = "" if facts.is_root else " (only root sees zram's own folder)"
         return f"no switch of a compression thread found{hidden}"
     return "; ".join(
-        f"{switch.path} = {switch.value if switch.value is not None else '(not readable)'}"
+        f"{switch.path} = {'(not readable)' if switch.value is None else switch.value}{_port(switch.path)}"
         + ("" if switch.writable else ", not writable" + ("" if facts.is_root else " without root"))
         for switch in facts.switches
     )
+
+
+def _port(path: str) -> str:
+    known = switch_at(path)
+    return "" if known is None else f" ({known.port})"
 
 
 def _zram(facts: DeviceFacts) -> str:

@@ -58,6 +58,9 @@ _SWITCH_GLOBS: Final = (
     "/sys/block/zram*/*kcompress*",
     "/sys/kernel/mm/*kcompress*",
     "/sys/kernel/mm/*kcompress*/*",
+    "/sys/kernel/mm/lru_marie/kcomp*",
+    "/sys/block/zram*/comp_mode",
+    "/proc/oplus_mem/kcompressd_debug",
 )
 
 

@@ -15,6 +15,7 @@ from harness.device.fastboot.choice import Kernel
 from harness.device.preconditions.pins import FilePin
 from harness.variants.kind import Bindings, Booted, VariantKind
 from harness.variants.on_phone import PhoneKind
+from harness.variants.on_virtual import VirtualKind
 from harness.variants.registry import kind_named
 
 _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
@@ -35,7 +36,8 @@ class Variant:
     @property
     def spec(self) -> str:
         """The variant as a user types it: ``NAME=KIND[:KEY=VALUE[,KEY=VALUE...]]``."""
-        tail = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
+        words = (key if value == key else f"{key}={value}" for key, value in sorted(self.options.items()))
+        tail = ",".join(words)
         return f"{self.name}={self.kind.word}" + (f":{tail}" if tail else "")
 
     def check(self) -> None:
@@ -88,7 +90,36 @@ def parse_variants(
             "a comparison needs two variants",
             next_step="give --variant twice; the same kernel under two names is an A/A campaign",
         )
-    return variants
+    return _reloading(variants)
+
+
+def _reloading(variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    """``variants``, with the device as it is as ``module:own`` beside other modules: both pay the exchange.
+
+    UsageError for any other kind beside modules.
+    """
+    if not exchange_modules(variants):
+        return variants
+    same: list[Variant] = []
+    for variant in variants:
+        kind = variant.kind
+        if kind.word in ("as-is", "stock"):
+            own = kind_named("module", kind.device)
+            options = {"own": "own"}
+            bindings = Bindings(base=kind.base) if isinstance(kind, VirtualKind) else Bindings()
+            variant = Variant(variant.name, own.parse(options, bindings), options)
+        elif kind.word != "module":
+            raise UsageError(
+                f"variant '{variant.name}': modules are compared with modules, not with '{kind.word}'",
+                next_step=f"write {variant.name}=module:own",
+            )
+        same.append(variant)
+    return tuple(same)
+
+
+def exchange_modules(variants: Sequence[Variant]) -> bool:
+    """Whether any of ``variants`` exchanges modules of the running kernel."""
+    return any(variant.kind.word == "module" for variant in variants)
 
 
 def pin_contents(variants: Sequence[Variant]) -> tuple[Variant, ...]:

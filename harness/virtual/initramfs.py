@@ -11,9 +11,9 @@ from foundation.cache import cache_dir
 from foundation.contract.arch import Arch
 from foundation.errors import UsageError
 from foundation.files import write_atomic
+from harness.device.modules.module_file import module_bytes
 from harness.virtual.cpio import CpioWriter
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS, guest_program
-from harness.virtual.kernels.module_file import module_bytes
 from harness.virtual.userland import userland
 
 if TYPE_CHECKING:

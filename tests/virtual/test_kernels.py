@@ -15,6 +15,7 @@ import pytest
 
 from foundation.contract.device import Device
 from foundation.errors import UsageError
+from harness.device.modules.module_file import read_module
 from harness.virtual.kernels import (
     kcompressd_bundle,
     prepare,
@@ -23,7 +24,6 @@ from harness.virtual.kernels import (
 )
 from harness.virtual.kernels.debian import MODULE_BASE, kernels_dir
 from harness.virtual.kernels.module_build import HOOK_PATCH, apply_hooks
-from harness.virtual.kernels.module_file import read_module
 from harness.virtual.kernels.preparation import pointer_of
 from harness.virtual.lane import VirtualLane
 from harness.virtual.packages.products import damage, read_pointer

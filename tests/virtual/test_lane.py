@@ -23,6 +23,7 @@ from foundation.errors import (
     WrongKernel,
 )
 from harness.device.identity import prove, read_identity
+from harness.device.modules.module_file import module_bytes
 from harness.variants.command import main
 from harness.variants.kind import Bindings
 from harness.variants.kinds import stock
@@ -32,7 +33,6 @@ from harness.virtual.base import DEFAULT_BASE, parse_base
 from harness.virtual.initramfs import build_initramfs
 from harness.virtual.kernels import KernelBundle, ModuleLoad, stock_bundle
 from harness.virtual.kernels.debian import MODULE_BASE
-from harness.virtual.kernels.module_file import module_bytes
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 

@@ -13,7 +13,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import CommandTimeout, NotReady, StateError
 from foundation.quoting import quote, quote_argv
-from harness.device.preconditions.pins import run_command, write_file
+from harness.device.preconditions.pins import run_command, selected_choice, write_file
 from harness.device.preconditions.zram_state import AUTO, NO_BACKING, OFF, ZramState, read_zram
 
 #: To swap everything in takes long on a full device, seconds.
@@ -215,7 +215,10 @@ class _Disk:
     def build(self, now: ZramState, target: ZramState) -> None:
         """Reset it and set it up as ``target``; an empty ``algorithm`` is the kernel's own."""
         if now.disksize:
+            mode = self._mode()
             self._set("reset", "1")
+            if mode:
+                self._set("comp_mode", mode)
         if target.algorithm:
             self._set("comp_algorithm", target.algorithm)
         if target.disksize == 0:
@@ -232,6 +235,12 @@ class _Disk:
         if target.swap != OFF:
             argv = ["swapon", *([] if target.swap == AUTO else ["-p", target.swap]), self._node()]
             self._run(argv, "check dmesg")
+
+    def _mode(self) -> str | None:
+        """The mode of MediaTek's zram, which a reset forgets (zram_reset_device); None elsewhere."""
+        path = quote(f"/sys/block/{self.name}/comp_mode")
+        mode = ask_all(self.device, {"mode": f"cat {path}"})["mode"].value
+        return selected_choice(mode) if mode else None
 
     def _set_backing(self, backing: str) -> None:
         """Kernels without the check for it in backing_dev_store accept a device of size 0."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from foundation.errors import UsageError
+from harness.device.port_switches import switch_at
 from harness.device.preconditions.pins import FilePin, sysctl, sysfs
+from harness.device.preconditions.zram_mode import comp_mode
 from harness.variants.kind import Bindings
 from harness.variants.on_phone import PhoneKind
 
@@ -37,7 +39,11 @@ class _Switches(PhoneKind):
     def parse(cls, options: Mapping[str, str], bindings: Bindings) -> Self:
         if not options:
             raise cls.needs("KEY=VALUE", example=f"{cls.word}:{cls.example}")
-        return cls(tuple(cls.pin(key, value) for key, value in options.items()))
+        pins = tuple(cls.pin(key, value) for key, value in options.items())
+        for pin in pins:
+            if (switch := switch_at(pin.path)) is not None:
+                switch.check(pin.wanted)
+        return cls(pins)
 
     @staticmethod
     @abstractmethod
@@ -77,9 +83,11 @@ class Param(_Switches):
     @staticmethod
     def pin(key: str, value: str) -> FilePin:
         """The file ``key``. UsageError for a path elsewhere."""
+        if (switch := switch_at(key)) is not None:
+            switch.check(value)
         if not key.startswith(("/sys/", "/proc/sys/")) or "/../" in key or key.endswith("/.."):
             raise UsageError(
                 f"'{key}' is not a file below /sys or /proc/sys",
                 next_step="write the full path, such as /sys/module/NAME/parameters/KEY=0",
             )
-        return sysfs(key, value)
+        return comp_mode(key, value) if key.endswith("/comp_mode") else sysfs(key, value)

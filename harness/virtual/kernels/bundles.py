@@ -10,9 +10,9 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from foundation.progress import Progress
+from harness.device.modules.elf import ModuleInfo
 from harness.virtual.base import Base
 from harness.virtual.kernels.debian import MODULE_BASE
-from harness.virtual.kernels.elf import ModuleInfo
 from harness.virtual.kernels.image import bootable, read_image
 from harness.virtual.kernels.module_tree import below_release, load_order, roots_of, scan
 from harness.virtual.kernels.preparation import THREADS_PARAMETER, prepared

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from foundation.words import nearest
-from harness.virtual.kernels.elf import ModuleInfo, canonical
-from harness.virtual.kernels.module_file import SUFFIXES, read_module
+from harness.device.modules.elf import ModuleInfo, canonical
+from harness.device.modules.module_file import SUFFIXES, read_module
 
 # virtio_pci is a root too: virtio_net works over any transport and depends on none.
 _NETWORK = ("virtio_pci", "virtio_net")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from foundation.errors import HostError
 from foundation.progress import Progress
+from harness.device.modules.module_file import module_bytes, read_module
 from harness.virtual.base import Base
 from harness.virtual.kernels import debian, module_build
 from harness.virtual.kernels.debian import MODULE_BASE, kernels_dir
 from harness.virtual.kernels.image import read_image
-from harness.virtual.kernels.module_file import module_bytes, read_module
 from harness.virtual.kernels.module_tree import load_order, roots_of, scan
 from harness.virtual.packages.apt_root import unpack
 from harness.virtual.packages.products import (

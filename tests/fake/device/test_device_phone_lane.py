@@ -66,8 +66,8 @@ def test_parameters(lane: PhoneLane, phone: FakeDevice) -> None:
 
 
 def test_switch_that_is_refused(lane: PhoneLane, phone: FakeDevice) -> None:
-    with pytest.raises(StateError, match=r"vm\.kcompressd: '999' was refused: .*Invalid argument"):
-        boot_into(lane, phone_variant("wild=sysctl:vm.kcompressd=999"))
+    with pytest.raises(StateError, match=r"vm\.swappiness: '999' was refused: .*Invalid argument"):
+        boot_into(lane, phone_variant("wild=sysctl:vm.swappiness=999"))
     assert _value(phone) == "24"
 
 

@@ -16,6 +16,7 @@ from harness.campaign.campaign_file import load_campaign
 from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.kernels import stock_bundle
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
+from tests.stand_ins.device.module_model import pair
 from tests.unit.docs.docs_pages import (
     SHELLS,
     Fence,
@@ -69,6 +70,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "own-kernel" / "modules").symlink_to(stock.image.parent / "modules")
     eater = (root / "workloads" / "profiles" / "eater.toml").read_text(encoding="utf-8")
     (root / "phone.toml").write_text(eater, encoding="utf-8")
+    (root / "out").mkdir()
+    for name, content in zip(("zsmalloc.ko", "zram.ko"), pair(2), strict=True):
+        (root / "out" / name).write_bytes(content)
     for name in ("baseline", "patched", "factory"):
         kernel_set = root / "kernels" / name
         kernel_set.mkdir(parents=True)

@@ -41,7 +41,10 @@ def test_switches_are_set_in_the_order_in_which_they_are_typed() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("v=kernel", "a phone device has no kind 'kernel' -> known: as-is, boot, flash, param, sysctl"),
+        (
+            "v=kernel",
+            "a phone device has no kind 'kernel' -> known: as-is, boot, flash, module, param, sysctl",
+        ),
         ("v=flahs:set=x", "did you mean 'flash'?"),
         ("v=sysclt:vm.x=1", "did you mean 'sysctl'?"),
         ("v=as-is:a=b", "kind 'as-is' has no option 'a' -> 'as-is' takes no options"),

@@ -37,7 +37,8 @@ def test_what_is_said_of_a_kind_can_be_typed(kind: type[VariantKind]) -> None:
     for option in kind.options().values():
         assert option.help
         assert not option.help.endswith(".")
-        required = f"{option.key}=" in kind.usage or option.key == kind.bare
+        bare = option.key == kind.bare and "=" not in kind.usage
+        required = f"{option.key}=" in kind.usage or bare
         assert option.required == required, option.key
 
 

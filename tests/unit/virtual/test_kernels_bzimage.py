@@ -10,7 +10,7 @@ import pytest
 from foundation.errors import UsageError
 from harness.virtual.kernels import user_bundle
 from harness.virtual.kernels.bzimage import release_of
-from tests.unit.virtual.test_kernels_elf import module
+from tests.stand_ins.elf import module
 
 
 def bzimage(path: Path, version: bytes, pointer: int = 0x3000) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 import subprocess
 from pathlib import Path
 
@@ -12,49 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import UsageError
+from harness.device.modules.elf import canonical, parse_module, sections
+from harness.device.modules.module_file import read_module
 from harness.device.notes import gnu_build_id
-from harness.virtual.kernels.elf import canonical, parse_module, sections
-from harness.virtual.kernels.module_file import read_module
-
-BUILD_ID = bytes(range(20))
-
-
-def note(owner: bytes, kind: int, value: bytes) -> bytes:
-    def padded(part: bytes) -> bytes:
-        return part + b"\0" * (-len(part) % 4)
-
-    return struct.pack("<III", len(owner), len(value), kind) + padded(owner) + padded(value)
-
-
-def elf(contents: dict[str, bytes]) -> bytes:
-    """A little-endian ELF64 relocatable file with these sections."""
-    names = b"\0" + b"".join(name.encode() + b"\0" for name in [*contents, ".shstrtab"])
-    body, headers = b"", [bytes(64)]
-    for name, content in [*contents.items(), (".shstrtab", names)]:
-        at = names.index(b"\0" + name.encode() + b"\0") + 1
-        headers.append(struct.pack("<IIQQQQIIQQ", at, 1, 0, 0, 64 + len(body), len(content), 0, 0, 1, 0))
-        body += content
-    head = b"\x7fELF\x02\x01\x01" + bytes(9)
-    head += struct.pack(
-        "<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, len(headers), len(headers) - 1
-    )
-    return head + body + b"".join(headers)
-
-
-def module(
-    name: str,
-    depends: str = "",
-    release: str = "6.1.0-test",
-    parameters: tuple[str, ...] = (),
-    build_id: bytes | None = BUILD_ID,
-) -> bytes:
-    """The bytes of a ``.ko`` as far as the suite reads it."""
-    words = [f"name={name}", f"depends={depends}", f"vermagic={release} SMP preempt mod_unload"]
-    words += [f"parmtype={parameter}:uint" for parameter in parameters]
-    contents = {".modinfo": b"".join(word.encode() + b"\0" for word in words)}
-    if build_id is not None:
-        contents[".note.gnu.build-id"] = note(b"GNU\0", 3, build_id)
-    return elf(contents)
+from tests.stand_ins.elf import BUILD_ID, elf, module, note
 
 
 def test_module_words_are_read() -> None:

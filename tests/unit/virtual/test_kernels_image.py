@@ -12,8 +12,8 @@ import pytest
 from foundation.errors import UsageError
 from harness.virtual.kernels import user_bundle
 from harness.virtual.kernels.image import ImageFacts, bootable, read_image
+from tests.stand_ins.elf import module
 from tests.unit.virtual.test_kernels_bzimage import bzimage
-from tests.unit.virtual.test_kernels_elf import module
 
 BANNER = b"Linux version 6.12.118-mine (me@host) (gcc 14) #1 SMP\n\0"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from foundation.errors import UsageError
 from harness.virtual.kernels.module_tree import below_release, load_order, roots_of, scan
-from tests.unit.virtual.test_kernels_elf import module
+from tests.stand_ins.elf import module
 
 RELEASE = "6.1.0-test"
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UsageError
+from harness.device.modules.module_file import module_bytes
 from harness.virtual import initramfs
 from harness.virtual.base import DEFAULT_BASE
 from harness.virtual.guest_programs import COMMAND_NAMES, GUEST_PROGRAMS
 from harness.virtual.initramfs import build_initramfs, load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
-from harness.virtual.kernels.module_file import module_bytes
 from tests.unit.virtual.test_virtual_cpio import read_archive
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from foundation.errors import HostError, SuiteError, UsageError
 from foundation.progress import Progress
+from harness.device.modules.elf import sections
 from harness.device.notes import gnu_build_id
 from harness.virtual.base import Base
 from harness.virtual.kernels.built import config, make
@@ -35,7 +36,6 @@ from harness.virtual.kernels.built.source import (
     scratch,
 )
 from harness.virtual.kernels.built.toolchain import Toolchain, require_tools, toolchain
-from harness.virtual.kernels.elf import sections
 from harness.virtual.packages.host_command import run
 from harness.virtual.packages.products import building, damage, facts_of, require_space
 

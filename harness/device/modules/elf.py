@@ -1,26 +1,47 @@
-"""Metadata of kernel modules: .modinfo and the GNU build id."""
+"""Metadata of kernel modules: .modinfo, the GNU build id, the checksums of what a module uses."""
 
 from __future__ import annotations
 
 import io
+import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from foundation.contract.arch import Arch
 from foundation.errors import UsageError
 from harness.device.notes import gnu_build_id
+
+#: struct modversion_info of include/linux/module.h: a checksum and a name, 64 bytes on 64-bit kernels.
+_VERSION: Final = struct.Struct("<Q56s")
+#: What scripts/sign-file.c puts behind a signature (include/linux/module_signature.h).
+_SIGNED: Final = b"~Module signature appended~\n"
+#: e_machine of elf(5).
+_ARCHES: Final[Mapping[int, Arch]] = {62: "x86_64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
 class ModuleInfo:
-    """The .modinfo of a module: ``name``, ``depends`` (module names), ``release`` (first word of vermagic)
-    and ``parameters`` (names); ``build_id`` in hex, None without a note."""
+    """What a module's file says of itself.
+
+    From .modinfo: ``name``, ``depends`` (module names), ``vermagic`` and its first word ``release``,
+    ``parameters`` (names), ``srcversion`` (hash of the sources, None without one). ``build_id`` in hex,
+    None without a note. ``arch`` is None for another machine. ``checksums`` are those of the symbols that
+    it uses, by name; empty without CONFIG_MODVERSIONS. ``signed``: it ends in a signature of any key.
+    """
 
     name: str
     depends: tuple[str, ...]
     release: str
     parameters: frozenset[str]
     build_id: str | None
+    vermagic: str = ""
+    srcversion: str | None = None
+    arch: Arch | None = None
+    checksums: Mapping[str, int] = field(default_factory=dict)
+    signed: bool = False
 
 
 def canonical(name: str) -> str:
@@ -50,13 +71,13 @@ def sections(image: bytes, what: str, *names: str) -> dict[str, bytes]:
     except ELFError:
         pass
     raise UsageError(
-        f"{what} is not a 64-bit ELF file", next_step="give uncompressed .ko modules of an x86_64 kernel"
+        f"{what} is not a 64-bit ELF file", next_step="give uncompressed .ko modules of a 64-bit kernel"
     )
 
 
 def parse_module(image: bytes, what: str) -> ModuleInfo:
     """Parse the bytes of a ``.ko``; ``what`` names it. UsageError if it is not a kernel module."""
-    found = sections(image, what, ".modinfo", ".note.gnu.build-id")
+    found = sections(image, what, ".modinfo", ".note.gnu.build-id", "__versions")
     if ".modinfo" not in found:
         raise UsageError(
             f"{what} is not a kernel module (no .modinfo)", next_step="give the .ko files of the kernel"
@@ -75,4 +96,17 @@ def parse_module(image: bytes, what: str) -> ModuleInfo:
         release=words.get("vermagic", "").split(" ", 1)[0],
         parameters=frozenset(parameters),
         build_id=gnu_build_id(found.get(".note.gnu.build-id", b"")),
+        vermagic=words.get("vermagic", "").strip(),
+        srcversion=words.get("srcversion") or None,
+        arch=_ARCHES.get(int.from_bytes(image[18:20], "little")),
+        checksums=_checksums(found.get("__versions", b"")),
+        signed=image.endswith(_SIGNED),
     )
+
+
+def _checksums(table: bytes) -> dict[str, int]:
+    whole = table[: len(table) - len(table) % _VERSION.size]
+    return {
+        name.partition(b"\0")[0].decode("utf-8", "replace"): checksum
+        for checksum, name in _VERSION.iter_unpack(whole)
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.errors import UsageError
-from harness.virtual.kernels.elf import ModuleInfo, parse_module
+from harness.device.modules.elf import ModuleInfo, parse_module
 
 #: What a module's file may end in.
 SUFFIXES: Final = (".ko", ".ko.xz", ".ko.gz")
