@@ -110,6 +110,7 @@ class PhoneLane:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
+        self._device.check_root()
         self._boot_id = phone_state.boot_id(self._device)
         self._log_from_s = phone_facts.uptime_s(self._device)
         state = PinnedState(self._device)

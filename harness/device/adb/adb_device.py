@@ -37,6 +37,7 @@ from harness.device.deadline import Deadline, wait_until
 
 TRANSFER_DEADLINE_S: Final = 600.0
 _KILL_DEADLINE_S: Final = 5.0
+_ROOT_DEADLINE_S: Final = 10.0
 #: Files below these have no meaningful size in stat(2).
 _WITHOUT_SIZE: Final = ("/proc/", "/sys/", "/dev/")
 #: Ways to become root, in the order tried: Magisk and the like, then AOSP's own su.
@@ -57,6 +58,8 @@ class AdbDevice:
         self.keeps_settings = not emulated
         self._server = server
         self._su = su
+        self._was_root = False
+        self._root_refused: str | None = None
 
     def __repr__(self) -> str:
         return f"AdbDevice({self.serial})"
@@ -64,7 +67,9 @@ class AdbDevice:
     @property
     def is_root(self) -> bool:
         """Whether commands run as uid 0."""
-        return self._uid == 0
+        root = self._uid == 0
+        self._was_root |= root
+        return root
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
@@ -194,6 +199,9 @@ class AdbDevice:
         ``to`` is ``bootloader``, ``fastboot`` (fastbootd) or empty for Android.
         """
         deadline = Deadline(deadline_s)
+        with contextlib.suppress(SuiteError):
+            # `reconnect` asks for root again only if it was there.
+            _ = self.is_root
         with (
             contextlib.suppress(DeviceLost),
             log_command(self.serial, f"reboot {to}".rstrip()),
@@ -204,21 +212,61 @@ class AdbDevice:
                 pass
 
     def reconnect(self, *, deadline_s: float) -> bool:
-        """Wait after DeviceLost until the device answers a command again; whether it does."""
+        """Wait after DeviceLost until the device answers a command again; whether it does.
+
+        If adbd was root and a restart of the phone has ended that, it is asked to be root again:
+        ``service.adb.root`` is not persistent. `check_root` tells whether that failed.
+        """
         deadline = Deadline(deadline_s)
+        self._root_refused = None
 
         def answers() -> bool:
             for cached in ("features", "_uid", "_su_form"):
                 self.__dict__.pop(cached, None)
             try:
                 # The server still lists a device just after it is gone: only an answer counts.
-                return self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1)) and (
-                    self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
+                return (
+                    self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1))
+                    and self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
+                    and (self._su or not self._was_root or self.is_root or self._root_is_refused())
                 )
             except SuiteError:
                 return False
 
         return wait_until(answers, deadline, every_s=0.1)
+
+    def check_root(self) -> None:
+        """DeviceError if adbd was root before the last `reconnect`, and did not become root again."""
+        if self._root_refused is not None:
+            raise DeviceError(
+                f"adbd was root, and is not root after the restart: {self._root_refused}",
+                device=self.serial,
+                next_step="allow root for adb in the developer options, or use --su",
+            )
+
+    def _root_is_refused(self) -> bool:
+        """Ask adbd to be root, as ``adb root`` does; False if it restarts, and is to be asked again.
+
+        Its answers: packages/modules/adb/daemon/restart_service.cpp.
+        """
+        said = b""
+        try:
+            with (
+                log_command(self.serial, "root"),
+                self._stream("root:", Deadline(_ROOT_DEADLINE_S), "the request for root") as stream,
+            ):
+                while part := stream.read_some():
+                    said += part
+        except LabError:
+            # It may go away before its answer is through.
+            return False
+        except DeviceError as error:
+            said = error.what.encode()
+        answer = said.decode("utf-8", "replace").strip()
+        if not answer or "restarting" in answer or "already running" in answer:
+            return False
+        self._root_refused = answer
+        return True
 
     @functools.cached_property
     def _uid(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.errors import LabError, StateError, UsageError, WrongKernel
+from foundation.errors import DeviceError, LabError, StateError, UsageError, WrongKernel
 from harness.device.adb.adb_server import AdbServer
 from harness.device.identity import prove, read_identity
 from harness.device.lab import load_lab
@@ -182,3 +182,46 @@ def test_su_reaches_the_device(adb: AdbServer) -> None:
         lane.close()
         assert _value(rooted) == "24"
         adb.disconnect(rooted.serial)
+
+
+@pytest.fixture
+def rooted(adb: AdbServer) -> Iterator[FakeDevice]:
+    """A userdebug phone after ``adb root``."""
+    with FakeDevice(root=True, adb_root=True) as made:
+        made.files.put(_KCOMPRESSD, number(24, 0, 256))
+        adb.connect(made.serial)
+        yield made
+        adb.disconnect(made.serial)
+
+
+def test_root_that_a_restart_took_is_asked_for_again(adb: AdbServer, rooted: FakeDevice) -> None:
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, _OFF)
+    device = boot_into(lane, _ON)
+    assert rooted.boots == 2
+    assert device.is_root
+    assert _value(rooted) == "24"
+    assert rooted.commands.count("root:") == 1
+    lane.close()
+
+
+def test_root_that_was_not_there_is_not_asked_for(adb: AdbServer, rooted: FakeDevice) -> None:
+    rooted.root = False
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, phone_variant("as=as-is"))
+    assert not boot_into(lane, phone_variant("as=as-is")).is_root
+    assert rooted.boots == 2
+    assert "root:" not in rooted.commands
+    lane.close()
+
+
+def test_root_that_does_not_come_back_is_reported_with_what_adbd_says(
+    adb: AdbServer, rooted: FakeDevice
+) -> None:
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, _OFF)
+    rooted.refuses_root = "ADB Root access is disabled by system setting"
+    with pytest.raises(DeviceError, match=r"not root after the restart: .* disabled by system setting"):
+        boot_into(lane, _ON)
+    rooted.refuses_root = None
+    lane.close()

@@ -31,10 +31,12 @@ class FakeDevice:
     ``files`` is its tree, ``programs`` what its shell can run, ``properties`` what getprop
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
     commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
-    restarts as root when it is asked to, as on a userdebug build. ``commands`` are adb's services that
-    were opened, ``ran`` the programs that its own shell was asked for,
-    ``texts`` the shell
-    texts that it was sent.
+    restarts as root when it is asked to, as on a userdebug build. A reboot takes that root away:
+    ``service.adb.root`` is not persistent (packages/modules/adb/daemon: restart_service.cpp, and
+    should_drop_privileges of main.cpp). Without ``adb_root``, ``root`` is that of an eng build
+    (``ro.secure`` 0) and stays. ``refuses_root`` is what a vendor's adbd says instead.
+    ``commands`` are adb's services that were opened, ``ran`` the programs that its own shell was
+    asked for, ``texts`` the shell texts that it was sent.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class FakeDevice:
         self.root = root
         self.su = su
         self.adb_root = adb_root
+        self.refuses_root: str | None = None
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
         own = TreeShell(self.files, self.faults, self.programs)
@@ -117,6 +120,8 @@ class FakeDevice:
         """Reboot: all connections and processes end, settings are those of a boot, another boot id."""
         self.vanish()
         self.processes.end_all()
+        if self.adb_root:
+            self.root = False
         self._boot()
         self.come_back(after_s=down_s)
 
@@ -295,16 +300,25 @@ class FakeDevice:
             return
 
     def _change_user(self, stream: Stream, *, root: bool) -> None:
-        """adbd's answers, then its restart. Source: packages/modules/adb/daemon/restart_service.cpp."""
-        if root == self.root:
+        """adbd's answers, then its restart, which changes its user.
+
+        Source: packages/modules/adb/daemon/restart_service.cpp.
+        """
+
+        def restarted() -> None:
+            self.root = root
+            self.drop()
+
+        if root and self.refuses_root is not None:
+            stream.write(f"{self.refuses_root}\n".encode())
+        elif root == self.root:
             stream.write(b"adbd is already running as root\n" if root else b"adbd not running as root\n")
         elif root and not self.adb_root:
             stream.write(b"adbd cannot run as root in production builds\n")
         else:
             stream.write(b"restarting adbd as root\n" if root else b"restarting adbd as non root\n")
-            self.root = root
             stream.close()
-            threading.Timer(0.1, self.drop).start()
+            threading.Timer(0.1, restarted).start()
             raise ConnectionError("adbd restarts")
 
     def _run_shell(self, stream: Stream, service: str) -> None:
