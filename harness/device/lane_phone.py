@@ -13,6 +13,7 @@ from foundation.progress import Progress, silent
 from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
+from harness.device.adb.addresses import over_network
 from harness.device.attach import attach_phone
 from harness.device.crash import find_crash
 from harness.device.deadline import Deadline, wait_until
@@ -44,8 +45,11 @@ def open_phone(
     ``kernels`` are those of the campaign, by variant: no others can be booted, and these only as
     ``flash`` and ``lab`` allow. ``say`` takes the progress of a write.
     """
+    if serial is not None:
+        check_restarts(serial, reboot_between=reboot_between, kernels=kernels)
     server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
     try:
+        check_restarts(device.serial, reboot_between=reboot_between, kernels=kernels)
         if reboot_between:
             facts = phone_facts.describe(device)
             permit(
@@ -57,10 +61,30 @@ def open_phone(
                 lab=lab,
             )
         opened = open_kernels(device, kernels or {}, flash or FlashOptions(), lab, say=say)
-        return PhoneLane(name, device, server, reboot_between=reboot_between, kernels=opened)
+        emulator = phone_facts.emulator(device)
+        return PhoneLane(
+            name, device, server, reboot_between=reboot_between, kernels=opened, emulator=emulator
+        )
     except BaseException:
         server.stop()
         raise
+
+
+def check_restarts(
+    serial: str, *, reboot_between: bool, kernels: Mapping[str, Kernel | None] | None
+) -> None:
+    """UsageError if the phone is to restart, but adb reaches it over a network.
+
+    adbd listens there only until the next restart: ``service.adb.tcp.port`` and ``service.adb.tls.port``
+    are no persistent properties (packages/modules/adb/daemon: main.cpp, restart_service.cpp).
+    """
+    if not over_network(serial) or not (reboot_between or kernels):
+        return
+    why = "variants boot: and flash:" if kernels else "--reboot-between"
+    raise UsageError(
+        f"[{serial}] adb over Wi-Fi ends when the phone restarts, so {why} cannot work",
+        next_step="plug it in by USB, and give that serial",
+    )
 
 
 class PhoneLane:
@@ -68,10 +92,10 @@ class PhoneLane:
 
     `boot` does not reboot unless ``reboot_between``: it undoes the switches of the previous
     variant and sets those of the next, which needs root. With ``kernels`` every `boot` is a
-    reboot, even into the original kernel. `close` undoes switches and kernels.
+    reboot, even into the original kernel. `close` undoes switches and kernels. With ``emulator``, the
+    name of one, its results are marked as emulated.
     """
 
-    emulated = False
     host_time = True
 
     def __init__(
@@ -82,8 +106,11 @@ class PhoneLane:
         *,
         reboot_between: bool = False,
         kernels: PhoneKernels | None = None,
+        emulator: str | None = None,
     ) -> None:
         self.name = name
+        self.emulated = emulator is not None
+        self._emulator = emulator
         self._device = device
         self._server = server
         self._reboot_between = reboot_between
@@ -156,7 +183,7 @@ class PhoneLane:
             return ""
 
     def device_cpu_s(self) -> float | None:
-        """None: a phone does not use the host's CPUs."""
+        """None: a phone does not use the host's CPUs, and an emulator's process is not known."""
         return None
 
     def parts(self) -> dict[str, str]:
@@ -170,6 +197,7 @@ class PhoneLane:
             "adb_port": str(self._server.port),
             "rebooted_between_blocks": "yes" if self._reboot_between or self._kernels else "no",
             **phone_facts.describe(self._device),
+            **({"emulator": self._emulator} if self._emulator else {}),
             **(self._kernels.describe() if self._kernels else {}),
         }
 

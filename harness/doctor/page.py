@@ -75,7 +75,9 @@ def _device(facts: DeviceFacts) -> str:
     soc = properties.get("soc") or properties.get("hardware", "unknown chip")
     model = f"{properties.get('manufacturer', '')} {properties.get('model', 'unknown model')}"
     build = f"{properties.get('build type', '?')} build"
-    return f"{model}, {soc}, {android}, {build}; serial {facts.serial}"
+    emulator = properties.get("emulator")
+    remark = f"; {emulator}, not a phone: what it measures is emulated" if emulator else ""
+    return f"{model}, {soc}, {android}, {build}; serial {facts.serial}{remark}"
 
 
 def _recorder(facts: DeviceFacts) -> str:

@@ -16,7 +16,7 @@ from foundation.contract.device import Device
 from foundation.quoting import quote
 from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO
-from harness.device import phone_state
+from harness.device import phone_facts, phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import parse_swaps
@@ -41,6 +41,8 @@ PROPERTIES: Final = {
     "debuggable": "ro.debuggable",
     "soc": "ro.soc.model",
     "hardware": "ro.hardware",
+    "qemu": "ro.boot.qemu",
+    "old qemu": "ro.kernel.qemu",
     "abi": "ro.product.cpu.abi",
     "booted": "sys.boot_completed",
     "traced": "init.svc.traced",
@@ -76,6 +78,8 @@ def read_facts(
     uid = first["uid"].text
     plain = ask_all(unprivileged, _event_questions(root_dir, events)) if unprivileged else second
     properties = {key: first[f"property {key}"].text for key in PROPERTIES}
+    emulator = phone_facts.emulator_of({PROPERTIES[key]: value for key, value in properties.items()})
+    properties["emulator"] = emulator or ""
     by_mode = unprivileged is None and uid == "0" and not device.emulated
     there = first["perfetto there"].ok
     recorder: Recorder | None = "perfetto" if there else None

@@ -10,11 +10,12 @@ from typing import Any, Final
 from foundation.contract.device import Device
 from foundation.errors import CommandFailed, DeviceError, StateError
 from foundation.progress import Progress, silent
+from harness.device.adb.addresses import over_network
 from harness.device.preconditions.checks import Unmet, all_unmet
 from harness.device.preconditions.cpufreq import CpufreqPin, time_in_state
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.phone_condition import Condition, read_condition
-from harness.device.preconditions.phone_pins import over_network, phone_pins
+from harness.device.preconditions.phone_pins import phone_pins
 from harness.device.preconditions.pinned import PinnedState
 from harness.device.preconditions.protocol import Precondition
 from harness.device.preconditions.records import suppressed
@@ -175,7 +176,7 @@ class PhonePreconditions(Preconditions):
         return {pin.policy: time_in_state(self._device, pin.policy) for pin in self._fixed}
 
     def _unmet(self, condition: Condition) -> list[Unmet]:
-        failed = all_unmet(condition, self._profile.phone, over_network=over_network(self._device))
+        failed = all_unmet(condition, self._profile.phone, over_network=over_network(self._device.serial))
         return [unmet for unmet in failed if unmet.precondition not in self._names]
 
     def _hot(self, end: Condition) -> list[str]:

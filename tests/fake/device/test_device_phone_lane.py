@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import DeviceError, LabError, StateError, UsageError, WrongKernel
+from foundation.ports import free_port
+from harness.device import attach, lane_phone
 from harness.device.adb.adb_server import AdbServer
 from harness.device.identity import prove, read_identity
 from harness.device.lab import load_lab
 from harness.device.lane_phone import PhoneLane, open_phone
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.stand_ins.device import FakeDevice, number
+from tests.stand_ins.device.android import CUTTLEFISH, EMULATOR, Vendor, android_phone
 from tests.variants import boot_into, phone_variant
 
 _KCOMPRESSD = "/proc/sys/vm/kcompressd"
@@ -225,3 +230,46 @@ def test_root_that_does_not_come_back_is_reported_with_what_adbd_says(
         boot_into(lane, _ON)
     rooted.refuses_root = None
     lane.close()
+
+
+def test_a_phone_on_the_network_is_refused_before_it_is_changed(
+    adb: AdbServer, phone: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adb.connect(phone.serial)
+    monkeypatch.setattr(lane_phone, "over_network", lambda serial: True)
+    for serial in (None, phone.serial):
+        with pytest.raises(UsageError, match=r"ends when the phone restarts, so --reboot-between"):
+            open_phone("phone-0", serial=serial, adb_port=adb.port, reboot_between=True)
+    assert phone.boots == 1
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name"), [(EMULATOR, "the Android emulator"), (CUTTLEFISH, "Cuttlefish")]
+)
+@pytest.mark.parametrize("api", [29, 36])
+def test_an_emulator_is_no_phone(adb: AdbServer, vendor: Vendor, name: str, api: int) -> None:
+    with android_phone(api, "userdebug", vendor) as made:
+        adb.connect(made.serial)
+        lane = open_phone("phone-0", serial=made.serial, adb_port=adb.port)
+        assert lane.emulated
+        assert lane.describe()["emulator"] == name
+        lane.close()
+        adb.disconnect(made.serial)
+
+
+def test_an_emulator_is_found_by_its_own_serial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Source: packages/modules/adb/client/transport_local.cpp, the ports 5555 to 5585."""
+    monkeypatch.setattr(attach, "DEFAULT_PORT", free_port())
+    with FakeDevice(port=free_emulator_port()) as made:
+        console = int(made.serial.rpartition(":")[2]) - 1
+        lane = open_phone("phone-0", serial=f"emulator-{console}")
+        assert boot_into(lane, phone_variant("as=as-is")).serial == f"emulator-{console}"
+        lane.close()
+
+
+def free_emulator_port() -> int:
+    for port in range(5585, 5555, -2):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("every port of an emulator is in use")

@@ -17,11 +17,14 @@ from android_tests.__main__ import main
 from foundation.errors import LabError
 from harness.device.adb.adb_server import AdbServer
 from tests.stand_ins.device.android import (
+    CUTTLEFISH,
+    EMULATOR,
     MEDIATEK,
     QUALCOMM,
     SAMSUNG,
     VERSIONS,
     AndroidPhone,
+    Vendor,
     android_phone,
     kcompressd,
     stock,
@@ -98,6 +101,16 @@ def test_su(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     # The events that Perfetto's service may have do not depend on who asks.
     assert read["facts"]["events"] == without["facts"]["events"]
     assert "psi_memory_some_ms" in known(read) - known(without)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name"), [(EMULATOR, "the Android emulator, not a phone"), (CUTTLEFISH, "Cuttlefish, not")]
+)
+def test_an_emulator_is_called_one(
+    adb: AdbServer, capsys: pytest.CaptureFixture[str], vendor: Vendor, name: str
+) -> None:
+    _, text = doctor(adb, android_phone(36, "userdebug", vendor), capsys)
+    assert name in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class FakeDevice:
     ``service.adb.root`` is not persistent (packages/modules/adb/daemon: restart_service.cpp, and
     should_drop_privileges of main.cpp). Without ``adb_root``, ``root`` is that of an eng build
     (``ro.secure`` 0) and stays. ``refuses_root`` is what a vendor's adbd says instead.
+    ``port`` is where it listens (0: any).
     ``commands`` are adb's services that were opened, ``ran`` the programs that its own shell was
     asked for, ``texts`` the shell texts that it was sent.
     """
@@ -47,6 +48,7 @@ class FakeDevice:
         shell: Shell | None = None,
         features: tuple[str, ...] = FEATURES,
         adb_root: bool = False,
+        port: int = 0,
     ) -> None:
         self.faults = Faults()
         self.files = Tree(self.faults)
@@ -74,7 +76,7 @@ class FakeDevice:
         self._shell: Shell = shell or own
         self._features = features
         self._listener: socket.socket | None = None
-        self._port = 0
+        self._port = port
         self._transports: set[Wire] = set()
         self._lock = threading.Lock()
         self._own_programs()
