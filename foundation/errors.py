@@ -101,6 +101,10 @@ class StateError(DeviceError):
     """A setting could not be set, read back, or restored."""
 
 
+class SettingRefused(StateError):
+    """Android does not let the shell set it, and nothing was changed."""
+
+
 class KernelError(SuiteError):
     """The kernel under test failed. A result, never a retry.
 

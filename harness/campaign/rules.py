@@ -25,6 +25,8 @@ VOID_RULES: Final[tuple[str, ...]] = (
     f"a repetition that is void or lost data is measured again, at most {RETRIES_PER_REPETITION} time per "
     "planned repetition; "
     "a block with fewer valid repetitions than planned is void, and so is its pair",
+    "on a phone, a repetition in which a command does not end before its deadline is not measured, and "
+    "measured again within the same limit",
     "on a phone, a repetition is void as throttled if a CPU's maximum frequency changed during it, if the "
     "thermal status at its end is above the profile's limit, or if a CPU pinned to one frequency spent "
     "more than 1 % of the time at others",

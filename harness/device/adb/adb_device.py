@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 from adbutils.errors import AdbError
 
 from foundation.contract.device import CommandResult
+from foundation.contract.refusals import advice_on
 from foundation.errors import (
     CommandFailed,
     CommandTimeout,
@@ -302,6 +303,7 @@ class AdbDevice:
                 stdout=result.stdout,
                 stderr=result.stderr,
                 device=self.serial,
+                next_step=advice_on(f"{result.stderr} {result.stdout}"),
             )
         return result
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, DeviceError, StateError
+from foundation.errors import CommandFailed, DeviceError, SettingRefused, StateError
 from foundation.progress import Progress, silent
 from harness.device.adb.addresses import over_network
 from harness.device.preconditions.checks import Unmet, all_unmet
@@ -18,7 +18,7 @@ from harness.device.preconditions.phone_condition import Condition, read_conditi
 from harness.device.preconditions.phone_pins import phone_pins
 from harness.device.preconditions.pinned import PinnedState
 from harness.device.preconditions.protocol import Precondition
-from harness.device.preconditions.records import suppressed
+from harness.device.preconditions.records import RecordOnly, suppressed
 from workloads.profile import Profile
 
 _POLL_S: Final = 10.0
@@ -52,6 +52,7 @@ class Preconditions:
         self._device = device
         self._profile = profile
         self._names = tuple(names)
+        self._refused: dict[str, SettingRefused] = {}
 
     def establish(self, state: PinnedState) -> None:
         """Set and check everything. StateError that names all that are not met.
@@ -71,8 +72,11 @@ class Preconditions:
         return ()
 
     def record(self) -> dict[str, Any]:
-        """``suppressed`` and ``condition`` of ``rep.json``; the latter None if it is not monitored."""
-        return {"suppressed": list(self._names), "condition": None}
+        """``suppressed``, ``refused`` and ``condition`` of ``rep.json``; the last None: not monitored.
+
+        ``refused`` names the settings that Android did not let the shell set.
+        """
+        return {"suppressed": list(self._names), "refused": list(self._refused), "condition": None}
 
     @property
     def watches_throttling(self) -> bool:
@@ -85,12 +89,22 @@ class Preconditions:
     def _set(
         self, state: PinnedState, items: Sequence[Precondition]
     ) -> tuple[list[Unmet], list[DeviceError]]:
-        """Apply each, even after one that failed; what is not met, and the errors behind it."""
+        """Apply each, even after one that failed; what is not met, and the errors behind it.
+
+        A setting that Android refuses to the shell is only recorded, unless nothing works without it.
+        """
         failed: list[Unmet] = []
         errors: list[DeviceError] = []
         for item in items:
             try:
                 state.apply([item])
+            except SettingRefused as error:
+                if getattr(item, "essential", False):
+                    errors.append(error)
+                    failed.append(Unmet(item.precondition or "device", f"{error.what}; {error.next_step}"))
+                else:
+                    self._refused[item.name] = error
+                    state.apply([RecordOnly(item)])
             except (StateError, CommandFailed) as error:
                 errors.append(error)
                 failed.append(Unmet(item.precondition or "device", error.what))
@@ -137,6 +151,8 @@ class PhonePreconditions(Preconditions):
             failed.append(Unmet("cpufreq", error.what))
         self._fixed = [pin for pin in own if isinstance(pin, CpufreqPin)]
         failed += self._set(state, [*own, *self._memory()])[0]
+        for refused in self._refused.values():
+            self._say(f"NOT SET: {refused.what} -> {refused.next_step}")
         failed += [unmet for unmet in self._unmet(read_condition(self._device)) if not unmet.passes]
         self._raise_unmet(failed)
 

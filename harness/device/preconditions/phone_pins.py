@@ -78,6 +78,7 @@ def _screen(wanted: PhoneSettings) -> list[Pin]:
                 },
                 wanted="on",
                 advice="unlock it, and remove the PIN",
+                essential=True,
             ),
         ]
     if wanted.brightness is not None:

@@ -12,7 +12,9 @@ class PhoneState:
     ``thermal_status`` is 0 (none) to 6 (shutdown), android.os.Temperature; ``battery_dc`` is in
     tenths of a degree, as BatteryManager.EXTRA_TEMPERATURE; ``plugged`` is AC, USB, Wireless or
     None. ``settings`` maps a namespace (global, system, secure) to keys and values. ``events``
-    are lines of the event log, ``exits`` records of processes that ended.
+    are lines of the event log, ``security_settings`` is MIUI's switch "USB debugging (Security settings)":
+    without it the shell may neither inject input nor write settings. ``exits`` records of processes
+    that ended.
     """
 
     zones: dict[str, float]
@@ -21,6 +23,7 @@ class PhoneState:
     plugged: str | None = "USB"
     thermal_status: int = 0
     awake: bool = True
+    security_settings: bool = True
     settings: dict[str, dict[str, str]] = field(
         default_factory=lambda: {
             "global": {
