@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from foundation.errors import LabError, UsageError
+from foundation.progress import Progress, to_stderr
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import DEFAULT_PORT, AdbServer
 from harness.device.adb.addresses import is_address, is_emulator
 from harness.device.adb.discovery import choose
+from harness.device.adb.su import BEFORE
 from harness.device.deadline import Deadline, wait_until
 from harness.device.lab import NO_LAB, Lab, serial_of_role
 
@@ -20,12 +22,14 @@ def attach_phone(
     su: bool = False,
     role: str | None = None,
     lab: Lab = NO_LAB,
+    say: Progress = to_stderr,
 ) -> tuple[AdbServer, AdbDevice]:
     """The phone with that serial, or that role in ``lab``, or the only one. LabError, UsageError.
 
     The adb server is the one on ``adb_port``; by default the one on 5037 if it runs (it holds
     the USB interfaces of the phones), else the suite's own, which the caller stops. A serial that is
     an address (``HOST:PORT``, ``vsock:CID:PORT``) is connected to by a server of the suite's own.
+    With ``su`` a root manager may ask a person, which ``say`` announces; DeviceError if it gives no root.
     """
     if serial is not None and role is not None:
         raise UsageError("--serial and --role both choose a device", next_step="give only one of them")
@@ -35,7 +39,11 @@ def attach_phone(
             serial = serial_of_role(lab, role, [device.serial for device in server.devices()])
         if serial is not None and is_address(serial) and server.state_of(serial) is None:
             server.connect(serial)
-        return server, AdbDevice(server, choose(serial, server), su=su)
+        device = AdbDevice(server, choose(serial, server), su=su)
+        if su:
+            say(BEFORE)
+            _ = device.is_root
+        return server, device
     except BaseException:
         server.stop()
         raise

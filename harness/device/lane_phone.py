@@ -47,7 +47,7 @@ def open_phone(
     """
     if serial is not None:
         check_restarts(serial, reboot_between=reboot_between, kernels=kernels)
-    server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
+    server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab, say=say)
     try:
         check_restarts(device.serial, reboot_between=reboot_between, kernels=kernels)
         if reboot_between:

@@ -8,6 +8,7 @@ from typing import Final
 
 from foundation.contract.metric import Catalogue
 from foundation.contract.threads import role_of
+from harness.device.adb.su import GRANT_HIDDEN, HIDING
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
 from harness.doctor.reading import used_swap_kb
@@ -62,9 +63,17 @@ def _root(facts: DeviceFacts) -> str:
         "shell": "yes: adbd runs as root",
         "su": "yes: through su",
         "adb root": "not yet: this build allows it, run 'adb root'",
-        "su, not used": "not used: the phone has su, add --su to use it",
+        "su, not used": _not_used(facts.properties.get("root manager")),
         "none": "none: a user build without su",
     }[facts.root]
+
+
+def _not_used(manager: str | None) -> str:
+    """What a person does so that ``--su`` works."""
+    if manager in HIDING:
+        return f"not used: {manager} hides su: {GRANT_HIDDEN}, then add --su"
+    by = f" by {manager}" if manager else ""
+    return f"not used: the phone has su{by}; add --su, and tap Grant within 10 s where it asks"
 
 
 def _device(facts: DeviceFacts) -> str:

@@ -27,11 +27,12 @@ from foundation.errors import (
 )
 from foundation.files import replacing
 from foundation.quoting import quote, quote_argv
-from harness.device.adb import shell_v2, sync_service
+from harness.device.adb import shell_v2, su, sync_service
 from harness.device.adb.adb_link import AdbStream, error_from_adb
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.remote_process import AdbProcess
 from harness.device.adb.shell_v2 import ShellStream
+from harness.device.adb.su import Tried
 from harness.device.adb.sync_service import RemoteStat, SyncSession
 from harness.device.command_log import log_command, shorten
 from harness.device.deadline import Deadline, wait_until
@@ -41,8 +42,6 @@ _KILL_DEADLINE_S: Final = 5.0
 _ROOT_DEADLINE_S: Final = 10.0
 #: Files below these have no meaningful size in stat(2).
 _WITHOUT_SIZE: Final = ("/proc/", "/sys/", "/dev/")
-#: Ways to become root, in the order tried: Magisk and the like, then AOSP's own su.
-_SU_FORMS: Final = ("su -c {}", "su 0 sh -c {}")
 
 
 class AdbDevice:
@@ -278,18 +277,18 @@ class AdbDevice:
 
     @functools.cached_property
     def _su_form(self) -> str:
-        for form in _SU_FORMS:
-            text = form.format(quote("echo $$; id -u"))
-            with self._stream(shell_v2.SERVICE + f"echo $$; {text}", Deadline(20.0), "su") as stream:
+        def run(text: str) -> Tried:
+            command = f"{shell_v2.SERVICE}echo $$; {text}"
+            with self._stream(command, Deadline(su.DEADLINE_S), "su") as stream:
                 shell = ShellStream(stream, self.serial)
                 shell.feed(None)
-                if shell.read_to_end() == 0 and shell.text("stdout").split()[-1:] == ["0"]:
-                    return form
-        raise DeviceError(
-            "su does not give root",
-            device=self.serial,
-            next_step="grant root to the shell user in the root manager, or omit the su option",
-        )
+                try:
+                    status: int | None = shell.read_to_end()
+                except CommandTimeout:
+                    status = None
+                return Tried(status, shell.text("stdout"), shell.dur_s)
+
+        return su.find_form(run, serial=self.serial)
 
     def _run(
         self, text: str, deadline_s: float, *, check: bool = True, stdin: bytes | None = None

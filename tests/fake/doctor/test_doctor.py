@@ -29,6 +29,7 @@ from tests.stand_ins.device.android import (
     kcompressd,
     stock,
 )
+from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
 from tests.stand_ins.device.android.table import phones_table
 from workloads.profile import load_profile
@@ -101,6 +102,30 @@ def test_su(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     # The events that Perfetto's service may have do not depend on who asks.
     assert read["facts"]["events"] == without["facts"]["events"]
     assert "psi_memory_some_ms" in known(read) - known(without)
+
+
+@pytest.mark.parametrize(
+    ("package", "su", "words"),
+    [
+        ("me.weishu.kernelsu", None, "KernelSU hides su: allow 'Shell' (com.android.shell)"),
+        ("me.bmax.apatch", None, "APatch hides su: allow 'Shell'"),
+        (
+            "com.topjohnwu.magisk",
+            "magisk",
+            "has su by Magisk; add --su, and tap Grant within 10 s",
+        ),
+        ("renamed.manager", "magisk", "the phone has su; add --su, and tap Grant within 10 s"),
+    ],
+)
+def test_what_a_person_must_do_for_root(
+    adb: AdbServer, capsys: pytest.CaptureFixture[str], package: str, su: str | None, words: str
+) -> None:
+    phone = android_phone(34, "user", SAMSUNG, su=su)
+    Controls(phone).install()
+    phone.state.packages[package] = ".Main"
+    _, text = doctor(adb, phone, capsys)
+    assert words in " ".join(text.split())
+    assert text.splitlines()[-1].endswith("--su")
 
 
 @pytest.mark.parametrize(

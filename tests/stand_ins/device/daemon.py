@@ -30,9 +30,10 @@ class FakeDevice:
 
     ``files`` is its tree, ``programs`` what its shell can run, ``properties`` what getprop
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
-    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
-    restarts as root when it is asked to, as on a userdebug build. A reboot takes that root away:
-    ``service.adb.root`` is not persistent (packages/modules/adb/daemon: restart_service.cpp, and
+    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None, and Magisk denies after
+    ``su_prompt_s`` (its "Request timeout", 10 s) unless somebody has ``su_tapped``; ``adb_root``
+    whether adbd restarts as root when it is asked to, as on a userdebug build. A reboot takes that
+    root away: ``service.adb.root`` is not persistent (packages/modules/adb/daemon: restart_service.cpp, and
     should_drop_privileges of main.cpp). Without ``adb_root``, ``root`` is that of an eng build
     (``ro.secure`` 0) and stays. ``refuses_root`` is what a vendor's adbd says instead.
     ``port`` is where it listens (0: any).
@@ -68,6 +69,8 @@ class FakeDevice:
         self.root = root
         self.su = su
         self.adb_root = adb_root
+        self.su_prompt_s: float | None = None
+        self.su_tapped = threading.Event()
         self.refuses_root: str | None = None
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
@@ -191,6 +194,9 @@ class FakeDevice:
         def su(call: Call) -> int:
             forms = {"magisk": ["su", "-c"], "aosp": ["su", "0", "sh", "-c"]}
             form = forms.get(self.su or "", [])
+            if self.su_prompt_s is not None and not self.su_tapped.wait(self.su_prompt_s):
+                call.io.fail("Permission denied")
+                return 13
             if not form or call.argv[:-1] != form:
                 call.io.fail("su: permission denied")
                 return 1
