@@ -107,6 +107,10 @@ class NotReady(StateError):
     transient = True
 
 
+class SettingRefused(StateError):
+    """Android does not let the shell set it, and nothing was changed."""
+
+
 class KernelError(SuiteError):
     """The kernel under test failed. A result, never a retry.
 

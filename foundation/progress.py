@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 #: Takes one line for the user: what starts now, or what the suite waits for.
@@ -10,3 +11,8 @@ Progress = Callable[[str], None]
 
 def silent(line: str) -> None:
     """A `Progress` that drops every line."""
+
+
+def to_stderr(line: str) -> None:
+    """A `Progress` that keeps standard output for the answer."""
+    print(line, file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from foundation.contract.device import Device
+from foundation.contract.refusals import advice_on
 from foundation.errors import CommandFailed, DeviceError
 from foundation.quoting import quote, quote_argv
 from foundation.toml_table import Table
@@ -123,4 +124,5 @@ def refused(output: str, *, device: str | None = None) -> None:
         exit_status=int(status),
         stdout=said,
         device=device,
+        next_step=advice_on(said),
     )

@@ -62,7 +62,8 @@ def _method(judgement: Judgement) -> list[str]:
     lower = any(lower_level(row.change) for row in judgement.rows if row.primary)
     level = "intervals" if lower else "95 % interval"
     repetitions = "repetition" if campaign.reps == 1 else "repetitions"
-    where = "an emulated device (QEMU)" if campaign.emulated else "a phone"
+    emulators = {str(lane.get("emulator", "QEMU")) for lane in campaign.lanes.values()}
+    where = f"an emulated device ({', '.join(emulators)})" if campaign.emulated else "a phone"
     voids = [void.kind for void in judgement.voids]
     lines = [
         f"- {campaign.workload}, profile {campaign.profile.name}, on {where}.",

@@ -138,7 +138,7 @@ class Lane(Protocol):
         ...
 
     def device_cpu_s(self) -> float | None:
-        """Host CPU seconds used by a virtual device; None for a real one."""
+        """Host CPU seconds used by a virtual device; None for any other."""
         ...
 
     def parts(self) -> dict[str, str]:

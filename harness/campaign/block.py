@@ -15,6 +15,7 @@ from foundation.contract.records import BlockResult, Pin, PlannedBlock
 from foundation.contract.threads import role_of
 from foundation.contract.zram_identity import ZramIdentity, advice, objection, zram_of
 from foundation.errors import (
+    CommandTimeout,
     DeviceError,
     KernelCrash,
     KernelError,
@@ -339,11 +340,29 @@ class BlockRun:
             )
         self.record.gate("live counter", True, f"{counter}: {before.live_count} to {after.live_count}")
 
+    def _costs_a_repetition(self, error: CommandTimeout, repetitions: Repetitions) -> bool:
+        """Whether a command that was late on a phone leaves its block alone. KernelCrash."""
+        if repetitions.device.emulated:
+            # Nothing else runs there: an order that is late is a device that hangs.
+            return False
+        crash = _crash_behind(error, self.lane)
+        if crash is not None:
+            raise crash from error
+        return True
+
     def _measure_all(self, repetitions: Repetitions) -> None:
         record, wanted = self.record, self.plan.reps
         index = whole = 0
         while whole < wanted and index - whole <= wanted * RETRIES_PER_REPETITION:
-            measured = repetitions.measure(self.store.start_repetition(self.block, index), index)
+            try:
+                measured = repetitions.measure(self.store.start_repetition(self.block, index), index)
+            except CommandTimeout as error:
+                if not self._costs_a_repetition(error, repetitions):
+                    raise
+                record.attempts += (f"repetition {index}: {error}",)
+                self.phase(Phase.VERIFY, f"repetition {index}: not measured: {error}")
+                index += 1
+                continue
             if measured.void_reasons:
                 record.void_reps[str(index)] = measured.void_reasons
             else:

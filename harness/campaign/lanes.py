@@ -37,9 +37,13 @@ def check_lane(settings: Settings, variants: Sequence[Variant]) -> None:
     """Check everything that needs no device, before anything is built or booted. UsageError."""
     if settings.device != "virtual":
         from harness.device.fastboot.opening import check_kernels
+        from harness.device.lane_phone import check_restarts
         from harness.variants.variant import kernels_of
 
-        check_kernels(kernels_of(variants), flash_options(settings))
+        kernels = kernels_of(variants)
+        if settings.serial is not None:
+            check_restarts(settings.serial, reboot_between=settings.reboot_between, kernels=kernels)
+        check_kernels(kernels, flash_options(settings))
     for variant in variants:
         variant.check()
 

@@ -75,6 +75,11 @@ class Repetitions:
     reservation: BufferReservation | None = None
     seed: int | None = None
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the suite runs the emulator: of any other, its share of the host's CPUs is not known."""
+        return self.lane.emulated and self.lane.device_cpu_s() is not None
+
     def condition(self) -> contextlib.AbstractContextManager[object]:
         """The CPU condition of the scenario.
 
@@ -130,7 +135,7 @@ class Repetitions:
             reasons = (
                 *(loss.text for loss in report.loss if loss.whole),
                 *report.void_reasons,
-                *host_reasons(host, emulated=self.lane.emulated, host_time=self.lane.host_time),
+                *host_reasons(host, emulated=self._is_ours, host_time=self.lane.host_time),
                 *throttled,
                 *cycle.void_reasons(),
             )

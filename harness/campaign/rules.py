@@ -33,6 +33,8 @@ VOID_RULES: Final[tuple[str, ...]] = (
     "CPU's maximum frequency changed during it",
     "a repetition with pinned frequencies is void if a CPU's limits changed, or if it spent more than 1 % "
     "of the time at other frequencies",
+    "on a phone, a repetition in which a command does not end before its deadline is not measured, and "
+    "measured again within the same limit",
     "a repetition is void if a requested ftrace event could not be enabled",
     "a block is void if its pinned settings drifted",
     "a block is void if the device was not ready for it twice: more than 5 % of its swap was in use at the "

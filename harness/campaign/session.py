@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from analysis.judging.interim import interim
 from analysis.judging.pipeline import Judgement, judge
@@ -14,7 +15,7 @@ from foundation.contract.device import Lane
 from foundation.contract.needs import Request
 from foundation.contract.records import BlockResult, PlannedBlock
 from foundation.contract.zram_identity import engine_of
-from foundation.errors import SuiteError, UsageError
+from foundation.errors import DeviceError, SuiteError, UsageError
 from harness.campaign.block import run_block
 from harness.campaign.lanes import check_lane, open_lane, open_virtual_lanes, side_by_side
 from harness.campaign.phase import Phase
@@ -28,6 +29,10 @@ from harness.variants.defaults import default_variants
 from harness.variants.kind import Bindings
 from harness.variants.variant import hashes_of, parse_variants, pin_contents, refuse_engine
 from workloads.profile import load_profile
+
+#: So many blocks in a row may fail by a command that the device refused or did not end, before the
+#: campaign ends: the next block would fail as well.
+LOST_BLOCKS_MAX: Final = 2
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ class CampaignSession:
         self._ahead: SideBySide | None = None
         self._expected: Sequence[PlannedBlock] = ()
         self._broken: SuiteError | None = None
+        self._lost = 0
         self._estimated: set[tuple[str, int]] = set()
         self._judgement: Judgement | None = None
         self._opened = False
@@ -182,9 +188,16 @@ class CampaignSession:
             return
         try:
             self._run_on(self._lanes[0], block)
+        except DeviceError as error:
+            # One refused or late command costs its block; the same again costs the rest of the night.
+            self._lost += 1
+            if self._lost >= LOST_BLOCKS_MAX:
+                self._broken = error
+            raise
         except SuiteError as error:
             self._broken = error
             raise
+        self._lost = 0
 
     def _run_on(self, lane: Lane, block: PlannedBlock) -> None:
         def report(phase: Phase, text: str | None = None) -> None:

@@ -14,6 +14,7 @@ from foundation.progress import Progress, silent
 from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
+from harness.device.adb.addresses import over_network
 from harness.device.attach import attach_phone
 from harness.device.crash import find_crash
 from harness.device.deadline import Deadline, wait_until
@@ -53,8 +54,11 @@ def open_phone(
     A zram with a backing device is unloaded with its module only with ``reset_backed_zram``. ``say`` takes
     the progress of a write.
     """
-    server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab)
+    if serial is not None:
+        check_restarts(serial, reboot_between=reboot_between, kernels=kernels)
+    server, device = attach_phone(serial=serial, adb_port=adb_port, su=su, role=role, lab=lab, say=say)
     try:
+        check_restarts(device.serial, reboot_between=reboot_between, kernels=kernels)
         acts = [Act.REBOOT] * reboot_between + [Act.LOAD_MODULE] * modules
         facts = phone_facts.describe(device) if acts else {}
         for act in acts:
@@ -68,6 +72,7 @@ def open_phone(
                 lab=lab,
             )
         opened = open_kernels(device, kernels or {}, flash or FlashOptions(), lab, say=say)
+        emulator = phone_facts.emulator(device)
         return PhoneLane(
             name,
             device,
@@ -76,10 +81,28 @@ def open_phone(
             kernels=opened,
             reset_backed_zram=reset_backed_zram,
             say=say,
+            emulator=emulator,
         )
     except BaseException:
         server.stop()
         raise
+
+
+def check_restarts(
+    serial: str, *, reboot_between: bool, kernels: Mapping[str, Kernel | None] | None
+) -> None:
+    """UsageError if the phone is to restart, but adb reaches it over a network.
+
+    adbd listens there only until the next restart: ``service.adb.tcp.port`` and ``service.adb.tls.port``
+    are no persistent properties (packages/modules/adb/daemon: main.cpp, restart_service.cpp).
+    """
+    if not over_network(serial) or not (reboot_between or kernels):
+        return
+    why = "variants boot: and flash:" if kernels else "--reboot-between"
+    raise UsageError(
+        f"[{serial}] adb over Wi-Fi ends when the phone restarts, so {why} cannot work",
+        next_step="plug it in by USB, and give that serial",
+    )
 
 
 class PhoneLane:
@@ -87,10 +110,10 @@ class PhoneLane:
 
     `boot` does not reboot unless ``reboot_between``: it undoes the switches of the previous
     variant and sets those of the next, which needs root; the same with modules. With ``kernels`` every
-    `boot` is a reboot, even into the original kernel. `close` undoes switches, modules and kernels.
+    `boot` is a reboot, even into the original kernel. `close` undoes switches, modules and kernels. With
+    ``emulator``, the name of one, its results are marked as emulated.
     """
 
-    emulated = False
     host_time = True
 
     def __init__(
@@ -103,8 +126,11 @@ class PhoneLane:
         kernels: PhoneKernels | None = None,
         reset_backed_zram: bool = False,
         say: Progress = silent,
+        emulator: str | None = None,
     ) -> None:
         self.name = name
+        self.emulated = emulator is not None
+        self._emulator = emulator
         self._device = device
         self._server = server
         self._reboot_between = reboot_between
@@ -145,6 +171,7 @@ class PhoneLane:
             self._reboot()
         self._booted = True
         self._wait_until_booted()
+        self._device.check_root()
         if restarts:
             self._swap.wait_until_set_up()
         self._boot_id = phone_state.boot_id(self._device)
@@ -206,7 +233,7 @@ class PhoneLane:
             return ""
 
     def device_cpu_s(self) -> float | None:
-        """None: a phone does not use the host's CPUs."""
+        """None: a phone does not use the host's CPUs, and an emulator's process is not known."""
         return None
 
     def parts(self) -> dict[str, str]:
@@ -225,6 +252,7 @@ class PhoneLane:
             "rebooted_between_blocks": "yes" if self._reboot_between or self._kernels else "no",
             **phone_facts.describe(self._device),
             "zram": str(self.zram()),
+            **({"emulator": self._emulator} if self._emulator else {}),
             **(self._kernels.describe() if self._kernels else {}),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,17 @@ _STAMP: Final = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\]")
 #: Reasons of a reboot that do not incriminate the kernel. Source: Android's boot reason list.
 _REQUESTED: Final = re.compile(r"^(reboot,(userrequested|adb|shell|ota)|shutdown|cold|battery|charge)")
 
+#: What ``ro.hardware`` is called on virtual machines with Android. Sources: external/qemu,
+#: device/google/cuttlefish (androidboot.hardware).
+_EMULATORS: Final = {
+    "goldfish": "the Android emulator",
+    "ranchu": "the Android emulator",
+    "cutf_cvm": "Cuttlefish",
+    "vsoc": "Cuttlefish",
+}
+
+EMULATOR_PROPERTIES: Final = ("ro.hardware", "ro.boot.qemu", "ro.kernel.qemu")
+
 _PROPERTIES: Final = {
     "model": "ro.product.model",
     "build": "ro.build.fingerprint",
@@ -23,6 +35,23 @@ _PROPERTIES: Final = {
     "build_type": "ro.build.type",
     "soc": "ro.soc.model",
 }
+
+
+def emulator_of(properties: Mapping[str, str]) -> str | None:
+    """The emulator that a device with these properties is; None for a phone.
+
+    ``properties`` holds ``ro.hardware``, ``ro.boot.qemu`` and ``ro.kernel.qemu`` (before Android 12).
+    """
+    known = _EMULATORS.get(properties.get("ro.hardware", ""))
+    if known is None and "1" in (properties.get("ro.boot.qemu"), properties.get("ro.kernel.qemu")):
+        return "an emulator"
+    return known
+
+
+def emulator(device: Device) -> str | None:
+    """As `emulator_of`, read from the device."""
+    answers = ask_all(device, {name: f"getprop {name}" for name in EMULATOR_PROPERTIES})
+    return emulator_of({name: answer.text for name, answer in answers.items()})
 
 
 def uptime_s(device: Device) -> float:

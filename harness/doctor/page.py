@@ -9,6 +9,7 @@ from typing import Final
 from foundation.contract.metric import Catalogue
 from foundation.contract.threads import role_of
 from foundation.contract.zram_identity import engine_of
+from harness.device.adb.su import GRANT_HIDDEN, HIDING
 from harness.device.port_switches import switch_at
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
@@ -64,9 +65,17 @@ def _root(facts: DeviceFacts) -> str:
         "shell": "yes: adbd runs as root",
         "su": "yes: through su",
         "adb root": "not yet: this build allows it, run 'adb root'",
-        "su, not used": "not used: the phone has su, add --su to use it",
+        "su, not used": _not_used(facts.properties.get("root manager")),
         "none": "none: a user build without su",
     }[facts.root]
+
+
+def _not_used(manager: str | None) -> str:
+    """What a person does so that ``--su`` works."""
+    if manager in HIDING:
+        return f"not used: {manager} hides su: {GRANT_HIDDEN}, then add --su"
+    by = f" by {manager}" if manager else ""
+    return f"not used: the phone has su{by}; add --su, and tap Grant within 10 s where it asks"
 
 
 def _device(facts: DeviceFacts) -> str:
@@ -77,7 +86,9 @@ def _device(facts: DeviceFacts) -> str:
     soc = properties.get("soc") or properties.get("hardware", "unknown chip")
     model = f"{properties.get('manufacturer', '')} {properties.get('model', 'unknown model')}"
     build = f"{properties.get('build type', '?')} build"
-    return f"{model}, {soc}, {android}, {build}; serial {facts.serial}"
+    emulator = properties.get("emulator")
+    remark = f"; {emulator}, not a phone: what it measures is emulated" if emulator else ""
+    return f"{model}, {soc}, {android}, {build}; serial {facts.serial}{remark}"
 
 
 def _recorder(facts: DeviceFacts) -> str:

@@ -16,7 +16,8 @@ from foundation.contract.device import Device
 from foundation.quoting import quote
 from harness.capture.events import TRACEFS_ROOTS
 from harness.capture.perfetto.perfetto_service import OLD_PERFETTO
-from harness.device import phone_state
+from harness.device import phone_facts, phone_state
+from harness.device.adb.su import HIDING, manager_of
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram_state import parse_swaps
@@ -41,6 +42,8 @@ PROPERTIES: Final = {
     "debuggable": "ro.debuggable",
     "soc": "ro.soc.model",
     "hardware": "ro.hardware",
+    "qemu": "ro.boot.qemu",
+    "old qemu": "ro.kernel.qemu",
     "abi": "ro.product.cpu.abi",
     "booted": "sys.boot_completed",
     "traced": "init.svc.traced",
@@ -79,6 +82,11 @@ def read_facts(
     uid = first["uid"].text
     plain = ask_all(unprivileged, _event_questions(root_dir, events)) if unprivileged else second
     properties = {key: first[f"property {key}"].text for key in PROPERTIES}
+    emulator = phone_facts.emulator_of({PROPERTIES[key]: value for key, value in properties.items()})
+    properties["emulator"] = emulator or ""
+    packages = {line.removeprefix("package:") for line in first["packages"].text.splitlines()}
+    manager = manager_of(packages)
+    properties["root manager"] = manager or ""
     by_mode = unprivileged is None and uid == "0" and not device.emulated
     there = first["perfetto there"].ok
     recorder: Recorder | None = "perfetto" if there else None
@@ -89,7 +97,9 @@ def read_facts(
         emulated=device.emulated,
         properties={key: value for key, value in properties.items() if value},
         release=first["release"].text,
-        root=_root(uid, properties, su_used=unprivileged is not None, su_there=first["su"].ok),
+        root=_root(
+            uid, properties, su_used=unprivileged is not None, su_there=first["su"].ok or manager in HIDING
+        ),
         perfetto=_perfetto(first, there=there),
         service=properties["traced"],
         recorder=recorder,
@@ -137,6 +147,7 @@ def _first_questions() -> dict[str, str]:
         "su": "command -v su",
         "perfetto there": "command -v perfetto",
         "perfetto": "perfetto --version",
+        "packages": "pm list packages",
         "am": "command -v am",
         "threads": "cat /proc/[0-9]*/stat 2>/dev/null; true",
         "schedstat": "cat /proc/2/schedstat",

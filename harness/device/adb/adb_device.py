@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 from adbutils.errors import AdbError
 
 from foundation.contract.device import CommandResult
+from foundation.contract.refusals import advice_on
 from foundation.errors import (
     CommandFailed,
     CommandTimeout,
@@ -26,21 +27,21 @@ from foundation.errors import (
 )
 from foundation.files import replacing
 from foundation.quoting import quote, quote_argv
-from harness.device.adb import shell_v2, sync_service
+from harness.device.adb import shell_v2, su, sync_service
 from harness.device.adb.adb_link import AdbStream, error_from_adb
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.remote_process import AdbProcess
 from harness.device.adb.shell_v2 import ShellStream
+from harness.device.adb.su import Tried
 from harness.device.adb.sync_service import RemoteStat, SyncSession
 from harness.device.command_log import log_command, shorten
 from harness.device.deadline import Deadline, wait_until
 
 TRANSFER_DEADLINE_S: Final = 600.0
 _KILL_DEADLINE_S: Final = 5.0
+_ROOT_DEADLINE_S: Final = 10.0
 #: Files below these have no meaningful size in stat(2).
 _WITHOUT_SIZE: Final = ("/proc/", "/sys/", "/dev/")
-#: Ways to become root, in the order tried: Magisk and the like, then AOSP's own su.
-_SU_FORMS: Final = ("su -c {}", "su 0 sh -c {}")
 
 
 class AdbDevice:
@@ -57,6 +58,8 @@ class AdbDevice:
         self.keeps_settings = not emulated
         self._server = server
         self._su = su
+        self._was_root = False
+        self._root_refused: str | None = None
 
     def __repr__(self) -> str:
         return f"AdbDevice({self.serial})"
@@ -64,7 +67,9 @@ class AdbDevice:
     @property
     def is_root(self) -> bool:
         """Whether commands run as uid 0."""
-        return self._uid == 0
+        root = self._uid == 0
+        self._was_root |= root
+        return root
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
@@ -194,6 +199,9 @@ class AdbDevice:
         ``to`` is ``bootloader``, ``fastboot`` (fastbootd) or empty for Android.
         """
         deadline = Deadline(deadline_s)
+        with contextlib.suppress(SuiteError):
+            # `reconnect` asks for root again only if it was there.
+            _ = self.is_root
         with (
             contextlib.suppress(DeviceLost),
             log_command(self.serial, f"reboot {to}".rstrip()),
@@ -204,21 +212,61 @@ class AdbDevice:
                 pass
 
     def reconnect(self, *, deadline_s: float) -> bool:
-        """Wait after DeviceLost until the device answers a command again; whether it does."""
+        """Wait after DeviceLost until the device answers a command again; whether it does.
+
+        If adbd was root and a restart of the phone has ended that, it is asked to be root again:
+        ``service.adb.root`` is not persistent. `check_root` tells whether that failed.
+        """
         deadline = Deadline(deadline_s)
+        self._root_refused = None
 
         def answers() -> bool:
             for cached in ("features", "_uid", "_su_form"):
                 self.__dict__.pop(cached, None)
             try:
                 # The server still lists a device just after it is gone: only an answer counts.
-                return self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1)) and (
-                    self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
+                return (
+                    self._server.wait_for_device(self.serial, deadline_s=max(deadline.left_s, 0.1))
+                    and self.shell(["true"], deadline_s=max(deadline.left_s, 1.0)).exit_status == 0
+                    and (self._su or not self._was_root or self.is_root or self._root_is_refused())
                 )
             except SuiteError:
                 return False
 
         return wait_until(answers, deadline, every_s=0.1)
+
+    def check_root(self) -> None:
+        """DeviceError if adbd was root before the last `reconnect`, and did not become root again."""
+        if self._root_refused is not None:
+            raise DeviceError(
+                f"adbd was root, and is not root after the restart: {self._root_refused}",
+                device=self.serial,
+                next_step="allow root for adb in the developer options, or use --su",
+            )
+
+    def _root_is_refused(self) -> bool:
+        """Ask adbd to be root, as ``adb root`` does; False if it restarts, and is to be asked again.
+
+        Its answers: packages/modules/adb/daemon/restart_service.cpp.
+        """
+        said = b""
+        try:
+            with (
+                log_command(self.serial, "root"),
+                self._stream("root:", Deadline(_ROOT_DEADLINE_S), "the request for root") as stream,
+            ):
+                while part := stream.read_some():
+                    said += part
+        except LabError:
+            # It may go away before its answer is through.
+            return False
+        except DeviceError as error:
+            said = error.what.encode()
+        answer = said.decode("utf-8", "replace").strip()
+        if not answer or "restarting" in answer or "already running" in answer:
+            return False
+        self._root_refused = answer
+        return True
 
     @functools.cached_property
     def _uid(self) -> int:
@@ -229,18 +277,18 @@ class AdbDevice:
 
     @functools.cached_property
     def _su_form(self) -> str:
-        for form in _SU_FORMS:
-            text = form.format(quote("echo $$; id -u"))
-            with self._stream(shell_v2.SERVICE + f"echo $$; {text}", Deadline(20.0), "su") as stream:
+        def run(text: str) -> Tried:
+            command = f"{shell_v2.SERVICE}echo $$; {text}"
+            with self._stream(command, Deadline(su.DEADLINE_S), "su") as stream:
                 shell = ShellStream(stream, self.serial)
                 shell.feed(None)
-                if shell.read_to_end() == 0 and shell.text("stdout").split()[-1:] == ["0"]:
-                    return form
-        raise DeviceError(
-            "su does not give root",
-            device=self.serial,
-            next_step="grant root to the shell user in the root manager, or omit the su option",
-        )
+                try:
+                    status: int | None = shell.read_to_end()
+                except CommandTimeout:
+                    status = None
+                return Tried(status, shell.text("stdout"), shell.dur_s)
+
+        return su.find_form(run, serial=self.serial)
 
     def _run(
         self, text: str, deadline_s: float, *, check: bool = True, stdin: bytes | None = None
@@ -254,6 +302,7 @@ class AdbDevice:
                 stdout=result.stdout,
                 stderr=result.stderr,
                 device=self.serial,
+                next_step=advice_on(f"{result.stderr} {result.stdout}"),
             )
         return result
 

@@ -19,6 +19,7 @@ from adbutils.errors import AdbError
 from foundation.errors import HostError, LabError, UsageError
 from foundation.ports import free_port
 from harness.device.adb.adb_link import Client, error_from_adb
+from harness.device.adb.addresses import is_address
 from harness.device.deadline import Deadline, wait_until
 
 DEFAULT_PORT: Final = 5037
@@ -65,7 +66,8 @@ class AdbServer:
     """One adb server.
 
     `start` runs the suite's own: it listens on a free loopback port (never 5037), does not look
-    for emulators or network services, and ends with `stop`, at exit, or when this process dies.
+    for network services, nor unasked for emulators, and ends with `stop`, at exit, or when this
+    process dies.
     `attach` uses a running server and never ends it. As a context manager it ends in `stop`.
     """
 
@@ -76,15 +78,16 @@ class AdbServer:
         self._log = log
 
     @classmethod
-    def start(cls, *, usb: bool = False, deadline_s: float = 20.0) -> Self:
+    def start(cls, *, usb: bool = False, emulators: bool = False, deadline_s: float = 20.0) -> Self:
         """Start one and wait until it answers. HostError if it does not.
 
-        ``usb`` lets it claim phones on USB, which it takes from any other server.
+        ``usb`` lets it claim phones on USB, which it takes from any other server. ``emulators`` lets it
+        look for emulators on this machine's ports 5555 to 5585.
         """
         deadline = Deadline(deadline_s)
         log = ""
         for _ in range(_START_ATTEMPTS):
-            server = cls._launch(usb=usb)
+            server = cls._launch(usb=usb, emulators=emulators)
             # If another process takes the port before adb binds it, adb ends.
             wait_until(lambda: server.alive or not server.running, deadline)  # noqa: B023
             if server.running and server.alive:
@@ -113,14 +116,14 @@ class AdbServer:
         return server
 
     @classmethod
-    def _launch(cls, *, usb: bool) -> Self:
+    def _launch(cls, *, usb: bool, emulators: bool) -> Self:
         port = free_port(avoid=(DEFAULT_PORT,))
         # A file without a name leaves nothing behind; the server keeps it open to its end.
         log = tempfile.TemporaryFile()  # noqa: SIM115
         env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ANDROID_ADB")},
-            "ADB_LOCAL_TRANSPORT_MAX_PORT": "0",
-            "ADB_EMU": "0",
+            "ADB_LOCAL_TRANSPORT_MAX_PORT": "5585" if emulators else "0",
+            "ADB_EMU": "1" if emulators else "0",
             "ADB_MDNS": "0",
             "ADB_USB": "1" if usb else "0",
         }
@@ -183,7 +186,7 @@ class AdbServer:
         if not (port.isdecimal() and 0 < int(port) < 65536):
             raise UsageError(
                 f"{address} is not an address: its port must be 1 to 65535",
-                next_step="write HOST:PORT, such as 192.168.1.20:5555",
+                next_step="write HOST:PORT, such as 192.168.1.20:5555, or vsock:CID:PORT",
             )
         deadline = Deadline(deadline_s)
         reason = "no answer"
@@ -217,7 +220,7 @@ class AdbServer:
 
     def wait_for_device(self, serial: str, *, deadline_s: float) -> bool:
         """Wait for state ``device``, reconnecting a network device; whether it got there."""
-        if ":" in serial:
+        if is_address(serial):
             try:
                 self.connect(serial, deadline_s=deadline_s)
             except LabError:

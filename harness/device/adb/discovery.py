@@ -37,7 +37,9 @@ def choose_from(listed: Sequence[ListedDevice], serial: str | None, *, where: st
         wanted = f"device {serial}" if serial else "device"
         raise LabError(
             f"{where} sees no {wanted}",
-            next_step="plug it in with USB debugging on, or give the port of the adb server that has it",
+            next_step="plug it in with USB debugging on, or name the port of the adb server that has it"
+            " (--adb-port), an emulator (--serial emulator-5554), or an address (Cuttlefish:"
+            " --serial 0.0.0.0:6520)",
         )
     if serial is None:
         return _only_one(listed)

@@ -9,16 +9,17 @@ from functools import cached_property
 from typing import Any, Final
 
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, DeviceError, NotReady, StateError
+from foundation.errors import CommandFailed, DeviceError, NotReady, SettingRefused, StateError
 from foundation.progress import Progress, silent
+from harness.device.adb.addresses import over_network
 from harness.device.preconditions.checks import Unmet, all_unmet
 from harness.device.preconditions.cpufreq import CpufreqPin, time_in_state
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.phone_condition import Condition, read_condition
-from harness.device.preconditions.phone_pins import over_network, phone_pins
+from harness.device.preconditions.phone_pins import phone_pins
 from harness.device.preconditions.pinned import PinnedState
 from harness.device.preconditions.protocol import Precondition
-from harness.device.preconditions.records import manages_zram, suppressed
+from harness.device.preconditions.records import RecordOnly, manages_zram, suppressed
 from harness.device.preconditions.zram import KeptZramPin, ZramPin, zram_pin
 from harness.device.preconditions.zram_state import ZramState
 from workloads.profile import Profile
@@ -86,6 +87,7 @@ class Preconditions:
         self._profile = profile
         self._names = tuple(names)
         self._reset_backed_zram = reset_backed_zram
+        self._refused: dict[str, SettingRefused] = {}
 
     def establish(self, state: PinnedState) -> None:
         """Set and check everything. StateError that names all that are not met, NotReady if they may pass.
@@ -109,8 +111,11 @@ class Preconditions:
         return ()
 
     def record(self) -> dict[str, Any]:
-        """``suppressed`` and ``condition`` of ``rep.json``; the latter None if it is not monitored."""
-        return {"suppressed": list(self._names), "condition": None}
+        """``suppressed``, ``refused`` and ``condition`` of ``rep.json``; the last None: not monitored.
+
+        ``refused`` names the settings that Android did not let the shell set.
+        """
+        return {"suppressed": list(self._names), "refused": list(self._refused), "condition": None}
 
     def limit_reasons(self, limits: Mapping[str, str], cooling: float | None) -> tuple[str, ...]:
         """Why changed limits of CPU frequencies make the repetition void that just ended.
@@ -134,12 +139,22 @@ class Preconditions:
     def _set(
         self, state: PinnedState, items: Sequence[Precondition]
     ) -> tuple[list[Unmet], list[DeviceError]]:
-        """Apply each, even after one that failed; what is not met, and the errors behind it."""
+        """Apply each, even after one that failed; what is not met, and the errors behind it.
+
+        A setting that Android refuses to the shell is only recorded, unless nothing works without it.
+        """
         failed: list[Unmet] = []
         errors: list[DeviceError] = []
         for item in items:
             try:
                 state.apply([item])
+            except SettingRefused as error:
+                if getattr(item, "essential", False):
+                    errors.append(error)
+                    failed.append(Unmet(item.precondition or "device", f"{error.what}; {error.next_step}"))
+                else:
+                    self._refused[item.name] = error
+                    state.apply([RecordOnly(item)])
             except (StateError, CommandFailed) as error:
                 errors.append(error)
                 failed.append(Unmet(item.precondition or "device", error.what))
@@ -202,6 +217,8 @@ class PhonePreconditions(Preconditions):
         for line in self._about_zram():
             self._say(line)
         unset, errors = self._set(state, [*own, *self._memory()])
+        for refused in self._refused.values():
+            self._say(f"NOT SET: {refused.what} -> {refused.next_step}")
         unmet = [unmet for unmet in self._unmet(read_condition(self._device)) if not unmet.passes]
         passes = not failed and not unmet and all(isinstance(error, NotReady) for error in errors)
         self._raise_unmet([*failed, *unset, *unmet], passes=passes)
@@ -325,7 +342,7 @@ class PhonePreconditions(Preconditions):
         return {pin.policy: time_in_state(self._device, pin.policy) for pin in self._fixed}
 
     def _unmet(self, condition: Condition) -> list[Unmet]:
-        failed = all_unmet(condition, self._profile.phone, over_network=over_network(self._device))
+        failed = all_unmet(condition, self._profile.phone, over_network=over_network(self._device.serial))
         return [unmet for unmet in failed if unmet.precondition not in self._names]
 
     def _hot(self, end: Condition) -> list[str]:

@@ -68,7 +68,7 @@ class CommandPin:
 
     The value is the first group of ``pattern`` in the output of ``reading``, mapped by ``values``
     (without an entry: ``otherwise``, or unchanged). ``writing`` maps each value to the command
-    that sets it.
+    that sets it. ``essential``: without it nothing can be measured, even where Android refuses it.
     """
 
     precondition: str
@@ -81,6 +81,7 @@ class CommandPin:
     otherwise: str | None = None
     survives_restart: bool = False
     advice: str = "set it by hand, and see what else sets it"
+    essential: bool = False
 
     def due(self, before: str) -> bool:
         """Whether ``before`` is another value."""

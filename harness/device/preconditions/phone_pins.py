@@ -7,6 +7,7 @@ from typing import Final
 
 from foundation.contract.device import Device
 from foundation.quoting import quote
+from harness.device.adb.addresses import over_network
 from harness.device.preconditions.command_pins import CommandPin, SettingPin
 from harness.device.preconditions.cpufreq import cpufreq_pins
 from harness.device.preconditions.pins import FilePin, FileRecord, sysctl_path
@@ -37,17 +38,6 @@ _CHARGE_SWITCHES: Final = (
 _RECORDED: Final = ("vm.watermark_scale_factor", "vm.min_free_kbytes")
 
 
-def over_network(device: Device) -> bool:
-    """Whether adb runs over the network: to another host than this machine, or by wireless debugging.
-
-    Its serials are service names (adb-NAME._adb-tls-connect._tcp), Android 11 and newer.
-    """
-    if "._adb-tls-connect." in device.serial:
-        return True
-    host, colon, _ = device.serial.rpartition(":")
-    return bool(colon) and not host.startswith(("127.", "localhost"))
-
-
 def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = ()) -> list[Precondition]:
     """The preconditions of ``wanted`` in the order to set them; those in ``names`` are only recorded.
 
@@ -55,7 +45,7 @@ def phone_pins(device: Device, wanted: PhoneSettings, names: Collection[str] = (
     """
     fixed = wanted.cpufreq == "fixed" and "cpufreq" not in names
     pins: list[Precondition] = [
-        *plain_pins(wanted, api=_api(device), network=over_network(device)),
+        *plain_pins(wanted, api=_api(device), network=over_network(device.serial)),
         *_charging(device, wanted),
         *cpufreq_pins(device, wanted.cpufreq_share if fixed else None),
         LmkdSettings(),
@@ -90,6 +80,7 @@ def _screen(wanted: PhoneSettings) -> list[Pin]:
                 },
                 wanted="on",
                 advice="unlock it, and remove the PIN",
+                essential=True,
             ),
         ]
     if wanted.brightness is not None:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 from foundation.contract.device import Device
-from foundation.errors import DeviceLost, LabError, NotReady, StateError, SuiteError
+from foundation.errors import DeviceLost, LabError, NotReady, SettingRefused, StateError, SuiteError
 from foundation.signals import signals_held
 from harness.device.phone_state import boot_id
 from harness.device.preconditions.journal import Journal, Note
@@ -86,7 +86,7 @@ class PinnedState:
         """Set, check or record ``items`` in order. May be called again with more.
 
         A pin is written if that is due, and read back. StateError names the item, the wanted and
-        the read value; NotReady for a `Check`.
+        the read value; NotReady for a `Check`; SettingRefused leaves nothing to restore.
         """
         boot = boot_id(self._device)
         if boot != self._boot_id:
@@ -103,7 +103,11 @@ class PinnedState:
             if isinstance(item, Pin) and item.due(before):
                 if self._journal is not None:
                     held.note = self._journal.add(item, before, boot)
-                item.write(self._device, item.wanted)
+                try:
+                    item.write(self._device, item.wanted)
+                except SettingRefused:
+                    self._drop_unchanged(held)
+                    raise
                 held.after = item.read(self._device)
             if isinstance(item, Pin | Check) and not held.is_right:
                 kind = NotReady if isinstance(item, Check) else StateError
@@ -112,6 +116,13 @@ class PinnedState:
                     device=self._device.serial,
                     next_step=item.advice,
                 )
+
+    def _drop_unchanged(self, held: _Held) -> None:
+        """Forget a setting that could not be written; it stays if it is not as before, to be restored."""
+        if held.item.read(self._device) == held.before:
+            self._held.remove(held)
+            if held.note is not None:
+                held.note.done()
 
     def drifted(self) -> list[str]:
         """Settings that changed since `apply`, one line each."""

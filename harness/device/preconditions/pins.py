@@ -8,7 +8,8 @@ from typing import Final
 
 from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
-from foundation.errors import CommandFailed, StateError
+from foundation.contract.refusals import advice_on
+from foundation.errors import CommandFailed, SettingRefused, StateError
 from foundation.quoting import quote
 
 #: Value of a setting that this kernel does not have.
@@ -101,12 +102,24 @@ def write_file(device: Device, name: str, path: str, value: str) -> None:
 
 
 def run_command(device: Device, name: str, command: str, *, deadline_s: float, advice: str) -> str:
-    """Output of shell text, stripped; StateError naming the setting, with the command's reason."""
+    """Output of shell text, stripped; StateError naming the setting, with the command's reason.
+
+    SettingRefused where a vendor's build takes the permission from the shell.
+    """
     try:
         return device.script(command, deadline_s=deadline_s).stdout.strip()
     except CommandFailed as error:
         what = f"{name}: '{command}' failed: {_reason(error)}"
+        if (taken := advice_on(_reason(error))) is not None:
+            what = f"{name}: '{command}' was refused: {_exception(error)}"
+            raise SettingRefused(what, device=device.serial, next_step=taken) from error
         raise StateError(what, device=device.serial, next_step=advice) from error
+
+
+def _exception(error: CommandFailed) -> str:
+    """The line that names the permission, without the stack below it."""
+    lines = _reason(error).splitlines()
+    return next((line.strip() for line in lines if advice_on(line) is not None), lines[0])
 
 
 def _reason(error: CommandFailed) -> str:

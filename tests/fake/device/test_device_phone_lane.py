@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from foundation.errors import LabError, StateError, UsageError, WrongKernel
+from foundation.errors import DeviceError, LabError, StateError, UsageError, WrongKernel
+from foundation.ports import free_port
+from harness.device import attach, lane_phone
 from harness.device.adb.adb_server import AdbServer
 from harness.device.identity import prove, read_identity
 from harness.device.lab import load_lab
 from harness.device.lane_phone import PhoneLane, open_phone
 from tests.stand_ins.bootloader.images import FakeKernel, boot_image
 from tests.stand_ins.device import FakeDevice, number
+from tests.stand_ins.device.android import CUTTLEFISH, EMULATOR, Vendor, android_phone
 from tests.variants import boot_into, phone_variant
 
 _KCOMPRESSD = "/proc/sys/vm/kcompressd"
@@ -182,3 +187,89 @@ def test_su_reaches_the_device(adb: AdbServer) -> None:
         lane.close()
         assert _value(rooted) == "24"
         adb.disconnect(rooted.serial)
+
+
+@pytest.fixture
+def rooted(adb: AdbServer) -> Iterator[FakeDevice]:
+    """A userdebug phone after ``adb root``."""
+    with FakeDevice(root=True, adb_root=True) as made:
+        made.files.put(_KCOMPRESSD, number(24, 0, 256))
+        adb.connect(made.serial)
+        yield made
+        adb.disconnect(made.serial)
+
+
+def test_root_that_a_restart_took_is_asked_for_again(adb: AdbServer, rooted: FakeDevice) -> None:
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, _OFF)
+    device = boot_into(lane, _ON)
+    assert rooted.boots == 2
+    assert device.is_root
+    assert _value(rooted) == "24"
+    assert rooted.commands.count("root:") == 1
+    lane.close()
+
+
+def test_root_that_was_not_there_is_not_asked_for(adb: AdbServer, rooted: FakeDevice) -> None:
+    rooted.root = False
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, phone_variant("as=as-is"))
+    assert not boot_into(lane, phone_variant("as=as-is")).is_root
+    assert rooted.boots == 2
+    assert "root:" not in rooted.commands
+    lane.close()
+
+
+def test_root_that_does_not_come_back_is_reported_with_what_adbd_says(
+    adb: AdbServer, rooted: FakeDevice
+) -> None:
+    lane = open_phone("phone-0", serial=rooted.serial, adb_port=adb.port, reboot_between=True)
+    boot_into(lane, _OFF)
+    rooted.refuses_root = "ADB Root access is disabled by system setting"
+    with pytest.raises(DeviceError, match=r"not root after the restart: .* disabled by system setting"):
+        boot_into(lane, _ON)
+    rooted.refuses_root = None
+    lane.close()
+
+
+def test_a_phone_on_the_network_is_refused_before_it_is_changed(
+    adb: AdbServer, phone: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adb.connect(phone.serial)
+    monkeypatch.setattr(lane_phone, "over_network", lambda serial: True)
+    for serial in (None, phone.serial):
+        with pytest.raises(UsageError, match=r"ends when the phone restarts, so --reboot-between"):
+            open_phone("phone-0", serial=serial, adb_port=adb.port, reboot_between=True)
+    assert phone.boots == 1
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name"), [(EMULATOR, "the Android emulator"), (CUTTLEFISH, "Cuttlefish")]
+)
+@pytest.mark.parametrize("api", [29, 36])
+def test_an_emulator_is_no_phone(adb: AdbServer, vendor: Vendor, name: str, api: int) -> None:
+    with android_phone(api, "userdebug", vendor) as made:
+        adb.connect(made.serial)
+        lane = open_phone("phone-0", serial=made.serial, adb_port=adb.port)
+        assert lane.emulated
+        assert lane.describe()["emulator"] == name
+        lane.close()
+        adb.disconnect(made.serial)
+
+
+def test_an_emulator_is_found_by_its_own_serial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Source: packages/modules/adb/client/transport_local.cpp, the ports 5555 to 5585."""
+    monkeypatch.setattr(attach, "DEFAULT_PORT", free_port())
+    with FakeDevice(port=free_emulator_port()) as made:
+        console = int(made.serial.rpartition(":")[2]) - 1
+        lane = open_phone("phone-0", serial=f"emulator-{console}")
+        assert boot_into(lane, phone_variant("as=as-is")).serial == f"emulator-{console}"
+        lane.close()
+
+
+def free_emulator_port() -> int:
+    for port in range(5585, 5555, -2):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("every port of an emulator is in use")

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import CommandFailed, CommandTimeout, DeviceError, LabError, UsageError
+from harness.device.adb import su as su_module
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.shell_v2 import MAX_INLINE
+from harness.device.attach import attach_phone
 from harness.device.deadline import Deadline, wait_until
 from tests.stand_ins.device import FakeDevice
 
@@ -149,8 +151,50 @@ def test_root_follows_id(adb: AdbServer) -> None:
     with FakeDevice(root=False) as plain:
         serial = adb.connect(plain.serial)
         assert not AdbDevice(adb, serial).is_root
-        with pytest.raises(DeviceError, match="su does not give root -> grant root"):
+        with pytest.raises(DeviceError, match="su does not give root: it is denied to the shell -> allow"):
             AdbDevice(adb, serial, su=True).shell(["id", "-u"])
+        adb.disconnect(serial)
+
+
+def test_a_prompt_that_somebody_taps(adb: AdbServer) -> None:
+    with FakeDevice(root=False, su="magisk") as phone:
+        phone.su_prompt_s = 10.0
+        said: list[str] = []
+
+        def tap(line: str) -> None:
+            said.append(line)
+            phone.su_tapped.set()
+
+        serial = adb.connect(phone.serial)
+        server, device = attach_phone(serial=serial, adb_port=adb.port, su=True, say=tap)
+        server.stop()
+        assert device.is_root
+        assert "unlock the phone; if a prompt shows on its screen, tap Grant" in said[0]
+        adb.disconnect(serial)
+
+
+@pytest.mark.parametrize("deadline_s", [0.5, 20.0])
+def test_a_prompt_that_nobody_answers(
+    adb: AdbServer, monkeypatch: pytest.MonkeyPatch, deadline_s: float
+) -> None:
+    monkeypatch.setattr(su_module, "_UNANSWERED_S", 0.6)
+    monkeypatch.setattr(su_module, "DEADLINE_S", deadline_s)
+    with FakeDevice(root=False, su="magisk") as phone:
+        phone.su_prompt_s = 0.8
+        serial = adb.connect(phone.serial)
+        device = AdbDevice(adb, serial, su=True)
+        with pytest.raises(DeviceError, match=r"root: nobody answered the prompt .* -> unlock the phone"):
+            device.shell(["true"])
+        assert sum(argv[0] == "su" for argv in phone.ran) == 1, "the next form would ask again"
+        adb.disconnect(serial)
+
+
+def test_su_that_the_shell_does_not_see(adb: AdbServer) -> None:
+    with FakeDevice(root=False) as phone:
+        del phone.programs["su"]
+        serial = adb.connect(phone.serial)
+        with pytest.raises(DeviceError, match="the shell sees no su -> with KernelSU or APatch, allow"):
+            AdbDevice(adb, serial, su=True).shell(["true"])
         adb.disconnect(serial)
 
 

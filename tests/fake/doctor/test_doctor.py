@@ -17,15 +17,19 @@ from android_tests.__main__ import main
 from foundation.errors import LabError
 from harness.device.adb.adb_server import AdbServer
 from tests.stand_ins.device.android import (
+    CUTTLEFISH,
+    EMULATOR,
     MEDIATEK,
     QUALCOMM,
     SAMSUNG,
     VERSIONS,
     AndroidPhone,
+    Vendor,
     android_phone,
     kcompressd,
     stock,
 )
+from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
 from tests.stand_ins.device.android.table import phones_table
 from workloads.profile import load_profile
@@ -98,6 +102,40 @@ def test_su(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     # The events that Perfetto's service may have do not depend on who asks.
     assert read["facts"]["events"] == without["facts"]["events"]
     assert "psi_memory_some_ms" in known(read) - known(without)
+
+
+@pytest.mark.parametrize(
+    ("package", "su", "words"),
+    [
+        ("me.weishu.kernelsu", None, "KernelSU hides su: allow 'Shell' (com.android.shell)"),
+        ("me.bmax.apatch", None, "APatch hides su: allow 'Shell'"),
+        (
+            "com.topjohnwu.magisk",
+            "magisk",
+            "has su by Magisk; add --su, and tap Grant within 10 s",
+        ),
+        ("renamed.manager", "magisk", "the phone has su; add --su, and tap Grant within 10 s"),
+    ],
+)
+def test_what_a_person_must_do_for_root(
+    adb: AdbServer, capsys: pytest.CaptureFixture[str], package: str, su: str | None, words: str
+) -> None:
+    phone = android_phone(34, "user", SAMSUNG, su=su)
+    Controls(phone).install()
+    phone.state.packages[package] = ".Main"
+    _, text = doctor(adb, phone, capsys)
+    assert words in " ".join(text.split())
+    assert text.splitlines()[-1].endswith("--su")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name"), [(EMULATOR, "the Android emulator, not a phone"), (CUTTLEFISH, "Cuttlefish, not")]
+)
+def test_an_emulator_is_called_one(
+    adb: AdbServer, capsys: pytest.CaptureFixture[str], vendor: Vendor, name: str
+) -> None:
+    _, text = doctor(adb, android_phone(36, "userdebug", vendor), capsys)
+    assert name in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

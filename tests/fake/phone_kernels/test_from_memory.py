@@ -41,6 +41,14 @@ def test_two_kernels_from_memory_and_the_one_found(bench: Bench, phone: Flashabl
     assert pending_restore.load(phone.bootloader.serial) is None
 
 
+def test_a_block_after_a_kernel_is_root_again(bench: Bench, phone: FlashablePhone) -> None:
+    phone.android.adb_root = True
+    one = bench.ram("one", ONE)
+    lane = bench.open(FOUND, one)
+    for variant in (FOUND, one, FOUND):
+        assert boot_into(lane, variant).is_root
+
+
 def test_the_build_id_proves_a_kernel_of_the_same_name(bench: Bench, phone: FlashablePhone) -> None:
     rebuilt = FakeKernel(OWN.release, OWN.version, build_id="33" * 20)
     variant = bench.ram("rebuilt", rebuilt)

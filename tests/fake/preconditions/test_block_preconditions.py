@@ -14,7 +14,7 @@ from harness.device.adb.adb_server import AdbServer
 from harness.device.preconditions.block_preconditions import PhonePreconditions
 from harness.device.preconditions.names import PRECONDITIONS
 from harness.device.preconditions.pinned import PinnedState, left_behind, undo_left
-from tests.stand_ins.device.android import GOOGLE, SAMSUNG, android_phone
+from tests.stand_ins.device.android import GOOGLE, MEDIATEK, SAMSUNG, android_phone
 from tests.stand_ins.device.android.controls import Controls
 from tests.stand_ins.device.android.phone import Build
 from workloads.phone_settings import PhoneSettings
@@ -275,3 +275,49 @@ def test_every_pin_has_a_name_to_suppress_it_by(controls: Controls, phone_device
         PhonePreconditions(phone_device, profile(FIXED), list(PRECONDITIONS)).establish(held)
         assert all(row["set"] is None for row in held.record())
     assert not [text for text in controls.phone.commands if "cat >" in text or "settings put" in text]
+
+
+@pytest.fixture(params=[29, 34, 36])
+def miui(adb: AdbServer, request: pytest.FixtureRequest) -> Iterator[Controls]:
+    """A user build without "USB debugging (Security settings)"."""
+    with android_phone(request.param, "user", MEDIATEK) as phone:
+        phone.state.security_settings = False
+        yield Controls(phone).install()
+        adb.disconnect(phone.serial)
+
+
+def test_settings_that_a_vendor_refuses_are_recorded_and_said(adb: AdbServer, miui: Controls) -> None:
+    device = AdbDevice(adb, adb.connect(miui.phone.serial))
+    before, said = snapshot_of_settings(miui), list[str]()
+    conditions = PhonePreconditions(device, profile(PhoneSettings()), OF_ROOT_AND_HUGE, say=said.append)
+    with PinnedState(device) as state:
+        conditions.establish(state)
+        assert state.drifted() == []
+        rows = {row["name"]: row for row in state.record()}
+        assert rows["settings global window_animation_scale"]["set"] is None
+        assert miui.phone.state.settings["global"]["airplane_mode_on"] == "1", "the others are set"
+    refused = conditions.record()["refused"]
+    assert "settings global window_animation_scale" in refused
+    assert len(said) == len(refused)
+    assert "was refused: java.lang.SecurityException: Permission denial: writing to settings" in said[0]
+    assert "USB debugging (Security settings)" in said[0]
+    assert snapshot_of_settings(miui) == before
+    assert left_behind(device.serial) == []
+
+
+def test_a_dark_screen_that_cannot_be_switched_on_is_not_measured(adb: AdbServer, miui: Controls) -> None:
+    miui.phone.state.awake = False
+    device = AdbDevice(adb, adb.connect(miui.phone.serial))
+    with (
+        PinnedState(device) as state,
+        pytest.raises(StateError, match=r"screen: .*INJECT_EVENTS.*Security"),
+    ):
+        PhonePreconditions(device, profile(PhoneSettings()), OF_ROOT_AND_HUGE).establish(state)
+    assert left_behind(device.serial) == []
+
+
+OF_ROOT_AND_HUGE = (*OF_ROOT, "huge-pages", "mglru")
+
+
+def snapshot_of_settings(controls: Controls) -> dict[str, dict[str, str]]:
+    return {space: dict(table) for space, table in controls.phone.state.settings.items()}

@@ -208,9 +208,11 @@ def test_launches_settings_and_the_event_log(adb: AdbServer) -> None:
 def test_a_restart_brings_the_settings_of_a_boot_back(adb: AdbServer) -> None:
     phone: AndroidPhone = android_phone(35, "userdebug", kernel=kcompressd(stock(35)), root=True)
     with attached(adb, phone) as device:
+        assert device.is_root
         device.write_text("/proc/sys/vm/kcompressd", "3")
         before = device.read_text("/proc/sys/kernel/random/boot_id")
         phone.restart()
+        assert not phone.root, "adb root does not survive it"
         assert device.reconnect(deadline_s=20)
         assert device.read_text("/proc/sys/vm/kcompressd") == "24\n"
         assert device.read_text("/proc/sys/kernel/random/boot_id") != before

@@ -30,11 +30,15 @@ class FakeDevice:
 
     ``files`` is its tree, ``programs`` what its shell can run, ``properties`` what getprop
     knows, ``faults`` what goes wrong. With ``shell`` another one (`HostShell`) runs the
-    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None; ``adb_root`` whether adbd
-    restarts as root when it is asked to, as on a userdebug build. ``commands`` are adb's services that
-    were opened, ``ran`` the programs that its own shell was asked for,
-    ``texts`` the shell
-    texts that it was sent.
+    commands. ``su`` is how root is had: ``magisk``, ``aosp`` or None, and Magisk denies after
+    ``su_prompt_s`` (its "Request timeout", 10 s) unless somebody has ``su_tapped``; ``adb_root``
+    whether adbd restarts as root when it is asked to, as on a userdebug build. A reboot takes that
+    root away: ``service.adb.root`` is not persistent (packages/modules/adb/daemon: restart_service.cpp, and
+    should_drop_privileges of main.cpp). Without ``adb_root``, ``root`` is that of an eng build
+    (``ro.secure`` 0) and stays. ``refuses_root`` is what a vendor's adbd says instead.
+    ``port`` is where it listens (0: any).
+    ``commands`` are adb's services that were opened, ``ran`` the programs that its own shell was
+    asked for, ``texts`` the shell texts that it was sent.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class FakeDevice:
         shell: Shell | None = None,
         features: tuple[str, ...] = FEATURES,
         adb_root: bool = False,
+        port: int = 0,
     ) -> None:
         self.faults = Faults()
         self.files = Tree(self.faults)
@@ -65,6 +70,9 @@ class FakeDevice:
         self.su = su
         self.adb_root = adb_root
         self.modules = modules.pair()
+        self.su_prompt_s: float | None = None
+        self.su_tapped = threading.Event()
+        self.refuses_root: str | None = None
         self.boots = 0
         self.on_reboot: Callable[[str], None] = lambda to: self.restart(down_s=0.3)
         #: Called with each shell text before it runs: the moment of another program on the device.
@@ -74,7 +82,7 @@ class FakeDevice:
         self._shell: Shell = shell or own
         self._features = features
         self._listener: socket.socket | None = None
-        self._port = 0
+        self._port = port
         self._transports: set[Wire] = set()
         self._lock = threading.Lock()
         self._own_programs()
@@ -120,6 +128,8 @@ class FakeDevice:
         """Reboot: all connections and processes end, settings are those of a boot, another boot id."""
         self.vanish()
         self.processes.end_all()
+        if self.adb_root:
+            self.root = False
         self._boot()
         self.come_back(after_s=down_s)
 
@@ -187,6 +197,9 @@ class FakeDevice:
         def su(call: Call) -> int:
             forms = {"magisk": ["su", "-c"], "aosp": ["su", "0", "sh", "-c"]}
             form = forms.get(self.su or "", [])
+            if self.su_prompt_s is not None and not self.su_tapped.wait(self.su_prompt_s):
+                call.io.fail("Permission denied")
+                return 13
             if not form or call.argv[:-1] != form:
                 call.io.fail("su: permission denied")
                 return 1
@@ -298,16 +311,25 @@ class FakeDevice:
             return
 
     def _change_user(self, stream: Stream, *, root: bool) -> None:
-        """adbd's answers, then its restart. Source: packages/modules/adb/daemon/restart_service.cpp."""
-        if root == self.root:
+        """adbd's answers, then its restart, which changes its user.
+
+        Source: packages/modules/adb/daemon/restart_service.cpp.
+        """
+
+        def restarted() -> None:
+            self.root = root
+            self.drop()
+
+        if root and self.refuses_root is not None:
+            stream.write(f"{self.refuses_root}\n".encode())
+        elif root == self.root:
             stream.write(b"adbd is already running as root\n" if root else b"adbd not running as root\n")
         elif root and not self.adb_root:
             stream.write(b"adbd cannot run as root in production builds\n")
         else:
             stream.write(b"restarting adbd as root\n" if root else b"restarting adbd as non root\n")
-            self.root = root
             stream.close()
-            threading.Timer(0.1, self.drop).start()
+            threading.Timer(0.1, restarted).start()
             raise ConnectionError("adbd restarts")
 
     def _run_shell(self, stream: Stream, service: str) -> None:

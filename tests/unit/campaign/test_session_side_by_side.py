@@ -12,7 +12,7 @@ import pytest
 
 from foundation.contract.device import Lane
 from foundation.contract.records import BlockResult, PlannedBlock
-from foundation.errors import DeviceLost, LabError, UsageError
+from foundation.errors import CommandTimeout, DeviceError, DeviceLost, LabError, StateError, UsageError
 from harness.campaign import session as session_module
 from harness.campaign.block import _new_record
 from harness.campaign.lanes import side_by_side
@@ -183,3 +183,36 @@ def test_how_many_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert side_by_side(settings(tmp_path, virtual_parallel=1, **by_host)) == 1
     with pytest.raises(UsageError, match=r"--virtual-parallel 2: by the host's clock .* disturb"):
         plan_of(settings(tmp_path, virtual_parallel=2, **by_host))
+
+
+def one_lane(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    made = Bench(folder, monkeypatch, virtual_parallel=1)
+    monkeypatch.setattr(
+        session_module, "open_lane", lambda *given: made.open(given[0], given[1], 1, print)[0]
+    )
+    made.session.expect(made.blocks)
+    return made
+
+
+def test_a_refused_or_late_command_costs_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = one_lane(tmp_path, monkeypatch)
+    bench.errors = {0: StateError("refused"), 2: CommandTimeout("late")}
+    for block in bench.blocks:
+        if block.index in bench.errors:
+            with pytest.raises(DeviceError):
+                bench.session.run(block)
+        else:
+            assert bench.session.run(block).outcome == "valid"
+    assert bench.finished() == [1, *range(3, 8)]
+    bench.session.close()
+
+
+def test_the_same_again_ends_the_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = one_lane(tmp_path, monkeypatch)
+    bench.errors = {0: StateError("refused"), 1: StateError("refused again")}
+    for block in bench.blocks[:2]:
+        with pytest.raises(StateError):
+            bench.session.run(block)
+    with pytest.raises(LaneBroken, match="broke earlier: refused again"):
+        bench.session.run(bench.blocks[2])
+    bench.session.close()

@@ -24,10 +24,21 @@ from __future__ import annotations
 
 from tests.stand_ins.device.android.kernels import Kernel, kcompressd, stock
 from tests.stand_ins.device.android.phone import AndroidPhone, android_phone
-from tests.stand_ins.device.android.vendors import GOOGLE, MEDIATEK, QUALCOMM, SAMSUNG, VENDORS, Vendor
+from tests.stand_ins.device.android.vendors import (
+    CUTTLEFISH,
+    EMULATOR,
+    GOOGLE,
+    MEDIATEK,
+    QUALCOMM,
+    SAMSUNG,
+    VENDORS,
+    Vendor,
+)
 from tests.stand_ins.device.android.versions import VERSIONS, Version
 
 __all__ = [
+    "CUTTLEFISH",
+    "EMULATOR",
     "GOOGLE",
     "MEDIATEK",
     "QUALCOMM",

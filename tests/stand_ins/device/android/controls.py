@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tests.stand_ins.device.android.framework import taken
 from tests.stand_ins.device.tree import Attribute
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _DEXOPT_JOB = "27873780"
 _CPUFREQ = "/sys/devices/system/cpu/cpufreq"
+#: InputManagerService.java of Android 12 and newer.
+_NO_INPUT = (
+    "Injecting input events requires the caller (or the source of the instrumentation, if any) to have the"
+    " INJECT_EVENTS permission."
+)
 
 
 @dataclass
@@ -126,6 +132,8 @@ class Controls:
         return "Settings:\n"
 
     def _input(self, call: Call) -> int:
+        if taken(self.phone, call, _NO_INPUT):
+            return 255
         if call.argv[1:] == ["keyevent", "224"]:
             self.phone.state.awake = True
         elif call.argv[1:] == ["keyevent", "223"]:

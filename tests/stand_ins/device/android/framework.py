@@ -220,9 +220,27 @@ def _am(phone: AndroidPhone, call: Call) -> int:
     return _say(call, f"Status: ok\n{state}Activity: {component}\n{times}Complete\n")
 
 
+def taken(phone: AndroidPhone, call: Call, text: str) -> bool:
+    """Whether a vendor took the permission from the shell; its exception is printed.
+
+    Texts: Genymobile/scrcpy, issues 70, 3824 and 5131. Shape: android.os.ShellCommand.exec, status 255.
+    """
+    if call.root or phone.state.security_settings:
+        return False
+    verb = call.argv[1]
+    call.io.fail(
+        f"Exception occurred while executing '{verb}':\njava.lang.SecurityException: {text}\n"
+        "\tat android.os.Parcel.createExceptionOrNull(Parcel.java:3011)"
+    )
+    return True
+
+
 def _settings(phone: AndroidPhone, call: Call) -> int:
     """get, put, delete, list. Source: packages/SettingsProvider, SettingsService.java."""
     verb, namespace, *words = call.argv[1:]
+    denial = "Permission denial: writing to settings requires:android.permission.WRITE_SECURE_SETTINGS"
+    if verb in ("put", "delete") and taken(phone, call, denial):
+        return 255
     table = phone.state.settings.get(namespace)
     if table is None:
         call.io.fail("Invalid namespace")

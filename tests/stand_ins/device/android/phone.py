@@ -118,6 +118,9 @@ class AndroidPhone(FakeDevice):
             "sys.boot.reason": "reboot",
             "sys.boot_completed": "1",
         }
+        if v.hardware == "ranchu":
+            # Renamed in Android 12 (frameworks/base, core/java/android/os/Build.java: IS_EMULATOR).
+            found["ro.boot.qemu" if a.api >= 31 else "ro.kernel.qemu"] = "1"
         if a.api >= 31:
             found |= {"ro.soc.manufacturer": v.soc_manufacturer, "ro.soc.model": v.soc_model}
         return found

@@ -15,7 +15,8 @@ class PhoneState:
     tenths of a degree, as BatteryManager.EXTRA_TEMPERATURE; ``plugged`` is AC, USB, Wireless or
     None. ``settings`` maps a namespace (global, system, secure) to keys and values, ``flags`` one of
     device_config; app compaction is on where use_compaction is not set (CachedAppOptimizer.java,
-    DEFAULT_USE_COMPACTION of current releases). ``events``
+    DEFAULT_USE_COMPACTION of current releases). ``security_settings`` is MIUI's switch "USB debugging
+    (Security settings)": without it the shell may neither inject input nor write settings. ``events``
     are lines of the event log, ``exits`` records of processes that ended.
     """
 
@@ -25,6 +26,7 @@ class PhoneState:
     plugged: str | None = "USB"
     thermal_status: int = 0
     awake: bool = True
+    security_settings: bool = True
     settings: dict[str, dict[str, str]] = field(
         default_factory=lambda: {
             "global": {

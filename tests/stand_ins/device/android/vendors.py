@@ -162,4 +162,42 @@ MEDIATEK: Final = Vendor(
     kswapd="kswapd0:0",
 )
 
+#: The Android emulator. Source: external/qemu (kernel parameters androidboot.hardware, androidboot.qemu).
+EMULATOR: Final = Vendor(
+    name="emulator",
+    brand="google",
+    manufacturer="Google",
+    model="sdk_gphone64_x86_64",
+    device="emu64xa",
+    product="sdk_gphone64_x86_64",
+    hardware="ranchu",
+    soc_manufacturer="AOSP",
+    soc_model="ranchu",
+    clusters=(),
+    thermal_zones=(),
+    mem_total_kb=2026532,
+    swap_mb=1536,
+    algorithm="lz4",
+    android_suffix="",
+)
+
+#: Source: device/google/cuttlefish (androidboot.hardware=cutf_cvm).
+CUTTLEFISH: Final = Vendor(
+    name="cuttlefish",
+    brand="generic",
+    manufacturer="Google",
+    model="Cuttlefish x86_64 phone",
+    device="vsoc_x86_64",
+    product="aosp_cf_x86_64_phone",
+    hardware="cutf_cvm",
+    soc_manufacturer="Google",
+    soc_model="cutf_cvm",
+    clusters=(),
+    thermal_zones=(),
+    mem_total_kb=4032880,
+    swap_mb=3024,
+    algorithm="lz4",
+    android_suffix="",
+)
+
 VENDORS: Final = {vendor.name: vendor for vendor in (GOOGLE, SAMSUNG, QUALCOMM, MEDIATEK)}
