@@ -201,7 +201,9 @@ class Capture:
                 next_step="measure on Android 10 or newer, where it is part of the system",
             )
         if root is not None:
-            self._events, self._missing = events.split_present(self._device, root, self._events)
+            asked = {*self._events, *events.EXTRA_EVENTS}
+            self._events, missing = events.split_present(self._device, root, asked)
+            self._missing = tuple(event for event in missing if event not in events.EXTRA_EVENTS)
         if self._needs.probes:
             self._place_probes(root)
         return PerfettoSession(

@@ -16,6 +16,10 @@ LIFETIME_EVENTS: Final = frozenset(
     ("task/task_newtask", "task/task_rename", "sched/sched_process_exit", "sched/sched_process_free")
 )
 
+#: Recorded where they exist and are open, and missed nowhere. Pixel kernels say at each sleep of kswapd how
+#: many pages it scanned and reclaimed (google drivers/soc/google/pixel_stat/mm/pixel_mm_trace.h).
+EXTRA_EVENTS: Final = frozenset(("pixel_mm/pixel_mm_kswapd_wake", "pixel_mm/pixel_mm_kswapd_done"))
+
 
 def wanted(events: Collection[str]) -> tuple[str, ...]:
     """The events that metrics need plus `LIFETIME_EVENTS`, sorted. UsageError for a malformed name."""

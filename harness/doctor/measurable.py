@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foundation.contract.metric import Metric
+from harness.capture.perfetto.perfetto_service import polls_psi
 from harness.doctor.facts import DeviceFacts
 
 
@@ -122,6 +123,10 @@ def _pressure(facts: DeviceFacts, lines: frozenset[str]) -> list[str]:
     for resource, _, line in (text.partition(".") for text in sorted(lines)):
         pressure = facts.psi[resource]
         if pressure.text is None:
+            # Perfetto's service may read what the shell may not.
+            api = facts.properties.get("api", "")
+            if facts.recorder and polls_psi(facts.perfetto or "", int(api) if api.isdigit() else None):
+                continue
             missing.append(f"/proc/pressure: {pressure.why}")
         elif not any(part.startswith(f"{line} ") for part in pressure.text.splitlines()):
             missing.append(f"/proc/pressure/{resource} has no line {line}")

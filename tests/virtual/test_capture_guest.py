@@ -24,6 +24,7 @@ from harness.capture import (
 )
 from harness.capture.perfetto.perfetto_config import Limits
 from harness.capture.perfetto.perfetto_loss import judge_perfetto
+from harness.capture.perfetto.perfetto_service import fields_refused
 from harness.capture.perfetto.perfetto_session import REMOTE_FOLDER, TRACE_FILE
 from harness.capture.run_times import RunTimes
 from harness.virtual.base import DEFAULT_BASE
@@ -274,3 +275,13 @@ def test_what_a_killed_run_left_is_taken_over(guest: Device, tmp_path: Path) -> 
     _, report = record(guest, tmp_path)
     assert report.loss == ()
     assert found(guest) == before
+
+
+def test_a_real_service_names_the_fields_that_it_refuses(guest: Device) -> None:
+    config = "buffers { size_kb: 64 }\nfield_of_tomorrow: 1\nduration_ms: 100\n"
+    argv = ["perfetto", "-c", "-", "--txt", "-o", f"{REMOTE_FOLDER}/refused", "--background"]
+    result = guest.shell(argv, stdin=config.encode(), check=False)
+    assert result.exit_status != 0
+    assert fields_refused(result.stdout + result.stderr, {"field_of_tomorrow", "other"}) == {
+        "field_of_tomorrow"
+    }

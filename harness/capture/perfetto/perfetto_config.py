@@ -11,11 +11,9 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import MeminfoCounters, T
 
 from foundation.errors import UsageError
 from harness.capture.perfetto.perfetto_service import (
-    COMPACT_SCHED_SINCE_API,
     EMPTY_MEANS_ALL_SINCE_API,
-    PSI_SINCE,
-    WRITE_FLUSH_MODE_SINCE,
     PerfettoService,
+    known_fields,
 )
 
 _STATS_BUFFER_KB: Final = 8192
@@ -27,8 +25,12 @@ _DRAIN_PERIOD_MS_MAX: Final = 60000
 #: The service writes its loss statistics only after one of these snapshots, up to v57.2
 #: (should_emit_stats in tracing_service_impl.cc); its own period is 10 s.
 SNAPSHOT_PERIOD_MS: Final = 1000
-#: What a recording runs on after the window: a snapshot, and before it the last drain of the window.
-SNAPSHOT_WAIT_S: Final = (SNAPSHOT_PERIOD_MS + 2 * _DRAIN_PERIOD_MS) / 1000
+_OWN_SNAPSHOT_PERIOD_MS: Final = 10000
+#: What traced_probes and the service share. Its own is 1 MiB, since v54 2 MiB: less than what is drained
+#: at once from eight busy CPUs. Where it is full traced_probes waits, and the kernel's buffers overflow
+#: (BufferExhaustedPolicy kStall in probes_producer.cc). The service allocates it at the first recording
+#: after traced_probes has started (tracing_service_impl.cc), so an earlier recorder may have set it.
+_SHARED_KB: Final = 4096
 
 #: Services refuse to poll faster than 100 ms; meminfo costs more CPU than more values are worth.
 _POLL_MS_MIN: Final = 100
@@ -117,16 +119,21 @@ def trace_config(
     period_ms: int,
     limits: Limits | None = None,
     power_rails: bool = False,
+    without: Collection[str] = (),
 ) -> str:
     """TraceConfig text with the ftrace events ``group/name`` and polled statistics.
 
     It holds only fields that ``service`` knows: a service rejects a text with an unknown field.
-    The suite's own poller reads what the service cannot.
+    ``without`` are fields that it has refused all the same. The suite's own poller reads what the
+    service cannot.
     """
     limits = limits or Limits()
+    fields = known_fields(service) - frozenset(without)
+    interval = f"builtin_data_sources {{ snapshot_interval_ms: {SNAPSHOT_PERIOD_MS} }}"
+    shared = f'producers {{ producer_name: "perfetto.traced_probes" shm_size_kb: {_SHARED_KB} }}'
     sources = [
-        _source("linux.ftrace", 0, "ftrace_config", _ftrace(events, service, limits)),
-        _source("linux.sys_stats", 1, "sys_stats_config", _sys_stats(service, period_ms)),
+        _source("linux.ftrace", 0, "ftrace_config", _ftrace(events, fields, limits)),
+        _source("linux.sys_stats", 1, "sys_stats_config", _sys_stats(service, fields, period_ms)),
         _source("linux.process_stats", 1, "process_stats_config", ["scan_all_processes_on_start: true"]),
         _source("linux.system_info", 1),
         _source("android.packages_list", 1),
@@ -139,8 +146,9 @@ def trace_config(
             f"buffers {{ size_kb: {limits.buffer_kb} fill_policy: RING_BUFFER }}",
             f"buffers {{ size_kb: {_STATS_BUFFER_KB} fill_policy: RING_BUFFER }}",
             *sources,
-            f"builtin_data_sources {{ snapshot_interval_ms: {SNAPSHOT_PERIOD_MS} }}",
-            *_writing(service, limits),
+            *([] if limits.held else [shared]),
+            *([interval] if "snapshot_interval_ms" in fields else []),
+            *_writing(fields, limits),
             f"max_file_size_bytes: {limits.max_file_bytes}",
             f"duration_ms: {limits.duration_ms}",
             "",
@@ -148,7 +156,18 @@ def trace_config(
     )
 
 
-def _writing(service: PerfettoService, limits: Limits) -> list[str]:
+def snapshot_wait_s(fields: Collection[str]) -> float:
+    """How long a recording with these fields runs on after the window.
+
+    Until the next snapshot, and before it the last drain of the window. Android 10 has no field for
+    the period, and takes its snapshot when it begins to write to the file, so of what it wrote before.
+    """
+    if "snapshot_interval_ms" in fields:
+        return (SNAPSHOT_PERIOD_MS + 2 * _DRAIN_PERIOD_MS) / 1000
+    return (_OWN_SNAPSHOT_PERIOD_MS + _WRITE_PERIOD_MS + 2 * _DRAIN_PERIOD_MS) / 1000
+
+
+def _writing(fields: Collection[str], limits: Limits) -> list[str]:
     """When data goes from the kernel to the service and from there to the file."""
     flush_ms = _FLUSH_PERIOD_MS
     write_ms = _WRITE_PERIOD_MS
@@ -156,9 +175,11 @@ def _writing(service: PerfettoService, limits: Limits) -> list[str]:
     if limits.held:
         flush_ms = write_ms = limits.duration_ms
         # An emulated CPU needs seconds to read a full buffer; the service gives it 5.
-        ends = [f"flush_timeout_ms: {_END_MS}", f"data_source_stop_timeout_ms: {_END_MS}"]
+        ends = [f"flush_timeout_ms: {_END_MS}"]
+        if "data_source_stop_timeout_ms" in fields:
+            ends.append(f"data_source_stop_timeout_ms: {_END_MS}")
     # By default newer services ignore flush_period_ms and flush every 5 s.
-    mode = ["write_flush_mode: WRITE_FLUSH_DISABLED"] if service.has(WRITE_FLUSH_MODE_SINCE) else []
+    mode = ["write_flush_mode: WRITE_FLUSH_DISABLED"] if "write_flush_mode" in fields else []
     return [
         "write_into_file: true",
         f"file_write_period_ms: {write_ms}",
@@ -175,9 +196,9 @@ def _source(name: str, buffer: int, config: str | None = None, lines: Iterable[s
     return "\n".join(["data_sources {", "  config {", *body, "  }", "}"])
 
 
-def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -> list[str]:
+def _ftrace(events: Collection[str], fields: Collection[str], limits: Limits) -> list[str]:
     # Compact switches are a third of the size; they are the default from v42 on.
-    compact = ["compact_sched { enabled: true }"] if service.android(COMPACT_SCHED_SINCE_API) else []
+    compact = ["compact_sched { enabled: true }"] if "compact_sched" in fields else []
     return [
         *(f'ftrace_events: "{event}"' for event in sorted(events)),
         *(f'atrace_apps: "{app}"' for app in _ATRACE_APPS),
@@ -187,11 +208,11 @@ def _ftrace(events: Collection[str], service: PerfettoService, limits: Limits) -
     ]
 
 
-def _sys_stats(service: PerfettoService, period_ms: int) -> list[str]:
+def _sys_stats(service: PerfettoService, fields: Collection[str], period_ms: int) -> list[str]:
     """All periods are multiples of the shortest: with others the service polls nothing."""
     poll_ms = max(period_ms, _POLL_MS_MIN)
     meminfo_ms = -(-_MEMINFO_MS_MIN // poll_ms) * poll_ms
-    psi = [f"psi_period_ms: {poll_ms}"] if service.has(PSI_SINCE) else []
+    psi = [f"psi_period_ms: {poll_ms}"] if "psi_period_ms" in fields else []
     counters: list[str] = []
     if not service.android(EMPTY_MEANS_ALL_SINCE_API):
         counters += _counters("vmstat_counters", VmstatCounters, _VMSTAT_OF_29)

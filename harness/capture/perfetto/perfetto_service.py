@@ -1,13 +1,16 @@
 """Which Perfetto a device has, and what it supports.
 
 Perfetto's versions and their fields: its CHANGELOG and the history of
-protos/perfetto/config/perfetto_config.proto. Versions of Android: ``perfetto --version`` came with
+protos/perfetto/config/perfetto_config.proto. Android 10 has the state of May 2019, Android 11 that of July
+2020. Quarterly releases of one Android bring newer ones, so what a service refuses is asked, not only
+looked up. Versions of Android: ``perfetto --version`` came with
 Android 12, ``--background-wait`` with Android 13 (src/perfetto_cmd/perfetto_cmd.cc).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,18 +20,27 @@ from foundation.contract.device import Device
 #: Stands for the version of a Perfetto that does not print one.
 OLD_PERFETTO: Final = "Perfetto of Android 11 or older"
 
-#: First version of Perfetto whose service polls PSI.
-PSI_SINCE: Final = 41
+#: Fields of a TraceConfig that the suite can do without -> the first API level, or the first version of
+#: Perfetto, whose service knows them.
+_FIELD_SINCE_API: Final = {
+    "compact_sched": 30,
+    "data_source_stop_timeout_ms": 30,
+    "snapshot_interval_ms": 30,
+}
+_FIELD_SINCE: Final = {"psi_period_ms": 41, "write_flush_mode": 54}
 
-#: First version of Perfetto with ``write_flush_mode``.
-WRITE_FLUSH_MODE_SINCE: Final = 54
+#: From this API level on ``traced_probes`` may read /proc/pressure on every build, the shell only as root
+#: (system/sepolicy prebuilts/api/202404, private/traced_probes.te).
+_PSI_OPEN_SINCE_API: Final = 35
 
-#: API levels. Before 30 an empty list of counters polls none of them; compact scheduling came with 30.
+#: An API level: before it, an empty list of counters polls none of them.
 EMPTY_MEANS_ALL_SINCE_API: Final = 30
-COMPACT_SCHED_SINCE_API: Final = 30
 
 _PROBES: Final = "perfetto.traced_probes"
 _VERSION: Final = re.compile(r"\bv(\d+)\.(\d+)")
+#: What the parser of config texts says, since Android 10 (text_to_proto.cc, before pbtxt_to_pb.cc).
+_NO_FIELD: Final = re.compile(r'No field named "(\w+)"')
+_INVALID: Final = "config is invalid"
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,38 @@ class PerfettoService:
         return self.version is not None and since_api <= 31
 
 
+def known_fields(service: PerfettoService) -> frozenset[str]:
+    """Those fields that the suite can do without and that ``service`` should know."""
+    by_api = {field for field, since in _FIELD_SINCE_API.items() if service.android(since)}
+    return frozenset(by_api | {field for field, since in _FIELD_SINCE.items() if service.has(since)})
+
+
+def fields_refused(output: str, used: Collection[str]) -> frozenset[str]:
+    """Which of the ``used`` fields to leave out after ``perfetto`` has ended with this output.
+
+    Those that it names; all if it refuses the config for another reason; none if it does not.
+    """
+    named = frozenset(_NO_FIELD.findall(output)) & frozenset(used)
+    refuses = _INVALID in output or _NO_FIELD.search(output) is not None
+    return named or (frozenset(used) if refuses else frozenset())
+
+
+def version_of(text: str) -> tuple[int, int] | None:
+    """The version in a line such as ``Perfetto v49.0 (N/A)``."""
+    match = _VERSION.search(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def polls_psi(text: str, api: int | None) -> bool:
+    """Whether the service of this version line reads PSI on any build, though the shell may not."""
+    version = version_of(text)
+    return (
+        version is not None
+        and version[0] >= _FIELD_SINCE["psi_period_ms"]
+        and (api or 0) >= _PSI_OPEN_SINCE_API
+    )
+
+
 def read_service(device: Device) -> PerfettoService | None:
     """The device's Perfetto, or None if it has none. Needs no root, changes nothing."""
     answers = ask_all(
@@ -71,11 +115,10 @@ def read_service(device: Device) -> PerfettoService | None:
     if not has_version and "--background" not in version.text + usage:
         return None
     text = version.text.splitlines()[0] if has_version else OLD_PERFETTO
-    match = _VERSION.search(text)
     api = answers["api"].text
     return PerfettoService(
         text=text,
-        version=(int(match[1]), int(match[2])) if match else None,
+        version=version_of(text),
         api=int(api) if api.isdigit() else None,
         waits="--background-wait" in usage,
     )

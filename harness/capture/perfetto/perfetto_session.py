@@ -2,8 +2,9 @@
 
 Differences between versions of Android (perfetto's docs/concepts/config.md and its sources):
 before Android 12 the service may not read the shell's files, so the config always goes to stdin;
-before Android 13 there is no --background-wait, and tracefs shows when it records; before
-Android 11 the service may have to be enabled.
+before Android 13 there is no --background-wait, and tracefs shows when it records. The service may be
+off: on most phones of Android 10, and on others by their maker or by a server-side flag (perfetto.rc,
+``sys_traced``). A config that the service refuses is sent again without the fields that it does not know.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ from foundation.progress import Progress, silent
 from foundation.quoting import quote
 from harness.capture.perfetto.perfetto_config import (
     KEEP_FREE_BYTES,
-    SNAPSHOT_WAIT_S,
     Limits,
     check_config,
     held_limits,
     limits_for,
+    snapshot_wait_s,
     trace_config,
 )
-from harness.capture.perfetto.perfetto_service import PerfettoService, probes_connection
+from harness.capture.perfetto.perfetto_service import (
+    PerfettoService,
+    fields_refused,
+    known_fields,
+    probes_connection,
+)
 from harness.capture.perfetto.trace_pull import pull_checked
 from harness.capture.remote import remove_checked
 
@@ -48,13 +54,14 @@ _LEAST_BYTES: Final = 256 * 1024 * 1024
 #: Time that a cancelled recording gets after SIGTERM.
 _END_S: Final = 5.0
 _ENABLED: Final = "persist.traced.enable"
+_SERVICES: Final = ("traced", "traced_probes")
 
 
 class PerfettoSession:
     """One recording by the service; needs no root for the events a user build allows.
 
-    Side effects until `close`: a background ``perfetto`` and its file in `REMOTE_FOLDER`; on
-    Android 10 perhaps a service that was off. An abandoned recording ends after ``longest_s``.
+    Side effects until `close`: a background ``perfetto`` and its file in `REMOTE_FOLDER`, perhaps a
+    service that was off. An abandoned recording ends after ``longest_s``.
     ``tracefs`` is its mount point, None if it cannot be read; ``probes``: kprobes are among the
     events. ``limits`` None: by the device; on an emulated one the kernel's buffer holds the whole
     recording. ``sleep`` waits on the device's behalf. ``troubles`` are void reasons met while recording.
@@ -94,6 +101,7 @@ class PerfettoSession:
         self._pid: int | None = None
         self._started = False
         self._enabled_before: str | None = None
+        self._refused: frozenset[str] = frozenset()
         self.troubles: tuple[str, ...] = ()
 
     def start(self) -> None:
@@ -102,31 +110,10 @@ class PerfettoSession:
         DeviceError if it does not start, StateError without space for its file.
         """
         limits = self._limits()
-        config = trace_config(
-            self._events,
-            service=self._service,
-            period_ms=self._period_ms,
-            limits=limits,
-            power_rails=self._power_rails,
-        )
-        check_config(config)
-        how = "--background-wait" if self._service.waits else "--background"
-        argv = ["perfetto", "-c", "-", "--txt", "-o", self._remote, how]
         self._started = True
         try:
             self._enable_service()
-            result = self._device.shell(
-                argv, stdin=config.encode(), deadline_s=START_DEADLINE_S, check=False
-            )
-            pid = re.search(r"^(\d+)\s*$", result.stdout, re.MULTILINE)
-            if result.exit_status != 0 or pid is None:
-                output = (result.stderr or result.stdout).strip()[-300:]
-                raise DeviceError(
-                    f"perfetto did not start (exit status {result.exit_status}): {output}",
-                    device=self._device.serial,
-                    next_step=f"Android 10: setprop {_ENABLED} 1; else see logcat -s perfetto",
-                )
-            self._pid = int(pid[1])
+            self._pid = self._launch(limits)
             if not self._records():
                 raise DeviceError(
                     "perfetto exited right after its start",
@@ -139,6 +126,42 @@ class PerfettoSession:
         except BaseException:
             self.close(quiet=True)
             raise
+
+    @property
+    def _fields(self) -> frozenset[str]:
+        """Those that the service may refuse and that it is sent."""
+        return known_fields(self._service) - self._refused
+
+    def _launch(self, limits: Limits) -> int:
+        """Start perfetto, at last without the fields that it refuses; its pid. DeviceError."""
+        how = "--background-wait" if self._service.waits else "--background"
+        argv = ["perfetto", "-c", "-", "--txt", "-o", self._remote, how]
+        while True:
+            config = trace_config(
+                self._events,
+                service=self._service,
+                period_ms=self._period_ms,
+                limits=limits,
+                power_rails=self._power_rails,
+                without=self._refused,
+            )
+            check_config(config)
+            result = self._device.shell(
+                argv, stdin=config.encode(), deadline_s=START_DEADLINE_S, check=False
+            )
+            pid = re.search(r"^(\d+)\s*$", result.stdout, re.MULTILINE)
+            if result.exit_status == 0 and pid is not None:
+                return int(pid[1])
+            output = f"{result.stderr}\n{result.stdout}".strip()
+            refused = fields_refused(output, self._fields)
+            if not refused:
+                raise DeviceError(
+                    f"perfetto did not start (exit status {result.exit_status}): {output[-300:]}",
+                    device=self._device.serial,
+                    next_step=f"see logcat -s perfetto traced; its service needs {_ENABLED} 1",
+                )
+            self._refused |= refused
+            self._progress(f"perfetto refuses {', '.join(sorted(refused))} in a config: recording without")
 
     def _limits(self) -> Limits:
         """StateError naming the free space if it is too small."""
@@ -164,14 +187,38 @@ class PerfettoSession:
         return int(words[3]) * 1024 if is_valid else None
 
     def _enable_service(self) -> None:
-        """Before Android 11 the service is off on most phones. Source: perfetto.rc."""
-        if self._service.android(30) or self._property("init.svc.traced") == "running":
-            return
+        """Switch the service on if it is off; `close` switches it off again.
+
+        Sources: perfetto.rc (0 and 2 stop traced), shell.te (the shell may set the property).
+        DeviceError if it stays off.
+        """
+        states = {name: self._property(f"init.svc.{name}") for name in _SERVICES}
         before = self._property(_ENABLED)
-        if before == "1":
+        off = [name for name, state in states.items() if state == "stopped"]
+        if states["traced"] == "running" and not off:
             return
+        # A service that has never run has no state; before Android 11 that is how most phones are.
+        never_on = not self._service.android(30)
+        if before == "1" or not (off or never_on or before in ("0", "2")):
+            if off:
+                raise DeviceError(
+                    f"{' and '.join(off)} stopped although {_ENABLED} is 1",
+                    device=self._device.serial,
+                    next_step="end other users of atrace (setprop debug.atrace.user_initiated ''), or"
+                    " restart the phone",
+                )
+            return
+        self._progress(f"tracing is off on the phone: switching it on for the recording ({_ENABLED})")
         self._enabled_before = before or "0"
-        self._device.shell(["setprop", _ENABLED, "1"])
+        self._device.shell(["setprop", _ENABLED, "1"], check=False)
+        if self._property(_ENABLED) != "1":
+            self._enabled_before = None
+            raise DeviceError(
+                f"tracing is off on the phone ({_ENABLED} is {before or 'not set'}), and the shell may not"
+                " switch it on",
+                device=self._device.serial,
+                next_step="switch it on: Developer options, System Tracing; or measure with root",
+            )
         self._wait_to_record(lambda: self._property("init.svc.traced") == "running")
 
     def _property(self, name: str) -> str:
@@ -234,9 +281,9 @@ class PerfettoSession:
     def stop(self) -> None:
         """End it and wait until its file is complete. DeviceError if it had already ended.
 
-        Records on for `SNAPSHOT_WAIT_S` first, so that the service's statistics cover the window.
+        Records on for `snapshot_wait_s` first, so that the service's statistics cover the window.
         """
-        self._sleep(SNAPSHOT_WAIT_S)
+        self._sleep(snapshot_wait_s(self._fields))
         if not self._runs():
             raise DeviceError(
                 "perfetto ended before the repetition",
@@ -279,6 +326,13 @@ class PerfettoSession:
             self._pid = None
             if self._enabled_before is not None:
                 self._device.shell(["setprop", _ENABLED, self._enabled_before])
+                now = self._property(_ENABLED)
+                if now != self._enabled_before:
+                    raise StateError(
+                        f"{_ENABLED} is {now} and could not be set back to {self._enabled_before}",
+                        device=self._device.serial,
+                        next_step=f"set it by hand: setprop {_ENABLED} {self._enabled_before}",
+                    )
                 self._enabled_before = None
             remove_checked(self._device, "-f", self._remote)
             self._started = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from foundation.errors import LabError, SuiteError, UsageError
 from foundation.quoting import quote
@@ -26,7 +26,9 @@ def check_bootloader(
     Called before anything is written. LabError for the phone, UsageError for the images.
     """
     reported = variables.get("serialno", "")
-    if reported != serialno:
+    # A bootloader may have a number of its own: it is known by the name that it was given then, and by
+    # not answering while the phone runs Android.
+    if reported != serialno and phone.fastboot_serial == serialno:
         raise LabError(
             f"the bootloader at {phone.fastboot_serial} reports serial number {reported or 'nothing'}, but"
             f" the phone on adb is {serialno}",
@@ -42,14 +44,15 @@ def check_bootloader(
     for partition, image in step.writes:
         _check_partition(variables, partition, image, phone)
     if step.boots is not None:
-        _check_fits(
-            step.boots, variables.get("max-download-size"), "its bootloader downloads at most", phone
-        )
+        limit = _number(variables.get("max-download-size"), base=0)
+        _check_fits(step.boots, limit, "its bootloader downloads at most", phone)
     if step.images is not None:
         _check_requires(variables, step.images, phone)
-    if step.images is not None or step.boots is not None:
+    if step.images is not None or step.boots is not None or step.slot:
         # Not for a rollback, which must go ahead.
         _check_fit_for_change(variables, step, phone)
+    if step.slot:
+        _check_slot(variables, step, phone)
 
 
 def _check_fit_for_change(variables: Mapping[str, str], step: Inspect, phone: PhoneNames) -> None:
@@ -65,6 +68,48 @@ def _check_fit_for_change(variables: Mapping[str, str], step: Inspect, phone: Ph
             device=phone.adb_serial,
             next_step="repair the phone first: flash its factory image",
         )
+
+    update = variables.get("snapshot-update-status") or "none"
+    if update != "none":
+        raise LabError(
+            f"an update of its system is not finished (snapshot-update-status is {update}), so a restart"
+            " may change its slots",
+            device=phone.adb_serial,
+            next_step="start Android and leave the phone alone until 'fastboot getvar"
+            " snapshot-update-status' says none; a downloaded update needs one restart more",
+        )
+
+
+def _check_slot(variables: Mapping[str, str], step: Inspect, phone: PhoneNames) -> None:
+    """Refuse a slot without a system: a kernel that cannot start there has not failed."""
+    slot = step.slot
+    written = {partition for partition, _ in step.writes}
+    lacking = []
+    for name, logical in variables.items():
+        own = name.removeprefix("is-logical:")
+        if own == name or logical != "yes" or not own.endswith(f"_{phone.original_slot}"):
+            continue
+        partition = phone.partition(phone.base(own), slot)
+        size = _number(variables.get(f"partition-size:{partition}"), base=16)
+        if (
+            _number(variables.get(f"partition-size:{own}"), base=16)
+            and not size
+            and partition not in written
+        ):
+            lacking.append(phone.base(own))
+    if lacking:
+        what = f"slot {slot} has no system: nothing is in its {', '.join(sorted(lacking))}"
+    elif variables.get(f"slot-unbootable:{slot}") == "yes":
+        what = f"slot {slot} is marked unbootable"
+    elif variables.get(f"slot-successful:{slot}") == "no":
+        what = f"slot {slot} has never started successfully"
+    else:
+        return
+    raise LabError(
+        f"{what}, so no kernel can be judged in it",
+        device=phone.adb_serial,
+        next_step="write to the slot that runs: slot=active with --known-good SET",
+    )
 
 
 def _check_requires(variables: Mapping[str, str], images: ImageSet, phone: PhoneNames) -> None:
@@ -96,8 +141,8 @@ def _check_partition(variables: Mapping[str, str], partition: str, image: Image,
     if image.dynamic:
         # The bootloader does not see it; fastbootd resizes it to the image while super has room.
         return
-    size = variables.get(f"partition-size:{partition}")
-    if size is None:
+    size = _number(variables.get(f"partition-size:{partition}"), base=16)
+    if f"partition-size:{partition}" not in variables:
         raise UsageError(
             f"[{phone.adb_serial}] it has no partition {partition}",
             next_step=f"remove {image.partition} from the image set, or use the images for this phone",
@@ -105,15 +150,21 @@ def _check_partition(variables: Mapping[str, str], partition: str, image: Image,
     _check_fits(image, size, f"partition {partition} holds", phone)
 
 
-def _check_fits(image: Image, limit: str | None, what: str, phone: PhoneNames) -> None:
-    if limit is None:
-        return
+def _number(text: str | None, *, base: Literal[0, 16]) -> int | None:
+    """Bytes; None if it is not a number. ``base`` 0: decimal unless it begins with 0x.
+
+    As the client reads them (system/core/fastboot/fastboot.cpp): ``max-download-size`` by its prefix
+    (get_uint_var), and ``partition-size`` always in hex, since some bootloaders omit the 0x
+    (fb_fix_numeric_var).
+    """
     try:
-        # Some bootloaders omit the 0x.
-        bytes_max = int(limit, 16)
+        return int(text or "", base)
     except ValueError:
-        return
-    if image.size > bytes_max:
+        return None
+
+
+def _check_fits(image: Image, bytes_max: int | None, what: str, phone: PhoneNames) -> None:
+    if bytes_max is not None and image.size > bytes_max:
         raise UsageError(
             f"[{phone.adb_serial}] {image.path} has {image.size} bytes, {what} {bytes_max}",
             next_step="use the images for this phone",

@@ -69,6 +69,7 @@ def open_kernels(
         known_good = _same_known_good(pending, known_good, device.serial)
     if not kernels:
         return None
+    _refuse_download_mode(device, phone)
     acts = {
         Act.FLASH if isinstance(kernel, SlotKernel) else Act.FASTBOOT_BOOT for kernel in kernels.values()
     }
@@ -101,10 +102,22 @@ def _identify(device: AdbDevice) -> dict[str, str]:
             "serialno": "getprop ro.serialno",
             "model": "getprop ro.product.model",
             "build": "getprop ro.build.fingerprint",
+            "maker": "getprop ro.product.manufacturer",
         },
     )
     facts = {key: answer.text for key, answer in answers.items()}
     return facts | {"serialno": facts["serialno"] or device.serial}
+
+
+def _refuse_download_mode(device: AdbDevice, phone: Mapping[str, str]) -> None:
+    """UsageError for a phone that ``adb reboot bootloader`` would strand."""
+    if phone["maker"].casefold() == "samsung":
+        raise UsageError(
+            f"[{device.serial}] Samsung's bootloaders do not speak fastboot: the phone would wait in its"
+            " download mode until a person restarts it",
+            next_step="compare by a switch (sysctl:, param:) or by modules, or flash by hand with Odin"
+            " or Heimdall and measure as-is",
+        )
 
 
 def _permit(

@@ -48,6 +48,7 @@ FACTS: Final = {
     "slot": "getprop ro.boot.slot_suffix",
     "verity": "getprop ro.boot.veritymode",
     "verified": "getprop ro.boot.verifiedbootstate",
+    "virtual_ab": "getprop ro.virtual_ab.enabled",
 }
 
 
@@ -82,7 +83,8 @@ class PhoneKernels:
         good = str(known_good) if known_good is not None else original.known_good
         self._original = replace(original, known_good=good, owner=process_of(os.getpid()))
         other = {"a": "b", "b": "a"}.get(original.slot, "")
-        self._names = PhoneNames(device.serial, fastboot.serial, original.slot, other)
+        virtual_ab = facts["virtual_ab"] == "true"
+        self._names = PhoneNames(device.serial, fastboot.serial, original.slot, other, virtual_ab)
         self._now = Situation("android", slot, dict(self._original.written))
         self._likely: Place = "android"
         self._boot_id = phone_state.boot_id(device)
@@ -249,11 +251,22 @@ class PhoneKernels:
 
     def _reboot(self, to: Place, over: Place) -> None:
         if over == "android":
+            self._refuse_another_phone()
             self._device.reboot(REBOOT_TO[to])
         else:
             self._fastboot.reboot(to)
         if to != "android":
             self._fastboot.await_place(to, deadline_s=BOOTLOADER_S)
+
+    def _refuse_another_phone(self) -> None:
+        """LabError if the bootloader that the user named answers although this phone runs Android."""
+        name = self._fastboot.serial
+        if name != self._serialno and self._fastboot.present():
+            raise LabError(
+                f"the bootloader at {name} answers while the phone runs Android: it is another phone's",
+                device=self._device.serial,
+                next_step="give the --fastboot-serial of this phone: fastboot devices",
+            )
 
     def _inspect(self, step: Inspect) -> None:
         variables = self._fastboot.getvar_all()

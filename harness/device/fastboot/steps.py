@@ -14,12 +14,16 @@ from harness.device.fastboot.images import PARTITIONS, Image, ImageSet
 
 @dataclass(frozen=True)
 class PhoneNames:
-    """Serials and slots of the phone; the slots are empty on a phone without slots."""
+    """Serials and slots of the phone; the slots are empty on a phone without slots.
+
+    ``virtual_ab``: its slots share the room of one system (``ro.virtual_ab.enabled``).
+    """
 
     adb_serial: str
     fastboot_serial: str
     original_slot: str
     other_slot: str
+    virtual_ab: bool = False
 
     def slot_of(self, kernel: SlotKernel) -> str:
         """The slot to write ``kernel`` to. UsageError for a named slot on a phone without slots."""
@@ -80,11 +84,15 @@ class Reboot:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Read all variables, and refuse a phone that is another one, locked, or too small."""
+    """Read all variables, and refuse a phone that is another one, locked, or too small.
+
+    ``slot`` is one that the suite has not written yet, and that must hold a system.
+    """
 
     writes: tuple[tuple[str, Image], ...] = ()
     boots: Image | None = None
     images: ImageSet | None = None
+    slot: str = ""
 
     def commands(self, phone: PhoneNames) -> list[str]:
         """The commands of this step, as a user would type them."""
@@ -218,11 +226,16 @@ def _to_slot(
             if partition in now.written:
                 wanted.setdefault(partition, image)
     writes = tuple((name, image) for name, image in wanted.items() if not now.holds(name, image))
-    steps: list[Step] = [*_to_bootloader(now.place), Inspect(writes, images=kernel.images)]
+    is_new = slot != phone.original_slot and not any(name.endswith(f"_{slot}") for name in now.written)
+    new_slot = slot if is_new else ""
+    steps: list[Step] = [*_to_bootloader(now.place), Inspect(writes, images=kernel.images, slot=new_slot)]
     dynamic = [write for write in writes if write[1].dynamic]
-    if dynamic:
-        # First, while fastbootd itself still runs on a working kernel.
-        steps += [Reboot("fastbootd", "bootloader"), *_flashes(dynamic), Reboot("bootloader", "fastbootd")]
+    if dynamic or (new_slot and phone.virtual_ab):
+        # Before any write to the slot, while fastbootd itself still runs on a working kernel. Few
+        # bootloaders know which logical partitions a slot has.
+        look = [Inspect(writes, slot=new_slot)] if new_slot and phone.virtual_ab else []
+        steps += [Reboot("fastbootd", "bootloader"), *look, *_flashes(dynamic)]
+        steps.append(Reboot("bootloader", "fastbootd"))
     steps += _flashes(write for write in writes if not write[1].dynamic)
     if slot != now.active:
         steps.append(SetActive(slot))

@@ -12,6 +12,7 @@ import pytest
 from foundation.contract.needs import Needs
 from foundation.contract.packets import read_packets
 from foundation.errors import CommandTimeout, DeviceError, StateError
+from foundation.progress import Progress, silent
 from harness.capture import Capture, assemble
 from harness.capture.perfetto import perfetto_session
 from harness.device.adb.adb_device import AdbDevice
@@ -19,8 +20,10 @@ from harness.device.adb.adb_server import AdbServer
 from tests.fake.suite_programs import SuitePrograms
 from tests.stand_ins.device.android import android_phone
 from tests.stand_ins.device.android.phone import Build
+from tests.stand_ins.device.android.policy import TRACEFS
 from tests.stand_ins.device.android.tracing import TracingService
 from tests.stand_ins.device.programs import fixed
+from tests.stand_ins.device.tree import Node
 from tests.unit.capture.capture_raw import SWITCHES, service_trace
 
 NEEDS = Needs(
@@ -39,10 +42,16 @@ TRACES = "/data/misc/perfetto-traces"
 
 @contextmanager
 def recording_phone(
-    adb: AdbServer, trace: bytes, api: int, build: Build = "user", *, root: bool = False
+    adb: AdbServer,
+    trace: bytes,
+    api: int,
+    build: Build = "user",
+    *,
+    root: bool = False,
+    perfetto: str | None = None,
 ) -> Iterator[tuple[TracingService, AdbDevice]]:
     """A phone that records; on a userdebug build adbd is root."""
-    with android_phone(api, build, root=root or build == "userdebug") as phone:
+    with android_phone(api, build, root=root or build == "userdebug", perfetto=perfetto) as phone:
         SuitePrograms(phone)
         service = TracingService(phone, trace)
         yield service, AdbDevice(adb, adb.connect(phone.serial))
@@ -66,8 +75,10 @@ def left(service: TracingService) -> list[str]:
     return [*names, *map(str, service.phone.processes.pids)]
 
 
-def marked(device: AdbDevice, folder: Path) -> Capture:
-    capture = Capture(device, NEEDS, folder, sleep=lambda seconds: None)
+def marked(
+    device: AdbDevice, folder: Path, service: TracingService, progress: Progress = silent
+) -> Capture:
+    capture = Capture(device, NEEDS, folder, sleep=service.elapse, progress=progress)
     capture.start()
     device.script(capture.wrap("true"))
     return capture
@@ -79,10 +90,11 @@ def test_every_version_records(
     adb: AdbServer, trace: bytes, tmp_path: Path, api: int, build: Build
 ) -> None:
     with recording_phone(adb, trace, api, build) as (service, device):
-        raw = marked(device, tmp_path).stop()
+        raw = marked(device, tmp_path, service).stop()
         assert left(service) == []
     report = assemble(raw, SWITCHES, tmp_path / "trace.perfetto-trace")
     assert (report.backend, report.loss) == ("perfetto", ())
+    assert service.flush_ms == 30_000
     assert "vmscan/of_tomorrow" in raw.missing_events
     assert service.polled == {"vmstat", "meminfo", *(["psi"] if api >= 35 else [])}
     assert service.argvs[0][-1] == ("--background-wait" if api >= 33 else "--background")
@@ -96,8 +108,8 @@ def test_a_rooted_user_build_closes_what_a_user_build_closes(
     adb: AdbServer, trace: bytes, tmp_path: Path
 ) -> None:
     """Root can switch an event on that the service cannot: its policy is that of the build."""
-    with recording_phone(adb, trace, 30, "user", root=True) as (_, device):
-        raw = marked(device, tmp_path).stop()
+    with recording_phone(adb, trace, 30, "user", root=True) as (service, device):
+        raw = marked(device, tmp_path, service).stop()
     assert "sched/sched_waking" in raw.missing_events
     assert assemble(raw, SWITCHES, tmp_path / "t").void_reasons == ()
 
@@ -105,21 +117,128 @@ def test_a_rooted_user_build_closes_what_a_user_build_closes(
 def test_an_event_that_fails_to_switch_on_voids(adb: AdbServer, trace: bytes, tmp_path: Path) -> None:
     with recording_phone(adb, trace, 34) as (service, device):
         service.refused = {"vmscan/mm_vmscan_kswapd_wake"}
-        raw = marked(device, tmp_path).stop()
+        raw = marked(device, tmp_path, service).stop()
     assert assemble(raw, SWITCHES, tmp_path / "t").void_reasons == (
         "the ftrace event vmscan/mm_vmscan_kswapd_wake could not be enabled",
     )
 
 
-def test_a_service_that_is_off_is_switched_on_and_off_again(
+#: What each Android may have, and quarterly releases of its last ones.
+QUARTERLY = [(36, "Perfetto v54.0 (N/A)"), (36, "Perfetto v56.0 (N/A)"), (36, "Perfetto v58.0 (N/A)")]
+
+
+@pytest.mark.parametrize(("api", "perfetto"), QUARTERLY)
+def test_a_quarterly_release_flushes_as_seldom(
+    adb: AdbServer, trace: bytes, tmp_path: Path, api: int, perfetto: str
+) -> None:
+    with recording_phone(adb, trace, api, perfetto=perfetto) as (service, device):
+        raw = marked(device, tmp_path, service).stop()
+        assert service.flush_ms == 30_000
+    assert assemble(raw, SWITCHES, tmp_path / "t").loss == ()
+
+
+@pytest.mark.parametrize(("api", "refused"), [(29, ""), (31, "snapshot_interval_ms"), (36, "")])
+def test_statistics_older_than_the_window_void(
+    adb: AdbServer, trace: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: int, refused: str
+) -> None:
+    """A recording that stops with its window has none of its own; `stop` waits for them."""
+    with recording_phone(adb, trace, api) as (service, device):
+        service.unknown_fields = {refused} - {""}
+        whole = marked(device, tmp_path / "whole", service).stop()
+        monkeypatch.setattr(perfetto_session, "snapshot_wait_s", lambda fields: 0.0)
+        short = marked(device, tmp_path / "short", service).stop()
+    assert assemble(whole, SWITCHES, tmp_path / "w").loss == ()
+    (loss,) = assemble(short, SWITCHES, tmp_path / "s").loss
+    assert "last statistics were taken" in loss.text
+
+
+@pytest.mark.parametrize("says_why", [True, False])
+@pytest.mark.parametrize(
+    ("api", "unknown"),
+    [(31, {"snapshot_interval_ms"}), (36, {"psi_period_ms", "compact_sched"})],
+)
+def test_fields_that_a_service_refuses_are_left_out(
+    adb: AdbServer, trace: bytes, tmp_path: Path, api: int, unknown: set[str], says_why: bool
+) -> None:
+    said: list[str] = []
+    with recording_phone(adb, trace, api) as (service, device):
+        service.unknown_fields, service.says_why = unknown, says_why
+        raw = marked(device, tmp_path, service, said.append).stop()
+        (config,) = service.configs
+        assert left(service) == []
+    assert ("psi_period_ms" not in str(config)) == (api < 35 or "psi_period_ms" in unknown)
+    assert assemble(raw, SWITCHES, tmp_path / "t").void_reasons == ()
+    lines = [line for line in said if line.startswith("perfetto refuses")]
+    assert len(lines) == (len(unknown) if says_why else 1)
+    assert all(field in "".join(lines) for field in unknown)
+
+
+def test_a_config_that_is_refused_whatever_is_left_out(
     adb: AdbServer, trace: bytes, tmp_path: Path
 ) -> None:
-    with recording_phone(adb, trace, 29) as (service, device):
+    with recording_phone(adb, trace, 34) as (service, device):
+        service.unknown_fields = {"duration_ms"}
+        with pytest.raises(DeviceError, match='No field named "duration_ms"'):
+            Capture(device, NEEDS, tmp_path).start()
+        assert left(service) == []
+
+
+def test_the_memory_that_traced_probes_writes_to_is_asked_for(
+    adb: AdbServer, trace: bytes, tmp_path: Path
+) -> None:
+    with recording_phone(adb, trace, 34) as (service, device):
+        marked(device, tmp_path, service).stop()
+        (config,) = service.configs
+    (producer,) = config.producers
+    assert (producer.producer_name, producer.shm_size_kb) == ("perfetto.traced_probes", 4096)
+
+
+@pytest.mark.parametrize("value", ["0", "2"])
+@pytest.mark.parametrize("api", [29, 33, 36])
+def test_a_service_that_is_off_is_switched_on_and_off_again(
+    adb: AdbServer, trace: bytes, tmp_path: Path, api: int, value: str
+) -> None:
+    said: list[str] = []
+    with recording_phone(adb, trace, api) as (service, device):
         properties = service.phone.properties
-        properties |= {"init.svc.traced": "stopped", "persist.traced.enable": "0"}
-        raw = marked(device, tmp_path).stop()
+        before = {"init.svc.traced": "stopped", "persist.traced.enable": value}
+        properties |= before
+        raw = marked(device, tmp_path, service, said.append).stop()
         assert raw.troubles == ()
-        assert (properties["persist.traced.enable"], properties["init.svc.traced"]) == ("0", "stopped")
+        assert {name: properties[name] for name in before} == before
+    assert said[0].startswith("tracing is off on the phone: switching it on")
+
+
+@pytest.mark.parametrize("api", [29, 36])
+def test_a_service_that_may_not_be_switched_on(
+    adb: AdbServer, trace: bytes, tmp_path: Path, api: int
+) -> None:
+    with recording_phone(adb, trace, api) as (service, device):
+        service.locked = True
+        service.phone.properties |= {"init.svc.traced": "stopped", "persist.traced.enable": "0"}
+        with pytest.raises(DeviceError, match=r"tracing is off on the phone .*may not switch it on"):
+            Capture(device, NEEDS, tmp_path).start()
+        assert left(service) == []
+
+
+def test_traced_probes_that_another_user_of_atrace_has_stopped(
+    adb: AdbServer, trace: bytes, tmp_path: Path
+) -> None:
+    with recording_phone(adb, trace, 34) as (service, device):
+        service.phone.properties["init.svc.traced_probes"] = "stopped"
+        with pytest.raises(DeviceError, match=r"traced_probes stopped although.*atrace"):
+            Capture(device, NEEDS, tmp_path).start()
+
+
+def test_what_a_pixel_says_of_kswapd_is_recorded_where_it_is_open(
+    adb: AdbServer, trace: bytes, tmp_path: Path
+) -> None:
+    event = "pixel_mm/pixel_mm_kswapd_done"
+    with recording_phone(adb, trace, 34, "userdebug") as (service, device):
+        service.phone.files.put(f"{TRACEFS}/events/{event}/enable", Node(b"0\n", 0o666))
+        raw = marked(device, tmp_path, service).stop()
+    assert event in raw.events
+    assert not any("pixel_mm" in missing for missing in raw.missing_events)
 
 
 def test_a_service_that_never_records(
@@ -140,7 +259,7 @@ def test_no_room_on_the_phone(adb: AdbServer, trace: bytes, tmp_path: Path) -> N
             Capture(device, NEEDS, tmp_path).start()
         assert left(service) == []
         service.free_kb = 2000 * 1024
-        marked(device, tmp_path).stop()
+        marked(device, tmp_path, service).stop()
         (config,) = service.configs
         assert config.max_file_size_bytes == (2000 - 512) << 20
 
@@ -154,7 +273,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
         service.trace = filler * ((80 << 20) // len(filler)) + trace
-        capture = Capture(device, NEEDS, tmp_path, progress=said.append, sleep=lambda seconds: None)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append, sleep=service.elapse)
         capture.start()
         device.script(capture.wrap("true"))
         service.phone.faults.drop_in_pull_after = 30 << 20
@@ -167,7 +286,7 @@ def test_a_large_trace_is_told_and_pulled_again_after_the_cable(
 def test_a_trace_that_stays_damaged(adb: AdbServer, trace: bytes, tmp_path: Path) -> None:
     said: list[str] = []
     with recording_phone(adb, trace, 34) as (service, device):
-        capture = Capture(device, NEEDS, tmp_path, progress=said.append, sleep=lambda seconds: None)
+        capture = Capture(device, NEEDS, tmp_path, progress=said.append, sleep=service.elapse)
         capture.start()
         device.script(capture.wrap("true"))
         service.phone.programs["sha256sum"] = fixed(lambda: "00" * 32 + "  x\n")

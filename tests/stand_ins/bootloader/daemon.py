@@ -14,6 +14,11 @@ from tests.stand_ins.bootloader.storage import Storage
 from tests.stand_ins.bootloader.wire import Dropped, FastbootWire
 
 Mode = Literal["bootloader", "fastbootd"]
+#: How a bootloader lists itself. "pixel": all in hex, logical partitions with it (RealFX-Code/Fastboot-GUI,
+#: Form1.cs: a Pixel 7 Pro). "qualcomm": the download size is decimal, a partition's size begins with a
+#: blank, and of ``has-slot`` there are three (getvar all of an LG G7, an LG V40, a Sony H8166: each has
+#: ``max-download-size:805306368``). "aosp": in hex, without logical partitions.
+Listing = Literal["aosp", "pixel", "qualcomm"]
 _LOCKED: Final = ("flash:", "erase:", "boot", "set_active:")
 
 
@@ -39,6 +44,9 @@ class Bootloader:
         self.serial = serial
         self.unlocked = True
         self.max_download = 0x1000000
+        self.listing: Listing = "aosp"
+        #: ``snapshot-update-status``; None: no Virtual A/B. Source: IBootControl's MergeStatus.
+        self.update_status: str | None = None
         self.extra = {"version-bootloader": "fake-1.2", "battery-soc-ok": "yes", "secure": "yes"}
         self.mode: Mode = "bootloader"
         self.commands: list[str] = []
@@ -95,8 +103,10 @@ class Bootloader:
             "serialno": self.serial,
             "unlocked": "yes" if self.unlocked else "no",
             "is-userspace": "yes" if self.mode == "fastbootd" else "no",
-            "max-download-size": hex(self.max_download),
+            "max-download-size": self._size(self.max_download),
         }
+        if self.update_status is not None:
+            found["snapshot-update-status"] = self.update_status
         if storage.slots:
             found |= {"slot-count": str(len(storage.slots)), "current-slot": storage.active}
         for name, slot in storage.slots.items():
@@ -105,13 +115,19 @@ class Bootloader:
             found[f"slot-retry-count:{name}"] = str(slot.retries)
         for partition, size in storage.sizes.items():
             logical = partition in storage.dynamic
-            found[f"has-slot:{storage.base(partition)}"] = "yes" if storage.slots else "no"
-            # Only fastbootd knows what is inside super.
-            if self.mode == "fastbootd":
+            if self.listing != "qualcomm" or storage.base(partition) in ("modem", "system", "boot"):
+                found[f"has-slot:{storage.base(partition)}"] = "yes" if storage.slots else "no"
+            # fastbootd knows what is inside super, and few bootloaders do.
+            knows_super = self.mode == "fastbootd" or self.listing == "pixel"
+            if knows_super:
                 found[f"is-logical:{partition}"] = "yes" if logical else "no"
-            if self.mode == "fastbootd" or not logical:
-                found[f"partition-size:{partition}"] = hex(size)
+            if knows_super or not logical:
+                blank = " " if self.listing == "qualcomm" else ""
+                found[f"partition-size:{partition}"] = f"{blank}{size:#x}"
         return found | self.extra
+
+    def _size(self, size: int) -> str:
+        return str(size) if self.listing == "qualcomm" else hex(size)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

@@ -29,13 +29,17 @@ PANIC = "[    3.141592] Kernel panic - not syncing: the kernel under test\n"
 class FlashablePhone:
     """`android` on adb while it runs, `bootloader` on fastboot while it is there; never both.
 
-    ``changes`` notes every place it went to. Android is up ``down_s`` after it was left.
+    ``changes`` notes every place it went to. Android is up ``down_s`` after it was left. One of
+    Samsung's has a download mode instead of a bootloader that speaks fastboot: it shows up nowhere
+    until a person restarts it (androiddrivers.net, Samsung Odin).
     """
 
     def __init__(self, *, slots: bool = True, root: bool = True, down_s: float = 0.03) -> None:
         self.android = FakeDevice(root=root)
         self.bootloader = Bootloader(slots=slots)
         self.down_s = down_s
+        self.serialno = self.bootloader.serial
+        self.maker = "Google"
         self.kernel = OWN
         self.changes: list[str] = []
         self.running_slot = self.bootloader.storage.active
@@ -55,6 +59,8 @@ class FlashablePhone:
             "vendor_boot": vendor_boot_image(),
             "dtbo": dtbo_image(),
             "vbmeta": vbmeta_image(),
+            "system": b"system of the factory",
+            "vendor": b"vendor of the factory",
             "vendor_dlkm": b"modules of the factory",
         }
         storage = self.bootloader.storage
@@ -105,7 +111,7 @@ class FlashablePhone:
 
     def _enter(self, mode: Mode) -> None:
         self.changes.append(mode)
-        if not self.bootloader.faults.appears:
+        if not self.bootloader.faults.appears or self.maker == "samsung":
             return
         time.sleep(self.down_s)
         with self._lock:
@@ -120,7 +126,8 @@ class FlashablePhone:
             return
         slot = self.bootloader.faults.boots_slot or storage.active
         kernel = fate_of(storage.of_slot("boot", slot))
-        if kernel is not None and kernel.fate in ("boots", "hangs", "no-android"):
+        mounts = storage.has_system(slot)
+        if kernel is not None and mounts and kernel.fate in ("boots", "hangs", "no-android"):
             storage.slots[slot].successful = kernel.fate == "boots"
             self._start(kernel, slot, ram=False)
             return
@@ -177,7 +184,9 @@ class FlashablePhone:
         modules.install(self.android.files, self.android.modules)
         self.android.properties |= {
             "sys.boot_completed": "0" if kernel.fate == "no-android" else "1",
-            "ro.serialno": self.bootloader.serial,
+            "ro.serialno": self.serialno,
+            "ro.product.manufacturer": self.maker,
+            "ro.virtual_ab.enabled": "" if self.bootloader.update_status is None else "true",
             "ro.boot.slot_suffix": f"_{slot}" if slot else "",
             "ro.boot.veritymode": "enforcing",
             "ro.boot.verifiedbootstate": "orange",

@@ -17,8 +17,8 @@ STATIC: Final = {
     "dtbo": 1 * MIB,
     "vbmeta": 64 * 1024,
 }
-DYNAMIC: Final = {"vendor_dlkm": 4 * MIB}
-SUPER: Final = 16 * MIB
+DYNAMIC: Final = {"system": 2 * MIB, "vendor": MIB, "vendor_dlkm": 4 * MIB}
+SUPER: Final = 20 * MIB
 
 _SPARSE_MAGIC: Final = 0xED26FF3A
 _SPARSE_HEADER: Final = struct.Struct("<IHHHHIIII")
@@ -52,6 +52,21 @@ class Storage:
         self.dynamic = {name + suffix for name in DYNAMIC for suffix in suffixes}
         self.content = dict.fromkeys(self.sizes, b"\0" * 64)
         self.writes: list[str] = []
+
+    def keep_one_system(self) -> None:
+        """As after an update or a factory image on Virtual A/B: only the active slot has its partitions.
+
+        Source: `fastboot getvar all` of a Pixel 7 Pro (RealFX-Code/Fastboot-GUI, Form1.cs): ``vendor_b``,
+        ``product_b`` and ``vendor_dlkm_b`` have 0x0 bytes, ``system_b`` a tenth of ``system_a``'s, and
+        ``slot-successful:b`` is no while ``slot-unbootable:b`` is no as well.
+        """
+        for partition in self.dynamic:
+            if not partition.endswith(f"_{self.active}"):
+                self.sizes[partition] = MIB // 4 if partition.startswith("system") else 0
+
+    def has_system(self, slot: str) -> bool:
+        """Whether first-stage init finds what it mounts."""
+        return all(self.sizes[name] for name in self.dynamic if not slot or name.endswith(f"_{slot}"))
 
     def base(self, partition: str) -> str:
         """The name without its slot."""

@@ -71,7 +71,7 @@ def test_config_of_every_version(api: int, root: bool) -> None:
     assert any(s.config.name == "android.power" for s in config.data_sources) == root
     assert config.write_into_file
     assert 0 < config.file_write_period_ms < config.flush_period_ms
-    assert config.builtin_data_sources.snapshot_interval_ms == 1000
+    assert config.builtin_data_sources.snapshot_interval_ms == (1000 if api >= 30 else 0)
     # From v54 on flush_period_ms is ignored without it.
     assert (config.write_flush_mode == TraceConfig.WRITE_FLUSH_DISABLED) == (api >= 37)
     assert config.duration_ms > 0
@@ -214,6 +214,24 @@ def test_each_loss_is_named(write: Write, packets: list[Any], line: str) -> None
     loss, _ = judge_perfetto(write(packets), RunTimes((), (0, 1)))
     assert len(loss) == 1
     assert line in loss[0].text
+
+
+@pytest.mark.parametrize(
+    ("number", "data"),
+    [(0, {"scheduling", "events", "probes"}), (1, {"names", "counters", "power"})],
+)
+def test_packets_lost_on_their_way_void_what_shares_their_buffer(
+    write: Write, number: int, data: set[str]
+) -> None:
+    """trace_writer_packet_loss is counted for each buffer; the config keeps events in one of their own."""
+    config = TracePacket()
+    text = trace_config(ASKED, service=SERVICES[36], period_ms=250, power_rails=True)
+    config.trace_config.CopyFrom(parsed(text))
+    last = TracePacket(timestamp=9)
+    for buffer in (0, 1):
+        last.trace_stats.buffer_stats.add(trace_writer_packet_loss=3 * (buffer == number))
+    (loss,), _ = judge_perfetto(write([config, stats(BEGIN), stats(END), last]), RunTimes((), (0, 1)))
+    assert set(loss.data) == data
 
 
 def test_events_that_the_service_could_not_enable(write: Write) -> None:

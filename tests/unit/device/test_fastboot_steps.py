@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from foundation.errors import UsageError
+from foundation.errors import LabError, UsageError
 from harness.campaign.dry_run import dry_run_text
 from harness.campaign.merging import settings_of
 from harness.campaign.runner import runs_of
 from harness.campaign.session import plan_of
+from harness.device.fastboot.checks import check_bootloader
 from harness.device.fastboot.choice import (
     Kernel,
     KnownGood,
@@ -26,6 +27,7 @@ from harness.device.fastboot.opening import FlashOptions
 from harness.device.fastboot.steps import (
     AwaitAndroid,
     Flash,
+    Inspect,
     PhoneNames,
     SetActive,
     Situation,
@@ -42,6 +44,11 @@ from tests.variants import phone_variant
 ONE = FakeKernel("6.6.30-one")
 TWO = FakeKernel("6.6.30-two")
 PHONE = PhoneNames("R58", "R58", "a", "b")
+
+
+def test_another_phones_bootloader() -> None:
+    with pytest.raises(LabError, match="reports serial number OTHER, but the phone on adb is R58"):
+        check_bootloader({"serialno": "OTHER"}, Inspect(), PHONE, serialno="R58")
 
 
 def folder_of(root: Path, name: str, *, product: bool = True, **content: bytes) -> Path:

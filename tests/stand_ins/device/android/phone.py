@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
@@ -33,15 +34,18 @@ def android_phone(
     kernel: Kernel | None = None,
     root: bool = False,
     su: str | None = None,
+    perfetto: str | None = None,
 ) -> AndroidPhone:
     """A phone, not yet listening: use it as a context manager, or `start` it.
 
     ``kernel`` is `kernels.stock` of that level unless given. ``root``: adbd runs as root
-    (after ``adb root``). ``su`` as in `FakeDevice`; a userdebug build has AOSP's.
+    (after ``adb root``). ``su`` as in `FakeDevice`; a userdebug build has AOSP's. ``perfetto``: the
+    version line of a quarterly release, instead of that of the level's first.
     """
     if su is None and build == "userdebug":
         su = "aosp"
-    return AndroidPhone(VERSIONS[api], build, vendor, kernel or stock(api), root=root, su=su)
+    version = VERSIONS[api] if perfetto is None else replace(VERSIONS[api], perfetto=perfetto)
+    return AndroidPhone(version, build, vendor, kernel or stock(api), root=root, su=su)
 
 
 class AndroidPhone(FakeDevice):

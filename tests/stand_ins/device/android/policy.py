@@ -112,6 +112,14 @@ def writable_events(api: int) -> frozenset[str]:
     return _MODES_33 if api >= 33 else _MODES_31 if api >= 31 else _MODES_29
 
 
+def probes_may_read_pressure(api: int) -> bool:
+    """Whether traced_probes may read /proc/pressure, on every build.
+
+    Source: private/traced_probes.te has no proc_pressure_* at level 34.0, and all three at 202404.
+    """
+    return api >= 35
+
+
 @dataclass(frozen=True)
 class Policy:
     """The rules of one build for uid 2000; root is asked nothing.

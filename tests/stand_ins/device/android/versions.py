@@ -3,7 +3,8 @@
 Perfetto: `perfetto --version` prints ``Perfetto VERSION (REVISION)`` (src/base/version.cc); in a
 build of Android the revision is N/A (tools/write_version_header.py without git), and the
 version is the newest release in the CHANGELOG of the day the branch was cut. The numbers here
-are those of the CHANGELOG in the spring of each year. Android 10 and 11 are older: in
+are those of the CHANGELOG in the spring of each year, not read from phones. Quarterly releases of one
+Android bring newer ones: `android_phone` takes another. Android 10 and 11 are older: in
 src/perfetto_cmd/perfetto_cmd.cc of May 2019 and of July 2020 there is no ``--version`` at all, and
 in that of July 2021 no ``--background-wait``.
 """
