@@ -53,6 +53,8 @@ def test_only_settings_of_android_survive_a_restart() -> None:
         "rotation",
         "animations",
         "airplane",
+        "compaction",
+        "freezer",
     }
     assert all(isinstance(pin, SettingPin) or pin.name == "airplane mode" for pin in surviving)
     assert not any(pin.survives_restart for pin in MEMORY if isinstance(pin, Pin))
