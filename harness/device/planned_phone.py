@@ -60,7 +60,8 @@ Program = Callable[[Sequence[str]], str]
 class Traits:
     """Traits of the phone. ``perfetto`` "waits": that of Android 13 or newer; "old": without
     ``--version``. ``unset``: Android's settings have no values. ``kills``: the first app that is started
-    again was killed before. ``lacks``: files that `test -e` does not find."""
+    for the third time, in a repetition, was killed before. ``lacks``: files that `test -e` does not
+    find."""
 
     api: int = 34
     root: bool = True
@@ -98,6 +99,7 @@ class PlannedPhone:
         self._state |= {"zram": "99988", "idle": "1", "dexopt": "1", "modules": "ITS_SRCVERSION"}
         self._state["killed"] = "1" if self.traits.kills else ""
         self._pids: dict[str, str] = {}
+        self._starts: dict[str, int] = {}
 
     def run(self, text: str, stdin: bytes | None = None) -> Answer:
         """Run a shell text; its exit status and standard output."""
@@ -329,7 +331,8 @@ class PlannedPhone:
 
     def _launch(self, package: str) -> str:
         before = self._pids.get(package, "")
-        if before and self._state["killed"]:
+        self._starts[package] = self._starts.get(package, 0) + 1
+        if before and self._state["killed"] and self._starts[package] > 2:
             before = self._state["killed"] = ""
         self._pids[package] = after = before or str(len(self._pids) + 1000 + self._ticks)
         self._ticks += 100

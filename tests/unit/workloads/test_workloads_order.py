@@ -82,8 +82,8 @@ class Apps:
     def read(self) -> Tally:
         return Tally()
 
-    def explain(self, cycle: Any) -> Any:
-        return cycle
+    def versions(self) -> dict[str, str]:
+        return {}
 
 
 @pytest.fixture(params=SHELLS, ids=lambda argv: argv[0])
