@@ -20,6 +20,7 @@ from harness.device import phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import parse_swaps
+from harness.doctor import surroundings
 from harness.doctor.facts import (
     CompressionSwitch,
     CpuCluster,
@@ -68,7 +69,8 @@ def read_facts(
 
     LabError if it disconnects; whatever it refuses to show becomes a reason.
     """
-    first = ask_all(device, _first_questions(), deadline_s=60.0)
+    around = {} if device.emulated else surroundings.questions()
+    first = ask_all(device, _first_questions() | around, deadline_s=60.0)
     root_dir = next((r for r in TRACEFS_ROOTS if first[f"tracefs {r}"].ok), None)
     policies = _words(first["policies"])
     switches = [path for path in _words(first["switches"]) if "*" not in path]
@@ -114,6 +116,7 @@ def read_facts(
         hottest=_hottest(first["thermal"].text),
         battery=_battery(first["battery"].text),
         activity_manager=first["am"].ok,
+        surroundings=surroundings.Surroundings() if device.emulated else surroundings.read(first),
     )
 
 

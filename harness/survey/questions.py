@@ -49,6 +49,7 @@ QUESTIONS: Final = (
             "id",
             "getenforce",
             "command -v su",
+            "su -v",
         ),
         ("/proc/version", "/proc/cmdline", "/proc/bootconfig"),
     ),
@@ -113,7 +114,11 @@ QUESTIONS: Final = (
     Question(
         "cpus",
         "clusters, frequencies and limits, and who else may set limits",
-        (f"ls {_CPU}/cpufreq", "getprop | grep -iE 'power.*hal|powerhint|android.hardware.power'"),
+        (
+            f"ls {_CPU}/cpufreq",
+            "ls /vendor/etc/powerhint.json",
+            "getprop | grep -iE 'power.*hal|powerhint|android.hardware.power'",
+        ),
         (
             f"{_CPU}/online",
             f"{_CPU}/present",
@@ -161,6 +166,8 @@ QUESTIONS: Final = (
                     "mmd_native",
                 )
             ),
+            "device_config get activity_manager use_compaction",
+            "device_config get mglru_native lru_gen_config",
             "settings get global cached_apps_freezer",
             "dumpsys activity settings",
         ),

@@ -21,6 +21,7 @@ from harness.survey import changing, command, tracing
 from harness.survey.asking import Asker
 from harness.survey.folder import INDEX
 from harness.survey.questions import QUESTIONS
+from tests.fake.doctor.phones import pixel_8_root
 from tests.stand_ins.device.android import SAMSUNG, AndroidPhone, android_phone
 from tests.stand_ins.device.android.apps import Apps
 from tests.stand_ins.device.android.controls import Controls
@@ -193,7 +194,7 @@ def test_a_folder_says_what_is_there(
 
 def test_a_replayed_survey_is_the_same_phone(adb: AdbServer, tmp_path: Path) -> None:
     """Doctor reads the same of the recording as of the phone."""
-    phone = android_phone(36, "userdebug", SAMSUNG, root=True)
+    phone = pixel_8_root()
     phone.files.put("/sys/kernel/mm/lru_gen/enabled", "0x0003\n")
     phone.zram.used_kb = 123456
     phone.state.zones["battery"] = 41.5
@@ -206,10 +207,11 @@ def test_a_replayed_survey_is_the_same_phone(adb: AdbServer, tmp_path: Path) -> 
     for name in (
         "properties", "release", "root", "perfetto", "vmstat", "meminfo", "psi", "swaps", "zram_size",
         "zram_algorithm", "zram_statistics", "swappiness", "lru_gen", "huge_pages", "clusters", "hottest",
-        "thermal_status", "battery", "threads",
+        "thermal_status", "battery", "threads", "surroundings",
     ):  # fmt: skip
         assert getattr(after, name) == getattr(before, name), name
     assert after.lru_gen.text == "0x0003"
+    assert after.surroundings.backing_device == "/dev/block/loop29"
 
 
 def test_a_replayed_user_build_refuses_again(adb: AdbServer, tmp_path: Path) -> None:
