@@ -21,6 +21,8 @@ from workloads.profile import load_profile
 
 _PROBE_KEY: Final = "reclaim_suite_probe"
 _SWAPOFF_S: Final = 900.0
+#: For a text whose connection broke to switch the swap on.
+_TEXT_ENDS_S: Final = 60.0
 _APPS: Final = 5
 _STARTS: Final = 10
 #: Longer than ActivityManager lets a start take before it gives up.
@@ -33,8 +35,8 @@ _KILLS: Final = "logcat -d -b events -v epoch -t 100 am_kill:I killinfo:I '*:S'"
 _POLICIES: Final = "/sys/devices/system/cpu/cpufreq/policy*"
 #: One sample of what limits the CPUs.
 LIMITS: Final = (
-    "dumpsys thermalservice | grep -E 'Thermal Status|mValue=';"
-    f" cat {_POLICIES}/scaling_max_freq {_POLICIES}/scaling_cur_freq"
+    f"cat {_POLICIES}/scaling_max_freq {_POLICIES}/scaling_cur_freq;"
+    " dumpsys thermalservice | grep -E 'Thermal Status|mValue='"
 )
 
 _NO_SWAP: Final = Entry("swapoff", None, why="no zram is a swap")
@@ -189,32 +191,40 @@ def zram_swap(asker: Asker) -> Swap | None:
 def _without_swap(
     asker: Asker, swap: Swap, steps: list[str], set_up_again: Callable[[], None]
 ) -> list[Entry]:
-    """Switch the swap off, do ``steps``, switch it on: one text that a lost cable does not end.
-
-    Each step prints ``STATUS TEXT`` and the uptime before and after.
-    """
-    node = _node(swap)
-    on = _swapon(swap)
-    marked = [f"swapoff {node}", *steps, on]
-    text = "; ".join(f"cat /proc/uptime; {step}; echo status $? {quote(step)}" for step in marked)
+    """Run `without_swap_text`, watch the swap for a minute, and make sure that it is on."""
+    text = without_swap_text(swap, steps)
     try:
         before = asker.ask("cat /proc/swaps; cat /proc/meminfo")
-        timed = asker.ask(f"trap '' HUP TERM; {text}; cat /proc/uptime", deadline_s=_SWAPOFF_S)
+        timed = asker.ask(text, deadline_s=_SWAPOFF_S)
+        if timed.exit_status is None:
+            # After a lost cable the text still runs: to help now would be to race with it.
+            wait_until(lambda: zram_swap(asker) is not None, Deadline(_TEXT_ENDS_S), every_s=1.0)
         entries = [before, timed]
         for _ in range(_WATCH_SWAP_S):
             entries.append(asker.ask("cat /proc/swaps; cat /proc/meminfo"))
             asker.device.sleep(1.0)
     finally:
-        _swap_on(asker, swap, on, set_up_again)
+        _swap_on(asker, swap, set_up_again)
     return [*entries, asker.ask(_KILLS)]
 
 
-def _swap_on(asker: Asker, swap: Swap, on: str, set_up_again: Callable[[], None]) -> None:
+def without_swap_text(swap: Swap, steps: list[str]) -> str:
+    """Shell text: switch the swap off, do ``steps``, switch it on; a lost cable does not end it.
+
+    Each step prints the uptime before it, and ``status N STEP`` after it.
+    """
+    marked = [f"swapoff {_node(swap)}", *steps, _swapon(swap)]
+    # SIGHUP is what adbd sends when its stream breaks; SIGPIPE is what a shell gets that prints after it.
+    text = "; ".join(f"cat /proc/uptime; {step}; echo status $? {quote(step)}" for step in marked)
+    return f"trap '' HUP PIPE TERM; {text}; cat /proc/uptime"
+
+
+def _swap_on(asker: Asker, swap: Swap, set_up_again: Callable[[], None]) -> None:
     """Make sure that the swap is on. StateError if it cannot be."""
     if zram_swap(asker) is not None:
         return
     set_up_again()
-    asker.ask(on)
+    asker.ask(_swapon(swap))
     if zram_swap(asker) is None:
         raise StateError(
             f"{_name(swap)} is no longer a swap, and cannot be made one: apps have less memory",
@@ -234,7 +244,8 @@ def _name(swap: Swap) -> str:
 
 
 def _node(swap: Swap) -> str:
-    return quote(f"/dev/block/{_name(swap)}")
+    # In a mount namespace of its own a kernel may list it without /dev.
+    return quote(swap.path if swap.path.startswith("/dev/") else f"/dev/block/{_name(swap)}")
 
 
 def _is_true(condition: Callable[[], bool]) -> bool:
