@@ -62,7 +62,7 @@ def next_steps(
             "Next, without root: this phone's noise in app switching, with its own settings:",
             f"  {quote_argv(switching)} \\",
             f"    {quote_argv(same)} \\",
-            f"    --scenario {scenario} --profile phone-apps --suppress {','.join(WITHOUT_ROOT)}",
+            f"    --profile phone-apps --scenario {scenario} --suppress {','.join(WITHOUT_ROOT)}",
             "  Comparing kernels needs a userdebug build or root: see docs/phones.md.",
             f"  To analyse a trace that you recorded yourself: {python()} -m analysis metrics TRACE",
         ]

