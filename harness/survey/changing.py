@@ -16,7 +16,6 @@ from harness.device.deadline import Deadline, wait_until
 from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import Swap, parse_swaps
 from harness.survey.asking import BACK_WITHIN_S, Asker, Entry
-from workloads.phone_apps import resolve_argv
 from workloads.profile import load_profile
 
 _PROBE_KEY: Final = "reclaim_suite_probe"
@@ -24,6 +23,7 @@ _SWAPOFF_S: Final = 900.0
 #: For a text whose connection broke to switch the swap on.
 _TEXT_ENDS_S: Final = 60.0
 _APPS: Final = 5
+_LAUNCHERS: Final = "-a android.intent.action.MAIN -c android.intent.category.LAUNCHER"
 _STARTS: Final = 10
 #: Longer than ActivityManager lets a start take before it gives up.
 _START_S: Final = 150.0
@@ -71,11 +71,13 @@ def apps(asker: Asker, say: Callable[[str], None]) -> list[Entry]:
     entries = []
     components: dict[str, str] = {}
     for package in packages:
-        resolved = asker.ask(quote_argv(resolve_argv(package)))
-        entries.append(resolved)
-        found = re.findall(rf"^{re.escape(package)}/[\w.$]+$", resolved.stdout, re.MULTILINE)
-        if found:
-            components[package] = found[-1]
+        words = f"{_LAUNCHERS} {quote(package)}"
+        resolved = asker.ask(f"cmd package resolve-activity --brief {words}")
+        listed = asker.ask(f"cmd package query-activities {words}")
+        entries += [resolved, listed]
+        component = _component(package, resolved.stdout, listed.stdout)
+        if component is not None:
+            components[package] = component
     if not components:
         return [
             *entries,
@@ -94,6 +96,13 @@ def apps(asker: Asker, say: Callable[[str], None]) -> list[Entry]:
     finally:
         home = asker.ask("input keyevent 3")
     return [*entries, home, asker.ask(_KILLS)]
+
+
+def _component(package: str, resolved: str, listed: str) -> str | None:
+    """The launcher activity; where an app has several, ``resolved`` names a chooser of the system's."""
+    own = re.findall(rf"^{re.escape(package)}/[\w.$]+$", resolved, re.MULTILINE)
+    names = re.findall(rf"ActivityInfo:\s+name=(\S+)\s+packageName={re.escape(package)}\s", listed)
+    return own[-1] if own else f"{package}/{names[0]}" if names else None
 
 
 def swapoff(asker: Asker) -> list[Entry]:
@@ -178,8 +187,9 @@ def restart(asker: Asker, watched: Asker) -> list[Entry]:
         if completed >= _AFTER_BOOT_S:
             break
         watched.device.sleep(1.0)
+    # As root again, if the phone has a way back to it.
     asker.device.reconnect(deadline_s=BACK_WITHIN_S)
-    return entries
+    return [*entries, asker.ask(sample)]
 
 
 def zram_swap(asker: Asker) -> Swap | None:

@@ -29,7 +29,7 @@ from tests.stand_ins.device.android.tracing import TracingService
 from tests.stand_ins.device.programs import fixed
 from tests.stand_ins.device.tree import Attribute
 from tests.stand_ins.replay import load, replayed
-from tests.unit.capture.capture_raw import service_trace
+from tests.unit.capture.capture_raw import WINDOW, service_trace
 
 #: What must not occur in a folder: by how it is found, where it stands on the phone.
 PLANTED = {
@@ -323,7 +323,36 @@ def test_a_restart_needs_the_lab_file(adb: AdbServer, tmp_path: Path) -> None:
     assert phone.boots == 2
     _, recorded = load(tmp_path / "out")
     assert recorded["restart"][0].stdout.startswith("1\n")
-    assert "zram0" in recorded["restart"][-1].stdout
+    assert len(recorded["restart"]) >= 3
+    assert "MemTotal" in recorded["restart"][-1].stdout
+
+
+def test_when_perfettos_statistics_were_written(adb: AdbServer, tmp_path: Path) -> None:
+    phone = android_phone(36)
+    Controls(phone).install()
+    TracingService(phone, trace(tmp_path))
+    assert survey(adb, phone, tmp_path / "out") == 0
+    assert items(tmp_path / "out")["recording"]["state"] == "recorded"
+    (file,) = (tmp_path / "out" / "items").glob("*-recording.json")
+    data = json.loads(file.read_text())["data"]
+    (statistics,) = data["trace_stats"]
+    # The packet is the last, and nothing in the trace is later than what precedes it.
+    assert statistics["packet"] == data["packets"]
+    assert statistics["not_before_ns"] == WINDOW[1]
+    assert statistics["bytes_written"] == 1
+    assert not list((tmp_path / "out").rglob("*trace*"))
+
+
+def test_an_app_with_several_launchers() -> None:
+    listed = (
+        "2 activities found:\n  Activity #0:\n    priority=0\n    ActivityInfo:\n      name=com.two.First\n"
+        "      packageName=com.two\n      processName=com.two:search\n  Activity #1:\n    ActivityInfo:\n"
+        "      name=com.two.Second\n      packageName=com.two\n"
+    )
+    chooser = "priority=0\nandroid/com.android.internal.app.ResolverActivity\n"
+    assert changing._component("com.two", chooser, listed) == "com.two/com.two.First"
+    assert changing._component("com.one", "priority=0\ncom.one/.Main\n", "") == "com.one/.Main"
+    assert changing._component("com.none", "No activity found\n", "No activities found\n") is None
 
 
 def test_ctrl_c_keeps_what_was_recorded(
