@@ -63,8 +63,8 @@ def _root(facts: DeviceFacts) -> str:
     return {
         "shell": "yes: adbd runs as root",
         "su": f"yes: through su ({facts.surroundings.su or 'of an unknown kind'})",
-        "adb root": "not yet: this build allows it, see the end",
-        "su, not used": f"not used: the phone has su ({facts.surroundings.su or '?'}), --su uses it",
+        "adb root": "not yet: this build allows it, run 'adb root'",
+        "su, not used": "not used: the phone has su, add --su to use it",
         "none": "none: a user build without su",
     }[facts.root]
 
