@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.doctor.facts import DeviceFacts
-from harness.doctor.surroundings import HARDWARE_ALGORITHMS
+from harness.doctor.surroundings import engine_of
 
 #: What no phone without a fan sustains: all CPUs busy heat it to its limits in minutes.
 PHONE_SCENARIOS: Final = ("idle",)
@@ -55,7 +55,7 @@ def _emulator(facts: DeviceFacts) -> str:
 
 def _hardware(facts: DeviceFacts) -> str:
     algorithm = facts.zram_algorithm.text
-    unit = HARDWARE_ALGORITHMS.get(algorithm or "")
+    unit = engine_of(algorithm or "")
     if unit is None:
         if algorithm or not facts.zram_disk:
             return ""

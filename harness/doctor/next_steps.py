@@ -14,7 +14,7 @@ from harness.device.adb.adb_server import adb_binary
 from harness.doctor.effects import scenarios
 from harness.doctor.facts import CompressionSwitch, DeviceFacts
 from harness.doctor.measurable import Finding, usable
-from harness.doctor.surroundings import HARDWARE_ALGORITHMS
+from harness.doctor.surroundings import engine_of
 
 #: The eater must swap, and must leave room for Android and for what zram stores.
 _ZRAM_SHARE: Final = 0.5
@@ -108,19 +108,23 @@ def variants(facts: DeviceFacts) -> tuple[str, str]:
     return "a=as-is", "b=as-is"
 
 
+def _software(algorithm: str | None) -> str:
+    """The device's own compressor, or lz4 in place of one in hardware, which is no kernel's."""
+    return "lz4" if algorithm is None or engine_of(algorithm) else algorithm
+
+
 def write_profile(facts: DeviceFacts, path: Path) -> None:
     """Write a memory eater profile for this device. HostError.
 
     The eater takes the available memory and a quarter of all memory more, in pages that compress about
-    2.5 times; zram has half the memory's size, and the device's own compressor unless that is hardware.
+    2.5 times; zram has half the memory's size, and the device's own compressor if that is software.
     """
     total_mb = facts.meminfo.get("MemTotal", 0) >> 10
     available_mb = facts.meminfo.get("MemAvailable", 0) >> 10
-    algorithm = facts.zram_algorithm.text
     content = {
         "device": {
             "zram_mb": max(1, int(total_mb * _ZRAM_SHARE)),
-            "zram_algorithm": "lz4" if not algorithm or algorithm in HARDWARE_ALGORITHMS else algorithm,
+            "zram_algorithm": _software(facts.zram_algorithm.text),
             "swappiness": int(facts.swappiness.text or 100),
             "page_cluster": 0,
         },

@@ -20,7 +20,6 @@ from harness.device import phone_state
 from harness.device.identity import thread_names
 from harness.device.preconditions.pins import selected_choice
 from harness.device.preconditions.zram import parse_swaps
-from harness.doctor import surroundings
 from harness.doctor.facts import (
     CompressionSwitch,
     CpuCluster,
@@ -30,6 +29,7 @@ from harness.doctor.facts import (
     Recorder,
     RootLevel,
 )
+from harness.doctor.surroundings import Surroundings, read_surroundings, surroundings_questions
 
 PROPERTIES: Final = {
     "manufacturer": "ro.product.manufacturer",
@@ -69,7 +69,7 @@ def read_facts(
 
     LabError if it disconnects; whatever it refuses to show becomes a reason.
     """
-    around = {} if device.emulated else surroundings.questions()
+    around = {} if device.emulated else surroundings_questions()
     first = ask_all(device, _first_questions() | around, deadline_s=60.0)
     root_dir = next((r for r in TRACEFS_ROOTS if first[f"tracefs {r}"].ok), None)
     policies = _words(first["policies"])
@@ -116,7 +116,7 @@ def read_facts(
         hottest=_hottest(first["thermal"].text),
         battery=_battery(first["battery"].text),
         activity_manager=first["am"].ok,
-        surroundings=surroundings.Surroundings() if device.emulated else surroundings.read(first),
+        surroundings=Surroundings() if device.emulated else read_surroundings(first),
     )
 
 

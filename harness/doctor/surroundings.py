@@ -63,7 +63,12 @@ class Surroundings:
         return max(self.skin_c.values(), default=None) if self.skin_c else None
 
 
-def questions() -> dict[str, str]:
+def engine_of(algorithm: str) -> str | None:
+    """The unit of the chip that executes ``algorithm``; None for software."""
+    return HARDWARE_ALGORITHMS.get(algorithm)
+
+
+def surroundings_questions() -> dict[str, str]:
     """What to ask, by key; nothing changes the phone. ``su -v`` prints a version and asks nobody."""
     return {
         "page size": "getconf PAGESIZE",
@@ -77,8 +82,8 @@ def questions() -> dict[str, str]:
     }
 
 
-def read(answers: Mapping[str, Answer]) -> Surroundings:
-    """Parse the answers to `questions`, with ``thermal`` and ``su`` of doctor's own among them."""
+def read_surroundings(answers: Mapping[str, Answer]) -> Surroundings:
+    """Parse the answers to `surroundings_questions`, and ``thermal`` and ``su`` of doctor's own."""
     properties = answers["all properties"].text
     thermal = answers["thermal"].text
     page = answers["page size"].text
