@@ -1,4 +1,4 @@
-"""``python -m android_tests doctor|restore``: examine a device, or restore it after a killed run."""
+"""``python -m android_tests doctor|survey|restore``: examine a device, record it, or restore it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from harness.campaign.options import add_options, check_device, given_at
 from harness.campaign.settings import OPTIONS
 from harness.device import restore_command
 from harness.doctor import command as doctor
+from harness.survey import command as survey
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m android_tests", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|survey|restore")
     sub = commands.add_parser("doctor", help="show what this device can measure, and what to type next")
     add_options(OPTIONS, sub, "doctor")
     doctor.add_arguments(sub)
     sub.set_defaults(run=_doctor)
+    sub = commands.add_parser("survey", help="record what this phone is like, in a folder for a bug report")
+    add_options(OPTIONS, sub, "survey")
+    survey.add_arguments(sub)
+    sub.set_defaults(run=lambda args: survey.run(args, catalogue()))
     sub = commands.add_parser("restore", help="undo the settings that a killed run left on a phone")
     add_options(OPTIONS, sub, "restore")
     restore_command.add_arguments(sub)

@@ -20,9 +20,9 @@ from foundation.words import did_you_mean
 if TYPE_CHECKING:
     from foundation.toml_table import Table
 
-#: Where an option may be given: pytest, `android_tests.campaign run`, a campaign file, and the two
+#: Where an option may be given: pytest, `android_tests.campaign run`, a campaign file, and the three
 #: commands of `python -m android_tests` that look at a phone.
-Place = Literal["pytest", "run", "file", "doctor", "restore"]
+Place = Literal["pytest", "run", "file", "doctor", "survey", "restore"]
 Kind = Literal["text", "int", "float", "path", "flag", "words"]
 DeviceKind = Literal["virtual", "phone"]
 

@@ -12,13 +12,20 @@ _HEAD: Final = """# Options
 Generated from `harness/campaign/settings.py` by `python -m android_tests.campaign reference`.
 
 Which command takes an option: **p** `pytest android_tests`; **r** `python -m android_tests.campaign run`,
-where the default is the campaign file's value; **d**, **u** `python -m android_tests doctor` and `restore`.
+where the default is the campaign file's value; **d**, **s**, **u** `python -m android_tests doctor`,
+`survey` and `restore`.
 The second column is the key in a [campaign file](campaigns.md), at the top level or in a leg. The command
 line overrides the leg, the leg overrides the file, and the file overrides the defaults; `--variant`,
 `--profile`, `--virtual-base`, `--virtual-clock`, `--virtual-cpus` and `--virtual-memory-mb` cannot be
 combined with a campaign file.
 """
-_LETTERS: Final[dict[Place, str]] = {"pytest": "p", "run": "r", "doctor": "d", "restore": "u"}
+_LETTERS: Final[dict[Place, str]] = {
+    "pytest": "p",
+    "run": "r",
+    "doctor": "d",
+    "survey": "s",
+    "restore": "u",
+}
 _TABLES: Final = (
     ("The campaign", None),
     ("A phone (with `--device=phone`)", "phone"),

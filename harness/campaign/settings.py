@@ -20,7 +20,7 @@ SCENARIOS: Final = ("idle", "busy", "rt-busy")
 RESULTS: Final = Path("results")
 
 _LINE: Final[tuple[Place, ...]] = ("pytest", "run")
-_PHONE: Final[tuple[Place, ...]] = ("pytest", "run", "doctor", "restore")
+_PHONE: Final[tuple[Place, ...]] = ("pytest", "run", "doctor", "survey", "restore")
 _FLASH: Final[tuple[Place, ...]] = ("pytest", "run", "restore")
 _BOTH: Final[tuple[Place, ...]] = ("pytest", "run", "file")
 _FILE: Final[tuple[Place, ...]] = ("pytest", "file")

@@ -14,6 +14,7 @@ from harness.device.adb.adb_device import AdbDevice
 from harness.device.attach import attach_phone
 from harness.device.lab import find_lab
 from harness.device.preconditions.pinned import left_behind
+from harness.doctor.effects import effects, scenarios
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import Finding, findings, usable
 from harness.doctor.next_steps import next_steps, write_profile
@@ -93,13 +94,19 @@ def examine_virtual(catalogue: Catalogue, base: Base, clock: Clock) -> tuple[Dev
 def to_json(
     facts: DeviceFacts, found: list[Finding], left: list[str], steps: list[str]
 ) -> dict[str, object]:
-    """The content of ``--json``: ``facts``, ``metrics`` by name, ``usable``, ``left_behind``, ``next``."""
+    """The content of ``--json``.
+
+    ``facts``, ``metrics`` by name, ``usable``, ``effects`` by topic, ``scenarios``, ``left_behind``,
+    ``next``.
+    """
     plain = asdict(facts)
     plain["vmstat"] = sorted(facts.vmstat) if facts.vmstat is not None else None
     return {
         "facts": plain,
         "metrics": {one.metric: {"ok": one.ok, "why": list(one.missing)} for one in found},
         "usable": usable(found),
+        "effects": {effect.topic: effect.text for effect in effects(facts)},
+        "scenarios": list(scenarios(facts)),
         "left_behind": left,
         "next": steps,
     }

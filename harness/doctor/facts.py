@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from harness.doctor.surroundings import Surroundings
 
 #: ``open``: the recorder may enable it; ``closed``: it exists, but the build does not allow that.
 EventAccess = Literal["open", "closed", "absent"]
@@ -48,7 +50,8 @@ class DeviceFacts:
     ``events`` are those that the metrics need. ``vmstat`` holds the keys of /proc/vmstat, ``meminfo`` the
     values of /proc/meminfo in kB, ``psi`` the files of /proc/pressure by resource. ``threads`` are the
     comms of kernel threads with a role. ``kprobe_events``: calls of kernel functions can be recorded,
-    which needs root. What is not readable is None, with its reason next to it.
+    which needs root. ``surroundings``: what else acts on the device. What is not readable is None, with
+    its reason next to it.
     """
 
     serial: str
@@ -83,6 +86,7 @@ class DeviceFacts:
     hottest: str | None
     battery: str | None
     activity_manager: bool
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property
     def is_root(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,9 @@ from foundation.contract.zram_identity import engine_of
 from foundation.errors import HostError
 from foundation.quoting import quote_argv
 from foundation.toml_table import to_toml
+from harness.device.adb.adb_server import adb_binary
 from harness.device.port_switches import switch_at
+from harness.doctor.effects import scenarios
 from harness.doctor.facts import CompressionSwitch, DeviceFacts
 from harness.doctor.measurable import Finding, usable
 
@@ -18,8 +22,6 @@ _ZRAM_SHARE: Final = 0.5
 _EATER_SHARE: Final = 0.25
 #: The mix of pages in the suite's profiles.
 _CONTENT: Final = {"zero": 0.05, "same": 0.10, "ratio2.5": 0.51, "random": 0.34}
-#: Of a phone: cooled by its case alone, it throttles within minutes with every CPU busy.
-_SCENARIO: Final = "idle"
 #: Preconditions that need root.
 WITHOUT_ROOT: Final = ("cpufreq", "huge-pages", "page-cluster", "swappiness", "zram")
 #: Off and on of a boolean switch.
@@ -29,14 +31,15 @@ _FLAGS: Final = {"Y": ("N", "Y"), "N": ("N", "Y")}
 def next_steps(
     facts: DeviceFacts, found: list[Finding], connection: list[str], profile: Path | None
 ) -> list[str]:
-    """Lines: a sentence, then commands to copy.
+    """Lines: a sentence, then commands that work as printed, in this folder.
 
     ``connection`` are the options that select the device (``--serial``, ``--adb-port``, ``--su``; of a
     virtual one ``--virtual-base`` and ``--virtual-clock``).
     """
+    scenario = ",".join(scenarios(facts))
     if facts.emulated:
-        words = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=virtual"]
-        words += [*connection, "--scenario", "idle,busy", "--pairs", "8"]
+        words = [python(), "-m", "pytest", "android_tests/test_app_switching.py", "--device=virtual"]
+        words += [*connection, "--scenario", scenario, "--pairs", "8"]
         if not facts.release.startswith("6.1.") and "--variant" not in connection:
             # The default variants of other series are built here, and need less memory.
             words += ["--virtual-memory-mb", "224"]
@@ -46,34 +49,55 @@ def next_steps(
             f"Next, {what} (--variant compares others):",
             f"  {quote_argv(words)}",
         ]
-    again = ["python", "-m", "android_tests", "doctor", *connection]
+    again = [python(), "-m", "android_tests", "doctor", *connection]
     if facts.root == "adb root":
-        return ["Next:", f"  adb -s {facts.serial} root", f"  {quote_argv(again)}"]
+        return ["Next:", *become_root(facts.serial, connection), f"  {quote_argv(again)}"]
     if facts.root == "su, not used":
         return ["Next:", f"  {quote_argv([*again, '--su'])}"]
     if not usable(found) and facts.is_root:
         return ["Next: use a kernel or a build that has what is missing above."]
     if not facts.is_root:
-        switching = ["python", "-m", "pytest", "android_tests/test_app_switching.py", "--device=phone"]
+        switching = [python(), "-m", "pytest", "android_tests/test_app_switching.py", "--device=phone"]
         same = [*connection, "--variant", "a=as-is", "--variant", "b=as-is"]
         return [
-            "Next, without root: measure this phone's noise in app switching, with its current settings:",
+            "Next, without root: this phone's noise in app switching, with its own settings:",
             f"  {quote_argv(switching)} \\",
             f"    {quote_argv(same)} \\",
-            f"    --profile phone-apps --scenario {_SCENARIO} --suppress {','.join(WITHOUT_ROOT)}",
+            f"    --profile phone-apps --scenario {scenario} --suppress {','.join(WITHOUT_ROOT)}",
             "  Comparing kernels needs a userdebug build or root: see docs/phones.md.",
-            "  To analyse a trace that you recorded yourself: python -m analysis metrics TRACE",
+            f"  To analyse a trace that you recorded yourself: {python()} -m analysis metrics TRACE",
         ]
     if profile is None:
         return [
-            "Next: write a memory eater profile for this device, then run the campaign that this prints:",
+            "Next: write a memory eater profile, then run the campaign that this prints:",
             f"  {quote_argv([*again, '--write-profile', 'phone.toml'])}",
         ]
-    words = ["python", "-m", "pytest", "android_tests/test_throughput.py", "--device=phone", *connection]
+    words = [python(), "-m", "pytest", "android_tests/test_throughput.py", "--device=phone", *connection]
     for variant in variants(facts):
         words += ["--variant", variant]
-    words += ["--scenario", _SCENARIO, "--pairs", "8", "--profile", str(profile)]
+    words += ["--scenario", scenario, "--pairs", "8", "--profile", str(profile)]
     return ["Next:", f"  {quote_argv(words)}"]
+
+
+def python() -> str:
+    """The interpreter that runs this, as typed in this folder."""
+    return _from_here(Path(sys.executable))
+
+
+def become_root(serial: str, connection: list[str]) -> list[str]:
+    """Lines that restart adbd as root, through the adb server that has the phone.
+
+    Without ``--adb-port`` in ``connection`` that is the server of the default port, which adb starts.
+    """
+    adb = "adb" if shutil.which("adb") else _from_here(adb_binary())
+    port = ["-P", connection[connection.index("--adb-port") + 1]] if "--adb-port" in connection else []
+    connect = [f"  {quote_argv([adb, *port, 'connect', serial])}"] if ":" in serial else []
+    return [*connect, f"  {quote_argv([adb, *port, '-s', serial, 'root'])}"]
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def variants(facts: DeviceFacts) -> tuple[str, str]:

@@ -11,12 +11,13 @@ from foundation.contract.threads import role_of
 from foundation.contract.zram_identity import engine_of
 from harness.device.adb.su import GRANT_HIDDEN, HIDING
 from harness.device.port_switches import switch_at
+from harness.doctor.effects import effects, throttling
 from harness.doctor.facts import DeviceFacts
 from harness.doctor.measurable import FamilyRow, Finding, by_family, usable
 from harness.doctor.reading import used_swap_kb
 
-WIDTH: Final = 100
-_LABEL: Final = 12
+WIDTH: Final = 80
+_LABEL: Final = 10
 _NEEDS_ROOT: Final = "tracefs needs root"
 
 
@@ -43,9 +44,10 @@ def page(
         *_wrapped("zram", _zram(facts)),
         *_wrapped("memory", _memory(facts)),
         *_wrapped("CPUs", _clusters(facts)),
-        *_wrapped("thermal", _thermal(facts)),
+        *([] if _has_effect(facts, "heat") else _wrapped("thermal", _thermal(facts))),
         *_wrapped("battery", facts.battery or "unknown"),
         "",
+        *_effects(facts),
         *_table(by_family([one for one in found if not one.heavy])),
         "",
         *_verdict(found, catalogue.primaries),
@@ -63,7 +65,7 @@ def _root(facts: DeviceFacts) -> str:
         return "yes: everything on it runs as root"
     return {
         "shell": "yes: adbd runs as root",
-        "su": "yes: through su",
+        "su": f"yes: through su ({facts.surroundings.su or 'of an unknown kind'})",
         "adb root": "not yet: this build allows it, run 'adb root'",
         "su, not used": _not_used(facts.properties.get("root manager")),
         "none": "none: a user build without su",
@@ -157,7 +159,7 @@ def _memory(facts: DeviceFacts) -> str:
     for name, setting in (
         ("swappiness", facts.swappiness),
         ("page-cluster", facts.page_cluster),
-        ("MGLRU", facts.lru_gen),
+        *([] if _has_effect(facts, "MGLRU") else [("MGLRU", facts.lru_gen)]),
         ("huge pages", facts.huge_pages),
     ):
         if setting.text is None:
@@ -185,20 +187,32 @@ def _range(cpus: str) -> str:
 def _thermal(facts: DeviceFacts) -> str:
     if facts.thermal_status is None:
         return "unknown: the device has no thermal service"
-    names = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-    number = facts.thermal_status
-    status = names[number] if number < len(names) else str(number)
     hottest = f", hottest {facts.hottest}" if facts.hottest else ""
-    return f"throttling {status}{hottest}"
+    return f"{throttling(facts.thermal_status)}{hottest}"
+
+
+def _effects(facts: DeviceFacts) -> list[str]:
+    found = effects(facts)
+    if not found:
+        return []
+    lines = [line for effect in found for line in _wrapped(effect.topic, effect.text)]
+    return ["What it does to a measurement:", *lines, ""]
+
+
+def _has_effect(facts: DeviceFacts, topic: str) -> bool:
+    """Whether that is said further down."""
+    return any(effect.topic == topic for effect in effects(facts))
 
 
 def _table(rows: Sequence[FamilyRow]) -> list[str]:
-    width = max(len(row.family) for row in rows)
-    lines = [f"{'metrics':<{width}}  measured  why not"]
+    """What can be measured in one row, then a row for each family of which not all can be."""
+    whole = [row.family for row in rows if row.answer == "yes"]
+    lines = _wrapped("measured", ", ".join(whole)) if whole else []
     for row in rows:
-        head = f"{row.family:<{width}}  {row.answer:<9}"
-        why = textwrap.wrap("; ".join(row.why), WIDTH - len(head) - 1) or [""]
-        lines += [f"{head} {why[0]}".rstrip(), *(" " * len(head) + f" {more}" for more in why[1:])]
+        if row.answer == "no":
+            lines += _wrapped("not", f"{row.family}: {'; '.join(row.why)}")
+        elif row.answer != "yes":
+            lines += _wrapped("partly", f"{row.family}, {row.answer}: {'; '.join(row.why)}")
     return lines
 
 
@@ -209,7 +223,7 @@ def _verdict(found: Sequence[Finding], primaries: Sequence[str]) -> list[str]:
     missing = [name for name in primaries if name not in ok]
     if missing:
         return textwrap.wrap(f"Primary metrics that cannot be measured here: {', '.join(missing)}.", WIDTH)
-    return [f"All primary metrics can be measured here: {', '.join(primaries)}."]
+    return textwrap.wrap(f"All primary metrics can be measured here: {', '.join(primaries)}.", WIDTH)
 
 
 def _pins(facts: DeviceFacts) -> list[str]:

@@ -30,6 +30,7 @@ from harness.doctor.facts import (
     Recorder,
     RootLevel,
 )
+from harness.doctor.surroundings import Surroundings, read_surroundings, surroundings_questions
 
 PROPERTIES: Final = {
     "manufacturer": "ro.product.manufacturer",
@@ -74,7 +75,8 @@ def read_facts(
 
     LabError if it disconnects; whatever it refuses to show becomes a reason.
     """
-    first = ask_all(device, _first_questions(), deadline_s=60.0)
+    around = {} if device.emulated else surroundings_questions()
+    first = ask_all(device, _first_questions() | around, deadline_s=60.0)
     root_dir = next((r for r in TRACEFS_ROOTS if first[f"tracefs {r}"].ok), None)
     policies = _words(first["policies"])
     switches = [path for path in _words(first["switches"]) if "*" not in path]
@@ -127,6 +129,7 @@ def read_facts(
         hottest=_hottest(first["thermal"].text),
         battery=_battery(first["battery"].text),
         activity_manager=first["am"].ok,
+        surroundings=Surroundings() if device.emulated else read_surroundings(first),
     )
 
 

@@ -49,7 +49,7 @@ def test_a_value_that_is_handed_on_arrives_unchanged(option: Option) -> None:
     assert read == {option.name: str(value) if option.path_unless else value}
 
 
-@pytest.mark.parametrize("place", ["run", "doctor", "restore"])
+@pytest.mark.parametrize("place", ["run", "doctor", "survey", "restore"])
 def test_a_command_line_has_the_options_of_its_place_and_no_value_unless_given(place: Any) -> None:
     parser = argparse.ArgumentParser()
     add_options(OPTIONS, parser, place)

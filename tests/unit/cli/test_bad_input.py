@@ -157,7 +157,7 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("virtual", ("boot", "--workdir", "FILE"), "cannot be created"),
     ("virtual", ("boot", "--workdir", "/proc/x"), "cannot be created"),
     ("native", ("more",), "more"),
-    ("devices", (), "doctor|restore"),
+    ("devices", (), "doctor|survey|restore"),
     ("devices", ("docter",), "invalid choice"),
     ("devices", ("doctor", "--adb-port", "x"), "'x' is not an integer"),
     ("devices", ("doctor", "--adb-port", "99999"), "99999"),
@@ -168,6 +168,9 @@ MODULES: list[tuple[str, tuple[str, ...], str]] = [
     ("devices", ("doctor", "--device=virtual", "--virtual-base", "6.12-amd46"), "6.12-amd64"),
     ("devices", ("doctor", "--device=virtual", "--virtual-clock", "hosts"), "did you mean 'host'"),
     ("devices", ("doctor", "--lab", "NOT-TOML.toml"), "cannot be read"),
+    ("devices", ("survey", "--watch-minutes", "x"), "invalid"),
+    ("devices", ("survey", "--watch-minutes", "999"), "0 to 120"),
+    ("devices", ("survey", "--may-lose-swap"), "--may-lose-swap needs --may-change"),
     ("devices", ("restore", "--lab", "NOT-TEXT.toml"), "cannot be read"),
 ]
 

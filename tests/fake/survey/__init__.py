@@ -1,0 +1,1 @@
+"""The survey of a phone, on stand-ins."""

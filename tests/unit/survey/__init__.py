@@ -1,0 +1,1 @@
+"""The parts of a survey that need no device."""
