@@ -53,7 +53,7 @@ def recording_phone(
     """A phone that records; on a userdebug build adbd is root."""
     with android_phone(api, build, root=root or build == "userdebug", perfetto=perfetto) as phone:
         SuitePrograms(phone)
-        service = TracingService(phone, trace)
+        service = TracingService(phone, trace, own_clock=True)
         yield service, AdbDevice(adb, adb.connect(phone.serial))
         adb.disconnect(phone.serial)
 

@@ -10,6 +10,7 @@ said of an unknown field), tracing_service_impl.cc (when statistics are written;
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
@@ -62,11 +63,11 @@ class TracingService:
     taken. ``polled`` is what the statistics of the last one would poll, ``flush_ms`` how often it is
     flushed. ``free_kb`` is what df shows; ``refused`` are events that the kernel fails to switch on,
     ``unknown_fields`` those that this build lacks though its version has them. ``says_why`` False: why
-    a config is refused goes to the log only. ``locked``: no shell may switch tracing on. `elapse`
-    lets time pass: statistics are as old as the last snapshot.
+    a config is refused goes to the log only. ``locked``: no shell may switch tracing on. Statistics
+    are as old as the last snapshot: by the host's clock, or with ``own_clock`` by that of `elapse`.
     """
 
-    def __init__(self, phone: AndroidPhone, trace: bytes) -> None:
+    def __init__(self, phone: AndroidPhone, trace: bytes, *, own_clock: bool = False) -> None:
         self.phone = phone
         self.trace = trace
         self.configs: list[TraceConfig] = []
@@ -79,7 +80,8 @@ class TracingService:
         self.says_why = True
         self.locked = False
         self.flush_ms = 0
-        self.clock_s = 0.0
+        self.own_clock = own_clock
+        self._elapsed_s = 0.0
         self._began_s = 0.0
         self._window_end_s = 0.0
         self._before = {name: phone.programs[name] for name in ("perfetto", "kill", "stat", "poller")}
@@ -117,7 +119,7 @@ class TracingService:
             call.io.fail("The trace config is invalid, bailing out.")
             return 1
         self.configs.append(config)
-        self._began_s = self.clock_s
+        self._began_s = self._now_s
         self.flush_ms = self._flushes(config)
         self._statistics(config)
         self._enable(config)
@@ -134,12 +136,17 @@ class TracingService:
         said = re.search(r"v(\d+)", self.phone.android.perfetto or "")
         return int(said[1]) if said else self.phone.android.api - 19
 
+    @property
+    def _now_s(self) -> float:
+        return self._elapsed_s if self.own_clock else time.monotonic()
+
     def elapse(self, seconds: float) -> None:
-        self.clock_s += seconds
+        """Let time pass, for a test that sleeps with it."""
+        self._elapsed_s += seconds
 
     def _poller(self, call: Call) -> int:
         if "end" in call.argv:
-            self._window_end_s = self.clock_s
+            self._window_end_s = self._now_s
         return self._before["poller"](call)
 
     def _flushes(self, config: TraceConfig) -> int:
@@ -156,7 +163,7 @@ class TracingService:
         config = self.configs[-1]
         period_s = (config.builtin_data_sources.snapshot_interval_ms or _OWN_SNAPSHOT_MS) / 1000
         end_s = _WINDOW_S + self._window_end_s - self._began_s
-        now_s = _WINDOW_S + self.clock_s - self._began_s
+        now_s = _WINDOW_S + self._now_s - self._began_s
         last_s = now_s // period_s * period_s
         if self.version < _FIELD_SINCE["snapshot_interval_ms"]:
             last_s -= config.file_write_period_ms / 1000
