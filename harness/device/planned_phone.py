@@ -33,6 +33,7 @@ _NUMBERS: Final = {
     "24694": "<KiB>",
     "ITS_ACTIVITY": "<its activity>",
     "ITS_ALGORITHM": "<its algorithm>",
+    "its_zram": "<its zram>",
 }
 _NUMBER: Final = re.compile(rf"(?<!\d)({'|'.join(_NUMBERS)})(?!\d)")
 _DRAWN: Final = re.compile(r"(?<=eclaim-suite-)[0-9a-f]{8}(?=[.'])")
@@ -324,7 +325,7 @@ _FILES: Final = {
     "/proc/uptime": "1.00 1.00",
     "/cpu/present": "0",
     "/proc/meminfo": "MemTotal: 205784 kB",
-    "/proc/modules": "zram 1 1 - Live 0x0\nzsmalloc 1 1 zram, Live 0x0",
+    "/proc/modules": "its_zram 1 1 - Live 0x0\nzsmalloc 1 1 its_zram, Live 0x0",
     "/proc/[0-9]*/stat": "",
     "/scaling_governor": "<its-governor>",
     "/scaling_min_freq": "99989",
