@@ -128,7 +128,8 @@ def open_lane(settings: Settings, plan: Plan, write: Progress = print) -> Lane:
         say=lambda text: write(f"           {text}"),
     )
     try:
-        check_zram(plan, lane.zram())
+        if any(variant.kind.word == "boot" for variant in plan.variants[1:]):
+            check_zram(plan, lane.zram())
     except BaseException:
         lane.close()
         raise

@@ -37,6 +37,7 @@ _NUMBERS: Final = {
     "ITS_ALGORITHM": "<its algorithm>",
     "ITS_SRCVERSION": "<its srcversion>",
     "ITS_FOLDER": "<its folder>",
+    "its_zram": "<its zram>",
 }
 _NUMBER: Final = re.compile(rf"(?<!\d)({'|'.join(_NUMBERS)})(?!\d)")
 _DRAWN: Final = re.compile(r"(?<=eclaim-suite-)[0-9a-f]{8}(?=[.'])")
