@@ -1,4 +1,4 @@
-"""``python -m android_tests doctor|restore``: examine a device, or restore it after a killed run."""
+"""``python -m android_tests doctor|restore|adb``: examine a device, restore it, or run adb for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from analysis.metrics import catalogue
 from foundation.arguments import OneLineParser, exit_status_of
 from harness.campaign.options import add_options, check_device, given_at
 from harness.campaign.settings import OPTIONS
-from harness.device import restore_command
+from harness.device import adb_command, restore_command
 from harness.doctor import command as doctor
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m android_tests", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|restore|adb")
     sub = commands.add_parser("doctor", help="show what this device can measure, and what to type next")
     add_options(OPTIONS, sub, "doctor")
     doctor.add_arguments(sub)
@@ -25,6 +25,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(OPTIONS, sub, "restore")
     restore_command.add_arguments(sub)
     sub.set_defaults(run=restore_command.run)
+    sub = commands.add_parser("adb", help="run the adb that comes with the suite: adb --serial S root")
+    adb_command.add_arguments(sub)
+    sub.set_defaults(run=adb_command.run)
     return parser
 
 

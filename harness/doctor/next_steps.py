@@ -44,7 +44,8 @@ def next_steps(
         ]
     again = ["python", "-m", "android_tests", "doctor", *connection]
     if facts.root == "adb root":
-        return ["Next:", f"  adb -s {facts.serial} root", f"  {quote_argv(again)}"]
+        as_root = ["python", "-m", "android_tests", "adb", *connection, "root"]
+        return ["Next:", f"  {quote_argv(as_root)}", f"  {quote_argv(again)}"]
     if facts.root == "su, not used":
         return ["Next:", f"  {quote_argv([*again, '--su'])}"]
     if not usable(found) and facts.is_root:

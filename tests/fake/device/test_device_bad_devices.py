@@ -86,7 +86,7 @@ def test_offline(server: AdbServer, fake: FakeDevice) -> None:
         server.connect(fake.serial, deadline_s=1)
     assert _said(server, fake.serial) == (
         f"[{fake.serial}] the device is offline: adb sees it, but it does not answer"
-        " -> plug it in again, or restart it; then run 'adb reconnect'"
+        " -> plug it in again, or restart it; then run: python -m android_tests adb reconnect offline"
     )
     with pytest.raises(DeviceLost, match="offline"):
         AdbDevice(server, fake.serial).shell(["true"])
