@@ -1,4 +1,4 @@
-"""``python -m android_tests doctor|survey|restore``: examine a device, record it, or restore it."""
+"""``python -m android_tests doctor|survey|restore|adb``: examine a device, record it, restore it, or run adb."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from analysis.metrics import catalogue
 from foundation.arguments import OneLineParser, exit_status_of
 from harness.campaign.options import add_options, check_device, given_at
 from harness.campaign.settings import OPTIONS
-from harness.device import restore_command
+from harness.device import adb_command, restore_command
 from harness.doctor import command as doctor
 from harness.survey import command as survey
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m android_tests", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|survey|restore")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor|survey|restore|adb")
     sub = commands.add_parser("doctor", help="show what this device can measure, and what to type next")
     add_options(OPTIONS, sub, "doctor")
     doctor.add_arguments(sub)
@@ -30,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(OPTIONS, sub, "restore")
     restore_command.add_arguments(sub)
     sub.set_defaults(run=restore_command.run)
+    sub = commands.add_parser("adb", help="run the adb that comes with the suite: adb --serial S root")
+    adb_command.add_arguments(sub)
+    sub.set_defaults(run=adb_command.run)
     return parser
 
 

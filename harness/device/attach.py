@@ -33,12 +33,11 @@ def attach_phone(
     """
     if serial is not None and role is not None:
         raise UsageError("--serial and --role both choose a device", next_step="give only one of them")
-    server = _server(serial, adb_port)
+    server = server_for(serial, adb_port)
     try:
         if role is not None:
             serial = serial_of_role(lab, role, [device.serial for device in server.devices()])
-        if serial is not None and is_address(serial) and server.state_of(serial) is None:
-            server.connect(serial)
+            _connect(server, serial)
         device = AdbDevice(server, choose(serial, server), su=su)
         if su:
             say(BEFORE)
@@ -47,6 +46,22 @@ def attach_phone(
     except BaseException:
         server.stop()
         raise
+
+
+def server_for(serial: str | None, adb_port: int | None) -> AdbServer:
+    """The adb server for `attach_phone`, connected to ``serial`` if that is an address. LabError."""
+    server = _server(serial, adb_port)
+    try:
+        _connect(server, serial)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _connect(server: AdbServer, serial: str | None) -> None:
+    if serial is not None and is_address(serial) and server.state_of(serial) is None:
+        server.connect(serial)
 
 
 def _server(serial: str | None, adb_port: int | None) -> AdbServer:

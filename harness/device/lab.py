@@ -15,6 +15,7 @@ from typing import Final
 
 from foundation.errors import LabError, UsageError
 from foundation.toml_table import Table
+from harness.device.adb.own_adb import own_adb
 
 FILE_NAME: Final = "lab.toml"
 
@@ -207,7 +208,7 @@ def serial_of_role(lab: Lab, role: str, attached: Collection[str]) -> str:
     if not present:
         raise LabError(
             f"no device with the role {role} is attached ({', '.join(having)})",
-            next_step="plug it in, and check 'adb devices'",
+            next_step=f"plug it in, and see: {own_adb('devices')}",
         )
     raise LabError(
         f"{len(present)} devices with the role {role} are attached: {', '.join(present)}",

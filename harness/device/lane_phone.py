@@ -15,6 +15,7 @@ from harness.device import phone_facts, phone_state
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.adb.addresses import over_network
+from harness.device.adb.own_adb import own_adb
 from harness.device.attach import attach_phone
 from harness.device.crash import find_crash
 from harness.device.deadline import Deadline, wait_until
@@ -317,5 +318,5 @@ class PhoneLane:
             raise BootFailed(
                 f"Android did not start within {BOOT_DEADLINE_S:g} s (sys.boot_completed is not 1)",
                 device=self._device.serial,
-                next_step="check its screen, and 'adb logcat'",
+                next_step=f"check its screen, and: {own_adb('logcat', serial=self._device.serial)}",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,6 @@ from foundation.contract.zram_identity import engine_of
 from foundation.errors import HostError
 from foundation.quoting import quote_argv
 from foundation.toml_table import to_toml
-from harness.device.adb.adb_server import adb_binary
 from harness.device.port_switches import switch_at
 from harness.doctor.effects import scenarios
 from harness.doctor.facts import CompressionSwitch, DeviceFacts
@@ -51,7 +49,8 @@ def next_steps(
         ]
     again = [python(), "-m", "android_tests", "doctor", *connection]
     if facts.root == "adb root":
-        return ["Next:", *become_root(facts.serial, connection), f"  {quote_argv(again)}"]
+        as_root = [python(), "-m", "android_tests", "adb", *connection, "root"]
+        return ["Next:", f"  {quote_argv(as_root)}", f"  {quote_argv(again)}"]
     if facts.root == "su, not used":
         return ["Next:", f"  {quote_argv([*again, '--su'])}"]
     if not usable(found) and facts.is_root:
@@ -82,17 +81,6 @@ def next_steps(
 def python() -> str:
     """The interpreter that runs this, as typed in this folder."""
     return _from_here(Path(sys.executable))
-
-
-def become_root(serial: str, connection: list[str]) -> list[str]:
-    """Lines that restart adbd as root, through the adb server that has the phone.
-
-    Without ``--adb-port`` in ``connection`` that is the server of the default port, which adb starts.
-    """
-    adb = "adb" if shutil.which("adb") else _from_here(adb_binary())
-    port = ["-P", connection[connection.index("--adb-port") + 1]] if "--adb-port" in connection else []
-    connect = [f"  {quote_argv([adb, *port, 'connect', serial])}"] if ":" in serial else []
-    return [*connect, f"  {quote_argv([adb, *port, '-s', serial, 'root'])}"]
 
 
 def _from_here(path: Path) -> str:

@@ -66,7 +66,7 @@ def _root(facts: DeviceFacts) -> str:
     return {
         "shell": "yes: adbd runs as root",
         "su": f"yes: through su ({facts.surroundings.su or 'of an unknown kind'})",
-        "adb root": "not yet: this build allows it, run 'adb root'",
+        "adb root": "not yet: this build allows it, by the first command below",
         "su, not used": _not_used(facts.properties.get("root manager")),
         "none": "none: a user build without su",
     }[facts.root]

@@ -10,6 +10,7 @@ from typing import Final
 
 from foundation.arguments import OneLineParser, exit_status_of
 from foundation.signals import sigterm_as_interrupt
+from harness.device.adb.own_adb import own_adb
 from harness.variants.kind import Bindings
 from harness.variants.variant import parse_variant
 from harness.virtual.base import BASES, DEFAULT_BASE, debian_arch, parse_base
@@ -58,7 +59,7 @@ def _boot(args: argparse.Namespace) -> int:
         try:
             device, _ = variant.boot(lane)
             _say(f"{device.serial} is up after {lane.boot_s():.1f} s; Ctrl-C ends it")
-            _say(f"in another terminal: adb connect {device.serial} && adb -s {device.serial} shell")
+            _say(f"in another terminal: {own_adb('shell', serial=device.serial)}")
             while lane.is_running():
                 time.sleep(0.5)
             lane.check_alive()

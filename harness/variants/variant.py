@@ -185,7 +185,7 @@ def refuse_engine(variants: Sequence[Variant], engine: str | None) -> None:
     raise UsageError(
         f"zram compresses in hardware, with {engine}: on no side would a kernel under test compress",
         next_step='set zram_algorithm = "lz4" (a software one, for both sides) in the [device] table of the'
-        " profile, and let the campaign set up zram (one with a backing device only by --reset-backed-zram)",
+        " profile, and let the campaign set up zram; one with a backing device needs --reset-backed-zram",
     )
 
 

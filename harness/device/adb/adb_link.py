@@ -11,6 +11,7 @@ from adbutils._adb import AdbConnection
 from adbutils.errors import AdbError
 
 from foundation.errors import CommandTimeout, DeviceError, DeviceLost, LabError, SuiteError
+from harness.device.adb.own_adb import own_adb
 from harness.device.deadline import Deadline
 
 #: Most bytes of one recv.
@@ -185,7 +186,8 @@ class AdbStream:
         raise CommandTimeout(
             f"no end of {self._doing} after {self._deadline.seconds:g} s",
             device=self._serial,
-            next_step="see whether the device still answers: adb shell true",
+            next_step="see whether the device still answers: "
+            + own_adb("shell", "true", serial=self._serial),
         )
 
     def _lost(self, error: OSError | None = None) -> DeviceLost:

@@ -111,7 +111,7 @@ class AdbServer:
         if not server.alive:
             raise LabError(
                 f"no adb server answers on port {port}",
-                next_step="run 'adb start-server', or omit the port to use the suite's own server",
+                next_step="give the port of a running one, or omit it to use the suite's own",
             )
         return server
 
@@ -271,5 +271,5 @@ class AdbServer:
     def _gone(self) -> LabError:
         return LabError(
             f"the adb server on port {self.port} does not answer",
-            next_step="start again" if self.owned else "run 'adb start-server'",
+            next_step="start again" if self.owned else "start it again, or omit --adb-port",
         )

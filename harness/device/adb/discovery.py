@@ -8,17 +8,18 @@ from foundation.errors import LabError
 from foundation.words import nearest
 from harness.device.adb.adb_link import UNAUTHORIZED_ADVICE
 from harness.device.adb.adb_server import AdbServer, ListedDevice
+from harness.device.adb.own_adb import own_adb
 
 _ADVICE = {
     "unauthorized": ("does not trust this host", UNAUTHORIZED_ADVICE),
     "authorizing": ("is still asking whether to trust this host", UNAUTHORIZED_ADVICE),
     "offline": (
         "is offline: adb sees it, but it does not answer",
-        "plug it in again, or restart it; then run 'adb reconnect'",
+        f"plug it in again, or restart it; then run: {own_adb('reconnect', 'offline')}",
     ),
     "bootloader": ("is in its bootloader", "boot it: fastboot reboot"),
-    "recovery": ("is in recovery", "boot it: adb reboot"),
-    "sideload": ("is in sideload mode", "boot it: adb reboot"),
+    "recovery": ("is in recovery", f"boot it: {own_adb('reboot')}"),
+    "sideload": ("is in sideload mode", f"boot it: {own_adb('reboot')}"),
 }
 
 
@@ -65,7 +66,8 @@ def _usable(device: ListedDevice) -> str:
     if device.state == "device":
         return device.serial
     what, advice = _ADVICE.get(
-        device.state, (f"is in state '{device.state}'", "see 'adb devices -l' and plug it in again")
+        device.state,
+        (f"is in state '{device.state}'", f"plug it in again; {own_adb('devices', '-l')}"),
     )
     raise LabError(f"the device {what}", device=device.serial, next_step=advice)
 

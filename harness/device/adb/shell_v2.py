@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from foundation.errors import CommandTimeout, DeviceError
 from harness.device.adb.adb_link import AdbStream
+from harness.device.adb.own_adb import own_adb
 from harness.device.command_log import shorten
 
 SERVICE: Final = "shell,v2,raw:"
@@ -130,7 +131,8 @@ class ShellStream:
             raise DeviceError(
                 f"the shell printed {bytes(line[:60])!r} instead of its pid",
                 device=self.serial,
-                next_step="see what 'adb shell echo ok' prints: a login script may print text",
+                next_step="a login script may print text: see what this prints: "
+                + own_adb("shell", "echo", "ok", serial=self.serial),
             )
         self.pid = int(line)
         self.stdout = bytearray(rest)

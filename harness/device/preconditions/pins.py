@@ -11,6 +11,7 @@ from foundation.contract.device import Device
 from foundation.contract.refusals import advice_on
 from foundation.errors import CommandFailed, SettingRefused, StateError
 from foundation.quoting import quote
+from harness.device.adb.own_adb import own_adb
 
 #: Value of a setting that this kernel does not have.
 ABSENT: Final = "absent"
@@ -94,10 +95,12 @@ def write_file(device: Device, name: str, path: str, value: str) -> None:
     try:
         device.write_text(path, value)
     except CommandFailed as error:
+        as_root = f"a root shell is needed: --su, or {own_adb('root', serial=device.serial)}"
+        advice = "check the value" if device.is_root else as_root
         raise StateError(
             f"{name}: '{value}' was refused: {_reason(error)}",
             device=device.serial,
-            next_step="check the value" if device.is_root else "a root shell is needed: adb root, or su",
+            next_step=advice,
         ) from error
 
 

@@ -32,7 +32,8 @@ def _said(server: AdbServer, serial: str | None) -> str:
 def test_none(server: AdbServer) -> None:
     assert _said(server, None) == (
         f"the adb server on port {server.port} sees no device"
-        " -> plug it in with USB debugging on, or give the port of the adb server that has it"
+        " -> plug it in with USB debugging on, or name the port of the adb server that has it (--adb-port),"
+        " an emulator (--serial emulator-5554), or an address (Cuttlefish: --serial 0.0.0.0:6520)"
     )
     assert "sees no device 1234 ->" in _said(server, "1234")
 
@@ -86,7 +87,7 @@ def test_offline(server: AdbServer, fake: FakeDevice) -> None:
         server.connect(fake.serial, deadline_s=1)
     assert _said(server, fake.serial) == (
         f"[{fake.serial}] the device is offline: adb sees it, but it does not answer"
-        " -> plug it in again, or restart it; then run 'adb reconnect'"
+        " -> plug it in again, or restart it; then run: python -m android_tests adb reconnect offline"
     )
     with pytest.raises(DeviceLost, match="offline"):
         AdbDevice(server, fake.serial).shell(["true"])

@@ -71,7 +71,7 @@ def test_server_of_somebody_else_is_never_ended(fake: FakeDevice) -> None:
 
 def test_attach_where_nothing_listens() -> None:
     port = _free_port()
-    with pytest.raises(LabError, match=f"no adb server answers on port {port} -> run 'adb start-server'"):
+    with pytest.raises(LabError, match=f"no adb server answers on port {port} -> give the port of a run"):
         AdbServer.attach(port)
     assert not _listens(port)
 

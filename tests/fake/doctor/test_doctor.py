@@ -296,7 +296,7 @@ def test_the_way_to_root_works_as_printed(
     with plugged_in(adb, phone) as options:
         assert main(["doctor", *options]) == 0
         printed = capsys.readouterr().out.partition("Next:\n")[2].splitlines()
-        assert len(printed) == 3
+        assert len(printed) == 2
         for line in printed:
             done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
     assert "yes: adbd runs as root" in done.stdout
@@ -395,3 +395,31 @@ def test_a_role_of_the_lab(adb: AdbServer, capsys: pytest.CaptureFixture[str], t
 def test_the_table_of_the_documentation(adb: AdbServer) -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert phones_table(adb) in text, "make it again: python -m tests.stand_ins.device.android.table"
+
+
+def test_the_printed_way_to_root_works_as_printed(
+    adb: AdbServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with no other adb on this machine, and beside other phones and servers."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    phone = android_phone(35, "userdebug")
+    with plugged_in(adb, phone) as options:
+        main(["doctor", *options])
+        as_root, again = capfd.readouterr().out.splitlines()[-2:]
+        for line in (as_root, again):
+            words = line.split()
+            assert words[:3] == ["python", "-m", "android_tests"]
+            assert main(words[3:]) == 0
+        said = capfd.readouterr().out
+        assert "restarting adbd as root" in said
+        assert "yes: adbd runs as root" in said
+
+
+def test_adb_of_the_suite_takes_its_own_words(adb: AdbServer, capfd: pytest.CaptureFixture[str]) -> None:
+    with plugged_in(adb, android_phone(35)) as options:
+        assert main(["adb", *options, "shell", "getprop", "ro.build.version.sdk"]) == 0
+        assert main(["adb", *options, "shell", "-n", "false"]) == 1
+        assert main(["adb", *options]) == 2
+    done = capfd.readouterr()
+    assert done.out.splitlines() == ["35"]
+    assert "adb is to do nothing" in done.err

@@ -47,7 +47,7 @@ def test_words_of_adb(said: str, kind: type[Exception]) -> None:
     [
         ("unauthorized", "does not trust this host -> unlock the device"),
         ("offline", "is offline"),
-        ("recovery", "is in recovery -> boot it: adb reboot"),
+        ("recovery", "is in recovery -> boot it: python -m android_tests adb reboot"),
         ("bootloader", "is in its bootloader -> boot it: fastboot reboot"),
         ("no permissions", "is in state 'no permissions'"),
     ],
