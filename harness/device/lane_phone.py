@@ -132,7 +132,9 @@ class PhoneLane:
         self._undo()
         # Left by a killed run, or by a block that lost the phone before it could undo it.
         undo_left(self._device)
-        self._swap.find()
+        if not self._swap.found:
+            self._wait_until_booted()
+            self._swap.find()
         restarts = self._kernels is not None or (self._reboot_between and self._booted)
         if self._kernels is not None:
             self._booted = False

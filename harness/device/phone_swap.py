@@ -9,6 +9,7 @@ from foundation.contract.batch import ask_all
 from foundation.contract.device import Device
 from foundation.errors import LabError, StateError, SuiteError
 from foundation.progress import Progress
+from harness.device import phone_facts
 from harness.device.preconditions.zram import ZramPin
 from harness.device.preconditions.zram_state import OFF, ZramState, parse_swaps, read_zram
 
@@ -25,6 +26,8 @@ POLL_S: Final = 2.0
 #: How long all of it must stay as it is, and how long that is waited for, seconds.
 QUIET_S: Final = 20.0
 DEADLINE_S: Final = 180.0
+#: A phone that has run for less may still be at it, seconds since the kernel began.
+YOUNG_S: Final = 90.0
 #: The one that Android sets up.
 _ZRAM: Final = "zram0"
 
@@ -48,13 +51,16 @@ class PhoneSwap:
     def __init__(self, device: Device, say: Progress) -> None:
         self._device = device
         self._say = say
+        #: Whether `find` was called.
+        self.found = False
         self._names: frozenset[str] | None = None
         self._zram: ZramState | None = None
 
     def find(self) -> None:
-        """Keep what is found, the first time."""
-        if self._names is not None:
-            return
+        """Keep what is found; waits for a phone that was only just started."""
+        self.found = True
+        if phone_facts.uptime_s(self._device) < YOUNG_S:
+            self._wait(frozenset())
         now = self._set_up()
         self._names = None if now is None else now.swaps
         try:
@@ -67,9 +73,12 @@ class PhoneSwap:
 
         init (``swapon_all``) and mmd (``mmd --setup-zram``, mmd.rc) set it up some time after
         ``sys.boot_completed=1``; on a zram that the suite uses by then they fail, and do not come again.
-        After `DEADLINE_S` it goes on, and says so.
+        After `DEADLINE_S` it goes on, and says so. A phone without swap is not waited for.
         """
-        wanted = self._names or frozenset()
+        if self._names:
+            self._wait(self._names)
+
+    def _wait(self, wanted: frozenset[str]) -> None:
         before, unchanged_s = None, 0.0
         for _ in range(int(DEADLINE_S / POLL_S)):
             now = self._set_up()

@@ -1,7 +1,7 @@
 """A zram with a backing device, and a second user of it, on a real kernel.
 
-Debian's kernel has CONFIG_ZRAM_WRITEBACK, but the guest has no loop module. zram1 plays the loop device that
-clears itself: the test resets it, which makes its size 0, where the kernel would have cleared the loop device.
+Debian's kernel has CONFIG_ZRAM_WRITEBACK, but the guest has no loop module: zram1 plays the loop device
+that clears itself. The test resets it, so that its size is 0, as that of a loop device without its file.
 """
 
 from __future__ import annotations

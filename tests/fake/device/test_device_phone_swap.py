@@ -92,6 +92,15 @@ def test_the_first_block_waits_for_nothing(bench: Bench) -> None:
     assert bench.slept == []
 
 
+def test_a_phone_that_was_only_just_started_is_waited_for(bench: Bench) -> None:
+    found = bench.swap
+    bench.phone.uptime_s = 40.0
+    bench.phone.without_swap(12)
+    run_block(bench.boot())
+    assert bench.swap == found
+    assert sum(bench.slept) >= QUIET_S
+
+
 def test_settings_that_still_change_are_waited_for(bench: Bench) -> None:
     bench.boot()
     polls = []

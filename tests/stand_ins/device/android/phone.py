@@ -169,8 +169,13 @@ class AndroidPhone(FakeDevice):
                         "inherit" if size_kb == 2048 else "never", ("always", "inherit", "madvise", "never")
                     ),
                 )
-        self._texts_until_swap = self.swap_after_texts
-        if not self._texts_until_swap:
+        self.without_swap(self.swap_after_texts)
+
+    def without_swap(self, texts: int) -> None:
+        """No swap until so many shell texts have come."""
+        self.zram.boot()
+        self._texts_until_swap = texts
+        if not texts:
             self.zram.set_up(self.swap)
 
     def _text_comes(self, text: str) -> None:
