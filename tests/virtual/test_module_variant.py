@@ -7,9 +7,6 @@ are signed with the kernel's key from others.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +24,6 @@ from harness.virtual.kernels.debian import MODULE_BASE
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 
-ROOT = Path(__file__).parents[2]
 SIG_ENFORCE = "/sys/module/module/parameters/sig_enforce"
 Spoil = Callable[[bytes], bytes]
 
@@ -177,30 +173,3 @@ def test_with_enforced_signatures_only_the_kernels_own_key_counts(
     ):
         state.apply([modules_pin(device, signed)])
     assert not hasattr(caught.value, "__notes__"), "the own pair is signed, and back"
-
-
-def test_a_campaign_of_two_modules_on_one_kernel(tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    done = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "pytest", "android_tests/test_app_switching.py", "-p", "no:cacheprovider"),
-            *("--profile", "smoke", "--pairs", "1", "--reps", "1", "--seed", "1", "--scenario", "idle"),
-            *("--virtual-base", str(MODULE_BASE), "--variant", "baseline=as-is", "--variant"),
-            f"patched=module:zsmalloc={ZSMALLOC},zram={PATCHED},thread=kcompressd:0",
-            *("--results", str(results), "--fail-on", "none"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    blocks = {
-        json.loads(path.read_text())["identity"]["build_ids"]["zram"]
-        for path in results.glob("blocks/*/block.json")
-    }
-    assert len(blocks) == 2
-    plan = (results / "campaign.json").read_text()
-    assert "own" in plan
