@@ -1,4 +1,4 @@
-"""``python -m android_tests doctor|survey|restore|adb``: examine, record or restore a device, or run adb."""
+"""``python -m android_tests doctor|survey|restore|adb``: examine, record, restore a device, or run adb."""
 
 from __future__ import annotations
 
