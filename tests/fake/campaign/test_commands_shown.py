@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import CommandFailed, CommandTimeout
+from harness.campaign.session import LOST_BLOCKS_MAX
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
 from harness.device.command_log import listen
@@ -91,6 +92,7 @@ def test_a_campaign_is_quiet_unless_asked(option: list[str], seen: bool, tmp_pat
     assert bool(commands) == seen, done.stdout
     assert all(re.search(r"  \(\d+\.\d{3} s, .+\)$", command) for command in commands)
     assert "Captured log" not in done.stdout
-    # The error is told where it happens, in one line, and again at the end.
-    (error,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
-    assert f"[{fake.serial}]" in error
+    # An error is told where it happens, in one line, and again at the end; the second ends the campaign.
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert len(errors) == LOST_BLOCKS_MAX
+    assert all(f"[{fake.serial}]" in error for error in errors)
