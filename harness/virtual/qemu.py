@@ -259,9 +259,10 @@ class VirtualMachine:
         )
 
     def _loss(self) -> str | None:
-        """Why the guest cannot answer any more, or None while QEMU runs."""
+        """Why the guest cannot answer any more, or None while QEMU and the guest's programs run."""
         if self.is_running():
-            return None
+            broken = _DAEMON_BROKEN.search(self.console())
+            return f"the guest's {broken[1]} does not start" if broken else None
         if self._aborted:
             return _ABORTED
         crash = self.crash()
