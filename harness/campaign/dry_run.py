@@ -20,6 +20,7 @@ from harness.campaign.schedule import order_text
 from harness.campaign.session import blocks_to_run, plan_of
 from harness.campaign.settings import Settings
 from harness.campaign.store import Store
+from harness.device import phone_facts
 from harness.device.fastboot.dry_run import kernel_commands
 from harness.device.fastboot.opening import FlashOptions, open_kernels
 from harness.device.fastboot.phone_kernels import FACTS
@@ -186,6 +187,7 @@ class _Run:
             open_kernels(device, {}, FlashOptions(), NO_LAB)
             if kernels:
                 ask_all(device, FACTS)
+            phone_facts.emulator(device)
             lane.describe()
             with tempfile.TemporaryDirectory() as folder:
                 for block in self.blocks:
