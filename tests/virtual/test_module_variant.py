@@ -7,6 +7,10 @@ are signed with the kernel's key from others.
 
 from __future__ import annotations
 
+import functools
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from harness.virtual.kernels.debian import MODULE_BASE
 from harness.virtual.lane import VirtualLane
 from tests.variants import boot_into, virtual_variant
 
+ROOT = Path(__file__).parents[2]
 SIG_ENFORCE = "/sys/module/module/parameters/sig_enforce"
 Spoil = Callable[[bytes], bytes]
 
@@ -33,8 +38,14 @@ def file_of(bundle: KernelBundle, name: str) -> Path:
     return path
 
 
-ZSMALLOC = file_of(stock_bundle(MODULE_BASE), "zsmalloc")
-PATCHED = file_of(kcompressd_bundle(MODULE_BASE), "zram")
+@functools.cache
+def zsmalloc() -> Path:
+    return file_of(stock_bundle(MODULE_BASE), "zsmalloc")
+
+
+@functools.cache
+def patched() -> Path:
+    return file_of(kcompressd_bundle(MODULE_BASE), "zram")
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +71,8 @@ def found(device: Device) -> Iterator[Callable[[], str]]:
 
 def spoiled(folder: Path, spoil: Spoil) -> PairFiles:
     path = folder / "zram.ko"
-    path.write_bytes(spoil(PATCHED.read_bytes()))
-    return PairFiles(ZSMALLOC, path)
+    path.write_bytes(spoil(patched().read_bytes()))
+    return PairFiles(zsmalloc(), path)
 
 
 def kernel_lines(device: Device) -> str:
@@ -71,7 +82,7 @@ def kernel_lines(device: Device) -> str:
 def test_a_pair_is_exchanged_under_swap_and_put_back(device: Device, found: Callable[[], str]) -> None:
     before = found()
     with PinnedState(device) as state:
-        state.apply([modules_pin(device, PairFiles(ZSMALLOC, PATCHED, "kcompressd_threads=2"))])
+        state.apply([modules_pin(device, PairFiles(zsmalloc(), patched(), "kcompressd_threads=2"))])
         now = found()
         assert now != before
         assert now.partition("disks:")[2] == before.partition("disks:")[2], "swap is on as it was"
@@ -135,7 +146,7 @@ def test_what_holds_zram_is_named_before_anything_is_touched(
     holder = device.spawn(["sh", "-c", "exec sleep 1000 < /dev/zram0"])
     try:
         with pytest.raises(StateError, match=r"process \d+ holds /dev/zram0 open") as caught:
-            modules_pin(device, PairFiles(ZSMALLOC, PATCHED))
+            modules_pin(device, PairFiles(zsmalloc(), patched()))
         assert "\n" not in str(caught.value)
         assert "swap=7" in found()
     finally:
@@ -145,7 +156,7 @@ def test_what_holds_zram_is_named_before_anything_is_touched(
 def test_what_opens_zram_meanwhile_costs_the_block_and_swap_is_on_again(
     device: Device, found: Callable[[], str]
 ) -> None:
-    pin = modules_pin(device, PairFiles(ZSMALLOC, PATCHED))
+    pin = modules_pin(device, PairFiles(zsmalloc(), patched()))
     holder = device.spawn(["sh", "-c", "exec sleep 1000 < /dev/zram0"])
     try:
         with (
@@ -165,7 +176,7 @@ def test_with_enforced_signatures_only_the_kernels_own_key_counts(
     """The last test of the boot: sig_enforce cannot be switched off again."""
     device.write_text(SIG_ENFORCE, "1")
     with pytest.raises(StateError, match="signed modules only"):
-        modules_pin(device, PairFiles(ZSMALLOC, PATCHED))
+        modules_pin(device, PairFiles(zsmalloc(), patched()))
     signed = spoiled(tmp_path, lambda zram: zram + b"~Module signature appended~\n")
     with (
         pytest.raises(ModuleLoadFailed, match=r"zram\.ko was refused") as caught,
@@ -173,3 +184,29 @@ def test_with_enforced_signatures_only_the_kernels_own_key_counts(
     ):
         state.apply([modules_pin(device, signed)])
     assert not hasattr(caught.value, "__notes__"), "the own pair is signed, and back"
+
+
+def test_a_campaign_of_the_own_pair_and_another(tmp_path: Path) -> None:
+    pair = f"zsmalloc={zsmalloc()},zram={patched()},thread=kcompressd:0"
+    results = tmp_path / "results"
+    done = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "pytest", "android_tests/test_app_switching.py", "-p", "no:cacheprovider"),
+            *("--profile", "smoke", "--pairs", "1", "--reps", "1", "--seed", "4", "--scenario", "idle"),
+            *("--virtual-base", str(MODULE_BASE), "--virtual-memory-mb", "288"),
+            *("--variant", "own=module:own", "--variant", f"patched=module:{pair}"),
+            *("--results", str(results), "--fail-on", "none"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    blocks = [json.loads(path.read_text()) for path in sorted(results.glob("blocks/*/block.json"))]
+    assert [block["outcome"] for block in blocks] == ["valid", "valid"], done.stdout
+    threads = {block["variant"]: block["identity"]["thread_names"] for block in blocks}
+    assert threads == {"own": ["kswapd0"], "patched": ["kcompressd:0", "kswapd0"]}
+    assert len({block["identity"]["build_ids"]["zram"] for block in blocks}) == 2
