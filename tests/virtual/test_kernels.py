@@ -35,6 +35,8 @@ from workloads.switches import CycleResult
 
 # The base whose stock kernel takes the zram module.
 BASE = MODULE_BASE
+# With less the kernel can stand still: see docs/virtual-device.md, "How much memory".
+MEMORY_MB = 320
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"
 
@@ -66,7 +68,7 @@ APPS = [f'\n[[apps]]\npackage = "suite.app_{letter}"\n' for letter in "abcd"]
 
 @pytest.fixture
 def lane(tmp_path: Path) -> Iterator[VirtualLane]:
-    opened = VirtualLane(name="kernels", workdir=tmp_path, base=BASE)
+    opened = VirtualLane(name="kernels", workdir=tmp_path, base=BASE, memory_mb=MEMORY_MB)
     yield opened
     try:
         console = opened.console()
