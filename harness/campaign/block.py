@@ -243,7 +243,7 @@ class BlockRun:
             reset_backed_zram=self.plan.reset_backed_zram,
             say=lambda text: self.phase(Phase.PINS, text),
             sleep=device.sleep,
-            patient=self.block.index > 0 or bool(self.record.attempts),
+            patient=bool(self.record.attempts) or any(map(self.store.finished, self.plan.blocks)),
         )
         self._keep_lru(device, state)
         conditions.establish(state)

@@ -347,7 +347,7 @@ _FILES: Final = {
     "/proc/uptime": "1.00 1.00",
     "/cpu/present": "0",
     "/proc/meminfo": "MemTotal: 205784 kB",
-    "/proc/modules": "zram 1 0 - Live 0x0\nzsmalloc 1 1 zram, Live 0x0",
+    "/proc/modules": "its_zram 1 0 - Live 0x0\nzsmalloc 1 1 its_zram, Live 0x0",
     "/proc/[0-9]*/stat": "",
     "/scaling_governor": "<its-governor>",
     "/scaling_min_freq": "99989",

@@ -143,14 +143,14 @@ def _kind(path: str) -> tuple[str, str]:
 
 def _off_and_on(switch: CompressionSwitch) -> tuple[str, str] | None:
     value, known = switch.value, switch_at(switch.path)
+    if value is None:
+        return None
     if known is not None:
         if known.off is None or known.on is None:
             return None
         # A number other than off is this phone's own.
-        keep = known.numbers is not None and value not in (None, known.off)
-        return known.off, str(value) if keep else known.on
-    if value is None:
-        return None
+        keep = known.numbers is not None and value != known.off
+        return known.off, value if keep else known.on
     if value in _FLAGS:
         return _FLAGS[value]
     if not value.isdigit() or "queue" in switch.path:

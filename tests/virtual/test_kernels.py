@@ -36,7 +36,7 @@ from workloads.switches import CycleResult
 # The base whose stock kernel takes the zram module.
 BASE = MODULE_BASE
 # With less the kernel can stand still: see docs/virtual-device.md, "How much memory".
-MEMORY_MB = 320
+MEMORY_MB = 288
 COUNTERS = "/sys/kernel/zram_kcompressd"
 PARAMETERS = "/sys/module/zram/parameters"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from analysis.metrics import PRIMARIES
 from android_tests.__main__ import main
 from foundation.errors import LabError
 from harness.device.adb.adb_server import AdbServer
+from harness.doctor.next_steps import python
 from tests.fake.doctor.phones import FOUR, cuttlefish_16k, pixel_8_root, pixel_user_16, samsung_magisk
 from tests.stand_ins.device.android import (
     CUTTLEFISH,
@@ -288,20 +288,6 @@ def test_limits_as_a_phone_before_android_14_prints_them(
     assert read["facts"]["surroundings"]["capped"] == []
 
 
-def test_the_way_to_root_works_as_printed(
-    adb: AdbServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """Each line is typed into a shell; the last one is doctor again."""
-    phone = android_phone(35, "userdebug")
-    with plugged_in(adb, phone) as options:
-        assert main(["doctor", *options]) == 0
-        printed = capsys.readouterr().out.partition("Next:\n")[2].splitlines()
-        assert len(printed) == 2
-        for line in printed:
-            done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-    assert "yes: adbd runs as root" in done.stdout
-
-
 def test_nothing_is_changed(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     phone = android_phone(36, "userdebug", kernel=kcompressd(stock(36)), root=True)
     written: list[str] = []
@@ -408,7 +394,7 @@ def test_the_printed_way_to_root_works_as_printed(
         as_root, again = capfd.readouterr().out.splitlines()[-2:]
         for line in (as_root, again):
             words = line.split()
-            assert words[:3] == ["python", "-m", "android_tests"]
+            assert words[:3] == [python(), "-m", "android_tests"]
             assert main(words[3:]) == 0
         said = capfd.readouterr().out
         assert "restarting adbd as root" in said

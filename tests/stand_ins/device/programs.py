@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -35,6 +36,18 @@ def _cat(call: Call) -> int:
             call.io.fail(f"cat: {path}: {error.strerror}")
             status = 1
     return status
+
+
+def _date(call: Call) -> int:
+    """Only ``date +%s``: the host's time."""
+    return _print(call, f"{int(time.time())}\n") if call.argv[1:] == ["+%s"] else 1
+
+
+def _logcat(call: Call) -> int:
+    """An empty log, which ``-d`` does not wait for."""
+    if "-d" not in call.argv:
+        call.process.wait(None)
+    return 0
 
 
 def _printf(call: Call) -> int:
@@ -203,11 +216,13 @@ def standard(processes: Processes, zram: ZramModel) -> dict[str, Program]:
     return {
         "[": _test,
         "cat": _cat,
+        "date": _date,
         "echo": lambda call: _print(call, " ".join(call.argv[1:]) + "\n"),
         "false": lambda call: 1,
         "getconf": lambda call: _print(call, "4096\n") if call.argv[1:] == ["PAGESIZE"] else 1,
         "id": _id,
         "kill": kill_with(processes),
+        "logcat": _logcat,
         "ls": _ls,
         "mkdir": _mkdir,
         "mkswap": device_wide(zram.mkswap),

@@ -24,6 +24,9 @@ size_t channel_room;
 
 #ifdef __aarch64__
 
+/* Write-combining: unaligned access is allowed to it, and not to device memory. */
+#define MEMORY "resource2_wc"
+
 /*
  * Semihosting (Arm, "Semihosting for AArch32 and AArch64"): QEMU carries out the call inside the
  * instruction, and a read from a pipe returns when the host has written.
@@ -62,6 +65,8 @@ void channel_turn(void)
 }
 
 #else
+
+#define MEMORY "resource2"
 
 /*
  * QEMU's debug console: a write to its port returns when the host's pipe has taken the byte, so the
@@ -104,8 +109,7 @@ static bool map(const char *device)
 
 	snprintf(path, sizeof(path), DEVICES "/%s/enable", device);
 	write_file(path, "1");
-	/* Write-combining: arm64 allows unaligned access to it, which its device memory does not. */
-	snprintf(path, sizeof(path), DEVICES "/%s/resource2_wc", device);
+	snprintf(path, sizeof(path), DEVICES "/%s/" MEMORY, device);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &size) < 0)
 		return false;

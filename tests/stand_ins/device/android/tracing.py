@@ -84,7 +84,11 @@ class TracingService:
         self._elapsed_s = 0.0
         self._began_s = 0.0
         self._window_end_s = 0.0
-        self._before = {name: phone.programs[name] for name in ("perfetto", "kill", "stat", "poller")}
+        self._before = {
+            name: phone.programs[name]
+            for name in ("perfetto", "kill", "stat", "poller")
+            if name in phone.programs
+        }
         phone.files.put(f"{TRACEFS}/tracing_on", Attribute(lambda: str(int(bool(self.recordings)))))
         phone.programs |= {
             "df": self._df,
