@@ -140,9 +140,12 @@ def pairs_of(
 def _objection(
     campaign: Campaign, variant: str, first: BlockFigures | None, second: BlockFigures | None
 ) -> str | None:
-    """Why the zrams of the two blocks forbid a comparison."""
+    """Why the page sizes or the zrams of the two blocks forbid a comparison."""
     if first is None or second is None:
         return None
+    sizes = [one.block.identity.get("page_size_bytes") for one in (first, second)]
+    if None not in sizes and sizes[0] != sizes[1]:
+        return f"pages of {sizes[0]} and {sizes[1]} bytes: counts of pages are not comparable"
     record = next(one for one in campaign.variants if one.name == variant)
     zrams = (zram_of(one.block.identity) for one in (first, second))
     return objection(campaign.baseline, record, *zrams)

@@ -243,7 +243,7 @@ def test_swap_is_on_again_after_it_was_timed(adb: AdbServer, tmp_path: Path) -> 
     timed = next(entry for entry in recorded["swapoff"] if "swapoff" in entry.command)
     assert "status 0 swapoff /dev/block/zram0" in timed.stdout
     # A negative priority is one that the kernel gave by itself, and gives again.
-    given = f"-p {priority} " if priority >= 0 else ""
+    given = f"-p {priority} " if priority is not None and priority >= 0 else ""
     assert f"status 0 swapon {given}/dev/block/zram0" in timed.stdout
     starts = [entry for entry in recorded["apps"] if entry.command.startswith("am start")]
     assert len(starts) == 4

@@ -422,3 +422,18 @@ def test_kernels_that_compress_with_one_zram_are_not_judged(
         assert void.reasons == (
             "'baseline' and 'patched' compress with the same zram: zram (srcversion AA)",
         )
+
+
+@pytest.mark.parametrize(("of_patched", "voids"), [(4096, 0), (16384, 8)])
+def test_kernels_with_pages_of_other_sizes_are_not_judged(
+    tmp_path: Path, of_patched: int, voids: int
+) -> None:
+    folder = ResultsFolder(tmp_path / "r")
+    for block in folder.blocks:
+        size = 4096 if block.variant == "baseline" else of_patched
+        values = model(block.scenario, block.variant, block.pair, 0)
+        folder.block(block, [values], identity={"boot_id": str(block.index), "page_size_bytes": size})
+    void = [one for one in judge(folder.save()).voids if one.kind == "pair"]
+    assert len(void) == voids
+    for one in void:
+        assert one.reasons == ("pages of 4096 and 16384 bytes: counts of pages are not comparable",)
