@@ -64,7 +64,7 @@ _SWITCH_GLOBS: Final = (
     "/sys/kernel/mm/*kcompress*/*",
     "/sys/kernel/mm/lru_marie/kcomp*",
     "/sys/block/zram*/comp_mode",
-    "/proc/oplus_mem/kcompressd_debug",
+    "/proc/oplus_mem/kcompressd_debug*",
 )
 
 

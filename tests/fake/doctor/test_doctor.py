@@ -186,6 +186,7 @@ def test_the_line_to_type_next(
 def test_the_page(adb: AdbServer, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = doctor(adb, android_phone(34), capsys)
     assert status == 0
+    assert "oplus" not in text, "a file that none of them has"
     lines = text.splitlines()
     assert len(lines) <= 50
     for words in (
@@ -211,6 +212,7 @@ def test_the_page_of_four_phones_is_one_screen(
     make, more = FOUR[name]
     status, text = doctor(adb, make(), capsys, *more)
     assert status == 0
+    assert "oplus" not in text, "a file that none of them has"
     lines = text.splitlines()
     assert len(lines) <= 50
     assert [line for line in lines if len(line) > 80 and not line.startswith("  ")] == []
