@@ -8,6 +8,7 @@ from harness.capture.poller import Poller
 from harness.capture.remote import RemoteFolder
 from harness.device.adb.adb_device import AdbDevice
 from harness.device.adb.adb_server import AdbServer
+from harness.device.deadline import Deadline, wait_until
 from tests.stand_ins.device.android import GOOGLE, android_phone
 from tests.stand_ins.device.tree_shell import Call
 
@@ -37,7 +38,12 @@ def test_cooling_devices_of_cpus_are_polled(adb: AdbServer, tmp_path: Path) -> N
         remote.make()
         poller = Poller(device, remote, 250)
         poller.start(program)
-        (argv,) = [argv for argv in phone.ran if argv[0].endswith("/poller")]
+
+        def started() -> list[list[str]]:
+            return [argv for argv in phone.ran if argv[0].endswith("/poller")]
+
+        assert wait_until(lambda: bool(started()), Deadline(10))
+        (argv,) = started()
         polled = [word for word in argv if word.startswith("/sys/class/thermal/")]
         assert polled == [f"/sys/class/thermal/cooling_device{n}/cur_state" for n in range(3)]
         poller.stop()
