@@ -90,6 +90,9 @@ PUBLISHED: Final = (
     ),
 )
 
+#: The suite's own patches that make a base for a published one, by id: files of kernels/built/before.
+BASES: Final = {"f0de644e2794fcccc744fca4a42313236923a8c9": "the suite's mthp_zswpout"}
+
 
 def patch_words(options: Mapping[str, str]) -> str | None:
     """What the patch of a variant with ``options`` is, for a reader; None for a variant without one.
@@ -118,6 +121,6 @@ def _words(ids: Sequence[str]) -> list[str]:
             said = f"part {parts} of {len(one.ids)} of {one.name} ({one.date})"
         words.append((min(places), said))
     known = {part for one in PUBLISHED for part in one.ids}
-    strange = [(place, part) for place, part in enumerate(left) if part not in known]
-    words += [(place, f"unknown patch, id {part[:12]}") for place, part in strange]
+    others = [(place, part) for place, part in enumerate(left) if part not in known]
+    words += [(place, BASES.get(part, f"unknown patch, id {part[:12]}")) for place, part in others]
     return [said for _, said in sorted(words)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.virtual.kernels.built import PatchFile, patch_content, patch_ids, p
 from harness.virtual.kernels.built.config import suite_config
 from harness.virtual.recipe import Recipe
 
+_SYSCTL: Final = re.compile(r"(?P<key>[a-z0-9_]+(?:\.[A-Za-z0-9_-]+)+)=(?P<value>[A-Za-z0-9_.-]+)")
 _THREAD: Final = one_of(
     {"yes": True, "no": False},
     "{key}={value} is neither yes nor no",
@@ -47,6 +49,14 @@ class Patch(VirtualKind):
         default=0,
         metadata=option(integer(0, 3), "0..3", "lines of context that may differ where a hunk goes; 0"),
     )
+    sysctl: str | None = field(
+        default=None,
+        metadata=option(
+            text,
+            "'KEY=VALUE KEY=VALUE'",
+            "sysctls that the kernel sets as it boots, such as a switch of the patch; read back",
+        ),
+    )
     thread: bool | None = field(
         default=None,
         metadata=option(_THREAD, "yes|no", "whether it adds a compression thread, which is then proved"),
@@ -77,13 +87,32 @@ class Patch(VirtualKind):
         return {"content": found, published_patches.OPTION: published_patches.JOINT.join(patch_ids(patch))}
 
     def check(self) -> None:
-        """Check that the base can be built. UsageError."""
+        """Check that the base can be built, and the form of ``sysctl``. UsageError."""
         suite_config(self.base)
+        self._sysctls()
 
     def recipe(self, progress: Progress = to_stderr) -> Recipe:
         """The patched kernel, built unless it is in the cache. UsageError, HostError."""
+        sysctls = self._sysctls()
         bundle = patched_bundle(self.base, self._read(), self.config, progress, content=self.recorded)
-        return Recipe.of(bundle, compression_thread=self.thread)
+        return Recipe.of(
+            # The kernel's own parser sets them before init runs (fs/proc/proc_sysctl.c).
+            bundle.with_arguments(*(f"sysctl.{key}={value}" for key, value in sysctls.items())),
+            compression_thread=self.thread,
+            parameters={f"/proc/sys/{key.replace('.', '/')}": value for key, value in sysctls.items()},
+        )
+
+    def _sysctls(self) -> Mapping[str, str]:
+        """Values by key. UsageError for what is not KEY=VALUE."""
+        sysctls = {}
+        for word in (self.sysctl or "").split():
+            found = _SYSCTL.fullmatch(word)
+            if not found:
+                raise UsageError(
+                    f"sysctl={word} is not KEY=VALUE", next_step="such as sysctl='vm.kcompressd=24'"
+                )
+            sysctls[found["key"]] = found["value"]
+        return sysctls
 
     def _read(self) -> PatchFile:
         return read_patch(self.file, fuzz=self.fuzz, before=self.before)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from foundation.published_patches import JOINT, OPTION, PUBLISHED, patch_words, published_in
+from foundation.published_patches import BASES, JOINT, OPTION, PUBLISHED, patch_words, published_in
 
 V1, V2, FORK = PUBLISHED
 
@@ -36,6 +36,11 @@ def test_each_is_told_by_its_own_ids() -> None:
         (
             ["f" * 40, *V2.ids],
             "unknown patch, id ffffffffffff and MediaTek v2 as published (2025-04-30)",
+        ),
+        ([*BASES], "the suite's mthp_zswpout"),
+        (
+            [*BASES, *V2.ids],
+            "the suite's mthp_zswpout and MediaTek v2 as published (2025-04-30)",
         ),
         (
             [V1.ids[0], "f" * 40, V1.ids[1]],

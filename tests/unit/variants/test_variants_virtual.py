@@ -8,12 +8,14 @@ import pytest
 
 from foundation.errors import UsageError
 from harness.variants.kind import Bindings
-from harness.variants.kinds import kcompressd, kernel, stock
+from harness.variants.kinds import kcompressd, kernel, patch, stock
+from harness.variants.kinds.patch import Patch
 from harness.variants.on_virtual import VirtualKind
 from harness.variants.variant import parse_variant
 from harness.virtual.base import DEFAULT_BASE, Base, parse_base
 from harness.virtual.initramfs import load_conf
 from harness.virtual.kernels import KernelBundle, ModuleLoad
+from harness.virtual.kernels.built import PatchFile
 from harness.virtual.kernels.bundles import require_module_base
 from harness.virtual.lane import VirtualLane
 from harness.virtual.recipe import Recipe
@@ -234,3 +236,24 @@ def test_a_kind_boots_on_its_own_device_alone() -> None:
             phone_variant("a=as-is").boot(lane)
     finally:
         lane.close()
+
+
+def test_sysctls_of_a_patched_kernel_are_set_as_it_boots_and_read_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Patch, "_read", lambda self: PatchFile(self.file, ()))
+    monkeypatch.setattr(patch, "patched_bundle", lambda *given, content: bundle("patch", thread=True))
+    made = recipe("p=patch:a.mbox,sysctl=vm.kcompressd=24 kernel.sched_rr=a-b", base=ARM64)
+    assert made.bundle.arguments == ("sysctl.vm.kcompressd=24", "sysctl.kernel.sched_rr=a-b")
+    assert made.expectation.parameters == {
+        "/proc/sys/vm/kcompressd": "24",
+        "/proc/sys/kernel/sched_rr": "a-b",
+    }
+    assert recipe("p=patch:a.mbox", base=ARM64).bundle.arguments == ()
+
+
+@pytest.mark.parametrize("words", ["vm.kcompressd", "kcompressd=1", "vm.kcompressd=", "vm/k=1", "vm.k=1,2"])
+def test_a_sysctl_that_is_none_is_refused(words: str) -> None:
+    kind = Patch(Path("a.mbox"), sysctl=words, base=ARM64)
+    with pytest.raises(UsageError, match=r"is not KEY=VALUE -> such as sysctl='vm\.kcompressd=24'"):
+        kind.check()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from foundation import published_patches
 from foundation.errors import HostError
+from harness.virtual.kernels import built
 from harness.virtual.kernels.built.patch_file import read_patch
 from harness.virtual.kernels.built.patch_ids import patch_ids
 
@@ -52,3 +54,9 @@ def test_a_host_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="this machine lacks git"):
         ids(tmp_path, DIFF)
+
+
+def test_the_suites_own_bases_are_known_by_the_ids_of_their_files() -> None:
+    files = sorted(Path(built.__file__).parent.glob("before/*.diff"))
+    found = {patch_ids(read_patch(file))[0]: f"the suite's {file.stem}" for file in files}
+    assert found == published_patches.BASES
