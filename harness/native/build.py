@@ -28,9 +28,10 @@ _COMPILERS: Final[dict[Arch, tuple[str, str]]] = {
 
 _COMMON: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
 _FLAGS: Final = (*_COMMON, "-static", "-pthread")
-# It needs nothing of the C library, so it fits any.
-_LIBRARY_FLAGS: Final = (*_COMMON, "-shared", "-fPIC", "-nostdlib")
-_STILL_CLOCK: Final = Path(__file__).parent / "host" / "still_clock.c"
+_LIBRARY_FLAGS: Final = (*_COMMON, "-shared", "-fPIC")
+_STILL_HOST: Final = tuple(
+    Path(__file__).parent / "host" / f"{part}.c" for part in ("still_clock", "turns")
+)
 
 #: Program -> its sources.
 PROGRAMS: Final[dict[str, tuple[Path, ...]]] = {
@@ -64,12 +65,12 @@ def build_c(name: str, sources: Sequence[Path], arch: Arch, extra_flags: Sequenc
     return _build(name, sources, arch, [*_FLAGS, *extra_flags])
 
 
-def still_clock() -> Path:
-    """A library to preload into QEMU, for which the host's wall clock then stands still. HostError."""
+def still_host() -> Path:
+    """A library to preload into QEMU, whose guest the host's time then does not reach. HostError."""
     machine = platform.machine()
     for arch in ARCHES:
         if arch == machine:
-            return _build("still-clock.so", [_STILL_CLOCK], arch, _LIBRARY_FLAGS)
+            return _build("still-host.so", _STILL_HOST, arch, _LIBRARY_FLAGS)
     raise HostError(
         f"the instruction clock is not made for hosts of {machine}", next_step="use an x86-64 or arm64 host"
     )

@@ -16,7 +16,7 @@ from foundation.contract.arch import Arch
 from foundation.errors import BootFailed, DeviceLost, HostError, ModuleLoadFailed, SuiteError
 from foundation.ports import free_port
 from harness.device.crash import Crash, find_crash
-from harness.native.build import still_clock
+from harness.native.build import still_host
 from harness.virtual.command_line import MachineConfig, arguments, find_program, find_qemu
 from harness.virtual.link.channel import Channel, open_channel
 from harness.virtual.stall import StallWatch
@@ -163,7 +163,7 @@ class VirtualMachine:
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
         environment = dict(os.environ)
         if self.config.clock == "instructions":
-            preloaded = [str(still_clock()), environment.get("LD_PRELOAD")]
+            preloaded = [str(still_host()), environment.get("LD_PRELOAD")]
             environment["LD_PRELOAD"] = ":".join(filter(None, preloaded))
         with self._messages.open("wb") as messages:
             # In its own session: Ctrl-C reaches us, and we stop the machine.

@@ -22,6 +22,7 @@ from foundation.contract.needs import Needs
 from harness.capture import Capture, reserve_buffer
 from harness.device.preconditions.memory_pins import pins_for
 from harness.device.preconditions.pinned import PinnedState
+from harness.virtual.base import parse_base
 from harness.virtual.command_line import arguments
 from harness.virtual.lane import VirtualLane
 from harness.virtual.link.channel import Channel, Message
@@ -33,8 +34,14 @@ from workloads.order import printed
 from workloads.profile import load_profile
 
 RECORDED: Final = Path(__file__).with_name("exact_figures.json")
-#: Variants of the default base. A built kernel leaves more memory to its apps.
-MEMORY_MB: Final = {"stock": 256, "built": 224, "kcompressd": 224}
+#: Memory of each block, by base and kind of variant. A built kernel leaves more memory to its apps.
+MEMORY_MB: Final = {
+    "6.12-arm64 stock": 256,
+    "6.12-arm64 built": 224,
+    "6.12-arm64 kcompressd": 224,
+    "6.12-amd64 built": 224,
+    "6.12-amd64 kcompressd": 224,
+}
 NEEDS: Final = Needs(
     ftrace_events=frozenset({"sched/sched_switch", "vmscan/mm_vmscan_direct_reclaim_begin"}),
     vmstat=frozenset({"pswpout", "pswpin"}),
@@ -93,13 +100,16 @@ class _Link:
             Channel.exchange = plain  # type: ignore[method-assign]
 
 
-def run_block(kind: str, folder: Path, *, longest_wait_s: float = 0.0) -> Run:
-    """Boot the variant ``kind`` and run one recorded cycle of the smoke profile's apps."""
+def run_block(block: str, folder: Path, *, longest_wait_s: float = 0.0) -> Run:
+    """Boot ``block``, a key of `MEMORY_MB`, and run one recorded cycle of the smoke profile's apps."""
     link = _Link(longest_wait_s)
-    lane = VirtualLane(name="exact", memory_mb=MEMORY_MB[kind], workdir=folder / "lane")
+    base, kind = block.split()
+    lane = VirtualLane(
+        name="exact", memory_mb=MEMORY_MB[block], base=parse_base(base), workdir=folder / "lane"
+    )
     try:
         with link.heard():
-            device = boot_into(lane, virtual_variant(f"{kind}={kind}"))
+            device = boot_into(lane, virtual_variant(f"{kind}={kind}", base=parse_base(base)))
             kswapd_ns, pswpout, pswpin = _cycle(device, folder)
         machine = lane._machine
         assert machine is not None
@@ -146,7 +156,7 @@ def _counters(device: Device) -> tuple[int, int, int]:
 
 
 def recorded() -> dict[str, dict[str, Any]]:
-    """``parts`` and ``figures`` by variant."""
+    """``parts`` and ``figures`` by block."""
     found: dict[str, dict[str, Any]] = json.loads(RECORDED.read_text())
     return found
 
@@ -154,11 +164,11 @@ def recorded() -> dict[str, dict[str, Any]]:
 def record() -> None:
     """Run each block and write `RECORDED`."""
     content = {}
-    for kind in MEMORY_MB:
+    for block in MEMORY_MB:
         with tempfile.TemporaryDirectory() as folder:
-            run = run_block(kind, Path(folder), longest_wait_s=0.05)
-        content[kind] = {"parts": run.parts, "figures": asdict(run.figures)}
-        print(kind, run.figures, flush=True)
+            run = run_block(block, Path(folder), longest_wait_s=0.05)
+        content[block] = {"parts": run.parts, "figures": asdict(run.figures)}
+        print(block, run.figures, flush=True)
     RECORDED.write_text(json.dumps(content, indent=2) + "\n")
 
 
