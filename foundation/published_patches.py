@@ -90,7 +90,7 @@ PUBLISHED: Final = (
     ),
 )
 
-#: The suite's own patches that make a base for a published one, by id: files of kernels/built/before.
+#: The suite's own patches that make a base for a published one, by id: files of kernels/built/published.
 BASES: Final = {"f0de644e2794fcccc744fca4a42313236923a8c9": "the suite's mthp_zswpout"}
 
 

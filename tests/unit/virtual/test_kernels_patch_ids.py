@@ -57,6 +57,6 @@ def test_a_host_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_suites_own_bases_are_known_by_the_ids_of_their_files() -> None:
-    files = sorted(Path(built.__file__).parent.glob("before/*.diff"))
+    files = sorted(Path(built.__file__).parent.glob("published/*.diff"))
     found = {patch_ids(read_patch(file))[0]: f"the suite's {file.stem}" for file in files}
     assert found == published_patches.BASES
