@@ -131,7 +131,11 @@ class Settings:
         default_text="phone-like, or eater",
     )
     seed: int | None = row(
-        "int", _BOTH, "seed for the block order", bounds=(0, 2**31 - 1), default_text="random, recorded"
+        "int",
+        _BOTH,
+        "seed of the block order, and of the pairs' workload seeds",
+        bounds=(0, 2**31 - 1),
+        default_text="random, recorded",
     )
     trace_queue: bool = row(
         "flag",
